@@ -1,0 +1,1 @@
+"""Races of hyperparameter searchers on public tables."""

@@ -1,0 +1,30 @@
+"""What the race asks of a searcher."""
+
+from __future__ import annotations
+
+import abc
+
+from benchmarks.tasks import Cell
+
+
+class Searcher(abc.ABC):
+    """Proposes cells of a table and learns their losses, smaller is better.
+
+    Several cells may be asked before the first is told; they are then told
+    in the order in which they were asked.
+    """
+
+    @abc.abstractmethod
+    def ask(self) -> Cell | None:
+        """Returns the next cell to evaluate, None if the search is over."""
+
+    @abc.abstractmethod
+    def tell(self, cell: Cell, loss: float) -> None:
+        """Reports the loss of a cell that was asked."""
+
+    def recommend(self) -> Cell | None:
+        """Returns the cell to use in the end, None for the best observed."""
+        return None
+
+    def close(self) -> None:  # noqa: B027
+        """Frees what the searcher holds."""

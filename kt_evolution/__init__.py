@@ -1,0 +1,25 @@
+"""Hyperparameter and architecture search by evolution, for Keras Tuner."""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Loaded on first use: Keras Tuner loads Keras and its backend, and the core
+# of the search needs neither.
+_HOMES = {
+    "EvolutionOracle": "kt_evolution.oracle",
+    "EvolutionTuner": "kt_evolution.tuner",
+}
+
+__all__ = ["EvolutionOracle", "EvolutionTuner"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,1 @@
+"""The search itself: numpy only, no Keras, no trials."""

@@ -1,0 +1,75 @@
+"""Checks of arguments: an error names the argument and the value."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def check_probability(name: str, value: float) -> float:
+    """Returns `value` if it lies in [0, 1]."""
+    if not is_number(value) or not 0.0 <= value <= 1.0:
+        raise ValueError(
+            f"`{name}` must be in [0, 1]. Received: {name}={value}"
+        )
+    return float(value)
+
+
+def check_positive(name: str, value: float) -> float:
+    """Returns `value` if it is a number above zero."""
+    if not is_number(value) or not value > 0.0:
+        raise ValueError(
+            f"`{name}` must be greater than 0. Received: {name}={value}"
+        )
+    return float(value)
+
+
+def check_count(name: str, value: int, at_least: int = 1) -> int:
+    """Returns `value` if it is a whole number and large enough."""
+    if not is_number(value) or value != int(value) or value < at_least:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {at_least}. "
+            f"Received: {name}={value}"
+        )
+    return int(value)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def resolve(
+    argument: str,
+    choice: Any,
+    registry: Mapping[str, Callable[[], T]],
+    base: type[Any],
+) -> T:
+    """Returns the operator that was chosen by name or as an instance.
+
+    Args:
+        argument: String, the argument's name, for the error.
+        choice: String, one of the registry's names, or an instance of `base`.
+        registry: Dict of names to classes.
+        base: The class that an instance must have.
+
+    Raises:
+        ValueError: If the name is not registered; it lists those that are.
+        TypeError: If `choice` is neither a string nor an instance.
+    """
+    if isinstance(choice, base):
+        return choice
+    known = ", ".join(f'"{name}"' for name in registry)
+    if isinstance(choice, str):
+        if choice in registry:
+            return registry[choice]()
+        raise ValueError(
+            f"`{argument}` must be one of {known} or an instance of "
+            f'`{base.__name__}`. Received: {argument}="{choice}"'
+        )
+    raise TypeError(
+        f"`{argument}` must be one of {known} or an instance of "
+        f"`{base.__name__}`. Received: {argument}={choice!r} "
+        f"(of type {type(choice).__name__})"
+    )

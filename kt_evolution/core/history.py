@@ -1,0 +1,270 @@
+"""The history: every individual that was ever proposed, in order."""
+
+import dataclasses
+import enum
+import math
+
+import numpy as np
+
+from kt_evolution.core.genes import Value
+from kt_evolution.core.phenotypes import PhenotypeTree
+from kt_evolution.core.space import SearchSpace
+
+
+class Status(str, enum.Enum):
+    """What became of an individual."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    # It was trained in vain, or its score is not finite.
+    FAILED = "failed"
+    # It can't be built, or breaks a limit known before training.
+    REJECTED = "rejected"
+
+
+@dataclasses.dataclass
+class Individual:
+    """A genome, where it comes from and what became of it.
+
+    Args:
+        genome: Float array of shape `(num_genes,)`, canonical codes.
+        expression: Tuple of the positions of the genes that the hypermodel's
+            build asked for, in the order in which it asked.
+        trial_id: String, the trial that evaluates it; None for rejected ones.
+        parents: Tuple of the parents' trial ids.
+        operator: String, how it was made.
+        status: A `Status`.
+        score: Float, lower is better; infinite until it is completed.
+        prediction: The mean and standard deviation that the surrogate
+            expected, or None.
+    """
+
+    genome: np.ndarray
+    expression: tuple[int, ...] = ()
+    trial_id: str | None = None
+    parents: tuple[str, ...] = ()
+    operator: str = ""
+    status: Status = Status.PENDING
+    score: float = math.inf
+    prediction: tuple[float, float] | None = None
+
+
+class History:
+    """The ordered individuals of a search, and arrays over them.
+
+    A search reads it and proposes; whoever owns the trials writes it.
+
+    Args:
+        space: The `SearchSpace` to start with. It grows with `grow`.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self.individuals: list[Individual] = []
+        self._by_trial: dict[str, int] = {}
+        # Genes that some build asked for. The others, if any, are asked for
+        # in training only, so they count as expressed whenever active.
+        self._built: set[int] = set()
+        self._rows = _Rows(space.num_genes)
+        self._tree = PhenotypeTree(space)
+        self._phenotypes: set[bytes] = set()
+
+    def __len__(self) -> int:
+        return len(self.individuals)
+
+    @property
+    def genomes(self) -> np.ndarray:
+        """Float array of shape `(n, num_genes)`."""
+        return self._rows.genomes[: len(self)]
+
+    @property
+    def expressed(self) -> np.ndarray:
+        """Bool array of shape `(n, num_genes)`."""
+        return self._rows.expressed[: len(self)]
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Float array of shape `(n,)`, infinite where there is no score."""
+        return self._rows.scores[: len(self)]
+
+    def positions(self, *statuses: Status) -> np.ndarray:
+        """Returns the positions of the individuals of some statuses."""
+        wanted = [_STATUS_CODES[status] for status in statuses]
+        return np.flatnonzero(np.isin(self._rows.statuses[: len(self)], wanted))
+
+    def position_of(self, trial_id: str) -> int:
+        """Returns the position of a trial's individual."""
+        return self._by_trial[trial_id]
+
+    def add(self, individual: Individual) -> int:
+        """Appends an individual and returns its position."""
+        position = len(self)
+        self.individuals.append(individual)
+        if individual.trial_id is not None:
+            self._by_trial[individual.trial_id] = position
+        news = set(individual.expression) - self._built
+        self._built |= news
+        self._rows.append(individual)
+        if news and position:
+            self._rebuild()
+        else:
+            self._index(position)
+        return position
+
+    def finish(
+        self, trial_id: str, status: Status, score: float = math.inf
+    ) -> None:
+        """Records what became of a trial's individual."""
+        position = self._by_trial[trial_id]
+        if status is Status.COMPLETED and not math.isfinite(score):
+            status = Status.FAILED
+        individual = self.individuals[position]
+        individual.status = status
+        individual.score = score if status is Status.COMPLETED else math.inf
+        self._rows.set_result(position, individual)
+
+    def grow(self, space: SearchSpace) -> None:
+        """Takes a larger space; old genomes get the new genes' defaults.
+
+        A hyperparameter that is met for the first time has its default value
+        in the very build that meets it, and had no say in those before.
+        """
+        defaults = space.default_genome()[self.space.num_genes :]
+        self.space = space
+        for individual in self.individuals:
+            individual.genome = np.concatenate([individual.genome, defaults])
+        self._rows.add_genes(defaults)
+        self._rebuild()
+
+    def set_values(self, trial_id: str, values: dict[str, Value]) -> None:
+        """Corrects a genome to the values that the trial really had."""
+        position = self._by_trial[trial_id]
+        individual = self.individuals[position]
+        decoded = self.space.decode(individual.genome)
+        changed = {
+            name: value
+            for name, value in values.items()
+            if name in decoded and decoded[name] != value
+        }
+        if not changed:
+            return
+        genome = self.space.encode({**decoded, **changed})
+        for i, gene in enumerate(self.space.genes):
+            if gene.name in changed:
+                individual.genome[i] = genome[i]
+        self._rows.genomes[position] = individual.genome
+        self._rebuild()
+
+    def find(self, genome: np.ndarray) -> int:
+        """Returns the position of the individual with the same phenotype.
+
+        Returns:
+            Int, or -1 when the phenotype is not known.
+        """
+        return self._tree.find(genome)
+
+    def knows(self, individual: Individual) -> bool:
+        """Tells whether an individual has the phenotype of an earlier one."""
+        active = self.space.active(individual.genome[None])[0]
+        path = self._path(individual, active)
+        return _phenotype_key(individual.genome, path) in self._phenotypes
+
+    def nearest_new(self, genome: np.ndarray) -> np.ndarray | None:
+        """Returns the genome, changed if need be to be a new phenotype.
+
+        Returns:
+            Float array of shape `(num_genes,)`, or None when every phenotype
+            of the space is known.
+        """
+        return self._tree.nearest_new(genome)
+
+    def predict_expressed(self, genomes: np.ndarray) -> np.ndarray:
+        """Predicts which genes genomes express, from the builds so far.
+
+        Args:
+            genomes: Float array of shape `(n, num_genes)`.
+
+        Returns:
+            Bool array of shape `(n, num_genes)`.
+        """
+        active = self.space.active(genomes)
+        if not self._built:
+            return active
+        expressed = np.zeros_like(active)
+        for row, genome in enumerate(genomes):
+            expressed[row, self._tree.predict_path(genome)] = True
+        return expressed & active
+
+    def _path(self, individual: Individual, active: np.ndarray) -> list[int]:
+        """Returns the expressed genes in the order they are asked for."""
+        path = [i for i in individual.expression if active[i]]
+        if individual.status is Status.REJECTED:
+            # It never came to training.
+            return path
+        seen = {self.space.genes[i].name for i in path}
+        for i in self.space.order:
+            gene = self.space.genes[i]
+            if i in self._built or not active[i]:
+                continue
+            if all(condition.parent in seen for condition in gene.conditions):
+                seen.add(gene.name)
+                path.append(i)
+        return path
+
+    def _index(self, position: int) -> None:
+        individual = self.individuals[position]
+        active = self.space.active(individual.genome[None])[0]
+        path = self._path(individual, active)
+        self._rows.expressed[position] = False
+        self._rows.expressed[position, path] = True
+        self._tree.add(individual.genome, path, position)
+        self._phenotypes.add(_phenotype_key(individual.genome, path))
+
+    def _rebuild(self) -> None:
+        self._phenotypes = set()
+        self._tree = PhenotypeTree(self.space)
+        for position in range(len(self)):
+            self._index(position)
+
+
+def _phenotype_key(genome: np.ndarray, path: list[int]) -> bytes:
+    genes = np.sort(np.array(path, dtype=np.int32))
+    return genes.tobytes() + genome[genes].tobytes()
+
+
+_STATUS_CODES = {status: code for code, status in enumerate(Status)}
+
+
+class _Rows:
+    """Arrays over the individuals, with room to grow at both ends."""
+
+    def __init__(self, num_genes: int) -> None:
+        self.genomes = np.empty((16, num_genes))
+        self.expressed = np.empty((16, num_genes), dtype=bool)
+        self.scores = np.empty(16)
+        self.statuses = np.empty(16, dtype=np.int8)
+        self._length = 0
+
+    def append(self, individual: Individual) -> None:
+        if self._length == len(self.scores):
+            self.genomes = _doubled(self.genomes)
+            self.expressed = _doubled(self.expressed)
+            self.scores = _doubled(self.scores)
+            self.statuses = _doubled(self.statuses)
+        self.genomes[self._length] = individual.genome
+        self.set_result(self._length, individual)
+        self._length += 1
+
+    def set_result(self, position: int, individual: Individual) -> None:
+        self.scores[position] = individual.score
+        self.statuses[position] = _STATUS_CODES[individual.status]
+
+    def add_genes(self, codes: np.ndarray) -> None:
+        columns = np.tile(codes, (len(self.genomes), 1))
+        self.genomes = np.hstack([self.genomes, columns])
+        silent = np.zeros(columns.shape, dtype=bool)
+        self.expressed = np.hstack([self.expressed, silent])
+
+
+def _doubled(array: np.ndarray) -> np.ndarray:
+    return np.concatenate([array, np.empty_like(array)])

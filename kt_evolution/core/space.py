@@ -1,0 +1,226 @@
+"""The search space: genes, the conditions between them, and genomes.
+
+A genome is a float vector with one code in [0, 1) per gene, dormant genes
+included. `SearchSpace` is the only border between genomes and values.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+
+import numpy as np
+
+from kt_evolution.core.genes import Condition
+from kt_evolution.core.genes import Gene
+from kt_evolution.core.genes import Value
+
+
+class SearchSpace:
+    """An immutable, ordered collection of genes.
+
+    A space grows by making a larger one with `extended`; the positions of the
+    old genes stay, so that old genomes stay valid columns.
+
+    Example:
+
+    >>> layers = OrdinalGene("layers", range(1, 4), default=1)
+    >>> space = SearchSpace([layers])
+    >>> space.decode(space.encode({"layers": 3}))
+    {'layers': 3}
+
+    Args:
+        genes: Iterable of `Gene`s with distinct keys.
+
+    Attributes:
+        sizes: Float array of shape `(num_genes,)`, the number of values of
+            each gene, infinite for continuous ones.
+        is_categorical: Bool array of shape `(num_genes,)`.
+        is_tunable: Bool array of shape `(num_genes,)`, false for genes that
+            have one value only.
+        controllers: Int array of shape `(num_genes,)`, for a conditional gene
+            the position of the gene that switches it on, otherwise -1.
+    """
+
+    def __init__(self, genes: Iterable[Gene] = ()) -> None:
+        self.genes = tuple(genes)
+        self.position = {gene.key: i for i, gene in enumerate(self.genes)}
+        if len(self.position) < len(self.genes):
+            keys = [gene.key for gene in self.genes]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise ValueError(
+                f"`genes` must have distinct keys. Received: {twice!r} twice"
+            )
+        self.num_genes = len(self.genes)
+        self._by_name: dict[str, list[int]] = {}
+        for i, gene in enumerate(self.genes):
+            self._by_name.setdefault(gene.name, []).append(i)
+        self.order = self._parents_first()
+        self.sizes = np.array([gene.size for gene in self.genes], dtype=float)
+        self.is_categorical = np.array(
+            [gene.kind == "categorical" for gene in self.genes], dtype=bool
+        )
+        self.is_tunable = self.sizes > 1
+        self.controllers = np.array(
+            [self._controller(gene) for gene in self.genes], dtype=np.int64
+        )
+        self._is_flat = not any(gene.conditions for gene in self.genes) and (
+            len(self._by_name) == self.num_genes
+        )
+        self._plain_grid = all(
+            gene.kind in ("categorical", "ordinal", "fixed")
+            and type(gene).index is Gene.index
+            for gene in self.genes
+        )
+
+    def extended(self, genes: Iterable[Gene]) -> "SearchSpace":
+        """Returns this space with further genes behind its own."""
+        return SearchSpace([*self.genes, *genes])
+
+    def genes_named(self, name: str) -> list[int]:
+        """Returns the positions of the genes that share a name."""
+        return self._by_name.get(name, [])
+
+    def default_genome(self) -> np.ndarray:
+        """Returns the genome of the default values."""
+        return np.array([gene.encode(gene.default) for gene in self.genes])
+
+    def encode(self, values: Mapping[str, Value]) -> np.ndarray:
+        """Returns the genome of some values.
+
+        Args:
+            values: Dict of names to values. A gene whose name is missing gets
+                its default, and so does an inactive one whose domain does not
+                hold the value.
+
+        Raises:
+            ValueError: If a value is outside the domain of its active gene.
+        """
+        genome = self.default_genome()
+        active = self._active_in(values)
+        for i, gene in enumerate(self.genes):
+            if gene.name not in values:
+                continue
+            try:
+                genome[i] = gene.encode(values[gene.name])
+            except ValueError:
+                if i in active:
+                    raise
+        return genome
+
+    def decode(self, genome: np.ndarray) -> dict[str, Value]:
+        """Returns the values of the active genes by name, in space order."""
+        values: dict[str, Value] = {}
+        for i in self.order:
+            gene = self.genes[i]
+            if gene.name in values:
+                continue
+            if all(condition.holds(values) for condition in gene.conditions):
+                values[gene.name] = gene.decode(genome[i])
+        return {name: values[name] for name in self._by_name if name in values}
+
+    def active(self, genomes: np.ndarray) -> np.ndarray:
+        """Tells which genes are active.
+
+        Of several active genes with one name the first is the active one: it
+        gives the name its value.
+
+        Args:
+            genomes: Float array of shape `(n, num_genes)`.
+
+        Returns:
+            Bool array of shape `(n, num_genes)`.
+        """
+        active = np.ones(genomes.shape, dtype=bool)
+        if self._is_flat:
+            return active
+        for i in self.order:
+            gene = self.genes[i]
+            for condition in gene.conditions:
+                active[:, i] &= self._holds(condition, genomes, active)
+            for twin in self._earlier_twins(i):
+                active[:, i] &= ~active[:, twin]
+        return active
+
+    def snap(self, genomes: np.ndarray) -> np.ndarray:
+        """Returns genomes with the canonical code of every value.
+
+        Args:
+            genomes: Float array of shape `(n, num_genes)`.
+        """
+        if self._plain_grid:
+            steps = np.floor(genomes * self.sizes)
+            return (np.clip(steps, 0, self.sizes - 1) + 0.5) / self.sizes
+        snapped = np.empty_like(genomes)
+        for i, gene in enumerate(self.genes):
+            snapped[:, i] = gene.snap(genomes[:, i])
+        return snapped
+
+    def _parents_first(self) -> list[int]:
+        """Returns the positions so that a gene follows those it depends on."""
+        order: list[int] = []
+        state = dict.fromkeys(range(self.num_genes), "new")
+
+        def visit(i: int) -> None:
+            if state[i] == "done":
+                return
+            if state[i] == "open":
+                raise ValueError(
+                    f"The conditions of hyperparameter "
+                    f"'{self.genes[i].name}' depend on itself. "
+                    f"Received: conditions={self.genes[i].conditions}"
+                )
+            state[i] = "open"
+            for condition in self.genes[i].conditions:
+                for parent in self.genes_named(condition.parent):
+                    visit(parent)
+            state[i] = "done"
+            order.append(i)
+
+        for i in range(self.num_genes):
+            visit(i)
+        return order
+
+    def _controller(self, gene: Gene) -> int:
+        if not gene.conditions:
+            return -1
+        candidates = self.genes_named(gene.conditions[-1].parent)
+        outer = gene.conditions[:-1]
+        for i in candidates:
+            conditions = self.genes[i].conditions
+            if conditions == outer[: len(conditions)]:
+                return i
+        return candidates[0] if candidates else -1
+
+    def _earlier_twins(self, i: int) -> list[int]:
+        """Returns the genes of the same name that come first in the order."""
+        twins = self._by_name[self.genes[i].name]
+        if len(twins) == 1:
+            return []
+        rank = {position: at for at, position in enumerate(self.order)}
+        return [twin for twin in twins if rank[twin] < rank[i]]
+
+    def _active_in(self, values: Mapping[str, Value]) -> set[int]:
+        """Returns the genes that given values switch on."""
+        active: set[int] = set()
+        settled: dict[str, Value] = {}
+        for i in self.order:
+            gene = self.genes[i]
+            if gene.name in settled:
+                continue
+            if all(condition.holds(settled) for condition in gene.conditions):
+                settled[gene.name] = values.get(gene.name, gene.default)
+                active.add(i)
+        return active
+
+    def _holds(
+        self, condition: Condition, genomes: np.ndarray, active: np.ndarray
+    ) -> np.ndarray:
+        holds = np.zeros(len(genomes), dtype=bool)
+        for parent in self.genes_named(condition.parent):
+            gene = self.genes[parent]
+            codes, where = np.unique(genomes[:, parent], return_inverse=True)
+            allowed = np.array(
+                [gene.decode(code) in condition.values for code in codes],
+                dtype=bool,
+            )
+            holds |= active[:, parent] & allowed[where]
+        return holds

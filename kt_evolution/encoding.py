@@ -1,0 +1,208 @@
+"""From Keras Tuner's hyperparameters to genes.
+
+The host's own mappings between values and probabilities lose grid values,
+leave domains and run backwards (`Float(0, 1, step=0.1)` never gives 1.0), so
+each hyperparameter becomes a gene with a grid of its own.
+"""
+
+import math
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
+
+from keras_tuner.engine import hyperparameters as hp_module
+
+from kt_evolution.core.genes import GRID_TOLERANCE
+from kt_evolution.core.genes import CategoricalGene
+from kt_evolution.core.genes import Condition
+from kt_evolution.core.genes import ContinuousGene
+from kt_evolution.core.genes import FixedGene
+from kt_evolution.core.genes import FloatGrid
+from kt_evolution.core.genes import Gene
+from kt_evolution.core.genes import IntegerGene
+from kt_evolution.core.genes import OrdinalGene
+from kt_evolution.core.genes import Scale
+from kt_evolution.core.genes import Value
+from kt_evolution.core.genes import gene_key
+
+
+class SpaceError(ValueError):
+    """A hyperparameter is declared in a way that can't be searched."""
+
+
+def genes_of(hyperparameters: Iterable[Any]) -> list[Gene]:
+    """Returns one gene for each hyperparameter.
+
+    Args:
+        hyperparameters: Iterable of Keras Tuner's `HyperParameter`s.
+
+    Raises:
+        SpaceError: If one of them has no searchable domain.
+    """
+    return [gene_of(hp) for hp in hyperparameters]
+
+
+def gene_of(hp: Any) -> Gene:
+    """Returns the gene of one Keras Tuner `HyperParameter`."""
+    for kind, encode in _ENCODERS.items():
+        if isinstance(hp, kind):
+            return encode(hp, _conditions(hp))
+    raise SpaceError(
+        f"Hyperparameter '{getattr(hp, 'name', hp)}' must be a Boolean, "
+        f"Choice, Fixed, Float or Int. Received: {hp!r} "
+        f"(of type {type(hp).__name__})"
+    )
+
+
+def key_of(hp: Any) -> str:
+    """Returns the key of a hyperparameter's gene."""
+    return gene_key(hp.name, _conditions(hp))
+
+
+def native(value: Any) -> Value:
+    """Returns a value as the Python type that it is an instance of."""
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value.item() if hasattr(value, "item") else value
+
+
+def _conditions(hp: Any) -> tuple[Condition, ...]:
+    conditions = []
+    for condition in hp.conditions:
+        if not hasattr(condition, "values"):
+            raise SpaceError(
+                f"The conditions of hyperparameter '{hp.name}' must compare "
+                f"a parent with values. Received: {condition!r}"
+            )
+        values = tuple(native(value) for value in condition.values)
+        conditions.append(Condition(condition.name, values))
+    return tuple(conditions)
+
+
+def _encode_boolean(hp: Any, conditions: tuple[Condition, ...]) -> Gene:
+    default = bool(hp.default)
+    return CategoricalGene(hp.name, (False, True), default, conditions)
+
+
+def _encode_choice(hp: Any, conditions: tuple[Condition, ...]) -> Gene:
+    values = tuple(dict.fromkeys(native(value) for value in hp.values))
+    default = native(hp.default)
+    # The host calls every numeric choice ordered, even [64, 8, 128].
+    if hp.ordered:
+        ordered = tuple(sorted(values))
+        return OrdinalGene(hp.name, ordered, default, conditions)
+    return CategoricalGene(hp.name, values, default, conditions)
+
+
+def _encode_fixed(hp: Any, conditions: tuple[Condition, ...]) -> Gene:
+    return FixedGene(hp.name, native(hp.value), conditions)
+
+
+def _encode_int(hp: Any, conditions: tuple[Condition, ...]) -> Gene:
+    low, high = int(hp.min_value), int(hp.max_value)
+    _check_step(hp)
+    default = _default_within(hp)
+    if default != int(default):
+        raise SpaceError(
+            f"The default of hyperparameter '{hp.name}' must be an integer. "
+            f"Received: default={hp.default}"
+        )
+    default = int(default)
+    if hp.step is None:
+        scale = Scale(low, high + 1, hp.sampling)
+        return IntegerGene(hp.name, scale, default, conditions)
+    if hp.sampling == "linear":
+        grid: Sequence[Value] = range(low, high + 1, int(hp.step))
+    else:
+        grid = _geometric_grid(low, high, int(hp.step), hp.sampling)
+    grid = _with_default(hp.name, grid, default)
+    return OrdinalGene(hp.name, grid, default, conditions)
+
+
+def _encode_float(hp: Any, conditions: tuple[Condition, ...]) -> Gene:
+    low, high = float(hp.min_value), float(hp.max_value)
+    _check_step(hp)
+    default = float(_default_within(hp))
+    if hp.step is None:
+        scale = Scale(low, high, hp.sampling)
+        return ContinuousGene(hp.name, scale, default, conditions)
+    if hp.sampling == "linear":
+        grid: Sequence[Value] = FloatGrid(low, high, float(hp.step))
+    else:
+        grid = _geometric_grid(low, high, float(hp.step), hp.sampling)
+    grid = _with_default(hp.name, grid, default)
+    return OrdinalGene(hp.name, grid, default, conditions)
+
+
+def _check_step(hp: Any) -> None:
+    bounds = (hp.min_value, hp.max_value)
+    if not all(math.isfinite(bound) for bound in bounds):
+        raise SpaceError(
+            f"The bounds of hyperparameter '{hp.name}' must be finite. "
+            f"Received: min_value={hp.min_value}, max_value={hp.max_value}"
+        )
+    if hp.step is not None and not hp.step > 0:
+        raise SpaceError(
+            f"The step of hyperparameter '{hp.name}' must be greater than 0. "
+            f"Received: step={hp.step}"
+        )
+
+
+def _default_within(hp: Any) -> Value:
+    default = native(hp.default)
+    if isinstance(default, str) or not (
+        hp.min_value <= default <= hp.max_value
+    ):
+        raise SpaceError(
+            f"The default of hyperparameter '{hp.name}' must be between "
+            f"{hp.min_value} and {hp.max_value}. "
+            f"Received: default={hp.default!r}"
+        )
+    return default
+
+
+def _geometric_grid(
+    low: Any, high: Any, step: Any, sampling: str
+) -> tuple[Value, ...]:
+    """Returns `low, low * step, ...` up to `high`, or its mirror image.
+
+    The mirror image lies closest together at `high`, and has `low` too,
+    which is the default where none is given.
+    """
+    steps = math.floor(math.log(high / low, step) + GRID_TOLERANCE)
+    grid = [low * step**exponent for exponent in range(steps + 1)]
+    if isinstance(low, float):
+        grid = [float(f"{value:.12g}") for value in grid]
+    grid = [min(max(value, low), high) for value in grid]
+    if sampling == "reverse_log":
+        grid = [low, *(high + low - value for value in grid)]
+    return tuple(sorted(set(grid)))
+
+
+def _with_default(
+    name: str, grid: Sequence[Value], default: Value
+) -> Sequence[Value]:
+    """Adds a default that lies between two steps to the domain.
+
+    The host accepts it, and the first trial is to be the user's own.
+    """
+    try:
+        grid.index(default)
+    except ValueError:
+        if len(grid) > 100_000:
+            raise SpaceError(
+                f"The default of hyperparameter '{name}' must be on its grid. "
+                f"Received: default={default!r}"
+            ) from None
+        return tuple(sorted([*grid, default]))
+    return grid
+
+
+_ENCODERS = {
+    hp_module.Boolean: _encode_boolean,
+    hp_module.Choice: _encode_choice,
+    hp_module.Fixed: _encode_fixed,
+    hp_module.Int: _encode_int,
+    hp_module.Float: _encode_float,
+}

@@ -1,0 +1,90 @@
+"""The parts of Keras Tuner that are not public, in one place.
+
+Each is guarded by a test, so that a change of the host is noticed. What the
+host offers publicly is used directly.
+"""
+
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import keras_tuner as kt
+
+from kt_evolution.core.genes import Value
+
+
+def share_space(
+    hyperparameters: kt.HyperParameters,
+    values: Mapping[str, Value],
+    into: kt.HyperParameters | None = None,
+) -> kt.HyperParameters:
+    """Returns a container of the same space with other values.
+
+    `HyperParameters.copy()` rebuilds every hyperparameter, which is most of
+    the host's cost per trial. They never change, so they are shared.
+
+    Args:
+        hyperparameters: The container whose space to share.
+        values: Dict of names to values.
+        into: The empty container to fill. Defaults to a new one.
+    """
+    clone = kt.HyperParameters() if into is None else into
+    clone._space.extend(hyperparameters._space)
+    for name, twins in hyperparameters._hps.items():
+        clone._hps[name].extend(twins)
+    clone.values.update(values)
+    return clone
+
+
+def new_entries(
+    known: kt.HyperParameters, found: kt.HyperParameters
+) -> list[Any]:
+    """Returns the hyperparameters of `found` that `known` does not have."""
+    return [
+        hp for hp in found.space if not known._exists(hp.name, hp.conditions)
+    ]
+
+
+def settle_values(hyperparameters: kt.HyperParameters) -> None:
+    """Keeps the values of active names only, and fills those that miss.
+
+    The host's `ensure_active_values` walks the hyperparameters one by one and
+    drops the live value of a name when it meets an inactive twin, and fills
+    by unseeded random. This goes by name, and fills by defaults.
+    """
+    values = hyperparameters.values
+    settled: dict[str, Value] = {}
+    before = -1
+    # A parent may stand behind its child once a space came over gRPC.
+    while len(settled) > before:
+        before = len(settled)
+        for hp in hyperparameters.space:
+            if hp.name not in settled and all(
+                condition.is_active(settled) for condition in hp.conditions
+            ):
+                settled[hp.name] = values.get(hp.name, hp.default)
+    hyperparameters.values = {
+        **{name: settled[name] for name in values if name in settled},
+        **settled,
+    }
+
+
+def objective_directions(objective: kt.Objective) -> dict[str, str]:
+    """Returns the direction of each metric that an objective names."""
+    several = getattr(objective, "name_to_direction", {})
+    return {**several, objective.name: objective.direction}
+
+
+def model_size(model: Any) -> int | None:
+    """Returns the number of trainable parameters, None if not built yet."""
+    if not getattr(model, "built", False):
+        return None
+    return sum(math.prod(w.shape) for w in model.trainable_weights)
+
+
+def is_chief() -> bool:
+    """Tells whether this process is the chief of a distributed search."""
+    return "KERASTUNER_ORACLE_IP" in os.environ and (
+        "chief" in os.environ.get("KERASTUNER_TUNER_ID", "")
+    )

@@ -1,0 +1,148 @@
+"""The journal: one JSON line for each event of a search, only ever appended.
+
+It is the history's file. A process may die in the middle of a line: such a
+torn last line is left out when reading and cut off before the next append.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+class JournalError(RuntimeError):
+    """The journal can't be read or written."""
+
+
+class Journal:
+    """An append-only file of JSON lines.
+
+    Args:
+        path: String or path, the file. It need not exist.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        # Where the next line goes; what is behind it is a torn line.
+        self._end = 0
+
+    def exists(self) -> bool:
+        return self.path.is_file()
+
+    def read(self) -> list[dict[str, Any]]:
+        """Returns the events in order.
+
+        Raises:
+            JournalError: If a line before the last one is damaged.
+        """
+        try:
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise JournalError(f"{self.path} can't be read: {error}") from error
+        events = []
+        self._end = 0
+        lines = data.splitlines(keepends=True)
+        for number, line in enumerate(lines, start=1):
+            try:
+                if not line.endswith(b"\n"):
+                    raise ValueError("the line has no end")
+                event = json.loads(line)
+            except ValueError as error:
+                if number == len(lines):
+                    break
+                raise JournalError(
+                    f"Line {number} of {self.path} is damaged: {error}. The "
+                    f"{number - 1} lines before it are intact. Mend the line, "
+                    f"or keep a copy of the file and delete line {number} and "
+                    "all behind it: the search goes on from there."
+                ) from error
+            events.append(event)
+            self._end += len(line)
+        return events
+
+    def append(self, event: dict[str, Any]) -> None:
+        """Writes one event at the end of the file.
+
+        Raises:
+            JournalError: If it can't be written, or if another process has
+                written to the file in the meantime.
+        """
+        line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.path, "ab") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size != self._end:
+                    self._cut_torn_line(file.fileno(), size)
+                try:
+                    file.write(line)
+                    file.flush()
+                except OSError:
+                    os.ftruncate(file.fileno(), self._end)
+                    raise
+        except OSError as error:
+            raise JournalError(
+                f"{self.path} can't be written: {error}. The results so far "
+                "are safe. Make room or give access, and run the same code "
+                "again: the search goes on."
+            ) from error
+        self._end += len(line)
+
+    def _cut_torn_line(self, descriptor: int, size: int) -> None:
+        tail = b""
+        if size > self._end:
+            with open(self.path, "rb") as file:
+                file.seek(self._end)
+                tail = file.read()
+        if size < self._end or b"\n" in tail[:-1] or _is_event(tail):
+            raise JournalError(
+                f"{self.path} was changed by another process. Only one search "
+                "at a time can run in a project: use another `project_name`, "
+                "or make the tuner anew to go on with this one."
+            )
+        os.ftruncate(descriptor, self._end)
+
+
+def _is_event(tail: bytes) -> bool:
+    try:
+        json.loads(tail)
+    except ValueError:
+        return False
+    return tail.endswith(b"\n")
+
+
+def write_atomically(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a file so that a reader sees all of the old or of the new text.
+
+    The data is not forced to the disk: a busy one can stall that for minutes.
+
+    Raises:
+        JournalError: If the file can't be written. The old one stays.
+    """
+    path = Path(path)
+    temporary = ""
+    try:
+        descriptor, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}."
+        )
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        # Temporary files are private; the host's files follow the umask.
+        os.chmod(temporary, 0o666 & ~_UMASK)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise JournalError(
+            f"{path} can't be written: {error}. The results so far are safe."
+        ) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+_UMASK = _umask()

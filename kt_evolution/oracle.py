@@ -1,0 +1,315 @@
+"""The oracle: Keras Tuner's trials on one side, the history on the other."""
+
+import warnings
+from typing import Any
+
+import keras_tuner as kt
+import numpy as np
+from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution.core.evolution import Evolution
+from kt_evolution.core.evolution import Proposal
+from kt_evolution.core.history import History
+from kt_evolution.core.history import Individual
+from kt_evolution.core.history import Status
+from kt_evolution.core.space import SearchSpace
+from kt_evolution.durable import DurableOracle
+from kt_evolution.encoding import genes_of
+from kt_evolution.encoding import key_of
+from kt_evolution.operators.crossover import Crossover
+from kt_evolution.operators.mutation import Mutation
+from kt_evolution.operators.selection import Selection
+from kt_evolution.operators.survival import Survival
+from kt_evolution.phenotype import DryBuild
+
+# So many rejected proposals in a row mean that the space holds next to
+# nothing that can be trained.
+MAX_REJECTIONS = 100
+
+
+class NothingTrainableError(RuntimeError):
+    """Too many proposals in a row can't be built or are too large."""
+
+
+class EvolutionOracle(DurableOracle):
+    """Searches hyperparameters by evolution.
+
+    It works with every Keras Tuner tuner. `EvolutionTuner` adds the dry
+    build: models that can't be built, are too large, or were trained before
+    cost no trial.
+
+    Example:
+
+    ```python
+    tuner = keras_tuner.SklearnTuner(
+        oracle=kt_evolution.EvolutionOracle(
+            objective=keras_tuner.Objective("score", "max"), max_trials=50
+        ),
+        hypermodel=build_model,
+    )
+    ```
+
+    Args:
+        objective: A string, `keras_tuner.Objective`, or a list of them. If a
+            string, the direction (min or max) is inferred. Optional when the
+            training returns a single float to minimise.
+        max_trials: Int, the number of trials at most. The search may end
+            earlier when every model of the space was trained. Defaults to 10.
+        seed: Int, the random seed. Defaults to a random one, which is kept
+            when the search is resumed.
+        hyperparameters: Optional `keras_tuner.HyperParameters`, to override
+            or to declare hyperparameters in advance.
+        allow_new_entries: Boolean, whether the hypermodel may ask for
+            hyperparameters not listed in `hyperparameters`. Defaults to True.
+        tune_new_entries: Boolean, whether those are searched; if not, they
+            have their default values. Defaults to True.
+        max_retries_per_trial: Int, how often a trial that crashed is run
+            again. Defaults to 0.
+        max_consecutive_failed_trials: Int, the number of trials that crash
+            in a row after which the search stops. Defaults to 10.
+        population_size: Int, how many individuals breed. Defaults to 20.
+        num_initial_points: Int, how many individuals are sampled before the
+            first is bred; the first of them has the default values. Defaults
+            to 10.
+        selection: String or `Selection`: "tournament", "rank" or "roulette".
+            Defaults to "tournament".
+        crossover: String or `Crossover`: "uniform", "one_point",
+            "two_point", "simulated_binary" or "blend". Defaults to "uniform".
+        mutation: String or `Mutation`: "default" or "uniform". Defaults to
+            "default".
+        survival: String or `Survival`: "elitist", "aging" or "generational".
+            Defaults to "elitist".
+    """
+
+    def __init__(
+        self,
+        objective: Any = None,
+        max_trials: int | None = 10,
+        seed: int | None = None,
+        hyperparameters: kt.HyperParameters | None = None,
+        allow_new_entries: bool = True,
+        tune_new_entries: bool = True,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int = 10,
+        *,
+        population_size: int = 20,
+        num_initial_points: int = 10,
+        selection: str | Selection = "tournament",
+        crossover: str | Crossover = "uniform",
+        mutation: str | Mutation = "default",
+        survival: str | Survival = "elitist",
+    ) -> None:
+        self._evolution = Evolution(
+            population_size=population_size,
+            num_initial_points=num_initial_points,
+            selection=selection,
+            crossover=crossover,
+            mutation=mutation,
+            survival=survival,
+        )
+        self._history = History(SearchSpace())
+        self._dry_build: DryBuild | None = None
+        self._warned: set[str] = set()
+        super().__init__(
+            objective=objective,
+            max_trials=max_trials,
+            seed=seed,
+            hyperparameters=hyperparameters,
+            allow_new_entries=allow_new_entries,
+            tune_new_entries=tune_new_entries,
+            max_retries_per_trial=max_retries_per_trial,
+            max_consecutive_failed_trials=max_consecutive_failed_trials,
+        )
+
+    @property
+    def history(self) -> History:
+        """The `History` of the search."""
+        self.open()
+        return self._history
+
+    def use_dry_build(self, dry_build: DryBuild) -> None:
+        """Builds each proposal before it becomes a trial.
+
+        Args:
+            dry_build: The `DryBuild` of the hypermodel that is searched.
+        """
+        self._dry_build = dry_build
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Proposes the values of a trial.
+
+        Args:
+            trial_id: String, the trial that they are for.
+
+        Returns:
+            A dict with "status", RUNNING or STOPPED, "values" and "record".
+        """
+        rng = np.random.default_rng([self.seed, len(self.trials)])
+        rejected: list[dict[str, Any]] = []
+        while True:
+            proposal = self._evolution.propose(self._history, rng)
+            if proposal is None:
+                self._check_any_trainable(rejected)
+                return {"status": TrialStatus.STOPPED, "values": None}
+            individual, problem = self._develop(proposal)
+            if problem is None:
+                break
+            self._history.add(individual)
+            rejected.append({**self._describe(individual), "problem": problem})
+            if len(rejected) == MAX_REJECTIONS:
+                raise NothingTrainableError(_explain(rejected))
+        record = self._describe(individual)
+        if rejected:
+            record["rejected"] = rejected
+        individual.trial_id = trial_id
+        self._history.add(individual)
+        values = self._history.space.decode(individual.genome)
+        return {
+            "status": TrialStatus.RUNNING,
+            "values": values,
+            "record": record,
+        }
+
+    def _develop(self, proposal: Proposal) -> tuple[Individual, str | None]:
+        """Returns the individual of a proposal, and its problem if any."""
+        individual = Individual(
+            proposal.genome,
+            parents=tuple(
+                self._history.individuals[parent].trial_id or ""
+                for parent in proposal.parents
+            ),
+            operator=proposal.operator,
+            prediction=proposal.prediction,
+        )
+        if self._dry_build is None:
+            return individual, None
+        values = self._history.space.decode(proposal.genome)
+        phenotype = self._dry_build(self.hyperparameters, values)
+        self.update_space(phenotype.hyperparameters)
+        space = self._history.space
+        added = space.default_genome()[len(individual.genome) :]
+        individual.genome = np.concatenate([individual.genome, added])
+        individual.expression = tuple(
+            space.position[key]
+            for key in phenotype.asked
+            if key in space.position
+        )
+        problem = phenotype.problem
+        if problem is not None:
+            self._report(problem)
+        elif self._history.knows(individual):
+            # Only where a build asks differently for equal answers.
+            problem = "It is the same model as an earlier one."
+        if problem is not None:
+            individual.status = Status.REJECTED
+        return individual, problem
+
+    def _check_any_trainable(self, rejected: list[dict[str, Any]]) -> None:
+        """Raises if a search ends without a single model to train."""
+        if rejected and not self.trials:
+            raise NothingTrainableError(_explain(rejected))
+
+    def _report(self, problem: str) -> None:
+        """Warns of a problem, once for each kind."""
+        if problem not in self._warned:
+            self._warned.add(problem)
+            warnings.warn(
+                "A proposed model can't be trained and was rejected before "
+                f"it cost a trial. {problem}",
+                stacklevel=2,
+            )
+
+    def _describe(self, individual: Individual) -> dict[str, Any]:
+        """Returns an individual as it is stored, by gene identity."""
+        genes = self._history.space.genes
+        description: dict[str, Any] = {
+            "genome": {
+                gene.key: code
+                for gene, code in zip(
+                    genes, individual.genome.tolist(), strict=True
+                )
+            },
+            "operator": individual.operator,
+        }
+        if individual.expression:
+            description["expressed"] = [
+                genes[i].key for i in individual.expression
+            ]
+        if individual.parents:
+            description["parents"] = list(individual.parents)
+        if individual.prediction is not None:
+            description["prediction"] = list(individual.prediction)
+        return description
+
+    # What the trials' side tells.
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._history = History(SearchSpace())
+        self.on_space_grown()
+
+    def on_space_grown(self) -> None:
+        known = self._history.space.position
+        new = [
+            hp for hp in self.hyperparameters.space if key_of(hp) not in known
+        ]
+        if new:
+            self._history.grow(self._history.space.extended(genes_of(new)))
+
+    def check_entries(self, hyperparameters: list[Any]) -> None:
+        genes_of(hyperparameters)
+
+    def restore_trial(self, trial: Trial, record: dict[str, Any]) -> None:
+        for rejected in record.get("rejected", []):
+            individual = self._restored(rejected)
+            individual.status = Status.REJECTED
+            self._history.add(individual)
+            self._warned.add(rejected["problem"])
+        individual = self._restored(record)
+        individual.trial_id = trial.trial_id
+        self._history.add(individual)
+
+    def _restored(self, description: dict[str, Any]) -> Individual:
+        space = self._history.space
+        genome = space.default_genome()
+        for key, code in description["genome"].items():
+            genome[space.position[key]] = code
+        prediction = description.get("prediction")
+        return Individual(
+            genome,
+            expression=tuple(
+                space.position[key] for key in description.get("expressed", [])
+            ),
+            parents=tuple(description.get("parents", [])),
+            operator=description["operator"],
+            prediction=tuple(prediction) if prediction else None,
+        )
+
+    def on_trial_settled(self, trial: Trial) -> None:
+        self._history.set_values(
+            trial.trial_id, dict(trial.hyperparameters.values)
+        )
+        if trial.status == TrialStatus.COMPLETED:
+            sign = -1.0 if self.objective.direction == "max" else 1.0
+            self._history.finish(
+                trial.trial_id, Status.COMPLETED, sign * trial.score
+            )
+        else:
+            self._history.finish(trial.trial_id, Status.FAILED)
+
+
+def _explain(rejected: list[dict[str, Any]]) -> str:
+    counts: dict[str, int] = {}
+    for rejection in rejected:
+        problem = rejection["problem"]
+        counts[problem] = counts.get(problem, 0) + 1
+    causes = "\n".join(
+        f"  {count} x {problem}"
+        for problem, count in sorted(counts.items(), key=lambda item: -item[1])
+    )
+    return (
+        f"{len(rejected)} proposals in a row were rejected because their "
+        f"models can't be trained:\n{causes}\nThe trials so far are saved. "
+        "Change the hypermodel or its limits and run again to go on."
+    )

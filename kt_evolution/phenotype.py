@@ -1,0 +1,272 @@
+"""The dry build: what a model is, known before it is trained.
+
+A hypermodel is built once with the proposed values, without training, to
+learn which hyperparameters it asks for, how large it is, and whether it can
+be built at all.
+"""
+
+import contextlib
+import dataclasses
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import keras_tuner as kt
+import numpy as np
+
+from kt_evolution import host
+from kt_evolution.core.genes import Gene
+from kt_evolution.encoding import SpaceError
+from kt_evolution.encoding import gene_of
+from kt_evolution.encoding import key_of
+
+
+class RecordingHyperParameters(kt.HyperParameters):
+    """A `HyperParameters` that remembers what it was asked for.
+
+    Attributes:
+        asked: Dict whose keys are the gene keys that were asked for while
+            active, in the order of the first time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: dict[str, None] = {}
+
+    def copy(self) -> "RecordingHyperParameters":
+        clone = RecordingHyperParameters()
+        host.share_space(self, self.values, into=clone)
+        # A hypermodel with `tunable=False` builds with a copy.
+        clone.asked = self.asked
+        return clone
+
+    def get(self, name: str) -> Any:
+        value = super().get(name)
+        for hp in self._hps[self._get_name(name)]:
+            if self.is_active(hp):
+                self.asked[key_of(hp)] = None
+        return value
+
+    def Boolean(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        with _naming(name):
+            return super().Boolean(name, *args, **kwargs)
+
+    def Choice(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        with _naming(name):
+            return super().Choice(name, *args, **kwargs)
+
+    def Fixed(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        with _naming(name):
+            return super().Fixed(name, *args, **kwargs)
+
+    def Float(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        with _naming(name):
+            return super().Float(name, *args, **kwargs)
+
+    def Int(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        with _naming(name):
+            return super().Int(name, *args, **kwargs)
+
+    def _retrieve(self, hp: Any) -> Any:
+        value = super()._retrieve(hp)
+        if self.is_active(hp):
+            self.asked[key_of(hp)] = None
+        return value
+
+    def _register(self, hyperparameter: Any, overwrite: bool = False) -> Any:
+        # Raises where the user declares what can't be searched.
+        gene_of(hyperparameter)
+        return super()._register(hyperparameter, overwrite)
+
+
+@contextlib.contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Makes errors of a declaration name the hyperparameter."""
+    try:
+        yield
+    except SpaceError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise SpaceError(f"Hyperparameter '{name}': {error}") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Phenotype:
+    """What a dry build found.
+
+    Args:
+        asked: Tuple of the gene keys that the build asked for, in order.
+        hyperparameters: The container that it was built with, new entries
+            and their values included.
+        num_params: Int, the number of trainable parameters; None if there is
+            no built model to count.
+        error: The exception that shows that the model can't be trained, or
+            None if it can.
+    """
+
+    asked: tuple[str, ...]
+    hyperparameters: RecordingHyperParameters
+    num_params: int | None = None
+    error: Exception | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """One line on why the model can't be trained, None if it can."""
+        if self.error is None:
+            return None
+        lines = str(self.error).strip().splitlines()
+        return f"{type(self.error).__name__}: {lines[0] if lines else ''}"
+
+
+class OversizedModelError(ValueError):
+    """A model has more parameters than `max_model_size`."""
+
+
+class DryBuild:
+    """Builds models without training them.
+
+    Args:
+        hypermodel: The `keras_tuner.HyperModel`.
+        max_model_size: Int, the largest number of trainable parameters that
+            a model may have; None for no limit.
+    """
+
+    def __init__(
+        self, hypermodel: kt.HyperModel, max_model_size: int | None = None
+    ) -> None:
+        self.hypermodel = hypermodel
+        self.max_model_size = max_model_size
+
+    def __call__(
+        self, space: kt.HyperParameters, values: dict[str, Any]
+    ) -> Phenotype:
+        """Builds the model of some values.
+
+        Args:
+            space: The search space.
+            values: Dict of names to values, the active ones.
+
+        Returns:
+            The `Phenotype`.
+
+        Raises:
+            keras_tuner.errors.FatalError: If the hypermodel raises it, or if
+                it returns something that is not a Keras model.
+        """
+        hp = RecordingHyperParameters()
+        host.share_space(space, values, into=hp)
+        num_params = error = None
+        try:
+            with _leaving_no_trace():
+                num_params = self._num_params(self.hypermodel.build(hp))
+            self._check_size(num_params)
+        except kt.errors.FatalError:
+            raise
+        except Exception as caught:
+            error = caught
+        return Phenotype(tuple(hp.asked), hp, num_params, error)
+
+    def _num_params(self, model: Any) -> int | None:
+        if not isinstance(model, keras.Model):
+            raise kt.errors.FatalTypeError(
+                "The hypermodel's build must return a Keras model. "
+                f"Received: {model!r} (of type {type(model).__name__})"
+            )
+        return host.model_size(model)
+
+    def _check_size(self, num_params: int | None) -> None:
+        limit = self.max_model_size
+        if limit and num_params is not None and num_params > limit:
+            raise OversizedModelError(
+                f"The model is larger than max_model_size={limit}"
+            )
+
+
+def explore(dry_build: DryBuild, oracle: kt.Oracle) -> None:
+    """Builds a hypermodel with values that reach all of its branches.
+
+    The host builds once for each pair of conditions. Here one build opens as
+    many branches as go together, so there is at most one for each, and every
+    value is of the parent's domain.
+
+    Args:
+        dry_build: The `DryBuild` of the hypermodel.
+        oracle: The oracle whose space receives what is found.
+
+    Raises:
+        SpaceError: If a hyperparameter can't be searched.
+    """
+    space = oracle.get_space()
+    dry_build.hypermodel.declare_hyperparameters(space)
+    oracle.update_space(space)
+    tried: list[Any] = []
+    wanted: list[Any] = []
+    while True:
+        space = oracle.get_space()
+        phenotype = dry_build(space, _values_reaching(space, wanted))
+        if isinstance(phenotype.error, SpaceError):
+            raise phenotype.error
+        found = phenotype.hyperparameters
+        oracle.update_space(found)
+        tried += wanted[:1] + found.active_scopes
+        waiting = wanted + found.inactive_scopes
+        wanted = [scope for scope in waiting if scope not in tried]
+        if not wanted:
+            return
+
+
+def _values_reaching(
+    space: kt.HyperParameters, scopes: list[Any]
+) -> dict[str, Any]:
+    """Returns values that open the first scope, and others that go with it."""
+    chosen: dict[str, Any] = {}
+    for scope in scopes:
+        wish = _values_opening(space, scope)
+        if wish is not None and all(
+            chosen.get(name, value) == value for name, value in wish.items()
+        ):
+            chosen.update(wish)
+    hp = host.share_space(space, {**space.values, **chosen})
+    host.settle_values(hp)
+    return hp.values
+
+
+def _values_opening(
+    space: kt.HyperParameters, conditions: list[Any]
+) -> dict[str, Any] | None:
+    """Returns values for which conditions hold, None if there are none."""
+    values: dict[str, Any] = {}
+    for condition in conditions:
+        for parent in space.space:
+            if parent.name != condition.name:
+                continue
+            value = _first_in_domain(gene_of(parent), condition.values)
+            outer = _values_opening(space, parent.conditions)
+            if value is not None and outer is not None:
+                values = {**outer, **values, condition.name: value}
+                break
+        else:
+            return None
+    return values
+
+
+def _first_in_domain(gene: Gene, values: list[Any]) -> Any:
+    for value in values:
+        with contextlib.suppress(ValueError):
+            gene.encode(value)
+            return value
+    return None
+
+
+@contextlib.contextmanager
+def _leaving_no_trace() -> Iterator[None]:
+    """Builds on the CPU, and keeps the user's random streams as they were."""
+    python_state = random.getstate()
+    numpy_state = np.random.get_state()
+    try:
+        with keras.device("cpu:0"):
+            yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)

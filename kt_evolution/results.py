@@ -1,0 +1,123 @@
+"""From what training returns to metrics: the best epoch, as native floats."""
+
+import math
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import keras_tuner as kt
+
+from kt_evolution import host
+
+
+def metrics_of(
+    results: Any, objective: kt.Objective, source: str
+) -> tuple[dict[str, float], int]:
+    """Returns the metrics of a trial and the epoch that they belong to.
+
+    Args:
+        results: What `run_trial` returned: a `History`, a dict, a number, or
+            a list of these, one for each execution, which are averaged.
+        objective: The `keras_tuner.Objective`.
+        source: String, the name of the function, for the error.
+
+    Returns:
+        A dict of metric names to floats with the objective in it, and the
+        number of the best epoch. The objective may be NaN: then training
+        failed.
+
+    Raises:
+        keras_tuner.errors.FatalError: If the results have no objective; then
+            no trial would.
+    """
+    if isinstance(results, list):
+        if not results:
+            raise _unusable(results, objective, source)
+        runs = [metrics_of(result, objective, source) for result in results]
+        return _average(runs)
+    if isinstance(results, keras.callbacks.History):
+        return _best_epoch(results.history, objective, source)
+    if isinstance(results, Mapping):
+        logs = {name: _number(value) for name, value in results.items()}
+        return _with_objective(logs, objective, source), 0
+    number = _number(results)
+    if number is None or isinstance(results, (str, bool)):
+        raise _unusable(results, objective, source)
+    return {objective.name: number}, 0
+
+
+def _best_epoch(
+    history: Mapping[str, list[Any]], objective: kt.Objective, source: str
+) -> tuple[dict[str, float], int]:
+    """Returns the metrics of the best epoch whose objective is finite."""
+    num_epochs = max((len(values) for values in history.values()), default=0)
+    best, best_epoch = None, 0
+    for epoch in range(num_epochs):
+        logs = {
+            name: _number(values[epoch])
+            for name, values in history.items()
+            if epoch < len(values)
+        }
+        if epoch and not objective.has_value(logs):
+            # Validation does not run in each epoch with `validation_freq`.
+            continue
+        metrics = _with_objective(logs, objective, source)
+        value = metrics[objective.name]
+        if best is None or _is_better(value, best[objective.name], objective):
+            best, best_epoch = metrics, epoch
+    if best is None:
+        raise _unusable(history, objective, source)
+    return best, best_epoch
+
+
+def _is_better(value: float, best: float, objective: kt.Objective) -> bool:
+    if not math.isfinite(value):
+        return False
+    return not math.isfinite(best) or objective.better_than(value, best)
+
+
+def _with_objective(
+    logs: Mapping[str, float | None], objective: kt.Objective, source: str
+) -> dict[str, float]:
+    metrics = {name: x for name, x in logs.items() if x is not None}
+    if objective.name in metrics:
+        return metrics
+    if not objective.has_value(metrics):
+        names = sorted(
+            set(host.objective_directions(objective)) - {"multi_objective"}
+        )
+        raise kt.errors.FatalValueError(
+            f"`objective` must be among the metrics that {source} returns. "
+            f"Received: objective={names}, metrics={sorted(logs)}"
+        )
+    return {**metrics, objective.name: float(objective.get_value(metrics))}
+
+
+def _average(
+    runs: list[tuple[dict[str, float], int]],
+) -> tuple[dict[str, float], int]:
+    names = [name for name in runs[0][0] if all(name in run for run, _ in runs)]
+    metrics = {
+        name: statistics.fmean(run[name] for run, _ in runs) for name in names
+    }
+    return metrics, round(statistics.fmean(epoch for _, epoch in runs))
+
+
+def _number(value: Any) -> float | None:
+    """Returns a number of any library as a float, None if it is not one."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _unusable(
+    results: Any, objective: kt.Objective, source: str
+) -> kt.errors.FatalTypeError:
+    hint = " Did you forget to return the metrics?" if results is None else ""
+    return kt.errors.FatalTypeError(
+        f"{source} must return a number, a dict of metrics with "
+        f"'{objective.name}', a History, or a list of these.{hint} "
+        f"Received: {results!r} (of type {type(results).__name__})"
+    )

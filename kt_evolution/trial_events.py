@@ -1,0 +1,101 @@
+"""Trials as lines of the journal, and back."""
+
+import time
+from typing import Any
+
+import keras_tuner as kt
+from keras_tuner.engine.trial import Trial
+
+from kt_evolution import host
+from kt_evolution.journal import JournalError
+
+VERSION = 1
+
+
+def search_event(objective: kt.Objective, seed: int) -> dict[str, Any]:
+    """Returns the journal's first line."""
+    return {
+        "event": "search",
+        "version": VERSION,
+        "seed": seed,
+        "objective": host.objective_directions(objective),
+    }
+
+
+def check_search_event(
+    event: dict[str, Any], objective: kt.Objective, folder: str
+) -> None:
+    """Raises if a journal can't be continued with an objective."""
+    if event["version"] != VERSION:
+        raise JournalError(
+            f"The project in {folder} was written by another version: journal "
+            f"version {event['version']}, expected {VERSION}."
+        )
+    directions = host.objective_directions(objective)
+    if event["objective"] != directions:
+        raise ValueError(
+            f"`objective` must be that of the project in {folder}, "
+            f"{event['objective']}. Received: {directions}. Use another "
+            "`project_name`, or `overwrite=True` to delete the project."
+        )
+
+
+def trial_event(
+    trial_id: str, values: dict[str, Any], record: dict[str, Any]
+) -> dict[str, Any]:
+    """Returns the line that makes a trial."""
+    return {
+        "event": "trial",
+        "trial_id": trial_id,
+        "values": values,
+        "record": record,
+        "time": round(time.time(), 3),
+    }
+
+
+def end_event(trial: Trial, proposed: dict[str, Any]) -> dict[str, Any]:
+    """Returns the line that ends a trial.
+
+    Args:
+        trial: The `Trial`.
+        proposed: Dict of the values that were proposed; the line has the
+            trial's own if training met further hyperparameters.
+    """
+    event: dict[str, Any] = {
+        "event": "end",
+        "trial_id": trial.trial_id,
+        "status": trial.status,
+        "score": trial.score,
+        "best_step": trial.best_step,
+        "metrics": {
+            name: {
+                "direction": metric.direction,
+                "steps": [
+                    [observation.step, *observation.value]
+                    for observation in metric.get_history()
+                ],
+            }
+            for name, metric in trial.metrics.metrics.items()
+        },
+        "time": round(time.time(), 3),
+    }
+    if trial.message is not None:
+        event["message"] = trial.message
+    if trial.hyperparameters.values != proposed:
+        event["values"] = trial.hyperparameters.values
+    return event
+
+
+def restore_end(trial: Trial, event: dict[str, Any]) -> None:
+    """Gives a new trial the result that a line tells of."""
+    trial.status = event["status"]
+    trial.message = event.get("message")
+    trial.score = event["score"]
+    trial.best_step = event["best_step"]
+    if "values" in event:
+        trial.hyperparameters.values = event["values"]
+    for name, metric in event["metrics"].items():
+        trial.metrics.register(name, metric["direction"])
+        for step, *values in metric["steps"]:
+            for value in values:
+                trial.metrics.update(name, value, step=step)

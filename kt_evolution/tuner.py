@@ -1,0 +1,253 @@
+"""The tuner: trains one trial at a time, and keeps what is worth keeping."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import keras_tuner as kt
+from keras_tuner.engine.trial import Trial
+
+from kt_evolution.core.checks import check_count
+from kt_evolution.journal import write_atomically
+from kt_evolution.operators.crossover import Crossover
+from kt_evolution.operators.mutation import Mutation
+from kt_evolution.operators.selection import Selection
+from kt_evolution.operators.survival import Survival
+from kt_evolution.oracle import EvolutionOracle
+from kt_evolution.phenotype import DryBuild
+from kt_evolution.phenotype import explore
+from kt_evolution.results import metrics_of
+
+
+class EvolutionTuner(kt.Tuner):
+    """Searches hyperparameters and architectures by evolution.
+
+    A drop-in for `keras_tuner.RandomSearch`: the arguments have the same
+    names, order and meaning.
+
+    Example:
+
+    ```python
+    def build_model(hp):
+        model = keras.Sequential([keras.Input((784,))])
+        for i in range(hp.Int("layers", 1, 3)):
+            model.add(keras.layers.Dense(hp.Int(f"units_{i}", 32, 256, 32)))
+        model.add(keras.layers.Dense(10, activation="softmax"))
+        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+        return model
+
+    tuner = kt_evolution.EvolutionTuner(
+        build_model, objective="val_accuracy", max_trials=30
+    )
+    tuner.search(x_train, y_train, validation_data=(x_val, y_val), epochs=5)
+    model = tuner.get_best_models()[0]
+    ```
+
+    Args:
+        hypermodel: A `keras_tuner.HyperModel`, or a function that takes a
+            `keras_tuner.HyperParameters` and returns a compiled model.
+            Optional when `run_trial` is overridden.
+        objective: A string, `keras_tuner.Objective`, or a list of them. If a
+            string, the direction (min or max) is inferred. Optional when the
+            training returns a single float to minimise.
+        max_trials: Int, the number of trials at most. Defaults to 10.
+        seed: Int, the random seed. Defaults to a random one, which is kept
+            when the search is resumed.
+        hyperparameters: Optional `keras_tuner.HyperParameters`, to override
+            or to declare hyperparameters in advance.
+        tune_new_entries: Boolean, whether hyperparameters not listed in
+            `hyperparameters` are searched; if not, they have their default
+            values. Defaults to True.
+        allow_new_entries: Boolean, whether the hypermodel may ask for
+            hyperparameters not listed in `hyperparameters`. Defaults to True.
+        max_retries_per_trial: Int, how often a trial that crashed is run
+            again. Defaults to 0.
+        max_consecutive_failed_trials: Int, the number of trials that crash
+            in a row after which the search stops. Defaults to 10.
+        population_size: Int, how many individuals breed. Defaults to 20.
+        num_initial_points: Int, how many individuals are sampled before the
+            first is bred; the first of them has the default values. Defaults
+            to 10.
+        selection: String or `Selection`: "tournament", "rank" or "roulette".
+            Defaults to "tournament".
+        crossover: String or `Crossover`: "uniform", "one_point",
+            "two_point", "simulated_binary" or "blend". Defaults to "uniform".
+        mutation: String or `Mutation`: "default" or "uniform". Defaults to
+            "default".
+        survival: String or `Survival`: "elitist", "aging" or "generational".
+            Defaults to "elitist".
+        dry_build: Boolean, whether each model is built before it becomes a
+            trial, so that duplicates, models that can't be built and those
+            larger than `max_model_size` cost no trial. Defaults to True.
+        keep_checkpoints: Int, the number of best trials whose weights stay
+            on disk. Defaults to None, which keeps all.
+        **kwargs: Further arguments of `keras_tuner.Tuner`, for instance
+            `directory`, `project_name`, `overwrite`, `executions_per_trial`
+            and `max_model_size`.
+    """
+
+    def __init__(
+        self,
+        hypermodel: Any = None,
+        objective: Any = None,
+        max_trials: int | None = 10,
+        seed: int | None = None,
+        hyperparameters: kt.HyperParameters | None = None,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int = 10,
+        *,
+        population_size: int = 20,
+        num_initial_points: int = 10,
+        selection: str | Selection = "tournament",
+        crossover: str | Crossover = "uniform",
+        mutation: str | Mutation = "default",
+        survival: str | Survival = "elitist",
+        dry_build: bool = True,
+        keep_checkpoints: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if keep_checkpoints is not None:
+            check_count("keep_checkpoints", keep_checkpoints)
+        self.seed = seed
+        self.keep_checkpoints = keep_checkpoints
+        self._builds_dry = dry_build
+        self._max_model_size = kwargs.get("max_model_size")
+        self._given_tuner_id = kwargs.get("tuner_id")
+        self._checkpointed: set[str] | None = None
+        oracle = EvolutionOracle(
+            objective=objective,
+            max_trials=max_trials,
+            seed=seed,
+            hyperparameters=hyperparameters,
+            allow_new_entries=allow_new_entries,
+            tune_new_entries=tune_new_entries,
+            max_retries_per_trial=max_retries_per_trial,
+            max_consecutive_failed_trials=max_consecutive_failed_trials,
+            population_size=population_size,
+            num_initial_points=num_initial_points,
+            selection=selection,
+            crossover=crossover,
+            mutation=mutation,
+            survival=survival,
+        )
+        super().__init__(oracle, hypermodel, **kwargs)
+
+    @property
+    def tuner_id(self) -> str:
+        """String, this tuner's id, which names its file in the project."""
+        # The host sets the id from the environment first, looks for the file
+        # to resume from, and only then takes the id that the user gave.
+        return self._given_tuner_id or self._tuner_id
+
+    @tuner_id.setter
+    def tuner_id(self, tuner_id: str) -> None:
+        self._tuner_id = tuner_id
+
+    def _populate_initial_space(self) -> None:
+        """Resumes the project in the folder, or explores the search space."""
+        if self._is_worker():
+            # The chief's oracle knows the space.
+            return
+        is_resumed = self.oracle.open()
+        self._attach_dry_build()
+        if self.hypermodel is None:
+            return
+        if is_resumed:
+            print(f"Resuming the search in {self.project_dir}")
+        else:
+            explore(self._new_dry_build(), self.oracle)
+
+    def reload(self) -> None:
+        """Resumes the project in the folder."""
+        super().reload()
+        if not self._is_worker():
+            self._attach_dry_build()
+
+    def _attach_dry_build(self) -> None:
+        if self._builds_dry and self.hypermodel is not None:
+            self.oracle.use_dry_build(self._new_dry_build())
+
+    def _new_dry_build(self) -> DryBuild:
+        return DryBuild(self.hypermodel, self._max_model_size)
+
+    # One trial.
+
+    def _run_and_update_trial(
+        self, trial: Trial, *fit_args: Any, **fit_kwargs: Any
+    ) -> None:
+        results = self.run_trial(trial, *fit_args, **fit_kwargs)
+        objective = self.oracle.objective
+        reported = self.oracle.get_trial(trial.trial_id).metrics
+        if results is None and reported.exists(objective.name):
+            # `run_trial` called `oracle.update_trial` itself.
+            return
+        metrics, step = metrics_of(results, objective, "run_trial")
+        self.oracle.update_trial(trial.trial_id, metrics, step=step)
+
+    def _configure_tensorboard_dir(
+        self, callbacks: list[Any], trial: Trial, execution: int = 0
+    ) -> None:
+        # The host imports tensorboard for every trial, whether it is used or
+        # installed or not.
+        names = {type(callback).__name__ for callback in callbacks}
+        if "TensorBoard" in names:
+            super()._configure_tensorboard_dir(callbacks, trial, execution)
+
+    def on_trial_end(self, trial: Trial) -> None:
+        super().on_trial_end(trial)
+        self._prune_checkpoints(trial)
+
+    def on_search_end(self) -> None:
+        super().on_search_end()
+        self.save()
+
+    # Files.
+
+    def save(self) -> None:
+        if not self._is_worker():
+            self.oracle.save()
+        text = json.dumps(self.get_state())
+        path = Path(self._get_tuner_fname())
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            write_atomically(path, text)
+
+    def _prune_checkpoints(self, trial: Trial) -> None:
+        """Deletes the weights of all but the best trials."""
+        if self.keep_checkpoints is None:
+            return
+        if self._checkpointed is None:
+            # A worker knows only the trials that it ran itself.
+            known = getattr(self.oracle, "end_order", ())
+            self._checkpointed = set(known)
+        self._checkpointed.add(trial.trial_id)
+        best = self.oracle.get_best_trials(self.keep_checkpoints)
+        kept = {best_trial.trial_id for best_trial in best}
+        for trial_id in self._checkpointed - kept:
+            path = self._get_checkpoint_fname(trial_id)
+            if os.path.exists(path):
+                os.remove(path)
+        self._checkpointed &= kept
+
+    def load_model(self, trial: Trial) -> Any:
+        """Returns the trained model of a trial.
+
+        Raises:
+            ValueError: If the trial's weights are not on disk.
+        """
+        path = self._get_checkpoint_fname(trial.trial_id)
+        if not os.path.exists(path):
+            reason = (
+                f"they were deleted, because keep_checkpoints="
+                f"{self.keep_checkpoints} keeps those of the best trials only"
+                if self.keep_checkpoints is not None
+                else "the file was moved or never written"
+            )
+            raise ValueError(
+                f"There are no weights of trial {trial.trial_id} at {path}: "
+                f"{reason}. Build the model from "
+                "`trial.hyperparameters` and train it again."
+            )
+        return super().load_model(trial)
