@@ -20,7 +20,6 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_evolution import host
 from kt_evolution import trial_events as events
 from kt_evolution.journal import Journal
-from kt_evolution.journal import JournalError
 from kt_evolution.journal import write_atomically
 
 # `oracle.json` lists all trials. It is written when their number has grown by
@@ -227,7 +226,7 @@ class DurableOracle(kt.Oracle):
             return stopped
         try:
             response = self.populate_space(trial_id)
-        except Exception:
+        except BaseException:
             # What it learnt on the way was not written: learn it anew.
             self._journal = None
             raise
@@ -351,11 +350,13 @@ class DurableOracle(kt.Oracle):
             )
             self._retry_queue.append(trial.trial_id)
         self._count_failures(trial, crashed and not retries)
-        self._save_trial(trial)
-        self.save()
-        if trial.trial_id in self._display.trial_start:
-            self._display.on_trial_end(trial)
-        self._release(trial)
+        try:
+            self._save_trial(trial)
+            self.save()
+            if trial.trial_id in self._display.trial_start:
+                self._display.on_trial_end(trial)
+        finally:
+            self._release(trial)
         self._check_consecutive_failures()
 
     def _score(self, trial: Trial) -> None:
@@ -399,6 +400,7 @@ class DurableOracle(kt.Oracle):
         if not limit or self._consecutive_failures < limit:
             return
         self._has_failed = True
+        self._save_oracle_file()
         failures, self._consecutive_failures = self._consecutive_failures, 0
         raise RuntimeError(
             f"{failures} trials in a row failed; the limit is "
@@ -468,6 +470,18 @@ class DurableOracle(kt.Oracle):
 
     # Files.
 
+    def get_state(self) -> dict[str, Any]:
+        """Returns what `oracle.json` holds, for the host's own tools."""
+        state = super().get_state()
+        # A trial that is just ending is let go of last.
+        state["ongoing_trials"] = {
+            tuner_id: trial.trial_id
+            for tuner_id, trial in self.ongoing_trials.items()
+            if trial.trial_id not in self._ended
+            and trial.trial_id not in self._retry_queue
+        }
+        return state
+
     def _record(self, event: dict[str, Any]) -> None:
         """Appends to the journal; in doubt, memory follows the file."""
         journal = self._journal
@@ -481,10 +495,10 @@ class DurableOracle(kt.Oracle):
             config = self.hyperparameters.get_config()["space"]
             event["space"] = config[self._num_journaled_hps :]
         try:
-            if not journal.exists():
+            if journal.is_empty():
                 journal.append(events.search_event(self.objective, self.seed))
             journal.append(event)
-        except JournalError:
+        except BaseException:
             self._journal = None
             raise
         self._num_journaled_hps += len(new)
@@ -503,7 +517,7 @@ class DurableOracle(kt.Oracle):
         if not self._directory_is_set():
             return
         progress = self._progress()
-        if progress and progress == self._size_when_saved:
+        if progress == self._size_when_saved:
             return
         write_atomically(self._get_oracle_fname(), json.dumps(self.get_state()))
         self._size_when_saved = progress

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 import keras_tuner as kt
 
 from kt_evolution.core.genes import Value
@@ -81,6 +82,33 @@ def model_size(model: Any) -> int | None:
     if not getattr(model, "built", False):
         return None
     return sum(math.prod(w.shape) for w in model.trainable_weights)
+
+
+class SaveMeasuredEpochs(keras.callbacks.Callback):
+    """Keeps the best weights where validation does not run in each epoch.
+
+    The host's checkpoint saves every epoch that has no objective, and so
+    overwrites the best one with `validation_freq=2`.
+
+    Args:
+        checkpoint: The host's callback that saves the best epoch.
+    """
+
+    def __init__(self, checkpoint: Any) -> None:
+        super().__init__()
+        self.checkpoint = checkpoint
+
+    def set_model(self, model: Any) -> None:
+        super().set_model(model)
+        self.checkpoint.set_model(model)
+
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        has_best = math.isfinite(self.checkpoint.best_value)
+        if has_best and not self.checkpoint.objective.has_value(logs or {}):
+            return
+        self.checkpoint.on_epoch_end(epoch, logs)
 
 
 def is_chief() -> bool:

@@ -4,9 +4,9 @@ It is the history's file. A process may die in the middle of a line: such a
 torn last line is left out when reading and cut off before the next append.
 """
 
+import contextlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,10 @@ class Journal:
 
     def exists(self) -> bool:
         return self.path.is_file()
+
+    def is_empty(self) -> bool:
+        """Tells whether it has no whole line, as far as read and written."""
+        return self._end == 0
 
     def read(self) -> list[dict[str, Any]]:
         """Returns the events in order.
@@ -71,13 +75,15 @@ class Journal:
         line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self.path, "ab") as file:
+            # Without a buffer, which would be written once more on closing.
+            with open(self.path, "ab", buffering=0) as file:
                 size = os.fstat(file.fileno()).st_size
                 if size != self._end:
                     self._cut_torn_line(file.fileno(), size)
                 try:
-                    file.write(line)
-                    file.flush()
+                    written = 0
+                    while written < len(line):
+                        written += file.write(line[written:])
                 except OSError:
                     os.ftruncate(file.fileno(), self._end)
                     raise
@@ -121,28 +127,14 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
         JournalError: If the file can't be written. The old one stays.
     """
     path = Path(path)
-    temporary = ""
+    # Always the same name: what a killed process leaves is written over.
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        descriptor, temporary = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}."
-        )
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        # Temporary files are private; the host's files follow the umask.
-        os.chmod(temporary, 0o666 & ~_UMASK)
+        temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
     except OSError as error:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise JournalError(
             f"{path} can't be written: {error}. The results so far are safe."
         ) from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-_UMASK = _umask()

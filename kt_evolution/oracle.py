@@ -145,6 +145,7 @@ class EvolutionOracle(DurableOracle):
         Returns:
             A dict with "status", RUNNING or STOPPED, "values" and "record".
         """
+        self._evolution.seed = self.seed
         rng = np.random.default_rng([self.seed, len(self.trials)])
         rejected: list[dict[str, Any]] = []
         while True:

@@ -44,7 +44,7 @@ def metrics_of(
     number = _number(results)
     if number is None or isinstance(results, (str, bool)):
         raise _unusable(results, objective, source)
-    return {objective.name: number}, 0
+    return _with_objective({objective.name: number}, objective, source), 0
 
 
 def _best_epoch(
@@ -81,17 +81,21 @@ def _with_objective(
     logs: Mapping[str, float | None], objective: kt.Objective, source: str
 ) -> dict[str, float]:
     metrics = {name: x for name, x in logs.items() if x is not None}
-    if objective.name in metrics:
-        return metrics
     if not objective.has_value(metrics):
-        names = sorted(
-            set(host.objective_directions(objective)) - {"multi_objective"}
-        )
         raise kt.errors.FatalValueError(
             f"`objective` must be among the metrics that {source} returns. "
-            f"Received: objective={names}, metrics={sorted(logs)}"
+            f"Received: objective={_names_of(objective)}, "
+            f"metrics={sorted(logs)}"
         )
-    return {**metrics, objective.name: float(objective.get_value(metrics))}
+    if objective.name not in metrics:
+        metrics[objective.name] = float(objective.get_value(metrics))
+    return metrics
+
+
+def _names_of(objective: kt.Objective) -> list[str]:
+    """Returns the names of the metrics that an objective needs."""
+    names = set(host.objective_directions(objective))
+    return sorted(names - {"multi_objective"})
 
 
 def _average(
@@ -118,6 +122,6 @@ def _unusable(
     hint = " Did you forget to return the metrics?" if results is None else ""
     return kt.errors.FatalTypeError(
         f"{source} must return a number, a dict of metrics with "
-        f"'{objective.name}', a History, or a list of these.{hint} "
+        f"{_names_of(objective)}, a History, or a list of these.{hint} "
         f"Received: {results!r} (of type {type(results).__name__})"
     )

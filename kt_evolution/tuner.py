@@ -2,12 +2,14 @@
 
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
+from kt_evolution import host
 from kt_evolution.core.checks import check_count
 from kt_evolution.journal import write_atomically
 from kt_evolution.operators.crossover import Crossover
@@ -18,6 +20,10 @@ from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.phenotype import DryBuild
 from kt_evolution.phenotype import explore
 from kt_evolution.results import metrics_of
+
+
+class MissingTensorBoardError(kt.errors.FatalError, ImportError):
+    """A search has a TensorBoard callback, but tensorboard is missing."""
 
 
 class EvolutionTuner(kt.Tuner):
@@ -163,8 +169,8 @@ class EvolutionTuner(kt.Tuner):
     def reload(self) -> None:
         """Resumes the project in the folder."""
         super().reload()
-        if not self._is_worker():
-            self._attach_dry_build()
+        # The tuner's file may be there before the first trial.
+        self._populate_initial_space()
 
     def _attach_dry_build(self) -> None:
         if self._builds_dry and self.hypermodel is not None:
@@ -193,8 +199,22 @@ class EvolutionTuner(kt.Tuner):
         # The host imports tensorboard for every trial, whether it is used or
         # installed or not.
         names = {type(callback).__name__ for callback in callbacks}
-        if "TensorBoard" in names:
+        if "TensorBoard" not in names:
+            return
+        try:
             super()._configure_tensorboard_dir(callbacks, trial, execution)
+        except ImportError as error:
+            raise MissingTensorBoardError(
+                "The TensorBoard callback needs `pip install tensorboard`."
+            ) from error
+
+    def _build_and_fit_model(
+        self, trial: Trial, *args: Any, **kwargs: Any
+    ) -> Any:
+        # The host puts its checkpoint last.
+        *others, checkpoint = kwargs["callbacks"]
+        kwargs["callbacks"] = [*others, host.SaveMeasuredEpochs(checkpoint)]
+        return super()._build_and_fit_model(trial, *args, **kwargs)
 
     def on_trial_end(self, trial: Trial) -> None:
         super().on_trial_end(trial)
@@ -250,4 +270,9 @@ class EvolutionTuner(kt.Tuner):
                 f"{reason}. Build the model from "
                 "`trial.hyperparameters` and train it again."
             )
-        return super().load_model(trial)
+        with warnings.catch_warnings():
+            # The host loads weights into a model whose optimizer is new.
+            warnings.filterwarnings(
+                "ignore", message="Skipping variable loading for optimizer"
+            )
+            return super().load_model(trial)

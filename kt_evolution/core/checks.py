@@ -1,5 +1,7 @@
 """Checks of arguments: an error names the argument and the value."""
 
+import math
+import numbers
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +30,8 @@ def check_positive(name: str, value: float) -> float:
 
 def check_count(name: str, value: int, at_least: int = 1) -> int:
     """Returns `value` if it is a whole number and large enough."""
-    if not is_number(value) or value != int(value) or value < at_least:
+    is_whole = is_number(value) and math.isfinite(value) and value % 1 == 0
+    if not is_whole or value < at_least:
         raise ValueError(
             f"`{name}` must be an integer of at least {at_least}. "
             f"Received: {name}={value}"
@@ -37,7 +40,8 @@ def check_count(name: str, value: int, at_least: int = 1) -> int:
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Tells whether a value is a number, NumPy's included."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def resolve(

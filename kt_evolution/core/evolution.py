@@ -152,17 +152,29 @@ class Evolution:
             crossed = self.crossover(pairs, history.space, rng)
             children[crosses] = history.space.snap(crossed)
             expressed[crosses] = history.predict_expressed(children[crosses])
-        children = self.mutation(children, expressed, history.space, rng)
+        mutates = rng.random(NUM_OFFSPRING) < self.mutation.probability
+        mutates |= ~crosses
+        # A child that is nothing new would be bred in vain.
+        mutates |= [history.find(child) >= 0 for child in children]
+        children[mutates] = self.mutation(
+            children[mutates], expressed[mutates], history.space, rng
+        )
         return [
             Proposal(
                 child,
-                "crossover+mutation" if crossed else "mutation",
+                _operator(crossed, mutated),
                 tuple(int(p) for p in (pair if crossed else pair[:1])),
             )
-            for child, crossed, pair in zip(
-                children, crosses, parents, strict=True
+            for child, crossed, mutated, pair in zip(
+                children, crosses, mutates, parents, strict=True
             )
         ]
+
+
+def _operator(crossed: bool, mutated: bool) -> str:
+    if crossed:
+        return "crossover+mutation" if mutated else "crossover"
+    return "mutation"
 
 
 def _made_new(history: History, proposal: Proposal) -> Proposal | None:

@@ -127,8 +127,11 @@ class PhenotypeTree:
     def _nearest_open(self, node: _Node, code: float) -> float:
         gene = self.space.genes[node.gene]
         if not np.isfinite(gene.size):
-            above = [known for known in node.complete if known > code]
-            return (code + min(above, default=0.0)) / 2
+            # The middle of the wider gap beside it, where nothing is known.
+            below = max((c for c in node.complete if c < code), default=0.0)
+            above = min((c for c in node.complete if c > code), default=1.0)
+            end = below if code - below > above - code else above
+            return (code + end) / 2
         start = int(gene.index(np.array([code]))[0])
         for distance in range(1, int(gene.size)):
             for index in (start - distance, start + distance):

@@ -109,12 +109,14 @@ class SearchSpace:
     def decode(self, genome: np.ndarray) -> dict[str, Value]:
         """Returns the values of the active genes by name, in space order."""
         values: dict[str, Value] = {}
+        # Native floats, so that the values are native too.
+        codes = genome.tolist()
         for i in self.order:
             gene = self.genes[i]
             if gene.name in values:
                 continue
             if all(condition.holds(values) for condition in gene.conditions):
-                values[gene.name] = gene.decode(genome[i])
+                values[gene.name] = gene.decode(codes[i])
         return {name: values[name] for name in self._by_name if name in values}
 
     def active(self, genomes: np.ndarray) -> np.ndarray:

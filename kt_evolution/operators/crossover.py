@@ -20,10 +20,10 @@ class Crossover(abc.ABC):
 
     Args:
         probability: Float in [0, 1], the chance that an offspring has two
-            parents rather than one. Defaults to 0.5.
+            parents rather than one. Defaults to 0.9.
     """
 
-    def __init__(self, probability: float = 0.5) -> None:
+    def __init__(self, probability: float = 0.9) -> None:
         self.probability = check_probability("probability", probability)
 
     def __call__(
@@ -107,13 +107,13 @@ class UniformCrossover(Crossover):
 
     Args:
         probability: Float in [0, 1], the chance that an offspring has two
-            parents. Defaults to 0.5.
+            parents. Defaults to 0.9.
         swap_probability: Float in [0, 1], the chance that a gene comes from
             the second parent. Defaults to 0.5.
     """
 
     def __init__(
-        self, probability: float = 0.5, swap_probability: float = 0.5
+        self, probability: float = 0.9, swap_probability: float = 0.5
     ) -> None:
         super().__init__(probability)
         self.swap_probability = check_probability(
@@ -167,13 +167,13 @@ class SimulatedBinaryCrossover(UniformCrossover):
 
     Args:
         probability: Float in [0, 1], the chance that an offspring has two
-            parents. Defaults to 0.5.
+            parents. Defaults to 0.9.
         distribution_index: Float above 0; the larger, the closer children are
             to their parents. Defaults to 15.
     """
 
     def __init__(
-        self, probability: float = 0.5, distribution_index: float = 15.0
+        self, probability: float = 0.9, distribution_index: float = 15.0
     ) -> None:
         super().__init__(probability)
         self.distribution_index = check_positive(
@@ -207,12 +207,12 @@ class BlendCrossover(UniformCrossover):
 
     Args:
         probability: Float in [0, 1], the chance that an offspring has two
-            parents. Defaults to 0.5.
+            parents. Defaults to 0.9.
         alpha: Float above 0, by which part of its length the interval is
             widened on each side. Defaults to 0.5.
     """
 
-    def __init__(self, probability: float = 0.5, alpha: float = 0.5) -> None:
+    def __init__(self, probability: float = 0.9, alpha: float = 0.5) -> None:
         super().__init__(probability)
         self.alpha = check_positive("alpha", alpha)
 

@@ -22,12 +22,18 @@ class Mutation(abc.ABC):
     is the most likely and any number possible.
 
     Args:
+        probability: Float in [0, 1], the chance that a child of two parents
+            is mutated. A child of one parent always is, and so is one that
+            the search knows already. Defaults to 0.3.
         stop_probability: Float in (0, 1], the chance after each mutated gene
             that no further one mutates. The mean number of mutated genes is
-            its inverse. Defaults to 0.6.
+            its inverse. Defaults to 0.8.
     """
 
-    def __init__(self, stop_probability: float = 0.6) -> None:
+    def __init__(
+        self, probability: float = 0.3, stop_probability: float = 0.8
+    ) -> None:
+        self.probability = check_probability("probability", probability)
         check_positive("stop_probability", stop_probability)
         self.stop_probability = check_probability(
             "stop_probability", stop_probability
@@ -87,16 +93,21 @@ class KindMutation(Mutation):
         engineering design".
 
     Args:
+        probability: Float in [0, 1], the chance that a child of two parents
+            is mutated. Defaults to 0.3.
         stop_probability: Float in (0, 1], the inverse of the mean number of
-            mutated genes. Defaults to 0.6.
+            mutated genes. Defaults to 0.8.
         distribution_index: Float above 0; the larger, the smaller the changes
             of continuous genes. Defaults to 5.
     """
 
     def __init__(
-        self, stop_probability: float = 0.6, distribution_index: float = 5.0
+        self,
+        probability: float = 0.3,
+        stop_probability: float = 0.8,
+        distribution_index: float = 5.0,
     ) -> None:
-        super().__init__(stop_probability)
+        super().__init__(probability, stop_probability)
         self.distribution_index = check_positive(
             "distribution_index", distribution_index
         )

@@ -3,8 +3,10 @@
 import abc
 
 import numpy as np
+from scipy.stats import rankdata
 
 from kt_evolution.core.checks import check_count
+from kt_evolution.core.checks import is_number
 
 
 class Selection(abc.ABC):
@@ -34,10 +36,10 @@ class TournamentSelection(Selection):
         used in genetic algorithms".
 
     Args:
-        size: Int, how many individuals compete. Defaults to 3.
+        size: Int, how many individuals compete. Defaults to 4.
     """
 
-    def __init__(self, size: int = 3) -> None:
+    def __init__(self, size: int = 4) -> None:
         self.size = check_count("size", size)
 
     def __call__(
@@ -60,7 +62,7 @@ class RankSelection(Selection):
     """
 
     def __init__(self, pressure: float = 1.8) -> None:
-        if not 1.0 <= pressure <= 2.0:
+        if not is_number(pressure) or not 1.0 <= pressure <= 2.0:
             raise ValueError(
                 f"`pressure` must be in [1, 2]. Received: pressure={pressure}"
             )
@@ -69,8 +71,8 @@ class RankSelection(Selection):
     def __call__(
         self, scores: np.ndarray, num_parents: int, rng: np.random.Generator
     ) -> np.ndarray:
-        order = np.argsort(np.argsort(scores, kind="stable"), kind="stable")
-        badness = order / max(len(scores) - 1, 1)
+        # Equal scores share their ranks, so that age is no merit.
+        badness = (rankdata(scores) - 1.0) / max(len(scores) - 1, 1)
         weights = self.pressure + (2.0 - 2.0 * self.pressure) * badness
         return stochastic_universal_sampling(weights, num_parents, rng)
 
