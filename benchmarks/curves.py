@@ -6,6 +6,7 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -127,9 +128,7 @@ def draw(
         np.atleast_1d(axes), families.items(), strict=True
     ):
         for name, member in members.items():
-            lines[f"{_title(name)} (n={member.seeds})"] = _draw_curve(
-                axis, name, member
-            )
+            lines[name] = _draw_curve(axis, name, member)
         axis.set_title(FAMILY_TITLES.get(family, family))
         axis.set_xlabel("evaluations")
         axis.set_yscale("log")
@@ -140,7 +139,11 @@ def draw(
     )
     figure.suptitle(title)
     figure.legend(
-        lines.values(), lines.keys(), loc="lower center", ncol=5, frameon=False
+        lines.values(),
+        [legend_label(name, families) for name in lines],
+        loc="lower center",
+        ncol=5,
+        frameon=False,
     )
     rows = -(-len(lines) // 5)
     figure.tight_layout(rect=(0, 0.02 + 0.045 * rows, 1, 1))
@@ -148,11 +151,20 @@ def draw(
     pyplot.close(figure)
 
 
-def _draw_curve(axis: object, name: str, drawn: Curve) -> object:
+def legend_label(name: str, families: Mapping[str, Mapping[str, Curve]]) -> str:
+    """Returns a searcher's title and its number of seeds on the families."""
+    entry = searchers.SEARCHERS.get(name)
+    counts = [f[name].seeds for f in families.values() if name in f]
+    least, most = min(counts), max(counts)
+    seeds = f"{least}" if least == most else f"{least}-{most}"
+    return f"{entry.title if entry else name} (n={seeds})"
+
+
+def _draw_curve(axis: Any, name: str, drawn: Curve) -> Any:
     ours = name in searchers.SEARCHERS and searchers.SEARCHERS[name].ours
     colour, dashes = STYLES.get(name, ("#7f7f7f", "-."))
     steps = np.arange(1, len(drawn.middle) + 1)
-    (line,) = axis.plot(  # type: ignore[attr-defined]
+    (line,) = axis.plot(
         steps,
         drawn.middle,
         color=colour,
@@ -160,12 +172,7 @@ def _draw_curve(axis: object, name: str, drawn: Curve) -> object:
         linewidth=2.4 if ours else 1.3,
         zorder=3 if ours else 2,
     )
-    axis.fill_between(  # type: ignore[attr-defined]
+    axis.fill_between(
         steps, drawn.low, drawn.high, color=colour, alpha=0.12, linewidth=0
     )
     return line
-
-
-def _title(name: str) -> str:
-    entry = searchers.SEARCHERS.get(name)
-    return entry.title if entry else name

@@ -7,17 +7,14 @@ They are driven as a tuner drives them, through their public calls:
 from __future__ import annotations
 
 import collections
-import os
 import tempfile
 from typing import Any
+
+import numpy as np
 
 from benchmarks.searcher import Searcher
 from benchmarks.tasks import Cell
 from benchmarks.tasks import Task
-
-# Keras loads a backend that no race needs; this is the lightest to load.
-os.environ.setdefault("KERAS_BACKEND", "torch")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 class OracleSearcher(Searcher):
@@ -69,20 +66,24 @@ class OracleSearcher(Searcher):
         )
 
 
-def hyperparameters(task: Task) -> Any:
+def hyperparameters(task: Task, seed: int) -> Any:
     """Returns the grid as `keras_tuner.HyperParameters`.
 
-    No defaults are given: a table has none. A searcher that tries the
-    defaults first gets the first value of every list.
+    A table has no defaults, and the first value of every list is no choice
+    that a user would make, so the default is a random cell of the seed: for
+    a searcher that tries it first, a random first point.
     """
     import keras_tuner
 
+    rng = np.random.default_rng([seed, 1])
     hp = keras_tuner.HyperParameters()
     for parameter in task.parameters:
+        values = list(parameter.values)
         hp.Choice(
             parameter.name,
-            list(parameter.values),
+            values,
             ordered=parameter.ordered,
+            default=values[rng.integers(len(values))],
         )
     return hp
 
@@ -111,7 +112,7 @@ def evolution(
         objective=keras_tuner.Objective("score", "min"),
         max_trials=evaluations,
         seed=seed,
-        hyperparameters=hyperparameters(task),
+        hyperparameters=hyperparameters(task, seed),
         **options,
     )
     return OracleSearcher(oracle, task, recommends=True)
@@ -126,6 +127,6 @@ def _host_searcher(
         objective=keras_tuner.Objective("score", "min"),
         max_trials=evaluations,
         seed=seed + 1,  # The host takes 0 for "no seed".
-        hyperparameters=hyperparameters(task),
+        hyperparameters=hyperparameters(task, seed),
     )
     return OracleSearcher(oracle, task)

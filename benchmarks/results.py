@@ -108,7 +108,14 @@ def proposal_times(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in packages}
+    """Returns package -> version; one run from its sources has none."""
+    found = {}
+    for name in packages:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "checkout"
+    return found
 
 
 def rounded(value: float, digits: int = 5) -> float:

@@ -6,10 +6,14 @@ are written as the host writes them, for the host's own tools to read.
 """
 
 import bisect
+import contextlib
+import gc
 import json
 import math
 import random
 import threading
+from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +114,12 @@ class DurableOracle(kt.Oracle):
     def _directory_is_set(self) -> bool:
         return getattr(self, "_directory", None) is not None
 
+    @property
+    def _folder(self) -> Path:
+        return Path(str(self._directory)) / self._project_name
+
     def _restore(self) -> None:
-        folder = Path(str(self._directory)) / self._project_name
+        folder = self._folder
         journal = Journal(folder / "journal.jsonl")
         if not journal.exists() and (folder / "oracle.json").exists():
             raise RuntimeError(
@@ -119,10 +127,13 @@ class DurableOracle(kt.Oracle):
                 "can't be continued by this one. Use another `project_name`, "
                 "or `overwrite=True` to delete it."
             )
-        if self.trials or journal.exists():
-            self._forget()
+        explored = None if self.trials else self.hyperparameters
+        self._forget()
+        if explored is not None:
+            self._add_to_space(explored)
         if journal.exists():
-            self._replay_all(journal.read())
+            with _paused_garbage_collection():
+                self._replay_all(journal.read())
         self._journal = journal
 
     def _replay_all(self, journaled: list[dict[str, Any]]) -> None:
@@ -132,23 +143,24 @@ class DurableOracle(kt.Oracle):
         self._retry_queue = [
             trial_id for trial_id in self.trials if trial_id not in self._ended
         ]
-        self.hyperparameters.merge(
-            host.new_entries(self.hyperparameters, self._given_space)
-        )
-        self.on_space_grown()
+        self._add_to_space(self._given_space)
         # The files of what was running or ending may be torn or missing.
         for trial_id in {*self._retry_queue, *self.end_order[-1:]}:
             self._save_trial(self.trials[trial_id])
+
+    def _add_to_space(self, found: kt.HyperParameters) -> int:
+        """Adds what is new, and returns how many hyperparameters that is."""
+        new = host.new_entries(self.hyperparameters, found)
+        self.hyperparameters.merge(new)
+        self.on_space_grown()
+        return len(new)
 
     def _replay(self, event: dict[str, Any]) -> None:
         if event.get("space"):
             found = kt.HyperParameters.from_config(
                 {"space": event["space"], "values": {}}
             )
-            new = host.new_entries(self.hyperparameters, found)
-            self.hyperparameters.merge(new)
-            self._num_journaled_hps += len(new)
-            self.on_space_grown()
+            self._num_journaled_hps += self._add_to_space(found)
         kind = event["event"]
         if kind == "search":
             events.check_search_event(event, self.objective, self._project_dir)
@@ -219,9 +231,8 @@ class DurableOracle(kt.Oracle):
         number = len(self.trials)
         trial_id = str(number).zfill(len(str(self.max_trials)))
         is_full = self.max_trials is not None and number >= self.max_trials
-        stopped = Trial(
-            self.hyperparameters.copy(), trial_id, TrialStatus.STOPPED
-        )
+        stopped = self._make_trial(trial_id, {})
+        stopped.status = TrialStatus.STOPPED
         if is_full or self._is_given_up():
             return stopped
         try:
@@ -356,8 +367,8 @@ class DurableOracle(kt.Oracle):
             if trial.trial_id in self._display.trial_start:
                 self._display.on_trial_end(trial)
         finally:
-            self._release(trial)
-        self._check_consecutive_failures()
+            workers = self._release(trial)
+        self._check_consecutive_failures(workers)
 
     def _score(self, trial: Trial) -> None:
         if not self._has_score(trial):
@@ -382,6 +393,7 @@ class DurableOracle(kt.Oracle):
         if trial.status == TrialStatus.INVALID:
             return
         self._ended.add(trial_id)
+        del self._proposed_values[trial_id]
         self.end_order.append(trial_id)
         if trial.status == TrialStatus.COMPLETED:
             sign = -1.0 if self.objective.direction == "max" else 1.0
@@ -395,11 +407,13 @@ class DurableOracle(kt.Oracle):
         elif is_real:
             self._consecutive_failures += 1
 
-    def _check_consecutive_failures(self) -> None:
+    def _check_consecutive_failures(self, workers: Iterable[str] = ()) -> None:
         limit = self.max_consecutive_failed_trials
         if not limit or self._consecutive_failures < limit:
             return
         self._has_failed = True
+        # They end with this error: a chief must not wait for them.
+        self.tuner_ids.difference_update(workers)
         self._save_oracle_file()
         failures, self._consecutive_failures = self._consecutive_failures, 0
         raise RuntimeError(
@@ -409,11 +423,16 @@ class DurableOracle(kt.Oracle):
             f"{self.trials[self.end_order[-1]].message or ''}"
         )
 
-    def _release(self, trial: Trial) -> None:
-        """Lets go of a trial, which tells a chief that its worker is free."""
-        for tuner_id, ongoing in list(self.ongoing_trials.items()):
-            if ongoing.trial_id == trial.trial_id:
-                del self.ongoing_trials[tuner_id]
+    def _release(self, trial: Trial) -> list[str]:
+        """Lets go of a trial, and returns the workers that are free now."""
+        workers = [
+            tuner_id
+            for tuner_id, ongoing in self.ongoing_trials.items()
+            if ongoing.trial_id == trial.trial_id
+        ]
+        for tuner_id in workers:
+            del self.ongoing_trials[tuner_id]
+        return workers
 
     def _known_trial(self, trial_id: Any) -> Trial:
         self.open()
@@ -457,6 +476,11 @@ class DurableOracle(kt.Oracle):
 
     def check_entries(self, hyperparameters: list[Any]) -> None:
         """Raises if new hyperparameters can't be searched."""
+
+    def get_trial(self, trial_id: str) -> Trial:
+        """Returns a trial by its id."""
+        with self._lock:
+            return self._known_trial(trial_id)
 
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
         """Returns the completed trials with the best scores, best first.
@@ -523,6 +547,18 @@ class DurableOracle(kt.Oracle):
         self._size_when_saved = progress
 
     def _save_trial(self, trial: Trial) -> None:
-        folder = self._get_trial_dir(trial.trial_id)
+        folder = self._folder / f"trial_{trial.trial_id}"
         text = json.dumps(trial.get_state())
-        write_atomically(Path(folder) / "trial.json", text)
+        write_atomically(folder / "trial.json", text)
+
+
+@contextlib.contextmanager
+def _paused_garbage_collection() -> Iterator[None]:
+    """Makes many objects at once, none of them garbage, in half the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

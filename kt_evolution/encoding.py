@@ -25,6 +25,9 @@ from kt_evolution.core.genes import Scale
 from kt_evolution.core.genes import Value
 from kt_evolution.core.genes import gene_key
 
+# More integers than these have no code of their own.
+MAX_INTEGERS = 2**40
+
 
 class SpaceError(ValueError):
     """A hyperparameter is declared in a way that can't be searched."""
@@ -109,6 +112,11 @@ def _encode_int(hp: Any, conditions: tuple[Condition, ...]) -> Gene:
             f"Received: default={hp.default}"
         )
     default = int(default)
+    if (high - low) // (hp.step or 1) >= MAX_INTEGERS:
+        raise SpaceError(
+            f"Hyperparameter '{hp.name}' must have at most {MAX_INTEGERS} "
+            f"values. Received: min_value={low}, max_value={high}"
+        )
     if hp.step is None:
         scale = Scale(low, high + 1, hp.sampling)
         return IntegerGene(hp.name, scale, default, conditions)

@@ -130,6 +130,7 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
     # Always the same name: what a killed process leaves is written over.
     temporary = path.with_name(f".{path.name}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
     except OSError as error:

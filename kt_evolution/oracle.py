@@ -1,5 +1,6 @@
 """The oracle: Keras Tuner's trials on one side, the history on the other."""
 
+import re
 import warnings
 from typing import Any
 
@@ -22,6 +23,7 @@ from kt_evolution.operators.mutation import Mutation
 from kt_evolution.operators.selection import Selection
 from kt_evolution.operators.survival import Survival
 from kt_evolution.phenotype import DryBuild
+from kt_evolution.surrogate import Surrogate
 
 # So many rejected proposals in a row mean that the space holds next to
 # nothing that can be trained.
@@ -71,7 +73,7 @@ class EvolutionOracle(DurableOracle):
         population_size: Int, how many individuals breed. Defaults to 20.
         num_initial_points: Int, how many individuals are sampled before the
             first is bred; the first of them has the default values. Defaults
-            to 10.
+            to 3 with a surrogate and to 10 without.
         selection: String or `Selection`: "tournament", "rank" or "roulette".
             Defaults to "tournament".
         crossover: String or `Crossover`: "uniform", "one_point",
@@ -80,6 +82,9 @@ class EvolutionOracle(DurableOracle):
             "default".
         survival: String or `Survival`: "elitist", "aging" or "generational".
             Defaults to "elitist".
+        surrogate: String or `Surrogate`, the model of the history that
+            chooses among offspring, or None for the pure genetic algorithm.
+            Defaults to "gaussian_process".
     """
 
     def __init__(
@@ -94,11 +99,12 @@ class EvolutionOracle(DurableOracle):
         max_consecutive_failed_trials: int = 10,
         *,
         population_size: int = 20,
-        num_initial_points: int = 10,
+        num_initial_points: int | None = None,
         selection: str | Selection = "tournament",
         crossover: str | Crossover = "uniform",
         mutation: str | Mutation = "default",
         survival: str | Survival = "elitist",
+        surrogate: str | Surrogate | None = "gaussian_process",
     ) -> None:
         self._evolution = Evolution(
             population_size=population_size,
@@ -107,10 +113,13 @@ class EvolutionOracle(DurableOracle):
             crossover=crossover,
             mutation=mutation,
             survival=survival,
+            surrogate=surrogate,
         )
         self._history = History(SearchSpace())
         self._dry_build: DryBuild | None = None
         self._warned: set[str] = set()
+        # What exploring asked for, until the first trial's line has it.
+        self._asked: list[str] = []
         super().__init__(
             objective=objective,
             max_trials=max_trials,
@@ -135,6 +144,41 @@ class EvolutionOracle(DurableOracle):
             dry_build: The `DryBuild` of the hypermodel that is searched.
         """
         self._dry_build = dry_build
+
+    def note_asked(self, keys: list[str]) -> None:
+        """Notes genes that builds ask for, so that they need no training.
+
+        Until a build asks for it, a gene may be one that only training asks
+        for, and then tells models apart whenever it is active.
+
+        Args:
+            keys: List of gene keys.
+        """
+        self._asked += keys
+        position = self._history.space.position
+        self._history.note_built(
+            position[key] for key in keys if key in position
+        )
+
+    def recommend(self, num_trials: int = 1) -> list[Trial]:
+        """Returns the completed trials that are likely to be truly best.
+
+        A score is one noisy observation: of many, the best observed is partly
+        the luckiest. Here the surrogate's mean decides, which also knows how
+        similar trials did. `get_best_trials` goes by the observed score.
+
+        Args:
+            num_trials: Int, how many to return at most. Defaults to 1.
+
+        Returns:
+            List of `Trial`s, best first; by observed score if there is no
+            surrogate.
+        """
+        with self._lock:
+            self.open()
+            positions = self._evolution.rank(self._history)[:num_trials]
+            individuals = [self._history.individuals[p] for p in positions]
+            return [self.trials[one.trial_id or ""] for one in individuals]
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Proposes the values of a trial.
@@ -163,8 +207,11 @@ class EvolutionOracle(DurableOracle):
         record = self._describe(individual)
         if rejected:
             record["rejected"] = rejected
+        if self._asked:
+            record["asked"] = self._asked
         individual.trial_id = trial_id
         self._history.add(individual)
+        self._asked = []
         values = self._history.space.decode(individual.genome)
         return {
             "status": TrialStatus.RUNNING,
@@ -175,7 +222,8 @@ class EvolutionOracle(DurableOracle):
     def _develop(self, proposal: Proposal) -> tuple[Individual, str | None]:
         """Returns the individual of a proposal, and its problem if any."""
         individual = Individual(
-            proposal.genome,
+            # A copy, not a row that keeps all of its siblings in memory.
+            proposal.genome.copy(),
             parents=tuple(
                 self._history.individuals[parent].trial_id or ""
                 for parent in proposal.parents
@@ -213,8 +261,9 @@ class EvolutionOracle(DurableOracle):
 
     def _report(self, problem: str) -> None:
         """Warns of a problem, once for each kind."""
-        if problem not in self._warned:
-            self._warned.add(problem)
+        kind = _kind_of(problem)
+        if kind not in self._warned:
+            self._warned.add(kind)
             warnings.warn(
                 "A proposed model can't be trained and was rejected before "
                 f"it cost a trial. {problem}",
@@ -262,11 +311,17 @@ class EvolutionOracle(DurableOracle):
         genes_of(hyperparameters)
 
     def restore_trial(self, trial: Trial, record: dict[str, Any]) -> None:
+        position = self._history.space.position
+        self._history.note_built(
+            position[key]
+            for key in record.get("asked", [])
+            if key in position
+        )
         for rejected in record.get("rejected", []):
             individual = self._restored(rejected)
             individual.status = Status.REJECTED
             self._history.add(individual)
-            self._warned.add(rejected["problem"])
+            self._warned.add(_kind_of(rejected["problem"]))
         individual = self._restored(record)
         individual.trial_id = trial.trial_id
         self._history.add(individual)
@@ -300,14 +355,19 @@ class EvolutionOracle(DurableOracle):
             self._history.finish(trial.trial_id, Status.FAILED)
 
 
+def _kind_of(problem: str) -> str:
+    """Returns a problem without its numbers, which differ by the values."""
+    return re.sub(r"\d+(\.\d+)?", "#", problem)
+
+
 def _explain(rejected: list[dict[str, Any]]) -> str:
-    counts: dict[str, int] = {}
+    examples: dict[str, list[str]] = {}
     for rejection in rejected:
         problem = rejection["problem"]
-        counts[problem] = counts.get(problem, 0) + 1
+        examples.setdefault(_kind_of(problem), []).append(problem)
     causes = "\n".join(
-        f"  {count} x {problem}"
-        for problem, count in sorted(counts.items(), key=lambda item: -item[1])
+        f"  {len(problems)} x {problems[0]}"
+        for problems in sorted(examples.values(), key=len, reverse=True)
     )
     return (
         f"{len(rejected)} proposals in a row were rejected because their "

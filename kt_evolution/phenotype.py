@@ -49,23 +49,23 @@ class RecordingHyperParameters(kt.HyperParameters):
         return value
 
     def Boolean(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        with _naming(name):
+        with _naming(name, args, kwargs):
             return super().Boolean(name, *args, **kwargs)
 
     def Choice(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        with _naming(name):
+        with _naming(name, args, kwargs):
             return super().Choice(name, *args, **kwargs)
 
     def Fixed(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        with _naming(name):
+        with _naming(name, args, kwargs):
             return super().Fixed(name, *args, **kwargs)
 
     def Float(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        with _naming(name):
+        with _naming(name, args, kwargs):
             return super().Float(name, *args, **kwargs)
 
     def Int(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        with _naming(name):
+        with _naming(name, args, kwargs):
             return super().Int(name, *args, **kwargs)
 
     def _retrieve(self, hp: Any) -> Any:
@@ -81,14 +81,20 @@ class RecordingHyperParameters(kt.HyperParameters):
 
 
 @contextlib.contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Makes errors of a declaration name the hyperparameter."""
+def _naming(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Iterator[None]:
+    """Makes errors of a declaration name the hyperparameter and its values."""
     try:
         yield
     except SpaceError:
         raise
-    except (TypeError, ValueError) as error:
-        raise SpaceError(f"Hyperparameter '{name}': {error}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        given = [repr(value) for value in args]
+        given += [f"{key}={value!r}" for key, value in kwargs.items()]
+        raise SpaceError(
+            f"Hyperparameter '{name}': {error} Received: {', '.join(given)}"
+        ) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,13 +136,20 @@ class DryBuild:
         hypermodel: The `keras_tuner.HyperModel`.
         max_model_size: Int, the largest number of trainable parameters that
             a model may have; None for no limit.
+        requires_model: Boolean, whether the build must return a Keras model.
+            A tuner with its own `run_trial` may use anything. Defaults to
+            True.
     """
 
     def __init__(
-        self, hypermodel: kt.HyperModel, max_model_size: int | None = None
+        self,
+        hypermodel: kt.HyperModel,
+        max_model_size: int | None = None,
+        requires_model: bool = True,
     ) -> None:
         self.hypermodel = hypermodel
         self.max_model_size = max_model_size
+        self.requires_model = requires_model
 
     def __call__(
         self, space: kt.HyperParameters, values: dict[str, Any]
@@ -152,7 +165,7 @@ class DryBuild:
 
         Raises:
             keras_tuner.errors.FatalError: If the hypermodel raises it, or if
-                it returns something that is not a Keras model.
+                a Keras model is required and it returns something else.
         """
         hp = RecordingHyperParameters()
         host.share_space(space, values, into=hp)
@@ -168,12 +181,14 @@ class DryBuild:
         return Phenotype(tuple(hp.asked), hp, num_params, error)
 
     def _num_params(self, model: Any) -> int | None:
-        if not isinstance(model, keras.Model):
+        if isinstance(model, keras.Model):
+            return host.model_size(model)
+        if self.requires_model:
             raise kt.errors.FatalTypeError(
                 "The hypermodel's build must return a Keras model. "
                 f"Received: {model!r} (of type {type(model).__name__})"
             )
-        return host.model_size(model)
+        return None
 
     def _check_size(self, num_params: int | None) -> None:
         limit = self.max_model_size
@@ -183,7 +198,7 @@ class DryBuild:
             )
 
 
-def explore(dry_build: DryBuild, oracle: kt.Oracle) -> None:
+def explore(dry_build: DryBuild, oracle: kt.Oracle) -> list[str]:
     """Builds a hypermodel with values that reach all of its branches.
 
     The host builds once for each pair of conditions. Here one build opens as
@@ -194,12 +209,16 @@ def explore(dry_build: DryBuild, oracle: kt.Oracle) -> None:
         dry_build: The `DryBuild` of the hypermodel.
         oracle: The oracle whose space receives what is found.
 
+    Returns:
+        List of the gene keys that the builds asked for.
+
     Raises:
         SpaceError: If a hyperparameter can't be searched.
     """
     space = oracle.get_space()
     dry_build.hypermodel.declare_hyperparameters(space)
     oracle.update_space(space)
+    asked: dict[str, None] = {}
     tried: list[Any] = []
     wanted: list[Any] = []
     while True:
@@ -209,11 +228,12 @@ def explore(dry_build: DryBuild, oracle: kt.Oracle) -> None:
             raise phenotype.error
         found = phenotype.hyperparameters
         oracle.update_space(found)
+        asked |= found.asked
         tried += wanted[:1] + found.active_scopes
         waiting = wanted + found.inactive_scopes
         wanted = [scope for scope in waiting if scope not in tried]
         if not wanted:
-            return
+            return list(asked)
 
 
 def _values_reaching(
@@ -227,7 +247,9 @@ def _values_reaching(
             chosen.get(name, value) == value for name, value in wish.items()
         ):
             chosen.update(wish)
-    hp = host.share_space(space, {**space.values, **chosen})
+    # The rest are defaults: a value of the space may be that of a twin, the
+    # same name in a branch that is closed now.
+    hp = host.share_space(space, chosen)
     host.settle_values(hp)
     return hp.values
 

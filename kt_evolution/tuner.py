@@ -20,6 +20,7 @@ from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.phenotype import DryBuild
 from kt_evolution.phenotype import explore
 from kt_evolution.results import metrics_of
+from kt_evolution.surrogate import Surrogate
 
 
 class MissingTensorBoardError(kt.errors.FatalError, ImportError):
@@ -74,7 +75,7 @@ class EvolutionTuner(kt.Tuner):
         population_size: Int, how many individuals breed. Defaults to 20.
         num_initial_points: Int, how many individuals are sampled before the
             first is bred; the first of them has the default values. Defaults
-            to 10.
+            to 3 with a surrogate and to 10 without.
         selection: String or `Selection`: "tournament", "rank" or "roulette".
             Defaults to "tournament".
         crossover: String or `Crossover`: "uniform", "one_point",
@@ -83,6 +84,9 @@ class EvolutionTuner(kt.Tuner):
             "default".
         survival: String or `Survival`: "elitist", "aging" or "generational".
             Defaults to "elitist".
+        surrogate: String or `Surrogate`, the model of the history that
+            chooses among offspring, or None for the pure genetic algorithm.
+            Defaults to "gaussian_process".
         dry_build: Boolean, whether each model is built before it becomes a
             trial, so that duplicates, models that can't be built and those
             larger than `max_model_size` cost no trial. Defaults to True.
@@ -106,11 +110,12 @@ class EvolutionTuner(kt.Tuner):
         max_consecutive_failed_trials: int = 10,
         *,
         population_size: int = 20,
-        num_initial_points: int = 10,
+        num_initial_points: int | None = None,
         selection: str | Selection = "tournament",
         crossover: str | Crossover = "uniform",
         mutation: str | Mutation = "default",
         survival: str | Survival = "elitist",
+        surrogate: str | Surrogate | None = "gaussian_process",
         dry_build: bool = True,
         keep_checkpoints: int | None = None,
         **kwargs: Any,
@@ -138,7 +143,14 @@ class EvolutionTuner(kt.Tuner):
             crossover=crossover,
             mutation=mutation,
             survival=survival,
+            surrogate=surrogate,
         )
+        if self._is_worker():
+            # The host would delete the project that the chief has begun.
+            kwargs["overwrite"] = False
+        if self._is_worker():
+            # The project is the chief's, who may have begun.
+            kwargs["overwrite"] = False
         super().__init__(oracle, hypermodel, **kwargs)
 
     @property
@@ -164,7 +176,9 @@ class EvolutionTuner(kt.Tuner):
         if is_resumed:
             print(f"Resuming the search in {self.project_dir}")
         else:
-            explore(self._new_dry_build(), self.oracle)
+            asked = explore(self._new_dry_build(), self.oracle)
+            if self._builds_dry:
+                self.oracle.note_asked(asked)
 
     def reload(self) -> None:
         """Resumes the project in the folder."""
@@ -177,7 +191,11 @@ class EvolutionTuner(kt.Tuner):
             self.oracle.use_dry_build(self._new_dry_build())
 
     def _new_dry_build(self) -> DryBuild:
-        return DryBuild(self.hypermodel, self._max_model_size)
+        return DryBuild(
+            self.hypermodel,
+            self._max_model_size,
+            requires_model=type(self).run_trial is kt.Tuner.run_trial,
+        )
 
     # One trial.
 
@@ -211,9 +229,13 @@ class EvolutionTuner(kt.Tuner):
     def _build_and_fit_model(
         self, trial: Trial, *args: Any, **kwargs: Any
     ) -> Any:
-        # The host puts its checkpoint last.
-        *others, checkpoint = kwargs["callbacks"]
-        kwargs["callbacks"] = [*others, host.SaveMeasuredEpochs(checkpoint)]
+        if kwargs.get("callbacks"):
+            kwargs["callbacks"] = [
+                host.SaveMeasuredEpochs(callback)
+                if type(callback).__name__ == "SaveBestEpoch"
+                else callback
+                for callback in kwargs["callbacks"]
+            ]
         return super()._build_and_fit_model(trial, *args, **kwargs)
 
     def on_trial_end(self, trial: Trial) -> None:

@@ -2,7 +2,8 @@
 
 `Evolution.propose(history, rng)` keeps no state. First come the hypermodel's
 defaults and points that fill the space evenly. Then survivors of the history
-breed: selection, crossover, mutation, and of the offspring the first new one.
+breed: selection, crossover, mutation. Of the offspring a surrogate model of the
+history chooses one; without it the first new one is taken.
 """
 
 import dataclasses
@@ -10,11 +11,14 @@ import dataclasses
 import numpy as np
 from scipy.stats import qmc
 
+from kt_evolution.core.breeding import Breeder
+from kt_evolution.core.breeding import Litter
 from kt_evolution.core.checks import check_count
 from kt_evolution.core.checks import resolve
 from kt_evolution.core.genes import LAST_CODE
 from kt_evolution.core.history import History
 from kt_evolution.core.history import Status
+from kt_evolution.core.screening import Screening
 from kt_evolution.operators.crossover import CROSSOVERS
 from kt_evolution.operators.crossover import Crossover
 from kt_evolution.operators.mutation import MUTATIONS
@@ -23,7 +27,12 @@ from kt_evolution.operators.selection import SELECTIONS
 from kt_evolution.operators.selection import Selection
 from kt_evolution.operators.survival import SURVIVALS
 from kt_evolution.operators.survival import Survival
+from kt_evolution.surrogate import SURROGATES
+from kt_evolution.surrogate import Surrogate
 
+INITIAL_POINTS = 10
+# A surrogate learns from few points where to look next.
+SCREENED_INITIAL_POINTS = 3
 # How many offspring are bred before the nearest new genome is looked up.
 NUM_OFFSPRING = 32
 
@@ -52,32 +61,46 @@ class Evolution:
     Args:
         population_size: Int, how many individuals breed. Defaults to 20.
         num_initial_points: Int, how many individuals are sampled before the
-            first is bred, the defaults included. Defaults to 10.
+            first is bred, the defaults included. Defaults to 3 with a
+            surrogate and to 10 without.
         selection: A `Selection` or its name. Defaults to "tournament".
         crossover: A `Crossover` or its name. Defaults to "uniform".
         mutation: A `Mutation` or its name. Defaults to "default".
         survival: A `Survival` or its name. Defaults to "elitist".
+        surrogate: A `Surrogate` or its name, or None for the pure genetic
+            algorithm. Defaults to "gaussian_process".
         seed: Int, scrambles the initial points. Defaults to 0.
     """
 
     def __init__(
         self,
         population_size: int = 20,
-        num_initial_points: int = 10,
+        num_initial_points: int | None = None,
         selection: str | Selection = "tournament",
         crossover: str | Crossover = "uniform",
         mutation: str | Mutation = "default",
         survival: str | Survival = "elitist",
+        surrogate: str | Surrogate | None = "gaussian_process",
         seed: int = 0,
     ) -> None:
         self.population_size = check_count("population_size", population_size)
+        self.survival = resolve("survival", survival, SURVIVALS, Survival)
+        self.breeder = Breeder(
+            resolve("selection", selection, SELECTIONS, Selection),
+            resolve("crossover", crossover, CROSSOVERS, Crossover),
+            resolve("mutation", mutation, MUTATIONS, Mutation),
+        )
+        self.screening = None
+        if surrogate is not None:
+            model = resolve("surrogate", surrogate, SURROGATES, Surrogate)
+            self.screening = Screening(model, self.breeder)
+        if num_initial_points is None:
+            num_initial_points = (
+                INITIAL_POINTS if surrogate is None else SCREENED_INITIAL_POINTS
+            )
         self.num_initial_points = check_count(
             "num_initial_points", num_initial_points
         )
-        self.selection = resolve("selection", selection, SELECTIONS, Selection)
-        self.crossover = resolve("crossover", crossover, CROSSOVERS, Crossover)
-        self.mutation = resolve("mutation", mutation, MUTATIONS, Mutation)
-        self.survival = resolve("survival", survival, SURVIVALS, Survival)
         self.seed = seed
 
     def propose(
@@ -97,14 +120,54 @@ class Evolution:
         sampled = len(history) - len(history.positions(Status.REJECTED))
         if sampled < self.num_initial_points or not len(completed):
             return self._initial(history)
+        screened = self._screened(history, rng)
+        if screened is not None:
+            return screened
         population = completed[
             self.survival(history.scores[completed], self.population_size)
         ]
-        offspring = self._breed(history, population, rng)
-        for child in offspring:
-            if history.find(child.genome) < 0:
-                return child
-        return _made_new(history, offspring[-1])
+        offspring = self.breeder(
+            history,
+            Litter.of_history(history, population),
+            history.scores[population],
+            NUM_OFFSPRING,
+            rng,
+        )
+        for row, genome in enumerate(offspring.genomes):
+            if history.find(genome) < 0:
+                return _proposal(offspring, row)
+        return _made_new(history, _proposal(offspring, -1))
+
+    def rank(self, history: History) -> np.ndarray:
+        """Returns the completed individuals, the best as expected first.
+
+        Args:
+            history: The `History`; it is not changed.
+
+        Returns:
+            Int array of positions, ordered by the surrogate's mean, or by
+            score where there is none.
+        """
+        completed = history.positions(Status.COMPLETED)
+        expected = history.scores[completed]
+        if self.screening is not None and len(completed):
+            expected = self.screening.expected_scores(history, completed)
+        return completed[np.argsort(expected, kind="stable")]
+
+    def _screened(
+        self, history: History, rng: np.random.Generator
+    ) -> Proposal | None:
+        """Returns the offspring that the surrogate expects most of."""
+        if self.screening is None:
+            return None
+        found = self.screening(history, rng)
+        if found is None:
+            return None
+        best, posterior = found
+        mean, std = posterior.predict(best.genomes, best.expressed)
+        return dataclasses.replace(
+            _proposal(best, 0), prediction=(float(mean[0]), float(std[0]))
+        )
 
     def _initial(self, history: History) -> Proposal | None:
         """Returns the defaults first, then points of a scrambled sequence."""
@@ -133,48 +196,10 @@ class Evolution:
         point = np.minimum(sequence.random(1), LAST_CODE)
         return space.snap(point[:, : space.num_genes])[0]
 
-    def _breed(
-        self,
-        history: History,
-        population: np.ndarray,
-        rng: np.random.Generator,
-    ) -> list[Proposal]:
-        """Returns mutated offspring of the population."""
-        scores = history.scores[population]
-        chosen = self.selection(scores, 2 * NUM_OFFSPRING, rng)
-        parents = population[chosen].reshape(NUM_OFFSPRING, 2)
-        crosses = rng.random(NUM_OFFSPRING) < self.crossover.probability
-        crosses &= parents[:, 0] != parents[:, 1]
-        children = history.genomes[parents[:, 0]]
-        expressed = history.expressed[parents[:, 0]]
-        if crosses.any():
-            pairs = history.genomes[parents[crosses]]
-            crossed = self.crossover(pairs, history.space, rng)
-            children[crosses] = history.space.snap(crossed)
-            expressed[crosses] = history.predict_expressed(children[crosses])
-        mutates = rng.random(NUM_OFFSPRING) < self.mutation.probability
-        mutates |= ~crosses
-        # A child that is nothing new would be bred in vain.
-        mutates |= [history.find(child) >= 0 for child in children]
-        children[mutates] = self.mutation(
-            children[mutates], expressed[mutates], history.space, rng
-        )
-        return [
-            Proposal(
-                child,
-                _operator(crossed, mutated),
-                tuple(int(p) for p in (pair if crossed else pair[:1])),
-            )
-            for child, crossed, mutated, pair in zip(
-                children, crosses, mutates, parents, strict=True
-            )
-        ]
 
-
-def _operator(crossed: bool, mutated: bool) -> str:
-    if crossed:
-        return "crossover+mutation" if mutated else "crossover"
-    return "mutation"
+def _proposal(litter: Litter, row: int) -> Proposal:
+    parents = tuple(int(p) for p in litter.parents[row] if p >= 0)
+    return Proposal(litter.genomes[row], str(litter.operators[row]), parents)
 
 
 def _made_new(history: History, proposal: Proposal) -> Proposal | None:

@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -102,14 +103,25 @@ class History:
         self.individuals.append(individual)
         if individual.trial_id is not None:
             self._by_trial[individual.trial_id] = position
-        news = set(individual.expression) - self._built
-        self._built |= news
         self._rows.append(individual)
-        if news and position:
-            self._rebuild()
-        else:
+        if self.note_built(individual.expression) == 0:
             self._index(position)
         return position
+
+    def note_built(self, genes: Iterable[int]) -> int:
+        """Notes genes that some build asked for.
+
+        Args:
+            genes: Positions of genes.
+
+        Returns:
+            Int, how many of them were not known to be.
+        """
+        news = set(genes) - self._built
+        if news:
+            self._built |= news
+            self._rebuild()
+        return len(news)
 
     def finish(
         self, trial_id: str, status: Status, score: float = math.inf
@@ -197,19 +209,27 @@ class History:
 
     def _path(self, individual: Individual, active: np.ndarray) -> list[int]:
         """Returns the expressed genes in the order they are asked for."""
-        path = [i for i in individual.expression if active[i]]
+        path = self._live(individual.expression, active)
         if individual.status is Status.REJECTED:
             # It never came to training.
             return path
         seen = {self.space.genes[i].name for i in path}
         for i in self.space.order:
             gene = self.space.genes[i]
-            if i in self._built or not active[i]:
+            if i in self._built or gene.name in seen or not active[i]:
                 continue
             if all(condition.parent in seen for condition in gene.conditions):
                 seen.add(gene.name)
                 path.append(i)
         return path
+
+    def _live(self, asked: tuple[int, ...], active: np.ndarray) -> list[int]:
+        """Returns the genes that gave the names asked for their values."""
+        live: dict[int, None] = {}
+        for i in asked:
+            twins = self.space.genes_named(self.space.genes[i].name)
+            live.update(dict.fromkeys(twin for twin in twins if active[twin]))
+        return list(live)
 
     def _index(self, position: int) -> None:
         individual = self.individuals[position]

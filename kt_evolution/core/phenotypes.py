@@ -11,6 +11,9 @@ import numpy as np
 
 from kt_evolution.core.space import SearchSpace
 
+# Most nodes share it: sets of their own were a third of the tree's memory.
+_NO_CODES: set[float] = set()
+
 
 class _Node:
     """A gene that was asked for, with a child for each value it had."""
@@ -22,9 +25,14 @@ class _Node:
         self.gene = -1
         self.children: dict[float, _Node] = {}
         # Codes whose subtrees hold nothing new.
-        self.complete: set[float] = set()
+        self.complete: set[float] = _NO_CODES
         # The position of the individual that ends here, -1 if none does.
         self.leaf = -1
+
+    def mark_complete(self, code: float) -> None:
+        if self.complete is _NO_CODES:
+            self.complete = set()
+        self.complete.add(code)
 
 
 class PhenotypeTree:
@@ -62,7 +70,7 @@ class PhenotypeTree:
             return
         node.leaf = position
         for parent, code in reversed(trail):
-            parent.complete.add(code)
+            parent.mark_complete(code)
             if len(parent.complete) < self.space.sizes[parent.gene]:
                 break
 

@@ -1,0 +1,204 @@
+"""Screening: a surrogate chooses among offspring that cost nothing.
+
+The acquisition function is maximised by evolution itself: some generations of
+offspring of the best individuals are bred and scored by the surrogate, the
+best of them is improved by single steps, and it alone is trained.
+"""
+
+import itertools
+
+import numpy as np
+
+from kt_evolution.core.breeding import Breeder
+from kt_evolution.core.breeding import Litter
+from kt_evolution.core.genes import LAST_CODE
+from kt_evolution.core.history import History
+from kt_evolution.core.history import Status
+from kt_evolution.surrogate import Posterior
+from kt_evolution.surrogate import Surrogate
+from kt_evolution.surrogate import impute_failures
+from kt_evolution.surrogate import log_expected_improvement
+
+NUM_GENERATIONS = 4
+NUM_OFFSPRING = 150
+NUM_PARENTS = 20
+# Among so many of the best observed, the posterior mean chooses parents.
+MAX_RANKED = 200
+# Of the first generation, so that the search can leave its best region.
+IMMIGRANT_SHARE = 0.15
+# Spaces of at most so many genomes are scored one by one.
+MAX_ENUMERATED = 2000
+MAX_CLIMBS = 3
+# Values of a gene that are tried in one step of the climb.
+MAX_STEPS = 10
+
+
+class Screening:
+    """Chooses the offspring that a surrogate expects most of.
+
+    Args:
+        surrogate: The `Surrogate`.
+        breeder: The `Breeder`.
+    """
+
+    def __init__(self, surrogate: Surrogate, breeder: Breeder) -> None:
+        self.surrogate = surrogate
+        self.breeder = breeder
+
+    def __call__(
+        self, history: History, rng: np.random.Generator
+    ) -> tuple[Litter, Posterior] | None:
+        """Returns the best offspring found and the surrogate's posterior.
+
+        Args:
+            history: The `History`, with a completed individual at least.
+            rng: The source of randomness.
+
+        Returns:
+            A `Litter` of one, and the `Posterior`; None if no new phenotype
+            was found.
+        """
+        posterior = self._fit(history)
+        pool = _Pool(history, posterior)
+        genomes = _all_genomes(history)
+        if genomes is not None:
+            pool.add(Litter.of_genomes(history, genomes, "enumeration"))
+        else:
+            self._evolve(pool, rng)
+        if not len(pool):
+            return None
+        return pool.best(1), posterior
+
+    def expected_scores(
+        self, history: History, positions: np.ndarray
+    ) -> np.ndarray:
+        """Returns what individuals of the history are expected to score."""
+        mean, _ = self._fit(history).predict(
+            history.genomes[positions], history.expressed[positions]
+        )
+        return mean
+
+    def _fit(self, history: History) -> Posterior:
+        known = history.positions(Status.COMPLETED)
+        failed = history.positions(Status.FAILED, Status.REJECTED)
+        known = np.sort(np.concatenate([known, failed]))
+        scores = history.scores[known]
+        posterior = self.surrogate.fit(
+            history.space,
+            history.genomes[known],
+            history.expressed[known],
+            impute_failures(scores, ~np.isfinite(scores)),
+        )
+        pending = history.positions(Status.PENDING)
+        if len(pending):
+            return posterior.condition_on(
+                history.genomes[pending], history.expressed[pending]
+            )
+        return posterior
+
+    def _evolve(self, pool: "_Pool", rng: np.random.Generator) -> None:
+        history = pool.history
+        known = history.positions(Status.COMPLETED)
+        best = np.argsort(history.scores[known], kind="stable")
+        known = known[best[:MAX_RANKED]]
+        mean, _ = pool.posterior.predict(
+            history.genomes[known], history.expressed[known]
+        )
+        fittest = np.argsort(mean, kind="stable")[:NUM_PARENTS]
+        population = Litter.of_history(history, known[fittest])
+        scores = mean[fittest]
+        pool.add(_immigrants(history, rng))
+        for _ in range(NUM_GENERATIONS):
+            pool.add(
+                self.breeder(history, population, scores, NUM_OFFSPRING, rng)
+            )
+            if not len(pool):
+                return
+            population = pool.best(NUM_PARENTS)
+            scores = np.sort(-pool.promise)[:NUM_PARENTS]
+        for _ in range(MAX_CLIMBS):
+            before = pool.promise.max()
+            pool.add(_neighbours(history, pool.best(1), rng))
+            if pool.promise.max() <= before:
+                return
+
+
+class _Pool:
+    """The candidates of one proposal, each phenotype once, none known."""
+
+    def __init__(self, history: History, posterior: Posterior) -> None:
+        self.history = history
+        self.posterior = posterior
+        self.promise = np.empty(0)
+        self._litters: list[Litter] = []
+        self._seen: set[bytes] = set()
+
+    def __len__(self) -> int:
+        return len(self.promise)
+
+    def add(self, litter: Litter) -> None:
+        """Adds those offspring that are new, with what they promise."""
+        keys = np.where(litter.expressed, litter.genomes, -1.0)
+        rows = []
+        for row, genome in enumerate(litter.genomes):
+            key = keys[row].tobytes()
+            if key not in self._seen and self.history.find(genome) < 0:
+                rows.append(row)
+            self._seen.add(key)
+        if not rows:
+            return
+        fresh = litter.take(np.array(rows))
+        mean, std = self.posterior.predict(fresh.genomes, fresh.expressed)
+        promise = log_expected_improvement(mean, std, self.posterior.best)
+        self.promise = np.concatenate([self.promise, promise])
+        self._litters.append(fresh)
+
+    def best(self, count: int) -> Litter:
+        """Returns the most promising candidates, best first."""
+        everything = Litter.joined(self._litters)
+        self._litters = [everything]
+        order = np.argsort(-self.promise, kind="stable")
+        return everything.take(order[:count])
+
+
+def _all_genomes(history: History) -> np.ndarray | None:
+    """Returns every genome of a small space, None if it is larger."""
+    space = history.space
+    if not space.num_genes or np.prod(space.sizes) > MAX_ENUMERATED:
+        return None
+    codes = [gene.code_at(np.arange(int(gene.size))) for gene in space.genes]
+    return np.array(list(itertools.product(*codes)))
+
+
+def _immigrants(history: History, rng: np.random.Generator) -> Litter:
+    count = round(IMMIGRANT_SHARE * NUM_OFFSPRING)
+    space = history.space
+    genomes = space.snap(rng.random((count, space.num_genes)))
+    return Litter.of_genomes(history, genomes, "random")
+
+
+def _neighbours(
+    history: History, individual: Litter, rng: np.random.Generator
+) -> Litter:
+    """Returns the genomes that differ from one in a single expressed gene."""
+    space = history.space
+    genome, expressed = individual.genomes[0], individual.expressed[0]
+    genomes = []
+    for i in np.flatnonzero(expressed & space.is_tunable):
+        gene = space.genes[i]
+        if gene.size <= MAX_STEPS:
+            codes = gene.code_at(np.arange(int(gene.size)))
+        else:
+            spread = rng.normal(0.0, 0.1, size=MAX_STEPS)
+            codes = np.clip(genome[i] + spread, 0.0, LAST_CODE)
+        for code in gene.snap(codes):
+            if code != genome[i]:
+                neighbour = genome.copy()
+                neighbour[i] = code
+                genomes.append(neighbour)
+    return Litter.of_genomes(
+        history,
+        np.array(genomes).reshape(-1, space.num_genes),
+        "neighbour",
+        individual.parents[0],
+    )

@@ -1,0 +1,102 @@
+"""What the search asks of a model of the history."""
+
+from typing import Protocol
+from typing import runtime_checkable
+
+import numpy as np
+
+from kt_evolution.core.space import SearchSpace
+
+
+@runtime_checkable
+class Posterior(Protocol):
+    """What a surrogate believes after it has seen a history. Immutable.
+
+    Scores are minimised, and in units that the surrogate chose: only
+    comparisons between them mean something.
+    """
+
+    @property
+    def best(self) -> float:
+        """The score to improve on."""
+
+    def predict(
+        self, genomes: np.ndarray, expressed: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Predicts the scores that individuals would be observed to have.
+
+        Args:
+            genomes: Float array of shape `(n, num_genes)`.
+            expressed: Bool array of shape `(n, num_genes)`.
+
+        Returns:
+            Tuple of the means and the standard deviations, positive, two
+            float arrays of shape `(n,)`.
+        """
+
+    def condition_on(
+        self, genomes: np.ndarray, expressed: np.ndarray
+    ) -> "Posterior":
+        """Returns what would be believed if these were under evaluation.
+
+        Args:
+            genomes: Float array of shape `(n, num_genes)`, individuals that
+                were proposed and have no result yet.
+            expressed: Bool array of shape `(n, num_genes)`.
+        """
+
+
+@runtime_checkable
+class Surrogate(Protocol):
+    """A model that predicts scores of individuals.
+
+    Example:
+
+    ```python
+    class NearestNeighbor:
+        def fit(self, space, genomes, expressed, scores):
+            return NearestNeighborPosterior(genomes, scores)
+
+    tuner = kt_evolution.EvolutionTuner(..., surrogate=NearestNeighbor())
+    ```
+    """
+
+    def fit(
+        self,
+        space: SearchSpace,
+        genomes: np.ndarray,
+        expressed: np.ndarray,
+        scores: np.ndarray,
+    ) -> Posterior:
+        """Learns from a history. Keeps nothing: same history, same answer.
+
+        Args:
+            space: The `SearchSpace` of the genomes.
+            genomes: Float array of shape `(n, num_genes)`, in the order of
+                the history, at least one.
+            expressed: Bool array of shape `(n, num_genes)`.
+            scores: Float array of shape `(n,)`, finite, lower is better.
+        """
+
+
+def impute_failures(scores: np.ndarray, failed: np.ndarray) -> np.ndarray:
+    """Returns scores in which failed individuals are as bad as the worst.
+
+    No worse than that: a made-up outlier would only stretch the scale on
+    which the good individuals are told apart. Where nothing has completed
+    all are alike.
+
+    Args:
+        scores: Float array of shape `(n,)`; those of failed individuals are
+            not looked at.
+        failed: Bool array of shape `(n,)`.
+    """
+    scores, failed = np.asarray(scores, dtype=float), np.asarray(failed)
+    if failed.shape != scores.shape or failed.dtype != bool:
+        raise ValueError(
+            f"`failed` must be a bool array of shape {scores.shape}. "
+            f"Received: failed={failed!r}"
+        )
+    completed = scores[~failed]
+    worst = completed.max() if len(completed) else 0.0
+    return np.where(failed, worst, scores)

@@ -1,0 +1,195 @@
+"""A Gaussian process over genomes, fitted by maximum a posteriori."""
+
+import dataclasses
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from kt_evolution.core.checks import check_count
+from kt_evolution.core.space import SearchSpace
+from kt_evolution.surrogate.kernel import correlations
+from kt_evolution.surrogate.kernel import embed
+from kt_evolution.surrogate.parameters import MEAN_VARIANCE
+from kt_evolution.surrogate.parameters import amplitude_of
+from kt_evolution.surrogate.parameters import fit_parameters
+from kt_evolution.surrogate.parameters import nugget
+from kt_evolution.surrogate.subset import choose_points
+from kt_evolution.surrogate.warping import warp
+
+
+class GaussianProcess:
+    """Predicts the scores of individuals from those that are known.
+
+    The covariance is a Matern function with one length scale for each gene,
+    see `kt_evolution.surrogate.kernel`. Length scales and noise are the most
+    probable ones; the amplitude is integrated out approximately, by its most
+    probable value. The noise also stands for what no smooth function of the
+    genes can explain, so a prediction includes it.
+
+    Reference:
+        Rasmussen & Williams (2006), "Gaussian Processes for Machine
+        Learning", chapters 2 and 5.
+
+    Args:
+        max_points: Int, of how many individuals the posterior is made. Of a
+            longer history the best, the latest and some in between are
+            taken. Defaults to 300.
+        max_fit_points: Int, from how many of those the length scales are
+            learnt. Defaults to 100.
+    """
+
+    def __init__(
+        self, max_points: int = 300, max_fit_points: int = 100
+    ) -> None:
+        self.max_points = check_count("max_points", max_points)
+        self.max_fit_points = check_count("max_fit_points", max_fit_points)
+
+    def fit(
+        self,
+        space: SearchSpace,
+        genomes: np.ndarray,
+        expressed: np.ndarray,
+        scores: np.ndarray,
+    ) -> "GaussianPosterior":
+        """Returns what the scores teach. Keeps nothing between calls.
+
+        Args:
+            space: The `SearchSpace` of the genomes.
+            genomes: Float array of shape `(n, num_genes)`, in the order of
+                the history, at least one.
+            expressed: Bool array of shape `(n, num_genes)`.
+            scores: Float array of shape `(n,)`, finite, lower is better.
+        """
+        scores = np.asarray(scores, dtype=float)
+        _check_history(space, genomes, expressed, scores)
+        kept = choose_points(scores, self.max_points)
+        targets = warp(scores)[kept]
+        points, genes = embed(space, genomes[kept], expressed[kept])
+        fitted = choose_points(scores[kept], self.max_fit_points)
+        parameters = fit_parameters(
+            points[fitted], genes, targets[fitted], space.num_genes
+        )
+        return GaussianPosterior.of(space, points, genes, targets, parameters)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GaussianPosterior:
+    """A Gaussian process that has seen scores. Made by `GaussianProcess`."""
+
+    space: SearchSpace
+    points: np.ndarray
+    genes: np.ndarray
+    targets: np.ndarray
+    parameters: np.ndarray
+    amplitude: float
+    cholesky: np.ndarray
+    weights: np.ndarray
+    best: float
+
+    @classmethod
+    def of(
+        cls,
+        space: SearchSpace,
+        points: np.ndarray,
+        genes: np.ndarray,
+        targets: np.ndarray,
+        parameters: np.ndarray,
+        amplitude: float | None = None,
+    ) -> "GaussianPosterior":
+        """Returns the posterior for given parameters (eq. 2.25, 2.26)."""
+        covariance = correlations(points, points, genes, parameters[:-1])
+        covariance += MEAN_VARIANCE
+        covariance[np.diag_indices(len(points))] += nugget(parameters)
+        cholesky = np.linalg.cholesky(covariance)
+        half = solve_triangular(
+            cholesky, targets, lower=True, check_finite=False
+        )
+        if amplitude is None:
+            amplitude = amplitude_of(half @ half, len(targets))
+        weights = solve_triangular(
+            cholesky, half, lower=True, trans=1, check_finite=False
+        )
+        return cls(
+            space=space,
+            points=points,
+            genes=genes,
+            targets=targets,
+            parameters=parameters,
+            amplitude=amplitude,
+            cholesky=cholesky,
+            weights=weights,
+            best=float(targets.min()),
+        )
+
+    def predict(
+        self, genomes: np.ndarray, expressed: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Predicts the scores that individuals would be observed to have.
+
+        Args:
+            genomes: Float array of shape `(n, num_genes)`.
+            expressed: Bool array of shape `(n, num_genes)`.
+
+        Returns:
+            Tuple of the means and the standard deviations, noise included,
+            two float arrays of shape `(n,)`, in standardised warped units.
+        """
+        points, _ = embed(self.space, genomes, expressed)
+        return self._predict(points)
+
+    def condition_on(
+        self, genomes: np.ndarray, expressed: np.ndarray
+    ) -> "GaussianPosterior":
+        """Returns the posterior that believes in its own predictions.
+
+        Reference:
+            Ginsbourger et al. (2010), "Kriging Is Well-Suited to Parallelize
+            Optimization", the kriging believer.
+
+        Args:
+            genomes: Float array of shape `(n, num_genes)`, individuals that
+                were proposed and have no result yet.
+            expressed: Bool array of shape `(n, num_genes)`.
+        """
+        if not len(genomes):
+            return self
+        points, _ = embed(self.space, genomes, expressed)
+        return GaussianPosterior.of(
+            self.space,
+            np.concatenate([self.points, points]),
+            self.genes,
+            np.concatenate([self.targets, self._predict(points)[0]]),
+            self.parameters,
+            self.amplitude,
+        )
+
+    def _predict(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        covariance = MEAN_VARIANCE + correlations(
+            self.points, points, self.genes, self.parameters[:-1]
+        )
+        half = solve_triangular(
+            self.cholesky, covariance, lower=True, check_finite=False
+        )
+        known = np.einsum("ij,ij->j", half, half)
+        noise = nugget(self.parameters)
+        # Exact arithmetic leaves at least the noise.
+        left = np.maximum(1.0 + MEAN_VARIANCE + noise - known, noise)
+        return covariance.T @ self.weights, np.sqrt(self.amplitude * left)
+
+
+def _check_history(
+    space: SearchSpace,
+    genomes: np.ndarray,
+    expressed: np.ndarray,
+    scores: np.ndarray,
+) -> None:
+    shape = (len(scores), space.num_genes)
+    if not len(scores) or genomes.shape != shape or expressed.shape != shape:
+        raise ValueError(
+            f"`genomes` and `expressed` must have the shape (n, num_genes) "
+            f"and `scores` the shape (n,), with n >= 1. Received: shapes "
+            f"{genomes.shape}, {expressed.shape} and {scores.shape} for "
+            f"num_genes={space.num_genes}"
+        )
+    if not np.all(np.isfinite(scores)):
+        raise ValueError(f"`scores` must be finite. Received: scores={scores}")

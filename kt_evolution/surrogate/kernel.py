@@ -1,0 +1,158 @@
+"""The covariance of two individuals, made for genomes.
+
+Every gene places an individual in a small Euclidean space of its own, and all
+of them together place it in one large space. A Matern function of the
+distance there is positive definite whatever the kinds of the genes and
+whichever of them are expressed:
+
+- the values of a categorical gene lie one apart from each other;
+- the values of a numeric gene lie on an arc of one radian, almost a straight
+  line, whose two ends are two apart;
+- a gene that is not expressed lies at a point of its own: one apart from all
+  categories, or in the centre of the arc.
+
+So two individuals that both do not express a gene do not differ in it, and
+one that does differs from one that does not by a fixed amount.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from kt_evolution.core.space import SearchSpace
+
+# Of the arc of a numeric gene whose ends, one radian apart, are two apart.
+ARC_RADIUS = 1.0 / math.sin(0.5)
+# A gene with more categories than this shares places between them.
+MAX_CATEGORIES = 64
+
+
+def embed(
+    space: SearchSpace, genomes: np.ndarray, expressed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns individuals as points of a Euclidean space.
+
+    Reference:
+        Swersky et al. (2013), "Raiders of the Lost Architecture: Kernels for
+        Bayesian Optimization in Conditional Parameter Spaces".
+
+    Args:
+        space: The `SearchSpace` of the genomes.
+        genomes: Float array of shape `(n, num_genes)`.
+        expressed: Bool array of shape `(n, num_genes)`.
+
+    Returns:
+        Tuple of the points, a float array of shape `(n, num_coordinates)`,
+        and the gene of each coordinate, an int array.
+    """
+    blocks = [np.zeros((len(genomes), 0))]
+    genes = []
+    for i, is_categorical in enumerate(space.is_categorical):
+        if is_categorical:
+            block = _corners(genomes[:, i], expressed[:, i], space.sizes[i])
+        else:
+            block = _arc(genomes[:, i], expressed[:, i])
+        blocks.append(block)
+        genes += [i] * block.shape[1]
+    return np.concatenate(blocks, axis=1), np.array(genes, dtype=np.int64)
+
+
+def _corners(
+    codes: np.ndarray, expressed: np.ndarray, size: float
+) -> np.ndarray:
+    """Returns the corners of a simplex, all of them one apart."""
+    index = np.clip(codes * size, 0, size - 1).astype(np.int64)
+    num_places = int(min(size, MAX_CATEGORIES))
+    places = np.where(expressed, index % num_places, num_places)
+    return math.sqrt(0.5) * np.eye(num_places + 1)[places]
+
+
+def _arc(codes: np.ndarray, expressed: np.ndarray) -> np.ndarray:
+    """Returns points of an arc, or its centre."""
+    angles = codes - 0.5
+    arc = ARC_RADIUS * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return np.where(expressed[:, None], arc, 0.0)
+
+
+def squared_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns the squared distances of two sets of points."""
+    lengths = np.einsum("ij,ij->i", points, points)
+    other_lengths = np.einsum("ij,ij->i", others, others)
+    squared = points @ others.T
+    squared *= -2.0
+    squared += lengths[:, None]
+    squared += other_lengths[None, :]
+    return np.maximum(squared, 0.0, out=squared)
+
+
+def matern(squared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the Matern-5/2 correlation and its derivative.
+
+    Reference:
+        Rasmussen & Williams (2006), "Gaussian Processes for Machine
+        Learning", eq. 4.17.
+
+    Args:
+        squared: Float array, squared distances in length scales.
+
+    Returns:
+        Tuple of two arrays of the same shape: the correlation, and its
+        derivative with respect to the squared distance.
+    """
+    scaled = np.sqrt(5.0 * squared)
+    decay = np.exp(-scaled)
+    slope = (-5.0 / 6.0) * (1.0 + scaled) * decay
+    return (1.0 + scaled + 5.0 / 3.0 * squared) * decay, slope
+
+
+def correlations(
+    points: np.ndarray,
+    others: np.ndarray,
+    genes: np.ndarray,
+    log_weights: np.ndarray,
+) -> np.ndarray:
+    """Returns the correlation of every pair of individuals.
+
+    Args:
+        points: Float array of shape `(n, num_coordinates)`, from `embed`.
+        others: Float array of shape `(m, num_coordinates)`.
+        genes: Int array, the gene of each coordinate.
+        log_weights: Float array of shape `(num_genes,)`, the logarithms of
+            the inverse squared length scales.
+
+    Returns:
+        Float array of shape `(n, m)`.
+    """
+    scales = np.exp(0.5 * log_weights)[genes]
+    return matern(squared_distances(points * scales, others * scales))[0]
+
+
+def correlations_and_gradient(
+    points: np.ndarray, genes: np.ndarray, log_weights: np.ndarray
+) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Returns the correlations, and how a function of them changes.
+
+    Args:
+        points: Float array of shape `(n, num_coordinates)`, from `embed`.
+        genes: Int array, the gene of each coordinate.
+        log_weights: Float array of shape `(num_genes,)`.
+
+    Returns:
+        Tuple of the symmetric correlations of shape `(n, n)`, and a function
+        that takes the derivatives of a loss with respect to them, symmetric
+        too, and returns those with respect to `log_weights`.
+    """
+    scaled = points * np.exp(0.5 * log_weights)[genes]
+    correlation, slope = matern(squared_distances(scaled, scaled))
+
+    def pull_back(gradient: np.ndarray) -> np.ndarray:
+        # The squared distance of a pair is the sum over its coordinates c of
+        # (a_c - b_c)^2, and the derivative of that to its log weight itself.
+        pairs = gradient * slope
+        squares = np.einsum("i,ic,ic->c", pairs.sum(axis=1), scaled, scaled)
+        products = np.einsum("ic,ic->c", pairs @ scaled, scaled)
+        by_coordinate = 2.0 * (squares - products)
+        return np.bincount(genes, by_coordinate, minlength=len(log_weights))
+
+    return correlation, pull_back

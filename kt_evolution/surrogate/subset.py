@@ -1,0 +1,30 @@
+"""Which part of a long history a surrogate learns from."""
+
+import numpy as np
+
+
+def choose_points(scores: np.ndarray, max_points: int) -> np.ndarray:
+    """Returns the positions of a subset that says the most.
+
+    Half of it are the best individuals, a quarter the latest, and the rest
+    are spread evenly over the history, so that the model also remembers
+    where it was bad.
+
+    Args:
+        scores: Float array of shape `(n,)`, in the order of the history.
+        max_points: Int, the largest number of positions.
+
+    Returns:
+        Sorted int array of at most `max_points` positions.
+    """
+    count = len(scores)
+    if count <= max_points:
+        return np.arange(count)
+    kept = np.zeros(count, dtype=bool)
+    kept[np.argsort(scores, kind="stable")[: (max_points + 1) // 2]] = True
+    latest = np.flatnonzero(~kept)[::-1][: max_points // 4]
+    kept[latest] = True
+    rest = np.flatnonzero(~kept)
+    missing = max_points - int(kept.sum())
+    kept[rest[np.arange(missing) * len(rest) // max(missing, 1)]] = True
+    return np.flatnonzero(kept)

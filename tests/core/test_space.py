@@ -1,0 +1,219 @@
+"""Spaces: genomes to values and back, whatever the conditions."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kt_evolution.core.genes import CategoricalGene
+from kt_evolution.core.genes import Condition
+from kt_evolution.core.genes import ContinuousGene
+from kt_evolution.core.genes import OrdinalGene
+from kt_evolution.core.genes import Scale
+from kt_evolution.core.space import SearchSpace
+from tests.core.spaces import is_in_domain
+from tests.core.spaces import random_genomes
+from tests.core.spaces import spaces
+from tests.core.spaces import sure_values
+
+
+def when(parent, *values):
+    return (Condition(parent, values),)
+
+
+@st.composite
+def spaces_and_genomes(draw):
+    """A space and a genome of values that have an exact code."""
+    space = draw(spaces())
+    codes = [
+        gene.encode(draw(st.sampled_from(sure_values(gene))))
+        for gene in space.genes
+    ]
+    return space, np.array(codes)
+
+
+@given(spaces_and_genomes())
+def test_decode_inverts_encode_on_active_values(drawn):
+    space, genome = drawn
+    values = space.decode(genome)
+    again = space.decode(space.encode(values))
+    assert again == values
+    assert list(again) == list(values)
+    assert [type(v) for v in again.values()] == [
+        type(v) for v in values.values()
+    ]
+
+
+@given(spaces_and_genomes())
+def test_encode_gives_active_genes_their_codes(drawn):
+    space, genome = drawn
+    active = space.active(genome[None])[0]
+    encoded = space.encode(space.decode(genome))
+    np.testing.assert_array_equal(encoded[active], genome[active])
+
+
+@given(spaces(), st.integers(0, 99))
+def test_active_agrees_with_decode(space, seed):
+    genomes = random_genomes(space, 5, seed)
+    for genome, active in zip(genomes, space.active(genomes), strict=True):
+        told = {
+            gene.name: gene.decode(code)
+            for gene, code, is_active in zip(
+                space.genes, genome, active, strict=True
+            )
+            if is_active
+        }
+        assert told == space.decode(genome)
+
+
+@given(spaces(), st.integers(0, 99))
+def test_each_name_has_one_active_gene_at_most(space, seed):
+    for active in space.active(random_genomes(space, 5, seed)):
+        names = [space.genes[i].name for i in np.flatnonzero(active)]
+        assert len(names) == len(set(names))
+
+
+@given(spaces(), st.integers(0, 99))
+def test_a_gene_is_active_only_where_its_conditions_hold(space, seed):
+    genomes = random_genomes(space, 5, seed)
+    for genome, active in zip(genomes, space.active(genomes), strict=True):
+        values = space.decode(genome)
+        for i in np.flatnonzero(active):
+            conditions = space.genes[i].conditions
+            assert all(condition.holds(values) for condition in conditions)
+
+
+@given(spaces(), st.integers(0, 99))
+def test_decoded_values_are_native_and_in_the_domain(space, seed):
+    for genome in random_genomes(space, 5, seed):
+        active = space.active(genome[None])[0]
+        values = space.decode(genome)
+        for i in np.flatnonzero(active):
+            assert is_in_domain(space.genes[i], values[space.genes[i].name])
+
+
+@given(spaces(), st.integers(0, 99))
+def test_snap_keeps_values_and_snaps_once(space, seed):
+    genomes = random_genomes(space, 5, seed)
+    before = genomes.copy()
+    snapped = space.snap(genomes)
+    np.testing.assert_array_equal(genomes, before)
+    np.testing.assert_array_equal(space.snap(snapped), snapped)
+    for raw, canonical in zip(genomes, snapped, strict=True):
+        assert space.decode(raw) == space.decode(canonical)
+
+
+@given(spaces())
+def test_the_default_genome_has_the_defaults(space):
+    genome = space.default_genome()
+    active = space.active(genome[None])[0]
+    values = space.decode(genome)
+    for i in np.flatnonzero(active):
+        assert values[space.genes[i].name] == space.genes[i].default
+    assert space.decode(space.encode({})) == values
+
+
+@given(spaces())
+def test_extending_keeps_the_positions_of_old_genes(space):
+    larger = space.extended([OrdinalGene("new", range(3), 0)])
+    assert larger.genes[:-1] == space.genes
+    for key, position in space.position.items():
+        assert larger.position[key] == position
+
+
+def test_of_two_active_genes_of_one_name_the_first_has_its_say():
+    space = SearchSpace(
+        [
+            CategoricalGene("model", ("mlp", "cnn"), "mlp"),
+            OrdinalGene("units", range(3), 0, when("model", "mlp", "cnn")),
+            OrdinalGene("units", range(9), 8, when("model", "cnn")),
+        ]
+    )
+    genome = space.encode({"model": "cnn", "units": 2})
+    assert space.decode(genome) == {"model": "cnn", "units": 2}
+    np.testing.assert_array_equal(
+        space.active(genome[None]), [[True, True, False]]
+    )
+
+
+def test_one_name_under_two_conditions_has_two_domains():
+    space = SearchSpace(
+        [
+            OrdinalGene("units", range(100, 105), 100, when("model", "cnn")),
+            OrdinalGene("units", range(1, 5), 1, when("model", "mlp")),
+            CategoricalGene("model", ("mlp", "cnn"), "mlp"),
+        ]
+    )
+    for values in (
+        {"model": "mlp", "units": 4},
+        {"model": "cnn", "units": 104},
+    ):
+        assert space.decode(space.encode(values)) == values
+    with pytest.raises(ValueError, match="'units'.*Received: 104"):
+        space.encode({"model": "mlp", "units": 104})
+
+
+def test_a_dormant_gene_takes_its_default_for_a_value_it_cant_have():
+    space = SearchSpace(
+        [
+            CategoricalGene("model", ("mlp", "cnn"), "mlp"),
+            OrdinalGene("layers", range(3), 1, when("model", "cnn")),
+        ]
+    )
+    genome = space.encode({"model": "mlp", "layers": 77})
+    assert space.genes[1].decode(genome[1]) == 1
+
+
+def test_a_child_may_stand_before_its_parent():
+    space = SearchSpace(
+        [
+            OrdinalGene("deep", range(3), 0, when("layers", 2)),
+            OrdinalGene("layers", range(3), 0, when("model", "cnn")),
+            CategoricalGene("model", ("mlp", "cnn"), "mlp"),
+        ]
+    )
+    values = {"deep": 2, "layers": 2, "model": "cnn"}
+    assert space.decode(space.encode(values)) == values
+    assert space.decode(space.encode({"layers": 2})) == {"model": "mlp"}
+    np.testing.assert_array_equal(space.controllers, [1, 2, -1])
+
+
+def test_conditions_in_a_circle_are_refused():
+    genes = [
+        OrdinalGene("a", range(2), 0, when("b", 1)),
+        OrdinalGene("b", range(2), 0, when("a", 1)),
+    ]
+    with pytest.raises(ValueError, match="'a' depend on itself"):
+        SearchSpace(genes)
+
+
+def test_genes_of_one_key_are_refused():
+    with pytest.raises(ValueError, match="distinct keys. Received: 'a' twice"):
+        SearchSpace([OrdinalGene("a", range(n), 0) for n in (2, 3)])
+
+
+def test_a_condition_on_an_unknown_parent_never_holds():
+    space = SearchSpace([OrdinalGene("a", range(2), 0, when("nobody", 1))])
+    assert space.decode(space.default_genome()) == {}
+    assert not space.active(space.default_genome()[None]).any()
+
+
+def test_genes_of_a_continuous_parent():
+    space = SearchSpace(
+        [
+            ContinuousGene("rate", Scale(0.0, 1.0, "linear"), 0.0),
+            OrdinalGene("steps", range(3), 0, when("rate", 1.0)),
+        ]
+    )
+    assert space.decode(space.encode({"rate": 1.0, "steps": 2})) == {
+        "rate": 1.0,
+        "steps": 2,
+    }
+    assert space.decode(space.encode({"rate": 0.5})) == {"rate": 0.5}
+
+
+def test_a_space_without_genes():
+    space = SearchSpace()
+    assert space.decode(space.default_genome()) == {}
+    assert space.active(np.empty((3, 0))).shape == (3, 0)
+    assert space.snap(np.empty((3, 0))).shape == (3, 0)

@@ -1,0 +1,83 @@
+"""What happens to scores before they are learnt from."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from kt_evolution.surrogate import impute_failures
+from kt_evolution.surrogate.subset import choose_points
+from kt_evolution.surrogate.warping import warp
+
+FINITE = st.lists(
+    st.one_of(
+        st.integers(0, 3).map(float),
+        st.floats(allow_nan=False, allow_infinity=False),
+    ),
+    min_size=1,
+    max_size=40,
+).map(np.array)
+
+
+@given(FINITE)
+@settings(max_examples=200)
+def test_warped_scores_keep_their_order_and_have_unit_scale(scores):
+    warped = warp(scores)
+    order = np.argsort(scores, kind="stable")
+    assert (np.diff(warped[order]) >= 0.0).all()
+    assert warped.mean() == pytest.approx(0.0, abs=1e-9)
+    assert warped.std() in (0.0, pytest.approx(1.0))
+
+
+def test_bad_scores_are_all_alike():
+    warped = warp(np.array([0.0, 1.0, 2.0, 1e3, 1e9]))
+    assert warped[3] == warped[4]
+    assert warped[0] < warped[1] < warped[2] < warped[3]
+
+
+def test_scale_and_offset_do_not_matter():
+    scores = np.random.default_rng(0).normal(size=20) ** 2
+    np.testing.assert_allclose(warp(1e6 * scores + 5.0), warp(scores))
+
+
+def test_failures_are_as_bad_as_the_worst():
+    scores = np.array([1.0, np.nan, 3.0, np.inf])
+    failed = np.array([False, True, False, True])
+    imputed = impute_failures(scores, failed)
+    np.testing.assert_array_equal(imputed, [1.0, 3.0, 3.0, 3.0])
+
+
+def test_nothing_but_failures_are_all_alike():
+    imputed = impute_failures(np.full(3, np.nan), np.ones(3, dtype=bool))
+    np.testing.assert_array_equal(imputed, 0.0)
+
+
+def test_failed_must_be_bools_of_the_same_shape():
+    with pytest.raises(ValueError, match="`failed` must be a bool array"):
+        impute_failures(np.zeros(3), np.zeros(2, dtype=bool))
+    with pytest.raises(ValueError, match="`failed` must be a bool array"):
+        impute_failures(np.zeros(3), np.zeros(3))
+
+
+def test_a_short_history_is_kept_whole():
+    np.testing.assert_array_equal(choose_points(np.zeros(5), 5), np.arange(5))
+
+
+def test_the_best_the_latest_and_some_in_between_are_kept():
+    scores = np.arange(100.0)[::-1].copy()
+    scores[:5] = -1.0
+    kept = choose_points(scores, 12)
+    assert len(kept) == 12
+    assert set(range(5)) <= set(kept)
+    assert {99, 98, 97, 96} <= set(kept)
+    assert any(20 < position < 80 for position in kept)
+
+
+@given(FINITE, st.integers(1, 50))
+@settings(max_examples=100)
+def test_subsets_are_sorted_bounded_and_hold_the_best(scores, max_points):
+    kept = choose_points(scores, max_points)
+    assert len(kept) == min(len(scores), max_points)
+    assert (np.diff(kept) > 0).all()
+    assert scores[kept].min() == scores.min()

@@ -1,0 +1,237 @@
+"""Each proposal is built before it may cost a trial."""
+
+import random
+import warnings
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+from tuner_helpers import ScoringTuner
+from tuner_helpers import empty_model
+from tuner_helpers import trials_of
+from tuner_helpers import values_of
+
+from kt_evolution import host
+from kt_evolution.oracle import NothingTrainableError
+
+
+def new_tuner(folder, build, max_trials=10, **kwargs):
+    kwargs.setdefault("seed", 0)
+    return ScoringTuner(
+        build, max_trials=max_trials, directory=folder, **kwargs
+    )
+
+
+class Counting:
+    """A build function that counts its calls."""
+
+    def __init__(self, build):
+        self.build = build
+        self.num_calls = 0
+
+    def __call__(self, hp):
+        self.num_calls += 1
+        return self.build(hp)
+
+
+def stacked(hp):
+    """Asks for as many `units_i` as there are layers."""
+    for i in range(hp.Int("layers", 1, 5)):
+        hp.Int(f"units_{i}", 32, 512, step=32)
+    return empty_model()
+
+
+def units(hp):
+    """Returns what `stacked` asked for: the phenotype."""
+    return tuple(hp.get(f"units_{i}") for i in range(hp.get("layers")))
+
+
+def test_no_model_is_trained_twice_and_builds_are_few(tmp_path):
+    build = Counting(stacked)
+    tuner = new_tuner(tmp_path, build, max_trials=200)
+    seen = []
+
+    def score(hp):
+        seen.append(units(hp))
+        return sum((u - 256) ** 2 for u in seen[-1]) / 1e4 - len(seen[-1])
+
+    tuner.search(score)
+    assert len(seen) == len(set(seen)) == 200
+    assert build.num_calls <= 2 * 200
+
+
+def test_builds_are_few_where_models_collide(tmp_path):
+    # 84 models, of which each is a phenotype of many genomes.
+    def small(hp):
+        for i in range(hp.Int("layers", 1, 3)):
+            hp.Choice(f"units_{i}", [8, 16, 32, 64])
+        return empty_model()
+
+    build = Counting(small)
+    tuner = new_tuner(tmp_path, build, max_trials=200)
+    seen = []
+    tuner.search(lambda hp: seen.append(units(hp)) or sum(seen[-1]))
+    assert len(seen) == len(set(seen)) == 4 + 16 + 64
+    assert build.num_calls <= 3 * len(seen)
+
+
+def fails_often(hp):
+    """Raises for 40% of its values."""
+    a = hp.Int("a", 0, 999)
+    hp.Float("b", 0.0, 1.0)
+    if a % 5 in (1, 3):
+        raise ArithmeticError("a does not divide")
+    return empty_model()
+
+
+def test_all_trials_are_trained_where_many_models_cannot_be_built(tmp_path):
+    build = Counting(fails_often)
+    tuner = new_tuner(tmp_path, build, max_trials=60)
+    with pytest.warns(UserWarning, match="a does not divide") as warned:
+        tuner.search(lambda hp: abs(hp.get("a") - 500) + hp.get("b"))
+    assert len(trials_of(tuner, "COMPLETED")) == 60
+    assert all(v["a"] % 5 not in (1, 3) for v in values_of(tuner))
+    assert build.num_calls <= 3 * 60
+    # Once for each kind of problem.
+    rejections = [w for w in warned if "does not divide" in str(w.message)]
+    assert len(rejections) == 1
+
+
+def test_problems_that_differ_in_numbers_are_of_one_kind(tmp_path):
+    def build(hp):
+        a = hp.Int("a", 0, 999)
+        if a % 3:
+            raise ValueError(f"{a} filters in groups of 3")
+        return empty_model()
+
+    tuner = new_tuner(tmp_path, build, max_trials=30)
+    with pytest.warns(UserWarning, match="filters in groups") as warned:
+        tuner.search(lambda hp: hp.get("a"))
+    assert len(trials_of(tuner, "COMPLETED")) == 30
+    assert sum("filters" in str(w.message) for w in warned) == 1
+
+
+def test_oversized_models_cost_no_trial(tmp_path):
+    def build(hp):
+        units = hp.Int("units", 1, 100)
+        return keras.Sequential([keras.Input((10,)), keras.layers.Dense(units)])
+
+    tuner = new_tuner(tmp_path, build, max_trials=40, max_model_size=500)
+    with pytest.warns(UserWarning, match="max_model_size=500"):
+        # Larger is better: the search pushes against the limit.
+        tuner.search(lambda hp: -hp.get("units"))
+    assert len(trials_of(tuner, "COMPLETED")) == 40
+    assert max(v["units"] for v in values_of(tuner)) == 45
+
+
+def test_a_search_with_nothing_to_train_says_what_and_why(tmp_path):
+    build = Counting(lambda hp: 1 / (0 * hp.Int("a", 1, 10**6)))
+    tuner = new_tuner(tmp_path, build)
+    with (
+        pytest.warns(UserWarning, match="division by zero"),
+        pytest.raises(NothingTrainableError, match="100 x ZeroDivisionError"),
+    ):
+        tuner.search(lambda hp: 0.0)
+    assert build.num_calls <= 110
+    assert trials_of(tuner) == []
+
+
+def test_a_small_space_with_nothing_to_train_says_so(tmp_path):
+    tuner = new_tuner(tmp_path, lambda hp: 1 / (0 * hp.Int("a", 1, 3)))
+    with (
+        pytest.warns(UserWarning),
+        pytest.raises(NothingTrainableError, match="3 x ZeroDivisionError"),
+    ):
+        tuner.search(lambda hp: 0.0)
+
+
+def test_a_hypermodel_that_fails_at_its_defaults_is_searched(tmp_path):
+    def build(hp):
+        if hp.Int("a", 0, 20) < 5:
+            raise ValueError("too few")
+        hp.Boolean("b")
+        return empty_model()
+
+    tuner = new_tuner(tmp_path, build, max_trials=10)
+    with pytest.warns(UserWarning, match="too few"):
+        tuner.search(lambda hp: hp.get("a"))
+    assert len(trials_of(tuner, "COMPLETED")) == 10
+    assert {"a", "b"} == set(values_of(tuner)[-1])
+
+
+@pytest.mark.parametrize("in_search", [False, True])
+def test_a_fatal_error_in_a_build_passes(tmp_path, in_search):
+    def build(hp):
+        if not in_search or hp.Int("a", 0, 100):
+            raise kt.errors.FatalError("stop everything")
+        return empty_model()
+
+    def run():
+        new_tuner(tmp_path, build).search(lambda hp: 0.0)
+
+    with pytest.raises(kt.errors.FatalError, match="stop everything"):
+        run()
+
+
+def test_rejected_models_are_known_after_a_restart(tmp_path):
+    built = []
+
+    def build(hp):
+        built.append(hp.Int("a", 0, 999))
+        return fails_often(hp)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tuner = new_tuner(tmp_path / "parts", build, 20)
+        tuner.search(lambda hp: hp.get("a"))
+        tuner = new_tuner(tmp_path / "parts", build, 40)
+        tuner.search(lambda hp: hp.get("a"))
+        parts, built = built, []
+        tuner = new_tuner(tmp_path / "whole", build, 40)
+        tuner.search(lambda hp: hp.get("a"))
+    # A restart builds nothing, and the same models are proposed.
+    assert parts == built
+
+
+def test_without_dry_builds_a_model_that_fails_costs_a_trial(tmp_path):
+    build = Counting(fails_often)
+    tuner = new_tuner(tmp_path, build, max_trials=20, dry_build=False)
+    num_before = build.num_calls
+
+    def score(hp):
+        tuner.hypermodel.build(hp)
+        return hp.get("b")
+
+    tuner.search(score)
+    assert build.num_calls == num_before + 20
+    statuses = [trial.status for trial in trials_of(tuner)]
+    assert len(statuses) == 20
+    assert "FAILED" in statuses
+
+
+def test_the_users_random_streams_are_left_alone(tmp_path):
+    def build(hp):
+        hp.Int("a", 0, 100)
+        random.random()
+        np.random.random()
+        return empty_model()
+
+    draws = []
+    for part in ("stream", "search"):
+        random.seed(1)
+        np.random.seed(1)
+        if part == "search":
+            tuner = new_tuner(tmp_path, build, max_trials=15, seed=1)
+            tuner.search(lambda hp: hp.get("a"))
+        draws.append((random.random(), np.random.random()))
+    assert draws[0] == draws[1]
+
+
+def test_the_size_of_a_model_is_known_once_it_is_built():
+    model = keras.Sequential([keras.layers.Dense(2)])
+    assert host.model_size(model) is None
+    model.build((None, 3))
+    assert host.model_size(model) == 8
+    model.trainable = False
+    assert host.model_size(model) == 0
