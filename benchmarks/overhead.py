@@ -10,6 +10,7 @@ printed too.
 """
 
 import argparse
+import gc
 import inspect
 import json
 import os
@@ -23,6 +24,8 @@ from typing import Any
 
 SIZES = (100, 1_000, 10_000)
 AIMS = {100: 1.0, 1_000: 0.5, 10_000: 0.1}
+# Trials before anything is counted; the first ones are not bred yet.
+WARM_UP = 25
 TUNERS = ("RandomSearch", "EvolutionTuner")
 
 
@@ -102,9 +105,12 @@ def resident_bytes() -> int:
 def measure(name: str, directory: str, sizes: list[int]) -> None:
     """Prints one JSON line for each size."""
     tuner = make_tuner(name, directory, max(sizes))
-    # What is loaded on first use is not the trials'.
-    run_trials(tuner, 5)
-    done = 5
+    # What is loaded on first use is not the trials', nor is the time in which
+    # the garbage collector walks over TensorFlow's modules.
+    run_trials(tuner, WARM_UP)
+    gc.collect()
+    gc.freeze()
+    done = WARM_UP
     memory = resident_bytes()
     for size in sizes:
         start = size * 4 // 5
@@ -117,7 +123,7 @@ def measure(name: str, directory: str, sizes: list[int]) -> None:
             "size": size,
             "ms": 1000 * seconds / (size - start),
             "kB": written / 1000 / (size - start),
-            "memory": (resident_bytes() - memory) / 1000 / (size - 5),
+            "memory": (resident_bytes() - memory) / 1000 / (size - WARM_UP),
             "reload": run_self("--reload", name, directory),
         }
         print(json.dumps(row), flush=True)

@@ -118,7 +118,7 @@ class EvolutionOracle(DurableOracle):
         self._history = History(SearchSpace())
         self._dry_build: DryBuild | None = None
         self._warned: set[str] = set()
-        # What exploring asked for, until the first trial's line has it.
+        # What exploring asked for. The first trial's line has it.
         self._asked: list[str] = []
         super().__init__(
             objective=objective,
@@ -155,6 +155,9 @@ class EvolutionOracle(DurableOracle):
             keys: List of gene keys.
         """
         self._asked += keys
+        self._note_built(self._asked)
+
+    def _note_built(self, keys: list[str]) -> None:
         position = self._history.space.position
         self._history.note_built(
             position[key] for key in keys if key in position
@@ -207,11 +210,10 @@ class EvolutionOracle(DurableOracle):
         record = self._describe(individual)
         if rejected:
             record["rejected"] = rejected
-        if self._asked:
+        if self._asked and not self.trials:
             record["asked"] = self._asked
         individual.trial_id = trial_id
         self._history.add(individual)
-        self._asked = []
         values = self._history.space.decode(individual.genome)
         return {
             "status": TrialStatus.RUNNING,
@@ -306,17 +308,13 @@ class EvolutionOracle(DurableOracle):
         ]
         if new:
             self._history.grow(self._history.space.extended(genes_of(new)))
+            self._note_built(self._asked)
 
     def check_entries(self, hyperparameters: list[Any]) -> None:
         genes_of(hyperparameters)
 
     def restore_trial(self, trial: Trial, record: dict[str, Any]) -> None:
-        position = self._history.space.position
-        self._history.note_built(
-            position[key]
-            for key in record.get("asked", [])
-            if key in position
-        )
+        self._note_built(record.get("asked", []))
         for rejected in record.get("rejected", []):
             individual = self._restored(rejected)
             individual.status = Status.REJECTED

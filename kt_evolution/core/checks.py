@@ -62,7 +62,8 @@ def resolve(
         ValueError: If the name is not registered; it lists those that are.
         TypeError: If `choice` is neither a string nor an instance.
     """
-    if isinstance(choice, base):
+    # A class, too, has the methods of a protocol.
+    if isinstance(choice, base) and not isinstance(choice, type):
         return choice
     known = ", ".join(f'"{name}"' for name in registry)
     if isinstance(choice, str):

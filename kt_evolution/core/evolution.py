@@ -198,7 +198,10 @@ class Evolution:
 
 
 def _proposal(litter: Litter, row: int) -> Proposal:
-    parents = tuple(int(p) for p in litter.parents[row] if p >= 0)
+    # Two offspring of one individual may be crossed: it is named once.
+    parents = tuple(
+        dict.fromkeys(int(p) for p in litter.parents[row] if p >= 0)
+    )
     return Proposal(litter.genomes[row], str(litter.operators[row]), parents)
 
 

@@ -6,6 +6,7 @@ best of them is improved by single steps, and it alone is trained.
 """
 
 import itertools
+import math
 
 import numpy as np
 
@@ -164,9 +165,14 @@ class _Pool:
 def _all_genomes(history: History) -> np.ndarray | None:
     """Returns every genome of a small space, None if it is larger."""
     space = history.space
-    if not space.num_genes or np.prod(space.sizes) > MAX_ENUMERATED:
+    # NumPy's product warns where it overflows.
+    num_genomes = math.prod(space.sizes.tolist())
+    if not space.num_genes or num_genomes > MAX_ENUMERATED:
         return None
-    codes = [gene.code_at(np.arange(int(gene.size))) for gene in space.genes]
+    codes = [
+        gene.snap(gene.code_at(np.arange(int(gene.size))))
+        for gene in space.genes
+    ]
     return np.array(list(itertools.product(*codes)))
 
 

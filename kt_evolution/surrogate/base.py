@@ -23,7 +23,7 @@ class Posterior(Protocol):
     def predict(
         self, genomes: np.ndarray, expressed: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Predicts the scores that individuals would be observed to have.
+        """Predicts the scores of individuals that are not known yet.
 
         Args:
             genomes: Float array of shape `(n, num_genes)`.

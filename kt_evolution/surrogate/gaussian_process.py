@@ -6,9 +6,11 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from kt_evolution.core.checks import check_count
+from kt_evolution.core.checks import check_probability
 from kt_evolution.core.space import SearchSpace
 from kt_evolution.surrogate.kernel import correlations
 from kt_evolution.surrogate.kernel import embed
+from kt_evolution.surrogate.parameters import JITTER
 from kt_evolution.surrogate.parameters import MEAN_VARIANCE
 from kt_evolution.surrogate.parameters import amplitude_of
 from kt_evolution.surrogate.parameters import fit_parameters
@@ -23,8 +25,13 @@ class GaussianProcess:
     The covariance is a Matern function with one length scale for each gene,
     see `kt_evolution.surrogate.kernel`. Length scales and noise are the most
     probable ones; the amplitude is integrated out approximately, by its most
-    probable value. The noise also stands for what no smooth function of the
-    genes can explain, so a prediction includes it.
+    probable value.
+
+    What no smooth function of the genes explains is learnt as one variance.
+    From single evaluations nobody can tell how much of it is chance, and how
+    much is the individual's own and would be there again, so half of each is
+    assumed. With pure chance the search does not believe in a lucky result;
+    with none it keeps looking near the best for a still better exception.
 
     Reference:
         Rasmussen & Williams (2006), "Gaussian Processes for Machine
@@ -36,13 +43,19 @@ class GaussianProcess:
             taken. Defaults to 300.
         max_fit_points: Int, from how many of those the length scales are
             learnt. Defaults to 100.
+        repeatability: Float in [0, 1], the share of the unexplained variance
+            that a second evaluation would show again. Defaults to 0.5.
     """
 
     def __init__(
-        self, max_points: int = 300, max_fit_points: int = 100
+        self,
+        max_points: int = 300,
+        max_fit_points: int = 100,
+        repeatability: float = 0.5,
     ) -> None:
         self.max_points = check_count("max_points", max_points)
         self.max_fit_points = check_count("max_fit_points", max_fit_points)
+        self.repeatability = check_probability("repeatability", repeatability)
 
     def fit(
         self,
@@ -69,7 +82,9 @@ class GaussianProcess:
         parameters = fit_parameters(
             points[fitted], genes, targets[fitted], space.num_genes
         )
-        return GaussianPosterior.of(space, points, genes, targets, parameters)
+        return GaussianPosterior.of(
+            space, points, genes, targets, parameters, self.repeatability
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,6 +96,7 @@ class GaussianPosterior:
     genes: np.ndarray
     targets: np.ndarray
     parameters: np.ndarray
+    repeatability: float
     amplitude: float
     cholesky: np.ndarray
     weights: np.ndarray
@@ -94,6 +110,7 @@ class GaussianPosterior:
         genes: np.ndarray,
         targets: np.ndarray,
         parameters: np.ndarray,
+        repeatability: float,
         amplitude: float | None = None,
     ) -> "GaussianPosterior":
         """Returns the posterior for given parameters (eq. 2.25, 2.26)."""
@@ -109,30 +126,33 @@ class GaussianPosterior:
         weights = solve_triangular(
             cholesky, half, lower=True, trans=1, check_finite=False
         )
+        chance = (1.0 - repeatability) * nugget(parameters)
         return cls(
             space=space,
             points=points,
             genes=genes,
             targets=targets,
             parameters=parameters,
+            repeatability=repeatability,
             amplitude=amplitude,
             cholesky=cholesky,
             weights=weights,
-            best=float(targets.min()),
+            best=float((targets - chance * weights).min()),
         )
 
     def predict(
         self, genomes: np.ndarray, expressed: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Predicts the scores that individuals would be observed to have.
+        """Predicts the scores of individuals that are not known yet.
 
         Args:
             genomes: Float array of shape `(n, num_genes)`.
             expressed: Bool array of shape `(n, num_genes)`.
 
         Returns:
-            Tuple of the means and the standard deviations, noise included,
-            two float arrays of shape `(n,)`, in standardised warped units.
+            Tuple of the means and the standard deviations, without the part
+            that is chance, two float arrays of shape `(n,)`, in standardised
+            warped units.
         """
         points, _ = embed(self.space, genomes, expressed)
         return self._predict(points)
@@ -160,6 +180,7 @@ class GaussianPosterior:
             self.genes,
             np.concatenate([self.targets, self._predict(points)[0]]),
             self.parameters,
+            self.repeatability,
             self.amplitude,
         )
 
@@ -171,9 +192,8 @@ class GaussianPosterior:
             self.cholesky, covariance, lower=True, check_finite=False
         )
         known = np.einsum("ij,ij->j", half, half)
-        noise = nugget(self.parameters)
-        # Exact arithmetic leaves at least the noise.
-        left = np.maximum(1.0 + MEAN_VARIANCE + noise - known, noise)
+        own = max(self.repeatability * nugget(self.parameters), JITTER)
+        left = np.maximum(1.0 + MEAN_VARIANCE - known, 0.0) + own
         return covariance.T @ self.weights, np.sqrt(self.amplitude * left)
 
 

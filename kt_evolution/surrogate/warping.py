@@ -4,7 +4,7 @@ import numpy as np
 
 # In units of the spread of the better half, the most that the worse half may
 # spread. Diverged trainings can score a million times worse than the rest.
-MAX_SPREAD = 5.0
+MAX_SPREAD = 30.0
 
 
 def warp(scores: np.ndarray) -> np.ndarray:

@@ -280,11 +280,18 @@ def test_random_search_of_the_host_races(small):
     assert set(record.versions) == {"keras-tuner"}
 
 
-@pytest.mark.parametrize("name", ["evolution", "evolution-8-workers"])
-def test_ours_races(name, small):
-    record = race.run_race(race.Race(name, "small", "clean", 0, 10))
+@pytest.mark.parametrize("track", ["clean", "noisy"])
+@pytest.mark.parametrize(
+    "name", ["evolution", "evolution-pure", "evolution-8-workers"]
+)
+def test_ours_races(name, track, small):
+    record = race.run_race(race.Race(name, "small", track, 0, 10))
     assert record.evaluations == 10
     assert not record.exhausted
+    # It recommends from the first evaluation on, and a cell of the table.
+    regrets = [results.rounded(regret) for regret in small.means.ravel()]
+    assert record.steps[0][0] == 1
+    assert {regret for _, regret in record.steps} <= set(regrets)
 
 
 # Races and their records.

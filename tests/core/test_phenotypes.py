@@ -29,11 +29,18 @@ def genome(layers, act="relu"):
     return PAIR.encode({"layers": layers, "act": act})
 
 
-@given(seed=st.integers(0, 10**6), search_seed=st.integers(0, 99))
+@given(
+    seed=st.integers(0, 10**6),
+    search_seed=st.integers(0, 99),
+    surrogate=st.sampled_from([None, "gaussian_process"]),
+)
 @settings(deadline=None, max_examples=60)
-def test_a_search_proposes_every_phenotype_once_then_none(seed, search_seed):
+def test_a_search_proposes_every_phenotype_once_then_none(
+    seed, search_seed, surrogate
+):
     hypermodel = RandomHypermodel(seed)
-    proposed = drain(hypermodel, Evolution(4, 3, seed=search_seed), search_seed)
+    evolution = Evolution(4, 3, surrogate=surrogate, seed=search_seed)
+    proposed = drain(hypermodel, evolution, search_seed)
     assert len(proposed) == len(set(proposed))
     assert set(proposed) == hypermodel.phenotypes()
 

@@ -36,7 +36,7 @@ def make_tuner(directory, builds=None, fails=False, **kwargs):
         with hp.conditional_scope("optimizer", ["adam"]):
             if kind == "adam":
                 hp.Boolean("amsgrad")
-        rate = hp.Float("rate", 1e-4, 1e-1, sampling="log")
+        rate = hp.Float("rate", 1e-5, 1e-2, sampling="log")
         model.compile(keras.optimizers.get(kind), "mse")
         model.optimizer.learning_rate = rate
         return model

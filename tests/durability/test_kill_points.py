@@ -52,6 +52,7 @@ def _write_half(target, content):
         torn = os.path.join(
             os.path.dirname(target), f".{os.path.basename(target)}.tmp"
         )
+        os.makedirs(os.path.dirname(torn), exist_ok=True)
         with open(torn, "w") as file:
             file.write(content[: len(content) // 2])
 
@@ -59,6 +60,7 @@ def _write_half(target, content):
 def search_until(folder, point, when, nth):
     """Runs a search that ends at a point of the code."""
     from kt_evolution import durable
+    from kt_evolution import project
     from kt_evolution import tuner
     from kt_evolution.journal import Journal
     from kt_evolution.phenotype import DryBuild
@@ -76,8 +78,8 @@ def search_until(folder, point, when, nth):
         "first line": (Journal, "append", appends("search")),
         "trial line": (Journal, "append", appends("trial")),
         "end line": (Journal, "append", appends("end")),
-        "trial.json": (durable, "write_atomically", writes("trial.json")),
-        "oracle.json": (durable, "write_atomically", writes("oracle.json")),
+        "trial.json": (project, "write_atomically", writes("trial.json")),
+        "oracle.json": (project, "write_atomically", writes("oracle.json")),
         "tuner0.json": (tuner, "write_atomically", writes("tuner0.json")),
         "rename": (os, "replace"),
         "create_trial": (durable.DurableOracle, "create_trial"),

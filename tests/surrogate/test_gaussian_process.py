@@ -8,10 +8,7 @@ from scipy.optimize import approx_fprime
 
 from kt_evolution.core.genes import CategoricalGene
 from kt_evolution.core.space import SearchSpace
-from kt_evolution.surrogate import SURROGATES
 from kt_evolution.surrogate import GaussianProcess
-from kt_evolution.surrogate import Posterior
-from kt_evolution.surrogate import Surrogate
 from kt_evolution.surrogate.gaussian_process import GaussianPosterior
 from kt_evolution.surrogate.kernel import embed
 from kt_evolution.surrogate.parameters import MEAN_VARIANCE
@@ -34,10 +31,10 @@ def fitted(space, n=20, seed=0):
 
 
 def latent_std(posterior, genomes, expressed):
-    """Returns the standard deviation without the noise."""
+    """Returns the standard deviation of what the genes explain."""
     _, std = posterior.predict(genomes, expressed)
-    noise = posterior.amplitude * nugget(posterior.parameters)
-    return np.sqrt(np.maximum(std**2 - noise, 0.0))
+    own = posterior.repeatability * nugget(posterior.parameters)
+    return np.sqrt(np.maximum(std**2 - posterior.amplitude * own, 0.0))
 
 
 def test_two_points_by_hand():
@@ -46,8 +43,9 @@ def test_two_points_by_hand():
     expressed = np.ones((3, 1), dtype=bool)
     points, genes = embed(space, genomes[:2], expressed[:2])
     parameters = np.array([0.0, -4.0])
+    targets = np.array([-1.0, 1.0])
     posterior = GaussianPosterior.of(
-        space, points, genes, np.array([-1.0, 1.0]), parameters
+        space, points, genes, targets, parameters, repeatability=1.0
     )
     mean, std = posterior.predict(genomes, expressed)
     # Two categories are one length scale apart.
@@ -61,7 +59,17 @@ def test_two_points_by_hand():
     # The third covaries alike with both: (1, 1) has the eigenvalue 3 + s + k.
     left = 2.0 + s - 2.0 * (1.0 + k) ** 2 / (3.0 + s + k)
     assert std[2] == pytest.approx(np.sqrt(amplitude * left))
+    # All the observed difference counts, none of it, or half of it.
     assert posterior.best == -1.0
+    for share in (0.0, 0.5):
+        posterior = GaussianPosterior.of(
+            space, points, genes, targets, parameters, repeatability=share
+        )
+        believed = share * 1.0 + (1.0 - share) * slope
+        assert posterior.best == pytest.approx(-believed)
+        _, std = posterior.predict(genomes, expressed)
+        without = left - (1.0 - share) * s
+        assert std[2] == pytest.approx(np.sqrt(amplitude * without))
 
 
 def test_posterior_is_that_of_scikit_learn():
@@ -74,7 +82,7 @@ def test_posterior_is_that_of_scikit_learn():
     space = numeric_space(3)
     genomes, _ = individuals(space, 40)
     expressed = np.ones(genomes.shape, dtype=bool)
-    posterior = GaussianProcess().fit(
+    posterior = GaussianProcess(repeatability=1.0).fit(
         space, genomes[:25], expressed[:25], smooth_scores(genomes[:25])
     )
     scales = np.exp(-0.5 * posterior.parameters[:-1])[posterior.genes]
@@ -246,44 +254,3 @@ def test_long_histories_cost_no_more():
     )
     assert posterior.points.shape[0] == 50
     assert posterior.cholesky.shape == (50, 50)
-
-
-def test_scores_must_be_finite():
-    genomes, expressed = individuals(mixed_space(), 2)
-    with pytest.raises(ValueError, match="`scores` must be finite. Received"):
-        GaussianProcess().fit(
-            mixed_space(), genomes, expressed, np.array([0.0, np.inf])
-        )
-
-
-@pytest.mark.parametrize("rows, columns, scores", [(3, 4, 2), (2, 3, 2)])
-def test_shapes_must_agree(rows, columns, scores):
-    genomes = np.full((rows, columns), 0.5)
-    with pytest.raises(ValueError, match="must have the shape"):
-        GaussianProcess().fit(
-            mixed_space(), genomes, genomes > 0.0, np.zeros(scores)
-        )
-
-
-def test_a_history_must_not_be_empty():
-    genomes, expressed = individuals(mixed_space(), 1)
-    with pytest.raises(ValueError, match="n >= 1"):
-        GaussianProcess().fit(
-            mixed_space(), genomes[:0], expressed[:0], np.zeros(0)
-        )
-
-
-@pytest.mark.parametrize("argument", ["max_points", "max_fit_points"])
-def test_counts_are_checked(argument):
-    with pytest.raises(ValueError, match=f"`{argument}` must be an integer"):
-        GaussianProcess(**{argument: 0})
-
-
-@pytest.mark.parametrize("name", SURROGATES)
-def test_registered_surrogates_keep_to_the_protocols(name):
-    surrogate = SURROGATES[name]()
-    assert isinstance(surrogate, Surrogate)
-    genomes, expressed = individuals(mixed_space(), 3)
-    posterior = surrogate.fit(mixed_space(), genomes, expressed, np.arange(3.0))
-    assert isinstance(posterior, Posterior)
-    assert isinstance(posterior.condition_on(genomes, expressed), Posterior)

@@ -1,0 +1,313 @@
+"""An `Oracle` whose state is a folder: what a restart finds is all there is.
+
+The journal is the truth, and everything else is rebuilt from it. `trial.json`
+and `oracle.json` are written as the host writes them, for its own tools.
+"""
+
+import bisect
+import contextlib
+import gc
+import json
+import random
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras_tuner as kt
+from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution import host
+from kt_evolution import trial_events as events
+from kt_evolution.journal import Journal
+from kt_evolution.journal import write_atomically
+
+# `oracle.json` lists all trials. It is written when their number has grown by
+# this part, and at the end, so that its cost per trial stays bounded.
+ORACLE_FILE_GROWTH = 0.25
+
+
+class ProjectOracle(kt.Oracle):
+    """Base class of oracles that are restored from their project's journal.
+
+    Args:
+        objective: A string, `keras_tuner.Objective`, or a list of them.
+        max_trials: Int, the number of trials at most; None for no limit.
+        seed: Int, the random seed. Defaults to a random one, which is kept
+            when the search is resumed.
+        **kwargs: Further arguments of `keras_tuner.Oracle`.
+    """
+
+    def __init__(
+        self,
+        objective: Any = None,
+        max_trials: int | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            objective=objective, max_trials=max_trials, seed=seed, **kwargs
+        )
+        # The host takes 0 for "no seed".
+        self._given_seed = seed
+        self.seed = random.randrange(2**31) if seed is None else int(seed)
+        self._lock = threading.RLock()
+        self._given_space: kt.HyperParameters = self.hyperparameters
+        self._journal: Journal | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Clears all that the journal can restore."""
+        self.hyperparameters: kt.HyperParameters = self._given_space.copy()
+        self.trials: dict[str, Trial] = {}
+        self.ongoing_trials: dict[str, Trial] = {}
+        self.start_order: list[str] = []
+        self.end_order: list[str] = []
+        self._run_times.clear()
+        self._retry_queue: list[str] = []
+        self._ended: set[str] = set()
+        self._proposed_values: dict[str, dict[str, Any]] = {}
+        # Completed trials as (score to minimise, number, trial id), sorted.
+        self._ranking: list[tuple[float, int, str]] = []
+        self._num_journaled_hps = 0
+        self._size_when_saved = 0
+
+    def _set_project_dir(self, directory: Any, project_name: str) -> None:
+        if "://" in str(directory):
+            raise ValueError(
+                "`directory` must be a folder of a file system, because "
+                "results are appended to a file there. "
+                f"Received: directory={directory}"
+            )
+        super()._set_project_dir(directory, project_name)
+        self._journal = None
+
+    @property
+    def _folder(self) -> Path:
+        return Path(str(self._directory)) / self._project_name
+
+    def open(self) -> bool:
+        """Restores the project in the directory, once.
+
+        Returns:
+            Bool, whether the project has trials.
+        """
+        with self._lock:
+            if self._journal is None and self._directory_is_set():
+                self._restore()
+            return bool(self.trials)
+
+    def reload(self) -> None:
+        """Restores the state from the project's journal."""
+        with self._lock:
+            self._journal = None
+            self.open()
+
+    def _directory_is_set(self) -> bool:
+        return getattr(self, "_directory", None) is not None
+
+    def _restore(self) -> None:
+        folder = self._folder
+        journal = Journal(folder / "journal.jsonl")
+        if not journal.exists() and (folder / "oracle.json").exists():
+            raise RuntimeError(
+                f"The project in {folder} was made by another oracle and "
+                "can't be continued by this one. Use another `project_name`, "
+                "or `overwrite=True` to delete it."
+            )
+        explored = None if self.trials else self.hyperparameters
+        self._forget()
+        if explored is not None:
+            self._add_to_space(explored)
+        if journal.exists():
+            with _paused_garbage_collection():
+                self._replay_all(journal.read())
+        self._journal = journal
+
+    def _replay_all(self, journaled: list[dict[str, Any]]) -> None:
+        self.hyperparameters = kt.HyperParameters()
+        for event in journaled:
+            self._replay(event)
+        self._retry_queue = [
+            trial_id for trial_id in self.trials if trial_id not in self._ended
+        ]
+        self._add_to_space(self._given_space)
+        # The files of what was running or ending may be torn or missing.
+        for trial_id in {*self._retry_queue, *self.end_order[-1:]}:
+            self._save_trial(self.trials[trial_id])
+
+    def _replay(self, event: dict[str, Any]) -> None:
+        if event.get("space"):
+            found = kt.HyperParameters.from_config(
+                {"space": event["space"], "values": {}}
+            )
+            self._num_journaled_hps += self._add_to_space(found)
+        kind = event["event"]
+        if kind == "search":
+            events.check_search_event(event, self.objective, self._project_dir)
+            if self._given_seed is None:
+                self.seed = event["seed"]
+        elif kind == "trial":
+            trial = self._make_trial(event["trial_id"], event["values"])
+            self._register(trial)
+            self.restore_trial(trial, event["record"])
+        elif kind == "end":
+            trial = self._reissue(event["trial_id"])
+            events.restore_end(trial, event)
+            self._settle(trial)
+
+    def _add_to_space(self, found: kt.HyperParameters) -> int:
+        """Adds what is new, and returns how many hyperparameters that is."""
+        new = host.new_entries(self.hyperparameters, found)
+        self.hyperparameters.merge(new)
+        self.on_space_grown()
+        return len(new)
+
+    def restore_trial(self, trial: Trial, record: dict[str, Any]) -> None:
+        """Called for each trial of the journal, in the order of creation.
+
+        Args:
+            trial: The `Trial`, as it was proposed.
+            record: Dict, what `populate_space` returned as "record".
+        """
+
+    def on_trial_settled(self, trial: Trial) -> None:
+        """Called when a trial has ended for good, also after a restart.
+
+        Args:
+            trial: The `Trial`, completed or failed.
+        """
+
+    def on_space_grown(self) -> None:
+        """Called when the search space may have new hyperparameters."""
+
+    def check_entries(self, hyperparameters: list[Any]) -> None:
+        """Raises if new hyperparameters can't be searched."""
+
+    def _make_trial(self, trial_id: str, values: dict[str, Any]) -> Trial:
+        hyperparameters = host.share_space(self.hyperparameters, values)
+        return Trial(hyperparameters, trial_id, TrialStatus.RUNNING)
+
+    def _register(self, trial: Trial) -> None:
+        self.trials[trial.trial_id] = trial
+        self.start_order.append(trial.trial_id)
+        self._proposed_values[trial.trial_id] = dict(
+            trial.hyperparameters.values
+        )
+
+    def _reissue(self, trial_id: str) -> Trial:
+        """Makes an interrupted or failed trial new, with the same values."""
+        trial = self._make_trial(trial_id, self._proposed_values[trial_id])
+        self.trials[trial_id] = trial
+        return trial
+
+    def _settle(self, trial: Trial) -> None:
+        """Takes a trial's end into the state, when it ends or is restored."""
+        trial_id = trial.trial_id
+        self._run_times[trial_id] += 1
+        if trial.status == TrialStatus.INVALID:
+            return
+        self._ended.add(trial_id)
+        del self._proposed_values[trial_id]
+        self.end_order.append(trial_id)
+        if trial.status == TrialStatus.COMPLETED:
+            sign = -1.0 if self.objective.direction == "max" else 1.0
+            number = len(self._ranking)
+            bisect.insort(self._ranking, (sign * trial.score, number, trial_id))
+        self.on_trial_settled(trial)
+
+    def get_space(self) -> kt.HyperParameters:
+        """Returns a copy of the search space, with default values."""
+        with self._lock:
+            self.open()
+            return self.hyperparameters.copy()
+
+    def update_space(self, hyperparameters: kt.HyperParameters) -> None:
+        """Adds hyperparameters that are new to the search space.
+
+        Raises:
+            RuntimeError: If there are any and `allow_new_entries` is False.
+        """
+        with self._lock:
+            self.open()
+            new = host.new_entries(self.hyperparameters, hyperparameters)
+            if new and not self.allow_new_entries:
+                names = [hp.name for hp in new]
+                raise RuntimeError(
+                    "`allow_new_entries` is False, but the hypermodel asked "
+                    f"for hyperparameters that are not in the space: {names}"
+                )
+            if new and self.tune_new_entries:
+                self.check_entries(new)
+                self.hyperparameters.merge(new)
+                self.on_space_grown()
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns what `oracle.json` holds, for the host's own tools."""
+        state = super().get_state()
+        # A trial that is just ending is let go of last.
+        state["ongoing_trials"] = {
+            tuner_id: trial.trial_id
+            for tuner_id, trial in self.ongoing_trials.items()
+            if trial.trial_id not in self._ended
+            and trial.trial_id not in self._retry_queue
+        }
+        return state
+
+    def _record(self, event: dict[str, Any]) -> None:
+        """Appends to the journal; in doubt, memory follows the file."""
+        journal = self._journal
+        if journal is None:
+            raise RuntimeError(
+                "An oracle needs a project folder before its first trial. "
+                "Pass it to a tuner as `oracle=`."
+            )
+        new = self.hyperparameters.space[self._num_journaled_hps :]
+        if new:
+            config = self.hyperparameters.get_config()["space"]
+            event["space"] = config[self._num_journaled_hps :]
+        try:
+            if journal.is_empty():
+                journal.append(events.search_event(self.objective, self.seed))
+            journal.append(event)
+        except BaseException:
+            self._journal = None
+            raise
+        self._num_journaled_hps += len(new)
+
+    def save(self) -> None:
+        """Writes `oracle.json` when there are enough new trials."""
+        with self._lock:
+            due = self._size_when_saved * (1 + ORACLE_FILE_GROWTH)
+            if self._progress() >= due:
+                self._save_oracle_file()
+
+    def _progress(self) -> int:
+        return len(self.start_order) + len(self.end_order)
+
+    def _save_oracle_file(self) -> None:
+        if not self._directory_is_set():
+            return
+        progress = self._progress()
+        if progress == self._size_when_saved:
+            return
+        write_atomically(self._get_oracle_fname(), json.dumps(self.get_state()))
+        self._size_when_saved = progress
+
+    def _save_trial(self, trial: Trial) -> None:
+        folder = self._folder / f"trial_{trial.trial_id}"
+        text = json.dumps(trial.get_state())
+        write_atomically(folder / "trial.json", text)
+
+
+@contextlib.contextmanager
+def _paused_garbage_collection() -> Iterator[None]:
+    """Makes many objects at once, none of them garbage, in half the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
