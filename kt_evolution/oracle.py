@@ -9,6 +9,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_evolution.core.checks import check_count
 from kt_evolution.core.evolution import Evolution
 from kt_evolution.core.evolution import Proposal
 from kt_evolution.core.history import History
@@ -132,6 +133,11 @@ class EvolutionOracle(DurableOracle):
         )
 
     @property
+    def _sign(self) -> float:
+        """What makes scores such that lower is better, and back."""
+        return -1.0 if self.objective.direction == "max" else 1.0
+
+    @property
     def history(self) -> History:
         """The `History` of the search."""
         self.open()
@@ -177,6 +183,7 @@ class EvolutionOracle(DurableOracle):
             List of `Trial`s, best first; by observed score if there is no
             surrogate.
         """
+        check_count("num_trials", num_trials)
         with self._lock:
             self.open()
             positions = self._evolution.rank(self._history)[:num_trials]
@@ -291,7 +298,8 @@ class EvolutionOracle(DurableOracle):
         if individual.parents:
             description["parents"] = list(individual.parents)
         if individual.prediction is not None:
-            description["prediction"] = list(individual.prediction)
+            mean, std = individual.prediction
+            description["prediction"] = [self._sign * mean, std]
         return description
 
     # What the trials' side tells.
@@ -337,7 +345,11 @@ class EvolutionOracle(DurableOracle):
             ),
             parents=tuple(description.get("parents", [])),
             operator=description["operator"],
-            prediction=tuple(prediction) if prediction else None,
+            prediction=(
+                (self._sign * prediction[0], prediction[1])
+                if prediction
+                else None
+            ),
         )
 
     def on_trial_settled(self, trial: Trial) -> None:
@@ -345,9 +357,8 @@ class EvolutionOracle(DurableOracle):
             trial.trial_id, dict(trial.hyperparameters.values)
         )
         if trial.status == TrialStatus.COMPLETED:
-            sign = -1.0 if self.objective.direction == "max" else 1.0
             self._history.finish(
-                trial.trial_id, Status.COMPLETED, sign * trial.score
+                trial.trial_id, Status.COMPLETED, self._sign * trial.score
             )
         else:
             self._history.finish(trial.trial_id, Status.FAILED)

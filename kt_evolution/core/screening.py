@@ -30,6 +30,8 @@ IMMIGRANT_SHARE = 0.15
 # Spaces of at most so many genomes are scored one by one.
 MAX_ENUMERATED = 2000
 MAX_CLIMBS = 3
+# Two continuous codes in the same part of a range this long are alike.
+RESOLUTION = 1e-3
 # Values of a gene that are tried in one step of the climb.
 MAX_STEPS = 10
 
@@ -133,16 +135,20 @@ class _Pool:
         self.promise = np.empty(0)
         self._litters: list[Litter] = []
         self._seen: set[bytes] = set()
+        # A known genome of a grid is found by its phenotype.
+        if not np.isfinite(history.space.sizes).all():
+            self._seen.update(_keys(history.genomes, history.expressed))
 
     def __len__(self) -> int:
         return len(self.promise)
 
     def add(self, litter: Litter) -> None:
         """Adds those offspring that are new, with what they promise."""
-        keys = np.where(litter.expressed, litter.genomes, -1.0)
+        keys = _keys(litter.genomes, litter.expressed)
         rows = []
-        for row, genome in enumerate(litter.genomes):
-            key = keys[row].tobytes()
+        for row, (key, genome) in enumerate(
+            zip(keys, litter.genomes, strict=True)
+        ):
             if key not in self._seen and self.history.find(genome) < 0:
                 rows.append(row)
             self._seen.add(key)
@@ -160,6 +166,18 @@ class _Pool:
         self._litters = [everything]
         order = np.argsort(-self.promise, kind="stable")
         return everything.take(order[:count])
+
+
+def _keys(genomes: np.ndarray, expressed: np.ndarray) -> list[bytes]:
+    """Returns keys that are equal for practically the same models.
+
+    Continuous codes count in steps of `RESOLUTION`. Only the bounds are told
+    from all else, because the best value is often one of them.
+    """
+    steps = np.floor(genomes / RESOLUTION)
+    steps = np.where(genomes == 0.0, -1.0, steps)
+    steps = np.where(genomes == LAST_CODE, -2.0, steps)
+    return [row.tobytes() for row in np.where(expressed, steps, -3.0)]
 
 
 def _all_genomes(history: History) -> np.ndarray | None:
@@ -195,8 +213,9 @@ def _neighbours(
         if gene.size <= MAX_STEPS:
             codes = gene.code_at(np.arange(int(gene.size)))
         else:
-            spread = rng.normal(0.0, 0.1, size=MAX_STEPS)
-            codes = np.clip(genome[i] + spread, 0.0, LAST_CODE)
+            reach = 10.0 ** rng.uniform(-2.5, -0.5, size=MAX_STEPS)
+            steps = reach * rng.normal(size=MAX_STEPS)
+            codes = np.clip(genome[i] + steps, 0.0, LAST_CODE)
         for code in gene.snap(codes):
             if code != genome[i]:
                 neighbour = genome.copy()

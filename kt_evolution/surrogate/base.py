@@ -12,8 +12,7 @@ from kt_evolution.core.space import SearchSpace
 class Posterior(Protocol):
     """What a surrogate believes after it has seen a history. Immutable.
 
-    Scores are minimised, and in units that the surrogate chose: only
-    comparisons between them mean something.
+    Scores are those that the surrogate was fitted to: lower is better.
     """
 
     @property

@@ -16,7 +16,10 @@ from kt_evolution.surrogate.parameters import amplitude_of
 from kt_evolution.surrogate.parameters import fit_parameters
 from kt_evolution.surrogate.parameters import nugget
 from kt_evolution.surrogate.subset import choose_points
+from kt_evolution.surrogate.warping import Unit
 from kt_evolution.surrogate.warping import warp
+
+STANDARD = Unit()
 
 
 class GaussianProcess:
@@ -76,14 +79,21 @@ class GaussianProcess:
         scores = np.asarray(scores, dtype=float)
         _check_history(space, genomes, expressed, scores)
         kept = choose_points(scores, self.max_points)
-        targets = warp(scores)[kept]
+        targets, unit = warp(scores)
+        targets = targets[kept]
         points, genes = embed(space, genomes[kept], expressed[kept])
         fitted = choose_points(scores[kept], self.max_fit_points)
         parameters = fit_parameters(
             points[fitted], genes, targets[fitted], space.num_genes
         )
         return GaussianPosterior.of(
-            space, points, genes, targets, parameters, self.repeatability
+            space,
+            points,
+            genes,
+            targets,
+            parameters,
+            self.repeatability,
+            unit=unit,
         )
 
 
@@ -101,6 +111,7 @@ class GaussianPosterior:
     cholesky: np.ndarray
     weights: np.ndarray
     best: float
+    unit: Unit
 
     @classmethod
     def of(
@@ -112,6 +123,7 @@ class GaussianPosterior:
         parameters: np.ndarray,
         repeatability: float,
         amplitude: float | None = None,
+        unit: Unit = STANDARD,
     ) -> "GaussianPosterior":
         """Returns the posterior for given parameters (eq. 2.25, 2.26)."""
         covariance = correlations(points, points, genes, parameters[:-1])
@@ -137,7 +149,9 @@ class GaussianPosterior:
             amplitude=amplitude,
             cholesky=cholesky,
             weights=weights,
-            best=float((targets - chance * weights).min()),
+            best=unit.offset
+            + unit.scale * float((targets - chance * weights).min()),
+            unit=unit,
         )
 
     def predict(
@@ -151,11 +165,11 @@ class GaussianPosterior:
 
         Returns:
             Tuple of the means and the standard deviations, without the part
-            that is chance, two float arrays of shape `(n,)`, in standardised
-            warped units.
+            that is chance, two float arrays of shape `(n,)`.
         """
         points, _ = embed(self.space, genomes, expressed)
-        return self._predict(points)
+        mean, std = self._predict(points)
+        return self.unit.offset + self.unit.scale * mean, self.unit.scale * std
 
     def condition_on(
         self, genomes: np.ndarray, expressed: np.ndarray
@@ -182,6 +196,7 @@ class GaussianPosterior:
             self.parameters,
             self.repeatability,
             self.amplitude,
+            self.unit,
         )
 
     def _predict(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,33 +14,38 @@ class NearestNeighbour:
         self.noise = noise
         # What it was asked, for the test; it learns nothing from that.
         self.asked = []
+        self.pending = []
+        self.predicted = []
 
     def fit(self, space, genomes, expressed, scores):
         self.asked.append((genomes.copy(), expressed.copy(), scores.copy()))
         return NearestNeighbourPosterior(
-            _visible(genomes, expressed), scores, self.noise
+            _visible(genomes, expressed), scores, self
         )
 
 
 class NearestNeighbourPosterior:
-    def __init__(self, points, scores, noise):
+    def __init__(self, points, scores, surrogate):
         self.points = points
         self.scores = scores
-        self.noise = noise
+        self.surrogate = surrogate
         self.best = float(scores.min())
 
     def predict(self, genomes, expressed):
         points = _visible(genomes, expressed)
+        self.surrogate.predicted.extend(points.tolist())
         distances = np.abs(points[:, None] - self.points[None]).sum(axis=2)
         nearest = distances.argmin(axis=1)
-        return self.scores[nearest], distances.min(axis=1) + self.noise
+        std = distances.min(axis=1) + self.surrogate.noise
+        return self.scores[nearest], std
 
     def condition_on(self, genomes, expressed):
+        self.surrogate.pending.append(genomes.copy())
         expected, _ = self.predict(genomes, expressed)
         return NearestNeighbourPosterior(
             np.concatenate([self.points, _visible(genomes, expressed)]),
             np.concatenate([self.scores, expected]),
-            self.noise,
+            self.surrogate,
         )
 
 

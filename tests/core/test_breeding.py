@@ -10,6 +10,7 @@ from kt_evolution.core.history import History
 from kt_evolution.operators.crossover import UniformCrossover
 from kt_evolution.operators.mutation import KindMutation
 from kt_evolution.operators.selection import TournamentSelection
+from tests.core.searches import BRANCHES
 from tests.core.searches import MIXED
 from tests.core.searches import run
 
@@ -71,10 +72,12 @@ def test_genomes_have_no_parents_unless_told(history):
     )
 
 
-def test_offspring_are_canonical_and_told_truly(history):
+@pytest.mark.parametrize("space", [MIXED, BRANCHES])
+def test_offspring_are_canonical_and_told_truly(space):
+    history = run(Evolution(surrogate=None), space, 20)
     litter = breed(history, range(10))
     assert len(litter) == NUM_OFFSPRING
-    np.testing.assert_array_equal(MIXED.snap(litter.genomes), litter.genomes)
+    np.testing.assert_array_equal(space.snap(litter.genomes), litter.genomes)
     np.testing.assert_array_equal(
         litter.expressed, history.predict_expressed(litter.genomes)
     )

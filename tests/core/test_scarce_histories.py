@@ -81,11 +81,6 @@ def test_eight_workers_get_eight_models(space, surrogate):
     assert len(set(phenotypes(history))) == 12
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Codes that differ by 1e-16 count as two models: where the best is "
-    "at a bound, or noise is learnt, most trials repeat one.",
-)
 @pytest.mark.parametrize("with_results", [True, False])
 def test_no_two_models_are_practically_the_same(with_results):
     space = SearchSpace([ContinuousGene("x", UNIT, 0.5)])

@@ -107,6 +107,16 @@ def test_of_a_conditional_space_every_phenotype_is_proposed_once():
     assert set(enumerated) == {"enumeration"}
 
 
+def test_of_a_small_space_every_new_phenotype_is_predicted_once():
+    surrogate = NearestNeighbour()
+    history = told(NESTED, {"model": "none"}, {"model": "cnn"})
+    evolution = Evolution(num_initial_points=1, surrogate=surrogate)
+    propose(evolution, history)
+    # And the chosen one once more, for the record.
+    assert len(surrogate.predicted) == 8 + 1
+    assert len(np.unique(surrogate.predicted, axis=0)) == 8
+
+
 # Candidates and their parents.
 
 
@@ -163,9 +173,12 @@ def test_a_users_surrogate_is_asked_about_the_history():
     evolution = Evolution(num_initial_points=3, surrogate=surrogate)
     history = run(evolution, MIXED, 6, fails=lambda n: n == 1)
     ask(evolution, history)
+    assert surrogate.pending == []
     surrogate.asked.clear()
     proposal = ask(evolution, history)
     [(genomes, expressed, scores)] = surrogate.asked
+    [pending] = surrogate.pending
+    np.testing.assert_array_equal(pending, history.genomes[6:7])
     # The pending one has no score; the failed one has the worst.
     np.testing.assert_array_equal(genomes, history.genomes[:6])
     np.testing.assert_array_equal(expressed, history.expressed[:6])

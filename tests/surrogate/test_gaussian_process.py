@@ -32,7 +32,7 @@ def fitted(space, n=20, seed=0):
 
 def latent_std(posterior, genomes, expressed):
     """Returns the standard deviation of what the genes explain."""
-    _, std = posterior.predict(genomes, expressed)
+    std = posterior.predict(genomes, expressed)[1] / posterior.unit.scale
     own = posterior.repeatability * nugget(posterior.parameters)
     return np.sqrt(np.maximum(std**2 - posterior.amplitude * own, 0.0))
 
@@ -96,8 +96,11 @@ def test_posterior_is_that_of_scikit_learn():
     points, _ = embed(space, genomes[25:], expressed[25:])
     mean, std = posterior.predict(genomes[25:], expressed[25:])
     their_mean, their_std = theirs.predict(points, return_std=True)
-    np.testing.assert_allclose(mean, their_mean, atol=1e-8)
-    np.testing.assert_allclose(std, their_std, atol=1e-8)
+    unit = posterior.unit
+    np.testing.assert_allclose(
+        mean, unit.offset + unit.scale * their_mean, atol=1e-8
+    )
+    np.testing.assert_allclose(std, unit.scale * their_std, atol=1e-8)
 
 
 def test_gradient_is_that_of_finite_differences():
@@ -148,7 +151,7 @@ def test_finite_on_any_history(history):
 
 
 @pytest.mark.parametrize("n", [1, 2, 10])
-@pytest.mark.parametrize("score", [0.0, -7.0, 1e300])
+@pytest.mark.parametrize("score", [0.0, -7.0, 1e150])
 def test_constant_scores(n, score):
     space = mixed_space()
     genomes, expressed = individuals(space, n)
@@ -156,8 +159,20 @@ def test_constant_scores(n, score):
         space, genomes, expressed, np.full(n, score)
     )
     mean, std = posterior.predict(*individuals(space, 5, seed=1))
-    np.testing.assert_array_equal(mean, 0.0)
+    np.testing.assert_array_equal(mean, score)
     assert (std > 0.0).all()
+
+
+@pytest.mark.parametrize("scores", [[1e300, 1e300], [-1.7e308, 1.7e308]])
+def test_scores_at_the_end_of_the_floats(scores):
+    space = mixed_space()
+    genomes, expressed = individuals(space, 2)
+    posterior = GaussianProcess().fit(
+        space, genomes, expressed, np.array(scores)
+    )
+    mean, std = posterior.predict(*individuals(space, 5, seed=1))
+    assert np.isfinite(mean).all()
+    assert np.isfinite(std).all()
 
 
 def test_one_gene_one_point():

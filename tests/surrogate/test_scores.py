@@ -23,7 +23,7 @@ FINITE = st.lists(
 @given(FINITE)
 @settings(max_examples=200)
 def test_warped_scores_keep_their_order_and_have_unit_scale(scores):
-    warped = warp(scores)
+    warped, _ = warp(scores)
     order = np.argsort(scores, kind="stable")
     assert (np.diff(warped[order]) >= 0.0).all()
     assert warped.mean() == pytest.approx(0.0, abs=1e-9)
@@ -31,14 +31,21 @@ def test_warped_scores_keep_their_order_and_have_unit_scale(scores):
 
 
 def test_bad_scores_are_all_alike():
-    warped = warp(np.array([0.0, 1.0, 2.0, 1e3, 1e9]))
+    warped, _ = warp(np.array([0.0, 1.0, 2.0, 1e3, 1e9]))
     assert warped[3] == warped[4]
     assert warped[0] < warped[1] < warped[2] < warped[3]
 
 
 def test_scale_and_offset_do_not_matter():
     scores = np.random.default_rng(0).normal(size=20) ** 2
-    np.testing.assert_allclose(warp(1e6 * scores + 5.0), warp(scores))
+    np.testing.assert_allclose(warp(1e6 * scores + 5.0)[0], warp(scores)[0])
+
+
+def test_a_unit_makes_scores_of_what_was_standardised():
+    scores = np.array([3.0, 1.0, 2.0, 4.0, 1e9])
+    warped, unit = warp(scores)
+    again = unit.offset + unit.scale * warped
+    np.testing.assert_allclose(again[:4], scores[:4], rtol=1e-6)
 
 
 def test_failures_are_as_bad_as_the_worst():
