@@ -74,7 +74,7 @@ class EvolutionOracle(DurableOracle):
         population_size: Int, how many individuals breed. Defaults to 20.
         num_initial_points: Int, how many individuals are sampled before the
             first is bred; the first of them has the default values. Defaults
-            to 3 with a surrogate and to 10 without.
+            to 5 with a surrogate and to 10 without.
         selection: String or `Selection`: "tournament", "rank" or "roulette".
             Defaults to "tournament".
         crossover: String or `Crossover`: "uniform", "one_point",

@@ -32,7 +32,7 @@ from kt_evolution.surrogate import Surrogate
 
 INITIAL_POINTS = 10
 # A surrogate learns from few points where to look next.
-SCREENED_INITIAL_POINTS = 3
+SCREENED_INITIAL_POINTS = 5
 # How many offspring are bred before the nearest new genome is looked up.
 NUM_OFFSPRING = 32
 
@@ -61,7 +61,7 @@ class Evolution:
     Args:
         population_size: Int, how many individuals breed. Defaults to 20.
         num_initial_points: Int, how many individuals are sampled before the
-            first is bred, the defaults included. Defaults to 3 with a
+            first is bred, the defaults included. Defaults to 5 with a
             surrogate and to 10 without.
         selection: A `Selection` or its name. Defaults to "tournament".
         crossover: A `Crossover` or its name. Defaults to "uniform".

@@ -43,7 +43,7 @@ def test_breeding_starts_after_the_initial_points(surrogate):
 
 
 @pytest.mark.parametrize(
-    ("surrogate", "number"), [(None, 10), ("gaussian_process", 3)]
+    ("surrogate", "number"), [(None, 10), ("gaussian_process", 5)]
 )
 def test_a_surrogate_needs_fewer_initial_points(surrogate, number):
     history = run(Evolution(surrogate=surrogate), MIXED, number + 2)
