@@ -4,9 +4,11 @@ A trial is made by one line of the journal and ended by one line. Whatever
 raises in between, the lock is released and memory follows the file.
 """
 
+import contextlib
 import math
 import warnings
 from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 from keras_tuner.engine.trial import Trial
@@ -70,6 +72,7 @@ class DurableOracle(ProjectOracle):
         stopped = self._make_trial(trial_id, {})
         stopped.status = TrialStatus.STOPPED
         if is_full or self._is_given_up():
+            self._tell_if_all_failed()
             return stopped
         try:
             response = self.populate_space(trial_id)
@@ -78,6 +81,7 @@ class DurableOracle(ProjectOracle):
             self._journal = None
             raise
         if response["status"] != TrialStatus.RUNNING:
+            self._tell_if_all_failed()
             return stopped
         trial = self._make_trial(trial_id, response["values"])
         self._record(
@@ -87,6 +91,20 @@ class DurableOracle(ProjectOracle):
         )
         self._register(trial)
         return trial
+
+    def _tell_if_all_failed(self) -> None:
+        """Warns when a search ends without a single result."""
+        if self._ranking or not self.end_order or self._has_failed:
+            return
+        self._has_failed = True
+        self._record(events.stop_event("no trial completed"))
+        last = self.trials[self.end_order[-1]].message or ""
+        warnings.warn(
+            f"All {len(self.end_order)} trials failed, so there is no result. "
+            "Mend the cause and run the same code again: they will be run "
+            f"anew. The last failure was:\n{last}",
+            stacklevel=2,
+        )
 
     def _is_given_up(self) -> bool:
         """Tells a chief's workers to end once too many trials failed."""
@@ -110,7 +128,8 @@ class DurableOracle(ProjectOracle):
             for name, value in metrics.items():
                 if not trial.metrics.exists(name):
                     trial.metrics.register(name, directions.get(name))
-                trial.metrics.update(name, value, step=step)
+                with _without_news_of_nan():
+                    trial.metrics.update(name, value, step=step)
             return trial
 
     def end_trial(
@@ -195,9 +214,7 @@ class DurableOracle(ProjectOracle):
                 f"Trial {trial.trial_id} was ended as completed, but its "
                 f"objective '{self.objective.name}' was not reported."
             )
-        with warnings.catch_warnings():
-            # The host warns of NaN, which is said below.
-            warnings.simplefilter("ignore", RuntimeWarning)
+        with _without_news_of_nan():
             self.score_trial(trial)
         trial.status = TrialStatus.COMPLETED
         if not math.isfinite(trial.score):
@@ -207,6 +224,7 @@ class DurableOracle(ProjectOracle):
                 f"{trial.score}"
             )
             trial.score = None
+            print(f"Trial {trial.trial_id} failed. {trial.message}")
 
     def _count_failures(self, trial: Trial, is_real: bool) -> None:
         if trial.status == TrialStatus.COMPLETED:
@@ -221,12 +239,15 @@ class DurableOracle(ProjectOracle):
         self._has_failed = True
         # They end with this error: a chief must not wait for them.
         self.tuner_ids.difference_update(workers)
+        if not self._ranking:
+            self._record(events.stop_event("too many failures in a row"))
         self._save_oracle_file()
         failures, self._consecutive_failures = self._consecutive_failures, 0
         raise RuntimeError(
             f"{failures} trials in a row failed; the limit is "
-            f"max_consecutive_failed_trials={limit}. All results are saved "
-            "and the search can be resumed. The last failure was:\n"
+            f"max_consecutive_failed_trials={limit}. All results are saved. "
+            "Mend the cause and run the same code again to go on; if no trial "
+            "ever completed, all are run anew. The last failure was:\n"
             f"{self.trials[self.end_order[-1]].message or ''}"
         )
 
@@ -267,3 +288,11 @@ class DurableOracle(ProjectOracle):
             self.open()
             best = self._ranking[:num_trials]
             return [self.trials[trial_id] for _, _, trial_id in best]
+
+
+@contextlib.contextmanager
+def _without_news_of_nan() -> Iterator[None]:
+    """Keeps NumPy's warning of NaN from users: a failed trial says it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
+        yield

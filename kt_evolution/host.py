@@ -77,6 +77,16 @@ def objective_directions(objective: kt.Objective) -> dict[str, str]:
     return {**several, objective.name: objective.direction}
 
 
+def check_directions(objective: kt.Objective) -> None:
+    """Raises if a direction of an objective is not one."""
+    for name, direction in objective_directions(objective).items():
+        if direction not in ("min", "max"):
+            raise ValueError(
+                f"The direction of the objective '{name}' must be \"min\" or "
+                f'"max". Received: direction={direction!r}'
+            )
+
+
 def model_size(model: Any) -> int | None:
     """Returns the number of trainable parameters, None if not built yet."""
     if not getattr(model, "built", False):

@@ -352,6 +352,9 @@ class EvolutionOracle(DurableOracle):
             ),
         )
 
+    def on_trial_revived(self, trial: Trial) -> None:
+        self._history.finish(trial.trial_id, Status.PENDING)
+
     def on_trial_settled(self, trial: Trial) -> None:
         self._history.set_values(
             trial.trial_id, dict(trial.hyperparameters.values)
@@ -379,7 +382,7 @@ def _explain(rejected: list[dict[str, Any]]) -> str:
         for problems in sorted(examples.values(), key=len, reverse=True)
     )
     return (
-        f"{len(rejected)} proposals in a row were rejected because their "
-        f"models can't be trained:\n{causes}\nThe trials so far are saved. "
-        "Change the hypermodel or its limits and run again to go on."
+        f"{len(rejected)} proposed models in a row can't be trained:\n"
+        f"{causes}\nNothing is lost. Change the hypermodel or its limits and "
+        "run again."
     )

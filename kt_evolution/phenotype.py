@@ -8,7 +8,9 @@ be built at all.
 import contextlib
 import dataclasses
 import random
+import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -20,6 +22,8 @@ from kt_evolution.core.genes import Gene
 from kt_evolution.encoding import SpaceError
 from kt_evolution.encoding import gene_of
 from kt_evolution.encoding import key_of
+
+HERE = Path(__file__).parent
 
 
 class RecordingHyperParameters(kt.HyperParameters):
@@ -122,7 +126,12 @@ class Phenotype:
         if self.error is None:
             return None
         lines = str(self.error).strip().splitlines()
-        return f"{type(self.error).__name__}: {lines[0] if lines else ''}"
+        problem = f"{type(self.error).__name__}: {lines[0] if lines else ''}"
+        return problem + _place_of(self.error)
+
+
+# Errors that no other values would mend.
+BUGS = (NameError, ImportError, SyntaxError)
 
 
 class OversizedModelError(ValueError):
@@ -166,6 +175,8 @@ class DryBuild:
         Raises:
             keras_tuner.errors.FatalError: If the hypermodel raises it, or if
                 a Keras model is required and it returns something else.
+            NameError, ImportError, SyntaxError: If the hypermodel has such a
+                bug, which no values mend.
         """
         hp = RecordingHyperParameters()
         host.share_space(space, values, into=hp)
@@ -174,7 +185,7 @@ class DryBuild:
             with _leaving_no_trace():
                 num_params = self._num_params(self.hypermodel.build(hp))
             self._check_size(num_params)
-        except kt.errors.FatalError:
+        except (kt.errors.FatalError, *BUGS):
             raise
         except Exception as caught:
             error = caught
@@ -234,6 +245,44 @@ def explore(dry_build: DryBuild, oracle: kt.Oracle) -> list[str]:
         wanted = [scope for scope in waiting if scope not in tried]
         if not wanted:
             return list(asked)
+
+
+def changed_declarations(
+    dry_build: DryBuild,
+    known: kt.HyperParameters,
+    given: kt.HyperParameters,
+) -> list[str]:
+    """Returns how a hypermodel differs from the space of its project.
+
+    Args:
+        dry_build: The `DryBuild` of the hypermodel.
+        known: The space of the project.
+        given: What the user declared in advance, which wins over the
+            hypermodel.
+
+    Returns:
+        List of one line for each hyperparameter that the default model
+        declares otherwise than the project knows it.
+    """
+    found = dry_build(given, _values_reaching(given, [])).hyperparameters
+    before = {key_of(hp): hp for hp in known.space}
+    in_advance = {key_of(hp) for hp in given.space}
+    return [
+        f"{before[key]!r} is now {hp!r}"
+        for key, hp in ((key_of(hp), hp) for hp in found.space)
+        if key in before
+        and key not in in_advance
+        and repr(before[key]) != repr(hp)
+    ]
+
+
+def _place_of(error: Exception) -> str:
+    """Returns where in the user's own code an error came from."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if "site-packages" not in path.parts and path.parent != HERE:
+            return f" ({path.name}, line {frame.lineno})"
+    return ""
 
 
 def _values_reaching(

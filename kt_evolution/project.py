@@ -20,7 +20,9 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution import host
 from kt_evolution import trial_events as events
+from kt_evolution.core.checks import check_count
 from kt_evolution.journal import Journal
+from kt_evolution.journal import JournalError
 from kt_evolution.journal import write_atomically
 
 # `oracle.json` lists all trials. It is written when their number has grown by
@@ -46,9 +48,11 @@ class ProjectOracle(kt.Oracle):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        _check_arguments(objective, max_trials, seed, **kwargs)
         super().__init__(
             objective=objective, max_trials=max_trials, seed=seed, **kwargs
         )
+        host.check_directions(self.objective)
         # The host takes 0 for "no seed".
         self._given_seed = seed
         self.seed = random.randrange(2**31) if seed is None else int(seed)
@@ -72,6 +76,8 @@ class ProjectOracle(kt.Oracle):
         self._ranking: list[tuple[float, int, str]] = []
         self._num_journaled_hps = 0
         self._size_when_saved = 0
+        # What the journal's first line says, if there is one that counts.
+        self._search_event: dict[str, Any] | None = None
 
     def _set_project_dir(self, directory: Any, project_name: str) -> None:
         if "://" in str(directory):
@@ -110,12 +116,7 @@ class ProjectOracle(kt.Oracle):
     def _restore(self) -> None:
         folder = self._folder
         journal = Journal(folder / "journal.jsonl")
-        if not journal.exists() and (folder / "oracle.json").exists():
-            raise RuntimeError(
-                f"The project in {folder} was made by another oracle and "
-                "can't be continued by this one. Use another `project_name`, "
-                "or `overwrite=True` to delete it."
-            )
+        self._check_is_ours(journal)
         explored = None if self.trials else self.hyperparameters
         self._forget()
         if explored is not None:
@@ -125,10 +126,31 @@ class ProjectOracle(kt.Oracle):
                 self._replay_all(journal.read())
         self._journal = journal
 
+    def _check_is_ours(self, journal: Journal) -> None:
+        """Raises if there are trials of which no journal tells."""
+        has_lines = journal.exists() and journal.path.stat().st_size > 0
+        has_trials = any(self._folder.glob("trial_*/trial.json"))
+        if not has_lines and has_trials:
+            raise RuntimeError(
+                f"The project in {self._folder} has trials but no "
+                "journal.jsonl: it was made by another oracle, or the file is "
+                "lost. It can't be continued. Use another `project_name`, or "
+                "`overwrite=True` to delete it."
+            )
+
     def _replay_all(self, journaled: list[dict[str, Any]]) -> None:
         self.hyperparameters = kt.HyperParameters()
-        for event in journaled:
-            self._replay(event)
+        for number, event in enumerate(journaled, start=1):
+            try:
+                self._replay(event)
+            except (AttributeError, KeyError, TypeError) as error:
+                raise JournalError(
+                    f"Line {number} of {self._folder / 'journal.jsonl'} is no "
+                    f"line of a search: {error!r}. Mend it, or keep a copy of "
+                    f"the file and delete line {number} and all behind it."
+                ) from error
+        if self._search_event is not None:
+            self._check_search(self._search_event)
         self._retry_queue = [
             trial_id for trial_id in self.trials if trial_id not in self._ended
         ]
@@ -145,9 +167,11 @@ class ProjectOracle(kt.Oracle):
             self._num_journaled_hps += self._add_to_space(found)
         kind = event["event"]
         if kind == "search":
-            events.check_search_event(event, self.objective, self._project_dir)
+            self._search_event = event
             if self._given_seed is None:
                 self.seed = event["seed"]
+        elif kind == "stop":
+            self._revive_failed()
         elif kind == "trial":
             trial = self._make_trial(event["trial_id"], event["values"])
             self._register(trial)
@@ -156,6 +180,32 @@ class ProjectOracle(kt.Oracle):
             trial = self._reissue(event["trial_id"])
             events.restore_end(trial, event)
             self._settle(trial)
+
+    def _check_search(self, event: dict[str, Any]) -> None:
+        """Raises if the journal's results are of another search."""
+        events.check_version(event, str(self._folder))
+        if self._ranking:
+            events.check_objective(event, self.objective, str(self._folder))
+        elif not events.has_objective(event, self.objective):
+            # Nothing was scored yet: a mended typo is no other search.
+            self._search_event = None
+
+    def _revive_failed(self) -> None:
+        """Lets failed trials run again, if none ever completed.
+
+        The search was given up before anything worked, so the cause was the
+        user's code or machine and not the values.
+        """
+        if not self._ranking:
+            for trial_id in list(self.end_order):
+                self._revive(trial_id)
+
+    def _revive(self, trial_id: str) -> None:
+        """Makes an ended trial one that has to run."""
+        self._ended.discard(trial_id)
+        self.end_order.remove(trial_id)
+        self._run_times[trial_id] = 0
+        self.on_trial_revived(self.trials[trial_id])
 
     def _add_to_space(self, found: kt.HyperParameters) -> int:
         """Adds what is new, and returns how many hyperparameters that is."""
@@ -177,6 +227,13 @@ class ProjectOracle(kt.Oracle):
 
         Args:
             trial: The `Trial`, completed or failed.
+        """
+
+    def on_trial_revived(self, trial: Trial) -> None:
+        """Called when a failed trial is to run again.
+
+        Args:
+            trial: The `Trial`.
         """
 
     def on_space_grown(self) -> None:
@@ -209,9 +266,9 @@ class ProjectOracle(kt.Oracle):
         if trial.status == TrialStatus.INVALID:
             return
         self._ended.add(trial_id)
-        del self._proposed_values[trial_id]
         self.end_order.append(trial_id)
         if trial.status == TrialStatus.COMPLETED:
+            del self._proposed_values[trial_id]
             sign = -1.0 if self.objective.direction == "max" else 1.0
             number = len(self._ranking)
             bisect.insort(self._ranking, (sign * trial.score, number, trial_id))
@@ -268,8 +325,10 @@ class ProjectOracle(kt.Oracle):
             config = self.hyperparameters.get_config()["space"]
             event["space"] = config[self._num_journaled_hps :]
         try:
-            if journal.is_empty():
-                journal.append(events.search_event(self.objective, self.seed))
+            if self._search_event is None:
+                search = events.search_event(self.objective, self.seed)
+                journal.append(search)
+                self._search_event = search
             journal.append(event)
         except BaseException:
             self._journal = None
@@ -299,6 +358,32 @@ class ProjectOracle(kt.Oracle):
         folder = self._folder / f"trial_{trial.trial_id}"
         text = json.dumps(trial.get_state())
         write_atomically(folder / "trial.json", text)
+
+
+def _check_arguments(
+    objective: Any, max_trials: Any, seed: Any, **kwargs: Any
+) -> None:
+    """Raises for arguments that the host would stumble over much later."""
+    if isinstance(objective, list) and not objective:
+        raise ValueError(
+            "`objective` must not be an empty list. Received: objective=[]"
+        )
+    if max_trials is not None:
+        check_count("max_trials", max_trials)
+    if seed is not None:
+        check_count("seed", seed, at_least=0)
+    for name in ("max_retries_per_trial", "max_consecutive_failed_trials"):
+        if kwargs.get(name) is not None:
+            check_count(name, kwargs[name], at_least=0)
+    hyperparameters = kwargs.get("hyperparameters")
+    if hyperparameters is not None and not isinstance(
+        hyperparameters, kt.HyperParameters
+    ):
+        raise TypeError(
+            "`hyperparameters` must be a `keras_tuner.HyperParameters`. "
+            f"Received: hyperparameters={hyperparameters!r} "
+            f"(of type {type(hyperparameters).__name__})"
+        )
 
 
 @contextlib.contextmanager

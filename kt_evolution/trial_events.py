@@ -22,22 +22,40 @@ def search_event(objective: kt.Objective, seed: int) -> dict[str, Any]:
     }
 
 
-def check_search_event(
-    event: dict[str, Any], objective: kt.Objective, folder: str
-) -> None:
-    """Raises if a journal can't be continued with an objective."""
+def check_version(event: dict[str, Any], folder: str) -> None:
+    """Raises if a journal was written in another form than this one."""
     if event["version"] != VERSION:
         raise JournalError(
             f"The project in {folder} was written by another version: journal "
             f"version {event['version']}, expected {VERSION}."
         )
-    directions = host.objective_directions(objective)
-    if event["objective"] != directions:
+
+
+def has_objective(event: dict[str, Any], objective: kt.Objective) -> bool:
+    """Tells whether a journal is of a search for an objective."""
+    return event["objective"] == host.objective_directions(objective)
+
+
+def check_objective(
+    event: dict[str, Any], objective: kt.Objective, folder: str
+) -> None:
+    """Raises if a journal's scores are not those of an objective."""
+    if not has_objective(event, objective):
         raise ValueError(
             f"`objective` must be that of the project in {folder}, "
-            f"{event['objective']}. Received: {directions}. Use another "
+            f"{event['objective']}. "
+            f"Received: {host.objective_directions(objective)}. Use another "
             "`project_name`, or `overwrite=True` to delete the project."
         )
+
+
+def stop_event(reason: str) -> dict[str, Any]:
+    """Returns the line of a search that was given up."""
+    return {
+        "event": "stop",
+        "reason": reason,
+        "time": round(time.time(), 3),
+    }
 
 
 def trial_event(

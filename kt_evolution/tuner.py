@@ -6,8 +6,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution import host
 from kt_evolution.core.checks import check_count
@@ -18,6 +20,7 @@ from kt_evolution.operators.selection import Selection
 from kt_evolution.operators.survival import Survival
 from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.phenotype import DryBuild
+from kt_evolution.phenotype import changed_declarations
 from kt_evolution.phenotype import explore
 from kt_evolution.results import metrics_of
 from kt_evolution.surrogate import Surrogate
@@ -41,7 +44,9 @@ class EvolutionTuner(kt.Tuner):
         for i in range(hp.Int("layers", 1, 3)):
             model.add(keras.layers.Dense(hp.Int(f"units_{i}", 32, 256, 32)))
         model.add(keras.layers.Dense(10, activation="softmax"))
-        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+        model.compile(
+            "adam", "sparse_categorical_crossentropy", metrics=["accuracy"]
+        )
         return model
 
     tuner = kt_evolution.EvolutionTuner(
@@ -122,10 +127,17 @@ class EvolutionTuner(kt.Tuner):
     ) -> None:
         if keep_checkpoints is not None:
             check_count("keep_checkpoints", keep_checkpoints)
+        check_count(
+            "executions_per_trial", kwargs.get("executions_per_trial", 1)
+        )
+        if kwargs.get("max_model_size") is not None:
+            check_count("max_model_size", kwargs["max_model_size"])
+        _check_hypermodel(hypermodel)
         self.seed = seed
         self.keep_checkpoints = keep_checkpoints
         self._builds_dry = dry_build
         self._max_model_size = kwargs.get("max_model_size")
+        self._given_space = hyperparameters or kt.HyperParameters()
         self._given_tuner_id = kwargs.get("tuner_id")
         self._checkpointed: set[str] | None = None
         oracle = EvolutionOracle(
@@ -145,9 +157,6 @@ class EvolutionTuner(kt.Tuner):
             survival=survival,
             surrogate=surrogate,
         )
-        if self._is_worker():
-            # The host would delete the project that the chief has begun.
-            kwargs["overwrite"] = False
         if self._is_worker():
             # The project is the chief's, who may have begun.
             kwargs["overwrite"] = False
@@ -174,11 +183,29 @@ class EvolutionTuner(kt.Tuner):
         if self.hypermodel is None:
             return
         if is_resumed:
-            print(f"Resuming the search in {self.project_dir}")
+            self._tell_resumed()
         else:
             asked = explore(self._new_dry_build(), self.oracle)
             if self._builds_dry:
                 self.oracle.note_asked(asked)
+
+    def _tell_resumed(self) -> None:
+        """Says what is there, and what of the code will not count."""
+        trials = self.oracle.trials.values()
+        done = sum(trial.status == TrialStatus.COMPLETED for trial in trials)
+        print(
+            f"Resuming the search in {self.project_dir}: {len(trials)} trials, "
+            f"{done} of them completed"
+        )
+        for change in changed_declarations(
+            self._new_dry_build(), self.oracle.get_space(), self._given_space
+        ):
+            warnings.warn(
+                "A hyperparameter of the project was declared otherwise when "
+                f"the search began, and that counts: {change}. To search the "
+                "new range use another `project_name`.",
+                stacklevel=2,
+            )
 
     def reload(self) -> None:
         """Resumes the project in the folder."""
@@ -298,3 +325,12 @@ class EvolutionTuner(kt.Tuner):
                 "ignore", message="Skipping variable loading for optimizer"
             )
             return super().load_model(trial)
+
+
+def _check_hypermodel(hypermodel: Any) -> None:
+    if isinstance(hypermodel, (keras.Model, type)):
+        raise TypeError(
+            "`hypermodel` must be a `keras_tuner.HyperModel` instance or a "
+            "function that takes hyperparameters and returns a model. "
+            f"Received: hypermodel={hypermodel!r}"
+        )

@@ -49,6 +49,7 @@ def resolve(
     choice: Any,
     registry: Mapping[str, Callable[[], T]],
     base: type[Any],
+    allow_none: bool = False,
 ) -> T:
     """Returns the operator that was chosen by name or as an instance.
 
@@ -57,6 +58,7 @@ def resolve(
         choice: String, one of the registry's names, or an instance of `base`.
         registry: Dict of names to classes.
         base: The class that an instance must have.
+        allow_none: Boolean, whether the error names None as a choice too.
 
     Raises:
         ValueError: If the name is not registered; it lists those that are.
@@ -66,6 +68,8 @@ def resolve(
     if isinstance(choice, base) and not isinstance(choice, type):
         return choice
     known = ", ".join(f'"{name}"' for name in registry)
+    if allow_none:
+        known += ", None"
     if isinstance(choice, str):
         if choice in registry:
             return registry[choice]()

@@ -92,8 +92,12 @@ class Evolution:
         )
         self.screening = None
         if surrogate is not None:
-            model = resolve("surrogate", surrogate, SURROGATES, Surrogate)
-            self.screening = Screening(model, self.breeder)
+            model = resolve(
+                "surrogate", surrogate, SURROGATES, Surrogate, allow_none=True
+            )
+            self.screening = Screening(
+                model, self.breeder, self.survival, self.population_size
+            )
         if num_initial_points is None:
             num_initial_points = (
                 INITIAL_POINTS if surrogate is None else SCREENED_INITIAL_POINTS

@@ -15,6 +15,7 @@ from kt_evolution.core.breeding import Litter
 from kt_evolution.core.genes import LAST_CODE
 from kt_evolution.core.history import History
 from kt_evolution.core.history import Status
+from kt_evolution.operators.survival import Survival
 from kt_evolution.surrogate import Posterior
 from kt_evolution.surrogate import Surrogate
 from kt_evolution.surrogate import impute_failures
@@ -22,9 +23,8 @@ from kt_evolution.surrogate import log_expected_improvement
 
 NUM_GENERATIONS = 4
 NUM_OFFSPRING = 150
-NUM_PARENTS = 20
-# Among so many of the best observed, the posterior mean chooses parents.
-MAX_RANKED = 200
+# So many of the best observed and of the youngest may survive.
+MAX_SURVIVAL_CANDIDATES = 200
 # Of the first generation, so that the search can leave its best region.
 IMMIGRANT_SHARE = 0.15
 # Spaces of at most so many genomes are scored one by one.
@@ -42,11 +42,22 @@ class Screening:
     Args:
         surrogate: The `Surrogate`.
         breeder: The `Breeder`.
+        survival: The `Survival`. It goes by what the surrogate expects of the
+            evaluated individuals, not by their observed scores.
+        population_size: Int, how many individuals breed.
     """
 
-    def __init__(self, surrogate: Surrogate, breeder: Breeder) -> None:
+    def __init__(
+        self,
+        surrogate: Surrogate,
+        breeder: Breeder,
+        survival: Survival,
+        population_size: int,
+    ) -> None:
         self.surrogate = surrogate
         self.breeder = breeder
+        self.survival = survival
+        self.population_size = population_size
 
     def __call__(
         self, history: History, rng: np.random.Generator
@@ -101,15 +112,13 @@ class Screening:
 
     def _evolve(self, pool: "_Pool", rng: np.random.Generator) -> None:
         history = pool.history
-        known = history.positions(Status.COMPLETED)
-        best = np.argsort(history.scores[known], kind="stable")
-        known = known[best[:MAX_RANKED]]
+        known = _candidates_for_survival(history)
         mean, _ = pool.posterior.predict(
             history.genomes[known], history.expressed[known]
         )
-        fittest = np.argsort(mean, kind="stable")[:NUM_PARENTS]
-        population = Litter.of_history(history, known[fittest])
-        scores = mean[fittest]
+        survivors = self.survival(mean, self.population_size)
+        population = Litter.of_history(history, known[survivors])
+        scores = mean[survivors]
         pool.add(_immigrants(history, rng))
         for _ in range(NUM_GENERATIONS):
             pool.add(
@@ -117,8 +126,8 @@ class Screening:
             )
             if not len(pool):
                 return
-            population = pool.best(NUM_PARENTS)
-            scores = np.sort(-pool.promise)[:NUM_PARENTS]
+            population = pool.best(self.population_size)
+            scores = np.sort(-pool.promise)[: self.population_size]
         for _ in range(MAX_CLIMBS):
             before = pool.promise.max()
             pool.add(_neighbours(history, pool.best(1), rng))
@@ -166,6 +175,14 @@ class _Pool:
         self._litters = [everything]
         order = np.argsort(-self.promise, kind="stable")
         return everything.take(order[:count])
+
+
+def _candidates_for_survival(history: History) -> np.ndarray:
+    """Returns the best and the youngest that are completed, by birth."""
+    known = history.positions(Status.COMPLETED)
+    order = np.argsort(history.scores[known], kind="stable")
+    best = known[order[:MAX_SURVIVAL_CANDIDATES]]
+    return np.union1d(best, known[-MAX_SURVIVAL_CANDIDATES:])
 
 
 def _keys(genomes: np.ndarray, expressed: np.ndarray) -> list[bytes]:

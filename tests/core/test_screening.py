@@ -87,7 +87,7 @@ def test_larger_spaces_are_bred(size):
     genes = [OrdinalGene("a", range(size), 0), OrdinalGene("b", range(2), 0)]
     space = SearchSpace(genes)
     history = told(space, {"a": 1}, {"a": size // 2}, {"a": size - 2})
-    operator = propose(Evolution(), history).operator
+    operator = propose(Evolution(num_initial_points=3), history).operator
     is_small = 2 * size <= MAX_ENUMERATED
     assert operator in ({"enumeration"} if is_small else BRED)
 
@@ -96,7 +96,8 @@ def test_larger_spaces_are_bred(size):
 def test_a_space_of_more_genomes_than_floats_can_count():
     units = [OrdinalGene(f"u{i}", range(1000), 9) for i in range(110)]
     history = told(SearchSpace(units), {"u0": 1}, {"u1": 1}, {"u2": 1})
-    assert propose(Evolution(), history).operator in BRED
+    evolution = Evolution(num_initial_points=3)
+    assert propose(evolution, history).operator in BRED
 
 
 def test_of_a_conditional_space_every_phenotype_is_proposed_once():
@@ -204,7 +205,7 @@ def test_a_users_surrogate_searches(space):
 
 
 def test_a_wrong_surrogate_is_named():
-    message = '`surrogate` must be one of "gaussian_process" or an instance'
+    message = '`surrogate` must be one of "gaussian_process", None or an inst'
     with pytest.raises(ValueError, match=f'{message}.*surrogate="nonsense"'):
         Evolution(surrogate="nonsense")
     with pytest.raises(TypeError, match=f"{message}.*surrogate=3"):

@@ -1,0 +1,32 @@
+"""The code of README.md runs as it stands there."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def code_blocks():
+    text = README.read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_code_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    names = {
+        "x_train": rng.random((32, 28, 28, 1)),
+        "x_val": rng.random((8, 28, 28, 1)),
+    }
+    names |= {
+        "y_train": rng.integers(10, size=32),
+        "y_val": rng.integers(10, size=8),
+    }
+    swap, regularized = code_blocks()
+    exec(swap.replace("max_trials=30", "max_trials=2"), names)
+    tuner = names["tuner"]
+    assert len(tuner.oracle.get_best_trials(5)) == 2
+    assert names["model"].predict(names["x_val"], verbose=0).shape == (8, 10)
+    exec(regularized, names)
