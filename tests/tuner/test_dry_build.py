@@ -192,11 +192,10 @@ def test_rejected_models_are_known_after_a_restart(tmp_path):
         tuner.search(lambda hp: hp.get("a"))
     # A restart builds the default model only, to see that its hyperparameters
     # are still those of the project, and the same models are proposed.
-    resumed_at = next(
-        i for i, (a, b) in enumerate(zip(parts, built, strict=False)) if a != b
-    )
-    assert parts[resumed_at] == 0
-    assert parts[:resumed_at] + parts[resumed_at + 1 :] == built
+    parts.reverse()
+    parts.remove(0)
+    parts.reverse()
+    assert parts == built
 
 
 def test_without_dry_builds_a_model_that_fails_costs_a_trial(tmp_path):
