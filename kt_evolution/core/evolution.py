@@ -34,7 +34,7 @@ INITIAL_POINTS = 10
 # A surrogate learns from few points where to look next.
 SCREENED_INITIAL_POINTS = 5
 # How many offspring are bred before the nearest new genome is looked up.
-NUM_OFFSPRING = 32
+NUM_OFFSPRING = 8
 
 
 @dataclasses.dataclass(frozen=True)
