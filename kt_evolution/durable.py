@@ -53,6 +53,8 @@ class DurableOracle(ProjectOracle):
             self.tuner_ids.add(tuner_id)
             if self._retry_queue and not self._is_given_up():
                 trial = self._reissue(self._retry_queue.pop(0))
+                # What was met since it was proposed has its default here.
+                host.settle_values(trial.hyperparameters)
             else:
                 trial = self._new_trial()
             if trial.status == TrialStatus.STOPPED:

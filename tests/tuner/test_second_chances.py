@@ -1,0 +1,117 @@
+"""A mistake is told where it is made, and mended without starting over."""
+
+import json
+
+import keras_tuner as kt
+import pytest
+
+import kt_evolution
+
+
+class Scored(kt_evolution.EvolutionTuner):
+    """Scores values without training."""
+
+    def run_trial(self, trial, score):
+        return score(trial.hyperparameters)
+
+
+def tuner(folder, build=None, **options):
+    made = Scored(
+        build,
+        directory=folder,
+        project_name="p",
+        seed=0,
+        **{"max_trials": 4, **options},
+    )
+    made.oracle.verbose = 0
+    return made
+
+
+def units(low, high):
+    return lambda hp: hp.Int("units", low, high)
+
+
+def score(hp):
+    return hp.Int("units", 1, 9)
+
+
+def fail(hp):
+    hp.Int("units", 1, 9)
+    raise OSError("no disk")
+
+
+def test_trials_that_all_failed_run_anew_once_the_cause_is_mended(tmp_path):
+    with pytest.warns(UserWarning, match="All 4 trials failed"):
+        tuner(tmp_path).search(fail)
+    mended = tuner(tmp_path)
+    mended.search(score)
+    trials = mended.oracle.trials.values()
+    assert [trial.status for trial in trials] == ["COMPLETED"] * 4
+    again = tuner(tmp_path)
+    assert len(again.oracle.get_best_trials(9)) == 4
+
+
+def test_failures_beside_a_result_stay_as_they_are(tmp_path):
+    made = tuner(tmp_path)
+    made.search(
+        lambda hp: score(hp) if len(made.oracle.trials) < 2 else fail(hp)
+    )
+    again = tuner(tmp_path)
+    again.search(score)
+    statuses = [trial.status for trial in again.oracle.trials.values()]
+    assert statuses == ["COMPLETED"] + ["FAILED"] * 3
+
+
+def test_an_objective_may_be_mended_before_the_first_result(tmp_path):
+    wrong = tuner(tmp_path, objective=kt.Objective("val_acc", "max"))
+    with pytest.raises(kt.errors.FatalValueError, match="val_acc"):
+        wrong.search(lambda hp: {"score": score(hp)})
+    right = tuner(tmp_path, objective=kt.Objective("score", "max"))
+    right.search(lambda hp: {"score": score(hp)})
+    with pytest.raises(ValueError, match="`objective` must be that of"):
+        tuner(tmp_path, objective=kt.Objective("other", "max"))
+
+
+def test_a_changed_range_is_told(tmp_path):
+    tuner(tmp_path, units(1, 9)).search(score)
+    with pytest.warns(
+        UserWarning, match=r"max_value: 9.*is now .*max_value: 5"
+    ):
+        tuner(tmp_path, units(1, 5))
+
+
+def test_a_bug_in_the_hypermodel_is_raised_at_once(tmp_path):
+    with pytest.raises(NameError, match="undefined_thing"):
+        tuner(tmp_path, lambda hp: undefined_thing)  # noqa: F821
+
+
+def test_a_line_that_is_no_event_is_named(tmp_path):
+    tuner(tmp_path).search(score)
+    with open(tmp_path / "p" / "journal.jsonl", "a", encoding="utf-8") as file:
+        file.write(json.dumps({"foo": 1}) + "\n")
+    with pytest.raises(RuntimeError, match="Line 10 of .*journal.jsonl"):
+        tuner(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("max_trials", "10"),
+        ("max_trials", 0),
+        ("seed", -1),
+        ("max_retries_per_trial", -1),
+        ("executions_per_trial", 0),
+        ("max_model_size", "1M"),
+        ("objective", []),
+        ("hyperparameters", {"a": 1}),
+    ],
+)
+def test_wrong_arguments_are_named(tmp_path, argument, value):
+    with pytest.raises((TypeError, ValueError), match=f"`{argument}` must"):
+        Scored(directory=tmp_path, **{argument: value})
+
+
+def test_a_wrong_direction_is_told_before_training(tmp_path):
+    objective = kt.Objective("val_accuracy", "maximise")
+    with pytest.raises(ValueError, match="direction='maximise'"):
+        Scored(directory=tmp_path, objective=objective)
