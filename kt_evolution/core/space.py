@@ -4,11 +4,13 @@ A genome is a float vector with one code in [0, 1) per gene, dormant genes
 included. `SearchSpace` is the only border between genomes and values.
 """
 
+import re
 from collections.abc import Iterable
 from collections.abc import Mapping
 
 import numpy as np
 
+from kt_evolution.core.genes import CategoricalGene
 from kt_evolution.core.genes import Condition
 from kt_evolution.core.genes import Gene
 from kt_evolution.core.genes import Value
@@ -38,6 +40,10 @@ class SearchSpace:
             have one value only.
         controllers: Int array of shape `(num_genes,)`, for a conditional gene
             the position of the gene that switches it on, otherwise -1.
+        families: List of int arrays, the positions of categorical genes that
+            are the same choice made several times, two of them at least: one
+            name but for its numbers, one domain. The operations of a cell's
+            edges, for instance.
     """
 
     def __init__(self, genes: Iterable[Gene] = ()) -> None:
@@ -62,6 +68,7 @@ class SearchSpace:
         self.controllers = np.array(
             [self._controller(gene) for gene in self.genes], dtype=np.int64
         )
+        self.families = self._families()
         self._is_flat = not any(gene.conditions for gene in self.genes) and (
             len(self._by_name) == self.num_genes
         )
@@ -180,6 +187,14 @@ class SearchSpace:
         for i in range(self.num_genes):
             visit(i)
         return order
+
+    def _families(self) -> list[np.ndarray]:
+        families: dict[tuple[str, str], list[int]] = {}
+        for i, gene in enumerate(self.genes):
+            if isinstance(gene, CategoricalGene) and gene.size > 1:
+                choice = (re.sub(r"\d+", "#", gene.name), repr(gene.values))
+                families.setdefault(choice, []).append(i)
+        return [np.array(each) for each in families.values() if len(each) > 1]
 
     def _controller(self, gene: Gene) -> int:
         if not gene.conditions:

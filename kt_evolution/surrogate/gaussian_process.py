@@ -81,15 +81,13 @@ class GaussianProcess:
         kept = choose_points(scores, self.max_points)
         targets, unit = warp(scores)
         targets = targets[kept]
-        points, genes = embed(space, genomes[kept], expressed[kept])
+        points, features = embed(space, genomes[kept], expressed[kept])
         fitted = choose_points(scores[kept], self.max_fit_points)
-        parameters = fit_parameters(
-            points[fitted], genes, targets[fitted], space.num_genes
-        )
+        parameters = fit_parameters(points[fitted], features, targets[fitted])
         return GaussianPosterior.of(
             space,
             points,
-            genes,
+            features,
             targets,
             parameters,
             self.repeatability,
@@ -103,7 +101,7 @@ class GaussianPosterior:
 
     space: SearchSpace
     points: np.ndarray
-    genes: np.ndarray
+    features: np.ndarray
     targets: np.ndarray
     parameters: np.ndarray
     repeatability: float
@@ -118,7 +116,7 @@ class GaussianPosterior:
         cls,
         space: SearchSpace,
         points: np.ndarray,
-        genes: np.ndarray,
+        features: np.ndarray,
         targets: np.ndarray,
         parameters: np.ndarray,
         repeatability: float,
@@ -126,7 +124,7 @@ class GaussianPosterior:
         unit: Unit = STANDARD,
     ) -> "GaussianPosterior":
         """Returns the posterior for given parameters (eq. 2.25, 2.26)."""
-        covariance = correlations(points, points, genes, parameters[:-1])
+        covariance = correlations(points, points, features, parameters[:-1])
         covariance += MEAN_VARIANCE
         covariance[np.diag_indices(len(points))] += nugget(parameters)
         cholesky = np.linalg.cholesky(covariance)
@@ -142,7 +140,7 @@ class GaussianPosterior:
         return cls(
             space=space,
             points=points,
-            genes=genes,
+            features=features,
             targets=targets,
             parameters=parameters,
             repeatability=repeatability,
@@ -191,7 +189,7 @@ class GaussianPosterior:
         return GaussianPosterior.of(
             self.space,
             np.concatenate([self.points, points]),
-            self.genes,
+            self.features,
             np.concatenate([self.targets, self._predict(points)[0]]),
             self.parameters,
             self.repeatability,
@@ -201,7 +199,7 @@ class GaussianPosterior:
 
     def _predict(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         covariance = MEAN_VARIANCE + correlations(
-            self.points, points, self.genes, self.parameters[:-1]
+            self.points, points, self.features, self.parameters[:-1]
         )
         half = solve_triangular(
             self.cholesky, covariance, lower=True, check_finite=False

@@ -13,6 +13,11 @@ whichever of them are expressed:
 
 So two individuals that both do not express a gene do not differ in it, and
 one that does differs from one that does not by a fixed amount.
+
+Where a choice is made several times, as on the edges of a cell, individuals
+also differ by how often they choose each category. Two cells with the same
+operations in other places are then alike, and what an operation is worth is
+learnt from all of its places at once.
 """
 
 import math
@@ -44,28 +49,50 @@ def embed(
 
     Returns:
         Tuple of the points, a float array of shape `(n, num_coordinates)`,
-        and the gene of each coordinate, an int array.
+        and the feature of each coordinate, an int array. A feature has a
+        length scale of its own: it is a gene, or a category that is counted.
     """
     blocks = [np.zeros((len(genomes), 0))]
-    genes = []
+    features = []
     for i, is_categorical in enumerate(space.is_categorical):
         if is_categorical:
             block = _corners(genomes[:, i], expressed[:, i], space.sizes[i])
         else:
             block = _arc(genomes[:, i], expressed[:, i])
         blocks.append(block)
-        genes += [i] * block.shape[1]
-    return np.concatenate(blocks, axis=1), np.array(genes, dtype=np.int64)
+        features += [i] * block.shape[1]
+    num_features = space.num_genes
+    for family in space.families:
+        block = _counts(genomes, expressed, family, space.sizes[family[0]])
+        blocks.append(block)
+        features += range(num_features, num_features + block.shape[1])
+        num_features += block.shape[1]
+    return np.concatenate(blocks, axis=1), np.array(features, dtype=np.int64)
 
 
 def _corners(
     codes: np.ndarray, expressed: np.ndarray, size: float
 ) -> np.ndarray:
     """Returns the corners of a simplex, all of them one apart."""
+    places, num_places = _places(codes, size)
+    corners = np.eye(num_places + 1)
+    return math.sqrt(0.5) * corners[np.where(expressed, places, num_places)]
+
+
+def _counts(
+    genomes: np.ndarray, expressed: np.ndarray, family: np.ndarray, size: float
+) -> np.ndarray:
+    """Returns how many genes of a family are expressed as each category."""
+    places, num_places = _places(genomes[:, family], size)
+    chosen = np.eye(num_places)[places] * expressed[:, family, None]
+    return chosen.sum(axis=1) / math.sqrt(len(family))
+
+
+def _places(codes: np.ndarray, size: float) -> tuple[np.ndarray, int]:
+    """Returns the place of each code's category, and how many there are."""
     index = np.clip(codes * size, 0, size - 1).astype(np.int64)
     num_places = int(min(size, MAX_CATEGORIES))
-    places = np.where(expressed, index % num_places, num_places)
-    return math.sqrt(0.5) * np.eye(num_places + 1)[places]
+    return index % num_places, num_places
 
 
 def _arc(codes: np.ndarray, expressed: np.ndarray) -> np.ndarray:
@@ -109,7 +136,7 @@ def matern(squared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def correlations(
     points: np.ndarray,
     others: np.ndarray,
-    genes: np.ndarray,
+    features: np.ndarray,
     log_weights: np.ndarray,
 ) -> np.ndarray:
     """Returns the correlation of every pair of individuals.
@@ -117,33 +144,33 @@ def correlations(
     Args:
         points: Float array of shape `(n, num_coordinates)`, from `embed`.
         others: Float array of shape `(m, num_coordinates)`.
-        genes: Int array, the gene of each coordinate.
-        log_weights: Float array of shape `(num_genes,)`, the logarithms of
+        features: Int array, the feature of each coordinate.
+        log_weights: Float array of shape `(num_features,)`, the logarithms of
             the inverse squared length scales.
 
     Returns:
         Float array of shape `(n, m)`.
     """
-    scales = np.exp(0.5 * log_weights)[genes]
+    scales = np.exp(0.5 * log_weights)[features]
     return matern(squared_distances(points * scales, others * scales))[0]
 
 
 def correlations_and_gradient(
-    points: np.ndarray, genes: np.ndarray, log_weights: np.ndarray
+    points: np.ndarray, features: np.ndarray, log_weights: np.ndarray
 ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """Returns the correlations, and how a function of them changes.
 
     Args:
         points: Float array of shape `(n, num_coordinates)`, from `embed`.
-        genes: Int array, the gene of each coordinate.
-        log_weights: Float array of shape `(num_genes,)`.
+        features: Int array, the feature of each coordinate.
+        log_weights: Float array of shape `(num_features,)`.
 
     Returns:
         Tuple of the symmetric correlations of shape `(n, n)`, and a function
         that takes the derivatives of a loss with respect to them, symmetric
         too, and returns those with respect to `log_weights`.
     """
-    scaled = points * np.exp(0.5 * log_weights)[genes]
+    scaled = points * np.exp(0.5 * log_weights)[features]
     correlation, slope = matern(squared_distances(scaled, scaled))
 
     def pull_back(gradient: np.ndarray) -> np.ndarray:
@@ -153,6 +180,6 @@ def correlations_and_gradient(
         squares = np.einsum("i,ic,ic->c", pairs.sum(axis=1), scaled, scaled)
         products = np.einsum("ic,ic->c", pairs @ scaled, scaled)
         by_coordinate = 2.0 * (squares - products)
-        return np.bincount(genes, by_coordinate, minlength=len(log_weights))
+        return np.bincount(features, by_coordinate, minlength=len(log_weights))
 
     return correlation, pull_back

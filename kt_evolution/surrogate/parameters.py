@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 
 from kt_evolution.surrogate.kernel import correlations_and_gradient
 
-# Normal priors on the logarithms of the genes' weights (the inverse squared
+# Normal priors on the logarithms of the features' weights (the inverse squared
 # length scales) and of the noise variance per unit of amplitude.
 WEIGHT_PRIOR = (-1.0, 1.5)
 NOISE_PRIOR = (-4.0, 2.0)
@@ -23,24 +23,23 @@ MAX_ITERATIONS = 25
 
 
 def fit_parameters(
-    points: np.ndarray, genes: np.ndarray, targets: np.ndarray, num_genes: int
+    points: np.ndarray, features: np.ndarray, targets: np.ndarray
 ) -> np.ndarray:
-    """Returns the most probable log weights of the genes and log noise.
+    """Returns the most probable log weights of the features and log noise.
 
     Args:
         points: Float array of shape `(n, num_coordinates)`, from `embed`.
-        genes: Int array, the gene of each coordinate.
+        features: Int array, the feature of each coordinate.
         targets: Float array of shape `(n,)`, the warped scores.
-        num_genes: Int, the number of genes.
 
     Returns:
-        Float array of shape `(num_genes + 1,)`.
+        Float array of shape `(num_features + 1,)`.
     """
-    mean, std, bounds = _prior(num_genes)
+    mean, std, bounds = _prior(int(features.max(initial=-1)) + 1)
     result = minimize(
         negative_log_posterior,
         mean,
-        args=(points, genes, targets, mean, std),
+        args=(points, features, targets, mean, std),
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
@@ -52,7 +51,7 @@ def fit_parameters(
 def negative_log_posterior(
     parameters: np.ndarray,
     points: np.ndarray,
-    genes: np.ndarray,
+    features: np.ndarray,
     targets: np.ndarray,
     mean: np.ndarray,
     std: np.ndarray,
@@ -65,7 +64,7 @@ def negative_log_posterior(
     count = len(targets)
     diagonal = np.diag_indices(count)
     covariance, pull_back = correlations_and_gradient(
-        points, genes, parameters[:-1]
+        points, features, parameters[:-1]
     )
     covariance += MEAN_VARIANCE
     covariance[diagonal] += nugget(parameters)
@@ -85,11 +84,11 @@ def negative_log_posterior(
 
 
 def _prior(
-    num_genes: int,
+    num_features: int,
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[float, float]]]:
     """Returns the means, standard deviations and bounds of the parameters."""
-    priors = np.array([WEIGHT_PRIOR] * num_genes + [NOISE_PRIOR])
-    bounds = [WEIGHT_BOUNDS] * num_genes + [NOISE_BOUNDS]
+    priors = np.array([WEIGHT_PRIOR] * num_features + [NOISE_PRIOR])
+    bounds = [WEIGHT_BOUNDS] * num_features + [NOISE_BOUNDS]
     return priors[:, 0], priors[:, 1], bounds
 
 

@@ -212,6 +212,25 @@ def test_genes_of_a_continuous_parent():
     assert space.decode(space.encode({"rate": 0.5})) == {"rate": 0.5}
 
 
+def test_a_family_is_one_choice_made_several_times():
+    def choice(name, values=("conv", "pool")):
+        return CategoricalGene(name, values, values[0])
+
+    space = SearchSpace(
+        [
+            choice("cell_1/edge_10"),
+            OrdinalGene("units_1", range(4), default=0),
+            choice("activation"),
+            choice("cell_2/edge_3"),
+            OrdinalGene("units_2", range(4), default=0),
+            choice("cell_2/edge_4", ("conv", "pool", "skip")),
+            choice("norm_1", ("batch",)),
+            choice("norm_2", ("batch",)),
+        ]
+    )
+    assert [family.tolist() for family in space.families] == [[0, 3]]
+
+
 def test_a_space_without_genes():
     space = SearchSpace()
     assert space.decode(space.default_genome()) == {}

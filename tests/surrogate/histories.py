@@ -27,6 +27,16 @@ def mixed_space():
     )
 
 
+def cell_space(num_edges=4, operations=("conv", "pool", "skip", "none")):
+    """The same choice on every edge: a family of genes."""
+    return SearchSpace(
+        [
+            CategoricalGene(f"edge_{i}", operations, operations[0])
+            for i in range(num_edges)
+        ]
+    )
+
+
 def individuals(space, n, seed=0, p_expressed=0.7):
     """Returns snapped genomes, and random bits for what they express."""
     genomes = space.snap(random_genomes(space, n, seed))

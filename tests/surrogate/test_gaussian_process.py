@@ -15,6 +15,7 @@ from kt_evolution.surrogate.parameters import MEAN_VARIANCE
 from kt_evolution.surrogate.parameters import fit_parameters
 from kt_evolution.surrogate.parameters import negative_log_posterior
 from kt_evolution.surrogate.parameters import nugget
+from tests.surrogate.histories import cell_space
 from tests.surrogate.histories import conditional_histories
 from tests.surrogate.histories import individuals
 from tests.surrogate.histories import mixed_space
@@ -41,11 +42,11 @@ def test_two_points_by_hand():
     space = SearchSpace([CategoricalGene("x", ("a", "b", "c"), "a")])
     genomes = (np.arange(3)[:, None] + 0.5) / 3
     expressed = np.ones((3, 1), dtype=bool)
-    points, genes = embed(space, genomes[:2], expressed[:2])
+    points, features = embed(space, genomes[:2], expressed[:2])
     parameters = np.array([0.0, -4.0])
     targets = np.array([-1.0, 1.0])
     posterior = GaussianPosterior.of(
-        space, points, genes, targets, parameters, repeatability=1.0
+        space, points, features, targets, parameters, repeatability=1.0
     )
     mean, std = posterior.predict(genomes, expressed)
     # Two categories are one length scale apart.
@@ -63,7 +64,7 @@ def test_two_points_by_hand():
     assert posterior.best == -1.0
     for share in (0.0, 0.5):
         posterior = GaussianPosterior.of(
-            space, points, genes, targets, parameters, repeatability=share
+            space, points, features, targets, parameters, repeatability=share
         )
         believed = share * 1.0 + (1.0 - share) * slope
         assert posterior.best == pytest.approx(-believed)
@@ -85,7 +86,7 @@ def test_posterior_is_that_of_scikit_learn():
     posterior = GaussianProcess(repeatability=1.0).fit(
         space, genomes[:25], expressed[:25], smooth_scores(genomes[:25])
     )
-    scales = np.exp(-0.5 * posterior.parameters[:-1])[posterior.genes]
+    scales = np.exp(-0.5 * posterior.parameters[:-1])[posterior.features]
     kernel = (
         ConstantKernel(posterior.amplitude) * Matern(scales, nu=2.5)
         + ConstantKernel(posterior.amplitude * MEAN_VARIANCE)
@@ -106,13 +107,13 @@ def test_posterior_is_that_of_scikit_learn():
 def test_gradient_is_that_of_finite_differences():
     space = mixed_space()
     genomes, expressed = individuals(space, 15)
-    points, genes = embed(space, genomes, expressed)
+    points, features = embed(space, genomes, expressed)
     targets = np.random.default_rng(0).normal(size=15)
     mean, std = np.full(5, -1.0), np.full(5, 2.0)
 
     def loss(parameters):
         return negative_log_posterior(
-            parameters, points, genes, targets, mean, std
+            parameters, points, features, targets, mean, std
         )
 
     for seed in range(5):
@@ -124,10 +125,28 @@ def test_gradient_is_that_of_finite_differences():
 def test_learns_which_genes_matter():
     space = numeric_space(3)
     genomes, _ = individuals(space, 40)
-    points, genes = embed(space, genomes, np.ones(genomes.shape, dtype=bool))
+    points, features = embed(space, genomes, np.ones(genomes.shape, dtype=bool))
     targets = np.sin(6.0 * genomes[:, 1])
-    log_weights = fit_parameters(points, genes, targets, 3)[:-1]
+    log_weights = fit_parameters(points, features, targets)[:-1]
     assert log_weights[1] > log_weights[[0, 2]].max() + 1.0
+
+
+def test_learns_what_an_operation_is_worth_wherever_it_stands():
+    # Each edge alone was seen with each operation hardly more than once.
+    space = cell_space(num_edges=8)
+    genomes, _ = individuals(space, 30)
+    others, _ = individuals(space, 200, seed=1)
+    expressed = np.ones(others.shape, dtype=bool)
+
+    def scores(genomes):
+        num_convolutions = (genomes < 0.25).sum(axis=1)
+        return (num_convolutions - 4.0) ** 2
+
+    posterior = GaussianProcess().fit(
+        space, genomes, expressed[:30], scores(genomes)
+    )
+    mean, _ = posterior.predict(others, expressed)
+    assert np.corrcoef(mean, scores(others))[0, 1] > 0.8
 
 
 def test_predicts_better_than_the_mean():

@@ -13,6 +13,7 @@ from kt_evolution.surrogate.kernel import correlations_and_gradient
 from kt_evolution.surrogate.kernel import embed
 from kt_evolution.surrogate.kernel import matern
 from kt_evolution.surrogate.kernel import squared_distances
+from tests.surrogate.histories import cell_space
 from tests.surrogate.histories import conditional_histories
 from tests.surrogate.histories import individuals
 from tests.surrogate.histories import mixed_space
@@ -28,9 +29,10 @@ def distances(space, genomes, expressed):
 @settings(max_examples=60, deadline=None)
 def test_symmetric_and_positive_definite(history, log_weight):
     space, genomes, expressed = history
-    points, genes = embed(space, genomes, expressed)
-    log_weights = log_weight + np.linspace(-1.0, 1.0, space.num_genes)
-    covariance = correlations(points, points, genes, log_weights)
+    points, features = embed(space, genomes, expressed)
+    num_features = int(features.max(initial=-1)) + 1
+    log_weights = log_weight + np.linspace(-1.0, 1.0, num_features)
+    covariance = correlations(points, points, features, log_weights)
     np.testing.assert_allclose(covariance, covariance.T, atol=1e-12)
     np.testing.assert_allclose(np.diag(covariance), 1.0, atol=1e-9)
     assert np.linalg.eigvalsh(covariance).min() > -1e-9
@@ -74,6 +76,30 @@ def test_numeric_values_are_apart_as_their_codes_almost():
     assert apart[0, 1] == pytest.approx(1.0, abs=0.05)
 
 
+def test_counts_of_a_family_by_hand():
+    space = cell_space(num_edges=4, operations=("conv", "pool"))
+    genomes = np.array([[0.25, 0.25, 0.75, 0.75], [0.75, 0.25, 0.25, 0.75]])
+    expressed = np.array([[True] * 4, [True, True, True, False]])
+    points, features = embed(space, genomes, expressed)
+    counts = points[:, features >= space.num_genes]
+    # Two of each; one pool less where the last edge isn't expressed.
+    np.testing.assert_allclose(counts * 2.0, [[2.0, 2.0], [2.0, 1.0]])
+    np.testing.assert_array_equal(np.unique(features), np.arange(4 + 2))
+
+
+def test_cells_with_the_same_operations_elsewhere_are_alike():
+    space = cell_space()
+    rng = np.random.default_rng(0)
+    genomes, _ = individuals(space, 20)
+    moved = rng.permuted(genomes, axis=1)
+    expressed = np.ones(genomes.shape, dtype=bool)
+    points, features = embed(space, genomes, expressed)
+    others, _ = embed(space, moved, expressed)
+    counted = features >= space.num_genes
+    np.testing.assert_array_equal(points[:, counted], others[:, counted])
+    assert not np.array_equal(points, others)
+
+
 def test_matern_by_hand():
     correlation, slope = matern(np.array([0.0, 1.0]))
     assert correlation[0] == 1.0
@@ -82,30 +108,32 @@ def test_matern_by_hand():
     assert correlation[1] == pytest.approx(0.5239941088318203)
 
 
-def test_gradient_is_that_of_finite_differences():
-    space = mixed_space()
-    points, genes = embed(space, *individuals(space, 12))
-    log_weights = np.array([-1.0, 0.5, 0.0, -2.0])
+@pytest.mark.parametrize("space", [mixed_space(), cell_space()])
+def test_gradient_is_that_of_finite_differences(space):
+    points, features = embed(space, *individuals(space, 12))
+    log_weights = np.linspace(-2.0, 0.5, features.max() + 1)
     towards = np.random.default_rng(0).normal(size=(12, 12))
     towards = towards + towards.T
 
     def loss(log_weights):
-        covariance = correlations(points, points, genes, log_weights)
+        covariance = correlations(points, points, features, log_weights)
         return (towards * covariance).sum()
 
-    _, pull_back = correlations_and_gradient(points, genes, log_weights)
+    _, pull_back = correlations_and_gradient(points, features, log_weights)
     step = 1e-5
     numeric = [
         (loss(log_weights + step * unit) - loss(log_weights - step * unit))
         / (2.0 * step)
-        for unit in np.eye(space.num_genes)
+        for unit in np.eye(len(log_weights))
     ]
     np.testing.assert_allclose(pull_back(towards), numeric, rtol=1e-6)
 
 
 def test_no_genes():
     space = SearchSpace([])
-    points, genes = embed(space, np.zeros((3, 0)), np.zeros((3, 0), dtype=bool))
+    points, features = embed(
+        space, np.zeros((3, 0)), np.zeros((3, 0), dtype=bool)
+    )
     assert points.shape == (3, 0)
-    covariance = correlations(points, points, genes, np.zeros(0))
+    covariance = correlations(points, points, features, np.zeros(0))
     np.testing.assert_array_equal(covariance, np.ones((3, 3)))
