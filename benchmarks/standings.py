@@ -21,7 +21,8 @@ from benchmarks import tasks
 OFFSET = 1e-3
 
 # A peer is one of a task's "best peers" only if it has run at least this
-# share of our seeds there: two lucky seeds are no standing.
+# share of our seeds there, and a checkpoint counts only if this share of a
+# searcher's races reached it: two lucky seeds are no standing.
 LEAST_SHARE = 0.5
 
 
@@ -89,13 +90,18 @@ class Standings:
     def regrets(
         self, searcher: str, task: str, checkpoint: int, half: Half
     ) -> dict[int, float]:
-        """Returns seed -> regret, for races that went so far."""
-        found = {}
-        for (name, seed), record in self.records.get(searcher, {}).items():
-            regret = record.regret_at(checkpoint)
-            if name == task and regret is not None and half.has(seed):
-                found[seed] = regret
-        return found
+        """Returns seed -> regret, for races that went so far.
+
+        It is empty where only a few did: races that are run until they find
+        the best cell go on longest where the searcher is worst.
+        """
+        races = {
+            seed: record.regret_at(checkpoint)
+            for (name, seed), record in self.records.get(searcher, {}).items()
+            if name == task and half.has(seed)
+        }
+        found = {seed: r for seed, r in races.items() if r is not None}
+        return found if len(found) >= LEAST_SHARE * len(races) else {}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -86,6 +86,14 @@ def test_a_race_that_ended_before_a_checkpoint_has_no_regret(hand_made):
     )
 
 
+def test_a_few_long_races_are_no_standing():
+    races = flat(CAR, [0.0, 0.1, 0.2, 0.3])
+    races[CAR, 9] = record(CAR, 9, [(1, 0.4)], evaluations=100)
+    found = standings.Standings({"evolution": races})
+    assert len(found.regrets("evolution", CAR, 50, BOTH)) == 5
+    assert found.regrets("evolution", CAR, 100, BOTH) == {}
+
+
 def test_halves_part_tasks_and_seeds():
     every, dev, held_out, *mixed = standings.halves()
     assert len(every.tasks) == len(dev.tasks) + len(held_out.tasks) == 15
