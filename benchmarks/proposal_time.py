@@ -47,7 +47,7 @@ def random_history(space: SearchSpace, size: int, seed: int) -> History:
         trial_id = str(number)
         history.add(Individual(genome, trial_id=trial_id))
         score = float(slopes @ genome + 0.1 * rng.normal())
-        history.finish(trial_id, Status.COMPLETED, score)
+        history.finish(trial_id, Status.COMPLETED, [score])
     return history
 
 

@@ -361,7 +361,7 @@ class EvolutionOracle(DurableOracle):
         )
         if trial.status == TrialStatus.COMPLETED:
             self._history.finish(
-                trial.trial_id, Status.COMPLETED, self._sign * trial.score
+                trial.trial_id, Status.COMPLETED, [self._sign * trial.score]
             )
         else:
             self._history.finish(trial.trial_id, Status.FAILED)

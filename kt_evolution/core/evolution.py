@@ -18,6 +18,8 @@ from kt_evolution.core.checks import resolve
 from kt_evolution.core.genes import LAST_CODE
 from kt_evolution.core.history import History
 from kt_evolution.core.history import Status
+from kt_evolution.core.ranking import best_first
+from kt_evolution.core.ranking import fitness
 from kt_evolution.core.screening import Screening
 from kt_evolution.operators.crossover import CROSSOVERS
 from kt_evolution.operators.crossover import Crossover
@@ -127,13 +129,12 @@ class Evolution:
         screened = self._screened(history, rng)
         if screened is not None:
             return screened
-        population = completed[
-            self.survival(history.scores[completed], self.population_size)
-        ]
+        fit = fitness(history.objectives[completed], history.limits[completed])
+        survivors = self.survival(fit, self.population_size)
         offspring = self.breeder(
             history,
-            Litter.of_history(history, population),
-            history.scores[population],
+            Litter.of_history(history, completed[survivors]),
+            fit[survivors],
             NUM_OFFSPRING,
             rng,
         )
@@ -145,18 +146,21 @@ class Evolution:
     def rank(self, history: History) -> np.ndarray:
         """Returns the completed individuals, the best as expected first.
 
+        Those that keep all limits come before those that don't. Of several
+        objectives the front comes first, and of that its knee.
+
         Args:
             history: The `History`; it is not changed.
 
         Returns:
-            Int array of positions, ordered by the surrogate's mean, or by
-            score where there is none.
+            Int array of positions, ordered by what the surrogate expects of
+            them, or by what was observed where there is none.
         """
         completed = history.positions(Status.COMPLETED)
-        expected = history.scores[completed]
+        objectives = history.objectives[completed]
         if self.screening is not None and len(completed):
-            expected = self.screening.expected_scores(history, completed)
-        return completed[np.argsort(expected, kind="stable")]
+            objectives = self.screening.expected(history, completed)
+        return completed[best_first(objectives, history.limits[completed])]
 
     def _screened(
         self, history: History, rng: np.random.Generator
@@ -167,10 +171,14 @@ class Evolution:
         found = self.screening(history, rng)
         if found is None:
             return None
-        best, posterior = found
-        mean, std = posterior.predict(best.genomes, best.expressed)
+        best, outlook = found
+        proposal = _proposal(best, 0)
+        if history.num_objectives > 1:
+            # What was predicted is a number of this proposal alone.
+            return proposal
+        mean, std = outlook.score.predict(best.genomes, best.expressed)
         return dataclasses.replace(
-            _proposal(best, 0), prediction=(float(mean[0]), float(std[0]))
+            proposal, prediction=(float(mean[0]), float(std[0]))
         )
 
     def _initial(self, history: History) -> Proposal | None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import itertools
 import math
 from collections.abc import Iterable
 
@@ -35,7 +36,10 @@ class Individual:
         parents: Tuple of the parents' trial ids.
         operator: String, how it was made.
         status: A `Status`.
-        score: Float, lower is better; infinite until it is completed.
+        objectives: Tuple of floats, lower is better; empty until it is
+            completed.
+        limits: Tuple of floats, one for each limit that only training tells;
+            at most 0 where it holds.
         prediction: The mean and standard deviation that the surrogate
             expected, or None.
     """
@@ -46,7 +50,8 @@ class Individual:
     parents: tuple[str, ...] = ()
     operator: str = ""
     status: Status = Status.PENDING
-    score: float = math.inf
+    objectives: tuple[float, ...] = ()
+    limits: tuple[float, ...] = ()
     prediction: tuple[float, float] | None = None
 
 
@@ -57,16 +62,20 @@ class History:
 
     Args:
         space: The `SearchSpace` to start with. It grows with `grow`.
+        num_objectives: Int. Defaults to 1.
+        num_limits: Int, how many limits only training tells. Defaults to 0.
     """
 
-    def __init__(self, space: SearchSpace) -> None:
+    def __init__(
+        self, space: SearchSpace, num_objectives: int = 1, num_limits: int = 0
+    ) -> None:
         self.space = space
         self.individuals: list[Individual] = []
         self._by_trial: dict[str, int] = {}
         # Genes that some build asked for. The others, if any, are asked for
         # in training only, so they count as expressed whenever active.
         self._built: set[int] = set()
-        self._rows = _Rows(space.num_genes)
+        self._rows = _Rows(space.num_genes, num_objectives, num_limits)
         self._tree = PhenotypeTree(space)
         self._phenotypes: set[bytes] = set()
 
@@ -84,9 +93,30 @@ class History:
         return self._rows.expressed[: len(self)]
 
     @property
+    def num_objectives(self) -> int:
+        return self._rows.objectives.shape[1]
+
+    @property
+    def objectives(self) -> np.ndarray:
+        """Float array of shape `(n, num_objectives)`, infinite where unknown.
+
+        Lower is better.
+        """
+        return self._rows.objectives[: len(self)]
+
+    @property
+    def limits(self) -> np.ndarray:
+        """Float array of shape `(n, num_limits)`, infinite where unknown.
+
+        At most 0 where the limit holds.
+        """
+        return self._rows.limits[: len(self)]
+
+    @property
     def scores(self) -> np.ndarray:
-        """Float array of shape `(n,)`, infinite where there is no score."""
-        return self._rows.scores[: len(self)]
+        """Float array of shape `(n,)`, the only objective."""
+        (scores,) = self.objectives.T
+        return scores
 
     def positions(self, *statuses: Status) -> np.ndarray:
         """Returns the positions of the individuals of some statuses."""
@@ -124,15 +154,30 @@ class History:
         return len(news)
 
     def finish(
-        self, trial_id: str, status: Status, score: float = math.inf
+        self,
+        trial_id: str,
+        status: Status,
+        objectives: Iterable[float] = (),
+        limits: Iterable[float] = (),
     ) -> None:
-        """Records what became of a trial's individual."""
-        position = self._by_trial[trial_id]
-        if status is Status.COMPLETED and not math.isfinite(score):
+        """Records what became of a trial's individual.
+
+        Args:
+            trial_id: String.
+            status: A `Status`.
+            objectives: Floats, if it is completed. One that is not finite
+                makes it failed.
+            limits: Floats, likewise.
+        """
+        results = tuple(objectives), tuple(limits)
+        if not all(math.isfinite(value) for value in itertools.chain(*results)):
             status = Status.FAILED
+        position = self._by_trial[trial_id]
         individual = self.individuals[position]
         individual.status = status
-        individual.score = score if status is Status.COMPLETED else math.inf
+        individual.objectives, individual.limits = (
+            results if status is Status.COMPLETED else ((), ())
+        )
         self._rows.set_result(position, individual)
 
     def grow(self, space: SearchSpace) -> None:
@@ -258,25 +303,30 @@ _STATUS_CODES = {status: code for code, status in enumerate(Status)}
 class _Rows:
     """Arrays over the individuals, with room to grow at both ends."""
 
-    def __init__(self, num_genes: int) -> None:
+    def __init__(
+        self, num_genes: int, num_objectives: int, num_limits: int
+    ) -> None:
         self.genomes = np.empty((16, num_genes))
         self.expressed = np.empty((16, num_genes), dtype=bool)
-        self.scores = np.empty(16)
+        self.objectives = np.empty((16, num_objectives))
+        self.limits = np.empty((16, num_limits))
         self.statuses = np.empty(16, dtype=np.int8)
         self._length = 0
 
     def append(self, individual: Individual) -> None:
-        if self._length == len(self.scores):
+        if self._length == len(self.statuses):
             self.genomes = _doubled(self.genomes)
             self.expressed = _doubled(self.expressed)
-            self.scores = _doubled(self.scores)
+            self.objectives = _doubled(self.objectives)
+            self.limits = _doubled(self.limits)
             self.statuses = _doubled(self.statuses)
         self.genomes[self._length] = individual.genome
         self.set_result(self._length, individual)
         self._length += 1
 
     def set_result(self, position: int, individual: Individual) -> None:
-        self.scores[position] = individual.score
+        self.objectives[position] = individual.objectives or np.inf
+        self.limits[position] = individual.limits or np.inf
         self.statuses[position] = _STATUS_CODES[individual.status]
 
     def add_genes(self, codes: np.ndarray) -> None:

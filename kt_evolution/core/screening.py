@@ -15,11 +15,12 @@ from kt_evolution.core.breeding import Litter
 from kt_evolution.core.genes import LAST_CODE
 from kt_evolution.core.history import History
 from kt_evolution.core.history import Status
+from kt_evolution.core.outlook import Outlook
+from kt_evolution.core.outlook import fit
+from kt_evolution.core.ranking import chebyshev
+from kt_evolution.core.ranking import fitness
 from kt_evolution.operators.survival import Survival
-from kt_evolution.surrogate import Posterior
 from kt_evolution.surrogate import Surrogate
-from kt_evolution.surrogate import impute_failures
-from kt_evolution.surrogate import log_expected_improvement
 
 NUM_GENERATIONS = 4
 NUM_OFFSPRING = 150
@@ -61,19 +62,19 @@ class Screening:
 
     def __call__(
         self, history: History, rng: np.random.Generator
-    ) -> tuple[Litter, Posterior] | None:
-        """Returns the best offspring found and the surrogate's posterior.
+    ) -> tuple[Litter, Outlook] | None:
+        """Returns the best offspring found, and what is believed of it.
 
         Args:
             history: The `History`, with a completed individual at least.
             rng: The source of randomness.
 
         Returns:
-            A `Litter` of one, and the `Posterior`; None if no new phenotype
-            was found.
+            A `Litter` of one, and the `Outlook`; None if no new phenotype was
+            found.
         """
-        posterior = self._fit(history)
-        pool = _Pool(history, posterior)
+        outlook = Outlook(self.surrogate, history, _scores(history, rng))
+        pool = _Pool(history, outlook)
         genomes = _all_genomes(history)
         if genomes is not None:
             pool.add(Litter.of_genomes(history, genomes, "enumeration"))
@@ -81,44 +82,36 @@ class Screening:
             self._evolve(pool, rng)
         if not len(pool):
             return None
-        return pool.best(1), posterior
+        return pool.best(1), outlook
 
-    def expected_scores(
-        self, history: History, positions: np.ndarray
-    ) -> np.ndarray:
-        """Returns what individuals of the history are expected to score."""
-        mean, _ = self._fit(history).predict(
-            history.genomes[positions], history.expressed[positions]
-        )
-        return mean
+    def expected(self, history: History, positions: np.ndarray) -> np.ndarray:
+        """Returns the objectives that individuals are expected to have.
 
-    def _fit(self, history: History) -> Posterior:
-        known = history.positions(Status.COMPLETED)
-        failed = history.positions(Status.FAILED, Status.REJECTED)
-        known = np.sort(np.concatenate([known, failed]))
-        scores = history.scores[known]
-        posterior = self.surrogate.fit(
-            history.space,
-            history.genomes[known],
-            history.expressed[known],
-            impute_failures(scores, ~np.isfinite(scores)),
-        )
-        pending = history.positions(Status.PENDING)
-        if len(pending):
-            return posterior.condition_on(
-                history.genomes[pending], history.expressed[pending]
-            )
-        return posterior
+        Args:
+            history: The `History`.
+            positions: Int array of shape `(n,)`, completed individuals.
+
+        Returns:
+            Float array of shape `(n, num_objectives)`.
+        """
+        genomes = history.genomes[positions]
+        expressed = history.expressed[positions]
+        columns = [
+            fit(self.surrogate, history, scores).predict(genomes, expressed)[0]
+            for scores in history.objectives.T
+        ]
+        return np.stack(columns, axis=1)
 
     def _evolve(self, pool: "_Pool", rng: np.random.Generator) -> None:
         history = pool.history
-        known = _candidates_for_survival(history)
-        mean, _ = pool.posterior.predict(
+        known = _candidates_for_survival(history, pool.outlook.scores)
+        mean, _ = pool.outlook.score.predict(
             history.genomes[known], history.expressed[known]
         )
-        survivors = self.survival(mean, self.population_size)
+        ranks = fitness(mean[:, None], history.limits[known])
+        survivors = self.survival(ranks, self.population_size)
         population = Litter.of_history(history, known[survivors])
-        scores = mean[survivors]
+        scores = ranks[survivors]
         pool.add(_immigrants(history, rng))
         for _ in range(NUM_GENERATIONS):
             pool.add(
@@ -138,9 +131,9 @@ class Screening:
 class _Pool:
     """The candidates of one proposal, each phenotype once, none known."""
 
-    def __init__(self, history: History, posterior: Posterior) -> None:
+    def __init__(self, history: History, outlook: Outlook) -> None:
         self.history = history
-        self.posterior = posterior
+        self.outlook = outlook
         self.promise = np.empty(0)
         self._litters: list[Litter] = []
         self._seen: set[bytes] = set()
@@ -164,8 +157,7 @@ class _Pool:
         if not rows:
             return
         fresh = litter.take(np.array(rows))
-        mean, std = self.posterior.predict(fresh.genomes, fresh.expressed)
-        promise = log_expected_improvement(mean, std, self.posterior.best)
+        promise = self.outlook.promise(fresh.genomes, fresh.expressed)
         self.promise = np.concatenate([self.promise, promise])
         self._litters.append(fresh)
 
@@ -177,10 +169,30 @@ class _Pool:
         return everything.take(order[:count])
 
 
-def _candidates_for_survival(history: History) -> np.ndarray:
+def _scores(history: History, rng: np.random.Generator) -> np.ndarray:
+    """Returns what is minimised, infinite where nothing is completed.
+
+    Of several objectives it is a number that weighs them at random, another
+    for each proposal, so that the proposals spread over the front.
+    """
+    if history.num_objectives == 1:
+        return history.scores
+    completed = history.positions(Status.COMPLETED)
+    weights = rng.dirichlet(np.ones(history.num_objectives))
+    scores = np.full(len(history), np.inf)
+    scores[completed] = chebyshev(
+        history.objectives[completed], history.limits[completed], weights
+    )
+    return scores
+
+
+def _candidates_for_survival(
+    history: History, scores: np.ndarray
+) -> np.ndarray:
     """Returns the best and the youngest that are completed, by birth."""
     known = history.positions(Status.COMPLETED)
-    order = np.argsort(history.scores[known], kind="stable")
+    ranks = fitness(scores[known, None], history.limits[known])
+    order = np.argsort(ranks, kind="stable")
     best = known[order[:MAX_SURVIVAL_CANDIDATES]]
     return np.union1d(best, known[-MAX_SURVIVAL_CANDIDATES:])
 

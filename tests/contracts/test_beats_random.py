@@ -117,7 +117,7 @@ def best_of_evolution(space, loss, seed, num_trials, **operators):
             )
         )
         score = loss(space.decode(proposal.genome))
-        history.finish(str(number), Status.COMPLETED, score)
+        history.finish(str(number), Status.COMPLETED, [score])
     return history.scores.min()
 
 

@@ -77,7 +77,7 @@ def test_a_rebuilt_history_gives_the_same_proposals(surrogate):
         cold.add(Individual(one.genome, (), one.trial_id))
     # Results may come in any order.
     for one in reversed(warm.individuals):
-        cold.finish(one.trial_id, one.status, one.score)
+        cold.finish(one.trial_id, one.status, one.objectives)
     for seed in range(5):
         one, two = (
             evolution.propose(history, np.random.default_rng(seed))
@@ -97,7 +97,7 @@ def test_a_search_that_is_rebuilt_at_every_step_never_differs(surrogate):
             again.add(
                 Individual(one.genome, (), one.trial_id, operator=one.operator)
             )
-            again.finish(one.trial_id, one.status, one.score)
+            again.finish(one.trial_id, one.status, one.objectives)
         fresh = Evolution(num_initial_points=3, surrogate=surrogate)
         proposal = ask(fresh, again)
         np.testing.assert_array_equal(proposal.genome, whole.genomes[stop])
@@ -217,7 +217,7 @@ def test_failed_and_rejected_individuals_never_become_parents(surrogate):
     rejected = Individual(MIXED.encode({"layers": 5}), status=Status.REJECTED)
     history.add(rejected)
     history.add(Individual(MIXED.encode({"lr": 0.1}), trial_id="nan"))
-    history.finish("nan", Status.COMPLETED, math.nan)
+    history.finish("nan", Status.COMPLETED, [math.nan])
     for seed in range(10):
         proposal = evolution.propose(history, np.random.default_rng(seed))
         for parent in proposal.parents:

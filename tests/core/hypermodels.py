@@ -122,7 +122,7 @@ def drain(hypermodel, evolution: Evolution, seed: int, limit: int = 200):
             history.finish(str(number), Status.FAILED)
         else:
             score = hash_score(answers)
-            history.finish(str(number), Status.COMPLETED, score)
+            history.finish(str(number), Status.COMPLETED, [score])
 
 
 def hash_score(values: dict) -> float:

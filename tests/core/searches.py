@@ -90,7 +90,7 @@ def run(
             history.finish(str(number), Status.FAILED)
         else:
             value = score(space.decode(proposal.genome))
-            history.finish(str(number), Status.COMPLETED, value)
+            history.finish(str(number), Status.COMPLETED, [value])
     return history
 
 

@@ -43,7 +43,7 @@ def test_arrays_follow_the_individuals_past_any_size():
     history = History(SPACE)
     for number in range(100):
         history.add(stacked(str(number), number % 3 + 1, 8, 16, 32))
-        history.finish(str(number), Status.COMPLETED, float(number))
+        history.finish(str(number), Status.COMPLETED, [float(number)])
     np.testing.assert_array_equal(history.scores, np.arange(100.0))
     np.testing.assert_array_equal(
         history.genomes, [one.genome for one in history.individuals]
@@ -59,7 +59,7 @@ def test_positions_by_status():
     for number in range(4):
         history.add(stacked(str(number), 1, (8, 16, 32, 8)[number]))
     history.add(Individual(SPACE.default_genome(), status=Status.REJECTED))
-    history.finish("1", Status.COMPLETED, 0.5)
+    history.finish("1", Status.COMPLETED, [0.5])
     history.finish("2", Status.FAILED)
     assert history.positions(Status.PENDING).tolist() == [0, 3]
     assert history.positions(Status.COMPLETED).tolist() == [1]
@@ -70,7 +70,7 @@ def test_positions_by_status():
 def test_a_score_that_is_not_finite_is_a_failure(score):
     history = History(SPACE)
     history.add(stacked("0", 1, 8))
-    history.finish("0", Status.COMPLETED, score)
+    history.finish("0", Status.COMPLETED, [score])
     assert history.individuals[0].status is Status.FAILED
     assert history.scores[0] == math.inf
 
@@ -78,7 +78,7 @@ def test_a_score_that_is_not_finite_is_a_failure(score):
 def test_a_failed_individual_has_no_score():
     history = History(SPACE)
     history.add(stacked("0", 1, 8))
-    history.finish("0", Status.FAILED, -5.0)
+    history.finish("0", Status.FAILED, [-5.0])
     assert history.scores[0] == math.inf
 
 

@@ -30,7 +30,7 @@ def test_a_cold_cache_gives_the_same_proposal():
         cold.add(Individual(one.genome, (), one.trial_id))
     for one in reversed(history.individuals):
         if one.status is not Status.PENDING:
-            cold.finish(one.trial_id, one.status, one.score)
+            cold.finish(one.trial_id, one.status, one.objectives)
     one = propose(warm, history)
     two = propose(Evolution(num_initial_points=3), cold)
     np.testing.assert_array_equal(one.genome, two.genome)

@@ -41,7 +41,7 @@ def told(space, *values, score=hash_score):
         genome = space.encode(one)
         history.add(Individual(genome, trial_id=str(number)))
         value = score(space.decode(genome))
-        history.finish(str(number), Status.COMPLETED, value)
+        history.finish(str(number), Status.COMPLETED, [value])
     return history
 
 
