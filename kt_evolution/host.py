@@ -6,6 +6,7 @@ host offers publicly is used directly.
 
 import math
 import os
+from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
 
@@ -87,13 +88,6 @@ def check_directions(objective: kt.Objective) -> None:
             )
 
 
-def model_size(model: Any) -> int | None:
-    """Returns the number of trainable parameters, None if not built yet."""
-    if not getattr(model, "built", False):
-        return None
-    return sum(math.prod(w.shape) for w in model.trainable_weights)
-
-
 class SaveMeasuredEpochs(keras.callbacks.Callback):
     """Keeps the best weights where validation does not run in each epoch.
 
@@ -102,11 +96,18 @@ class SaveMeasuredEpochs(keras.callbacks.Callback):
 
     Args:
         checkpoint: The host's callback that saves the best epoch.
+        constants: Strings, metrics that are the same in each epoch and known
+            only after the last.
     """
 
-    def __init__(self, checkpoint: Any) -> None:
+    def __init__(self, checkpoint: Any, constants: Collection[str]) -> None:
         super().__init__()
         self.checkpoint = checkpoint
+        names = objective_directions(checkpoint.objective)
+        if names.keys() - {"multi_objective"} <= set(constants):
+            # All epochs are equal, and the last one is that of the metrics.
+            constants = ()
+        self._constants = dict.fromkeys(constants, 0.0)
 
     def set_model(self, model: Any) -> None:
         super().set_model(model)
@@ -115,8 +116,9 @@ class SaveMeasuredEpochs(keras.callbacks.Callback):
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
+        logs = {**self._constants, **(logs or {})}
         has_best = math.isfinite(self.checkpoint.best_value)
-        if has_best and not self.checkpoint.objective.has_value(logs or {}):
+        if has_best and not self.checkpoint.objective.has_value(logs):
             return
         self.checkpoint.on_epoch_end(epoch, logs)
 

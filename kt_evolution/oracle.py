@@ -16,6 +16,7 @@ from kt_evolution.core.history import History
 from kt_evolution.core.history import Individual
 from kt_evolution.core.history import Status
 from kt_evolution.core.space import SearchSpace
+from kt_evolution.costs import with_directions
 from kt_evolution.durable import DurableOracle
 from kt_evolution.encoding import genes_of
 from kt_evolution.encoding import key_of
@@ -122,7 +123,7 @@ class EvolutionOracle(DurableOracle):
         # What exploring asked for. The first trial's line has it.
         self._asked: list[str] = []
         super().__init__(
-            objective=objective,
+            objective=with_directions(objective),
             max_trials=max_trials,
             seed=seed,
             hyperparameters=hyperparameters,

@@ -10,6 +10,7 @@ import dataclasses
 import random
 import traceback
 from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 
 from kt_evolution import host
 from kt_evolution.core.genes import Gene
+from kt_evolution.costs import parameter_counts
 from kt_evolution.encoding import SpaceError
 from kt_evolution.encoding import gene_of
 from kt_evolution.encoding import key_of
@@ -109,15 +111,15 @@ class Phenotype:
         asked: Tuple of the gene keys that the build asked for, in order.
         hyperparameters: The container that it was built with, new entries
             and their values included.
-        num_params: Int, the number of trainable parameters; None if there is
-            no built model to count.
+        costs: Dict of the costs that are known before training to their
+            values; empty if there is no built model to count.
         error: The exception that shows that the model can't be trained, or
             None if it can.
     """
 
     asked: tuple[str, ...]
     hyperparameters: RecordingHyperParameters
-    num_params: int | None = None
+    costs: Mapping[str, int] = dataclasses.field(default_factory=dict)
     error: Exception | None = None
 
     @property
@@ -180,30 +182,31 @@ class DryBuild:
         """
         hp = RecordingHyperParameters()
         host.share_space(space, values, into=hp)
-        num_params = error = None
+        costs: dict[str, int] = {}
+        error = None
         try:
             with _leaving_no_trace():
-                num_params = self._num_params(self.hypermodel.build(hp))
-            self._check_size(num_params)
+                costs = self._costs_of(self.hypermodel.build(hp))
+            self._check_size(costs)
         except (kt.errors.FatalError, *BUGS):
             raise
         except Exception as caught:
             error = caught
-        return Phenotype(tuple(hp.asked), hp, num_params, error)
+        return Phenotype(tuple(hp.asked), hp, costs, error)
 
-    def _num_params(self, model: Any) -> int | None:
+    def _costs_of(self, model: Any) -> dict[str, int]:
         if isinstance(model, keras.Model):
-            return host.model_size(model)
+            return parameter_counts(model)
         if self.requires_model:
             raise kt.errors.FatalTypeError(
                 "The hypermodel's build must return a Keras model. "
                 f"Received: {model!r} (of type {type(model).__name__})"
             )
-        return None
+        return {}
 
-    def _check_size(self, num_params: int | None) -> None:
+    def _check_size(self, costs: Mapping[str, int]) -> None:
         limit = self.max_model_size
-        if limit and num_params is not None and num_params > limit:
+        if limit and costs.get("trainable_params", 0) > limit:
             raise OversizedModelError(
                 f"The model is larger than max_model_size={limit}"
             )

@@ -9,10 +9,14 @@ import keras
 import keras_tuner as kt
 
 from kt_evolution import host
+from kt_evolution.costs import is_cost
 
 
 def metrics_of(
-    results: Any, objective: kt.Objective, source: str
+    results: Any,
+    objective: kt.Objective,
+    source: str,
+    costs: Mapping[str, float] | None = None,
 ) -> tuple[dict[str, float], int]:
     """Returns the metrics of a trial and the epoch that they belong to.
 
@@ -21,6 +25,8 @@ def metrics_of(
             a list of these, one for each execution, which are averaged.
         objective: The `keras_tuner.Objective`.
         source: String, the name of the function, for the error.
+        costs: Dict of the measured costs, which are metrics too unless the
+            results have their own of the same name.
 
     Returns:
         A dict of metric names to floats with the objective in it, and the
@@ -31,34 +37,43 @@ def metrics_of(
         keras_tuner.errors.FatalError: If the results have no objective; then
             no trial would.
     """
+    costs = costs or {}
     if isinstance(results, list):
         if not results:
             raise _unusable(results, objective, source)
-        runs = [metrics_of(result, objective, source) for result in results]
-        return _average(runs)
+        return _average(
+            [metrics_of(one, objective, source, costs) for one in results]
+        )
     if isinstance(results, keras.callbacks.History):
-        return _best_epoch(results.history, objective, source)
+        return _best_epoch(results.history, objective, source, costs)
     if isinstance(results, Mapping):
         logs = {name: _number(value) for name, value in results.items()}
-        return _with_objective(logs, objective, source), 0
+        return _with_objective({**costs, **logs}, objective, source), 0
     number = _number(results)
     if number is None or isinstance(results, (str, bool)):
         raise _unusable(results, objective, source)
-    return _with_objective({objective.name: number}, objective, source), 0
+    logs = {**costs, objective.name: number}
+    return _with_objective(logs, objective, source), 0
 
 
 def _best_epoch(
-    history: Mapping[str, list[Any]], objective: kt.Objective, source: str
+    history: Mapping[str, list[Any]],
+    objective: kt.Objective,
+    source: str,
+    costs: Mapping[str, float],
 ) -> tuple[dict[str, float], int]:
     """Returns the metrics of the best epoch whose objective is finite."""
     num_epochs = max((len(values) for values in history.values()), default=0)
+    first_epoch = 0
+    if set(_names_of(objective)) <= costs.keys() - history.keys():
+        # All epochs are equal, and the weights on disk are the last one's.
+        first_epoch = max(num_epochs - 1, 0)
     best, best_epoch = None, 0
-    for epoch in range(num_epochs):
-        logs = {
-            name: _number(values[epoch])
-            for name, values in history.items()
-            if epoch < len(values)
-        }
+    for epoch in range(first_epoch, num_epochs):
+        logs: dict[str, float | None] = {**costs}
+        for name, values in history.items():
+            if epoch < len(values):
+                logs[name] = _number(values[epoch])
         if epoch and not objective.has_value(logs):
             # Validation does not run in each epoch with `validation_freq`.
             continue
@@ -82,10 +97,16 @@ def _with_objective(
 ) -> dict[str, float]:
     metrics = {name: x for name, x in logs.items() if x is not None}
     if not objective.has_value(metrics):
+        names = _names_of(objective)
+        hint = ""
+        if any(is_cost(name) and name not in logs for name in names):
+            hint = (
+                " Costs are measured of Keras models that the tuner builds "
+                "and fits itself."
+            )
         raise kt.errors.FatalValueError(
-            f"`objective` must be among the metrics that {source} returns. "
-            f"Received: objective={_names_of(objective)}, "
-            f"metrics={sorted(logs)}"
+            f"`objective` must be among the metrics that {source} returns."
+            f"{hint} Received: objective={names}, metrics={sorted(logs)}"
         )
     if objective.name not in metrics:
         metrics[objective.name] = float(objective.get_value(metrics))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_evolution import costs
 from kt_evolution import host
 from kt_evolution.core.checks import check_count
 from kt_evolution.journal import write_atomically
@@ -92,6 +94,10 @@ class EvolutionTuner(kt.Tuner):
         surrogate: String or `Surrogate`, the model of the history that
             chooses among offspring, or None for the pure genetic algorithm.
             Defaults to "gaussian_process".
+        measure: List of the names of costs that are measured too, "flops" and
+            "latency". What comes free is a metric of every trial: "params",
+            "trainable_params" and "train_seconds", means over executions. A
+            cost that is an objective is measured without being named here.
         dry_build: Boolean, whether each model is built before it becomes a
             trial, so that duplicates, models that can't be built and those
             larger than `max_model_size` cost no trial. Defaults to True.
@@ -121,6 +127,7 @@ class EvolutionTuner(kt.Tuner):
         mutation: str | Mutation = "default",
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
+        measure: list[str] | tuple[str, ...] = (),
         dry_build: bool = True,
         keep_checkpoints: int | None = None,
         **kwargs: Any,
@@ -133,6 +140,9 @@ class EvolutionTuner(kt.Tuner):
         if kwargs.get("max_model_size") is not None:
             check_count("max_model_size", kwargs["max_model_size"])
         _check_hypermodel(hypermodel)
+        requested = costs.check_costs("measure", measure)
+        # Of each execution of the trial that is running.
+        self._costs: list[dict[str, float]] = []
         self.seed = seed
         self.keep_checkpoints = keep_checkpoints
         self._builds_dry = dry_build
@@ -157,6 +167,8 @@ class EvolutionTuner(kt.Tuner):
             survival=survival,
             surrogate=surrogate,
         )
+        named = host.objective_directions(oracle.objective)
+        self._measured = {*requested, *filter(costs.is_cost, named)}
         if self._is_worker():
             # The project is the chief's, who may have begun.
             kwargs["overwrite"] = False
@@ -229,13 +241,16 @@ class EvolutionTuner(kt.Tuner):
     def _run_and_update_trial(
         self, trial: Trial, *fit_args: Any, **fit_kwargs: Any
     ) -> None:
+        self._costs = []
         results = self.run_trial(trial, *fit_args, **fit_kwargs)
         objective = self.oracle.objective
         reported = self.oracle.get_trial(trial.trial_id).metrics
         if results is None and reported.exists(objective.name):
             # `run_trial` called `oracle.update_trial` itself.
             return
-        metrics, step = metrics_of(results, objective, "run_trial")
+        metrics, step = metrics_of(
+            results, objective, "run_trial", costs.average(self._costs)
+        )
         self.oracle.update_trial(trial.trial_id, metrics, step=step)
 
     def _configure_tensorboard_dir(
@@ -258,12 +273,34 @@ class EvolutionTuner(kt.Tuner):
     ) -> Any:
         if kwargs.get("callbacks"):
             kwargs["callbacks"] = [
-                host.SaveMeasuredEpochs(callback)
+                host.SaveMeasuredEpochs(callback, costs.COSTS)
                 if type(callback).__name__ == "SaveBestEpoch"
                 else callback
                 for callback in kwargs["callbacks"]
             ]
-        return super()._build_and_fit_model(trial, *args, **kwargs)
+        model = self._try_build(trial.hyperparameters)
+        measured: dict[str, float] = {}
+        if model.built:
+            # What can't be counted says so before it costs a training.
+            measured = costs.measure(model, self._measured & {"flops"})
+        began = time.perf_counter()
+        results = self.hypermodel.fit(
+            trial.hyperparameters, model, *args, **kwargs
+        )
+        measured["train_seconds"] = time.perf_counter() - began
+        # The host's `load_model` builds a subclassed model from it.
+        write_atomically(
+            self._get_build_config_fname(trial.trial_id),
+            json.dumps(model.get_build_config()),
+        )
+        measured |= costs.parameter_counts(model)
+        measured |= costs.measure(model, self._measured - measured.keys())
+        self._costs.append(measured)
+        if not isinstance(results, keras.callbacks.History):
+            metrics_of(
+                results, self.oracle.objective, "HyperModel.fit", measured
+            )
+        return results
 
     def on_trial_end(self, trial: Trial) -> None:
         super().on_trial_end(trial)

@@ -24,9 +24,12 @@ def test_code_of_the_readme_runs(tmp_path, monkeypatch):
         "y_train": rng.integers(10, size=32),
         "y_val": rng.integers(10, size=8),
     }
-    swap, regularized = code_blocks()
+    swap, regularized, costs = code_blocks()
     exec(swap.replace("max_trials=30", "max_trials=2"), names)
     tuner = names["tuner"]
     assert len(tuner.oracle.get_best_trials(5)) == 2
     assert names["model"].predict(names["x_val"], verbose=0).shape == (8, 10)
     exec(regularized, names)
+    exec(costs.replace("max_trials=30", "max_trials=2"), names)
+    for trial in names["tuner"].oracle.get_best_trials():
+        assert trial.metrics.get_best_value("flops") > 0

@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 import keras
+import model_costs
 import numpy as np
 
 import kt_evolution
@@ -38,7 +39,21 @@ def new_tuner(directory):
         seed=0,
         directory=directory,
         num_initial_points=2,
+        measure=["flops", "latency"],
     )
+
+
+def check_costs(trial):
+    values = trial.hyperparameters.values
+    sizes = [4, *(values[f"units_{i}"] for i in range(values["layers"])), 1]
+    weights = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+    metric = trial.metrics.get_best_value
+    assert metric("params") == weights + sum(sizes[1:])
+    assert metric("trainable_params") == metric("params")
+    # Biases and activations are counted on some backends.
+    assert 2 * weights <= metric("flops") <= 2 * weights + 2 * sum(sizes[1:])
+    assert metric("latency") > 0
+    assert metric("train_seconds") > 0
 
 
 def main():
@@ -51,9 +66,12 @@ def main():
         tuner = new_tuner(directory)
         trials = tuner.oracle.get_best_trials(100)
         assert len(trials) == 4
+        for trial in trials:
+            check_costs(trial)
         model = tuner.get_best_models()[0]
         loss = model.evaluate(x, y, verbose=0)
         assert abs(loss - trials[0].score) < 1e-3
+    model_costs.main()
     backend = keras.backend.backend()
     assert backend == os.environ.get("KERAS_BACKEND", backend)
     if backend in WITHOUT_TENSORFLOW:

@@ -126,7 +126,7 @@ def search_together(folder, **kwargs):
 def folder(tmp_path_factory):
     """The folder of a distributed search that has come to its end."""
     folder = tmp_path_factory.mktemp("distributed")
-    codes = search_together(folder)
+    codes = search_together(folder, measure=["flops", "latency"])
     for name, code in codes.items():
         assert code == 0, searches.output(folder / name)
     return folder
@@ -201,6 +201,30 @@ def test_values_come_back_as_they_were_proposed(events):
         elif event["event"] == "end":
             values = proposed[event["trial_id"]]
             assert event.get("values", values).items() >= values.items()
+
+
+def test_costs_that_a_worker_measured_are_the_chiefs(events):
+    proposed = {
+        event["trial_id"]: event["values"]
+        for event in events
+        if event["event"] == "trial"
+    }
+    for event in events:
+        if event["event"] != "end":
+            continue
+        values = proposed[event["trial_id"]]
+        units = [values[f"units_{i}"] for i in range(values["layers"])]
+        sizes = [4, *units, 1]
+        weights = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+        costs = {
+            name: metric["steps"][0][1]
+            for name, metric in event["metrics"].items()
+        }
+        assert costs["params"] == weights + sum(sizes[1:])
+        assert costs["trainable_params"] == costs["params"]
+        assert costs["flops"] >= 2 * weights
+        assert costs["latency"] > 0
+        assert costs["train_seconds"] > 0
 
 
 def test_what_a_worker_met_in_training_is_searched(events):

@@ -12,7 +12,7 @@ from tuner_helpers import empty_model
 from tuner_helpers import trials_of
 from tuner_helpers import values_of
 
-from kt_evolution import host
+from kt_evolution.costs import parameter_counts
 from kt_evolution.oracle import NothingTrainableError
 
 
@@ -234,8 +234,8 @@ def test_the_users_random_streams_are_left_alone(tmp_path):
 
 def test_the_size_of_a_model_is_known_once_it_is_built():
     model = keras.Sequential([keras.layers.Dense(2)])
-    assert host.model_size(model) is None
+    assert parameter_counts(model) == {}
     model.build((None, 3))
-    assert host.model_size(model) == 8
+    assert parameter_counts(model) == {"params": 8, "trainable_params": 8}
     model.trainable = False
-    assert host.model_size(model) == 0
+    assert parameter_counts(model) == {"params": 8, "trainable_params": 0}

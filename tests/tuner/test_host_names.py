@@ -26,6 +26,7 @@ METHODS = [
         "_configure_tensorboard_dir",
         ["callbacks", "trial", "execution"],
     ),
+    (kt.Tuner, "_get_build_config_fname", ["trial_id"]),
     (kt.Tuner, "_get_checkpoint_fname", ["trial_id"]),
     (kt.Tuner, "_get_tuner_fname", []),
     (kt.Tuner, "_is_worker", []),
@@ -35,6 +36,7 @@ METHODS = [
         "_run_and_update_trial",
         ["trial", "fit_args", "fit_kwargs"],
     ),
+    (kt.Tuner, "_try_build", ["hp"]),
 ]
 
 
