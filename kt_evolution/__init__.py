@@ -10,9 +10,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "EvolutionOracle": "kt_evolution.oracle",
     "EvolutionTuner": "kt_evolution.tuner",
+    "Limit": "kt_evolution.limits",
 }
 
-__all__ = ["EvolutionOracle", "EvolutionTuner"]
+__all__ = ["EvolutionOracle", "EvolutionTuner", "Limit"]
 
 
 def __getattr__(name: str) -> Any:

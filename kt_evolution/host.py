@@ -78,6 +78,11 @@ def objective_directions(objective: kt.Objective) -> dict[str, str]:
     return {**several, objective.name: objective.direction}
 
 
+def objectives_of(objective: kt.Objective) -> list[kt.Objective]:
+    """Returns the objectives that one consists of, or itself."""
+    return list(getattr(objective, "objectives", [objective]))
+
+
 def check_directions(objective: kt.Objective) -> None:
     """Raises if a direction of an objective is not one."""
     for name, direction in objective_directions(objective).items():

@@ -2,6 +2,8 @@
 
 import re
 import warnings
+from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import keras_tuner as kt
@@ -9,17 +11,22 @@ import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_evolution import host
 from kt_evolution.core.checks import check_count
 from kt_evolution.core.evolution import Evolution
 from kt_evolution.core.evolution import Proposal
 from kt_evolution.core.history import History
 from kt_evolution.core.history import Individual
 from kt_evolution.core.history import Status
+from kt_evolution.core.ranking import best_first
+from kt_evolution.core.ranking import front
 from kt_evolution.core.space import SearchSpace
 from kt_evolution.costs import with_directions
 from kt_evolution.durable import DurableOracle
 from kt_evolution.encoding import genes_of
 from kt_evolution.encoding import key_of
+from kt_evolution.limits import Limit
+from kt_evolution.limits import check_limits
 from kt_evolution.operators.crossover import Crossover
 from kt_evolution.operators.mutation import Mutation
 from kt_evolution.operators.selection import Selection
@@ -87,6 +94,7 @@ class EvolutionOracle(DurableOracle):
         surrogate: String or `Surrogate`, the model of the history that
             chooses among offspring, or None for the pure genetic algorithm.
             Defaults to "gaussian_process".
+        constraints: List of `Limit`s that models must keep. Defaults to none.
     """
 
     def __init__(
@@ -107,7 +115,12 @@ class EvolutionOracle(DurableOracle):
         mutation: str | Mutation = "default",
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
+        constraints: Sequence[Limit] | Limit = (),
     ) -> None:
+        self._limits = check_limits(constraints)
+        self._learnt_limits = [
+            limit for limit in self._limits if not limit.is_function
+        ]
         self._evolution = Evolution(
             population_size=population_size,
             num_initial_points=num_initial_points,
@@ -117,7 +130,6 @@ class EvolutionOracle(DurableOracle):
             survival=survival,
             surrogate=surrogate,
         )
-        self._history = History(SearchSpace())
         self._dry_build: DryBuild | None = None
         self._warned: set[str] = set()
         # What exploring asked for. The first trial's line has it.
@@ -136,7 +148,12 @@ class EvolutionOracle(DurableOracle):
     @property
     def _sign(self) -> float:
         """What makes scores such that lower is better, and back."""
-        return -1.0 if self.objective.direction == "max" else 1.0
+        return _sign_of(self.objective)
+
+    @property
+    def _has_one_order(self) -> bool:
+        """Whether a trial's score alone says which one is better."""
+        return self._history.num_objectives == 1 and not self._learnt_limits
 
     @property
     def history(self) -> History:
@@ -191,6 +208,66 @@ class EvolutionOracle(DurableOracle):
             individuals = [self._history.individuals[p] for p in positions]
             return [self.trials[one.trial_id or ""] for one in individuals]
 
+    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
+        """Returns the best completed trials, best first.
+
+        Those that keep all limits come first, then those that break them
+        least. With several objectives the Pareto front comes first, and of
+        that the knee: the trial nearest to the best of each objective.
+        """
+        with self._lock:
+            self.open()
+            if self._has_one_order:
+                return super().get_best_trials(num_trials)
+            order = best_first(*self._observed())[:num_trials]
+            trials = [self._completed_trials()[position] for position in order]
+            if trials and not self.ongoing_trials:
+                self._warn_if_broken(trials[0])
+            return trials
+
+    def get_pareto_trials(self) -> list[Trial]:
+        """Returns the completed trials that no other is better than.
+
+        Of each, every other trial is worse in one objective at least. They
+        keep all limits, and the knee comes first.
+
+        Returns:
+            List of `Trial`s; with one objective those that have the best
+            score.
+        """
+        with self._lock:
+            self.open()
+            trials = self._completed_trials()
+            return [trials[position] for position in front(*self._observed())]
+
+    def _completed_trials(self) -> list[Trial]:
+        positions = self._history.positions(Status.COMPLETED)
+        individuals = [self._history.individuals[p] for p in positions]
+        return [self.trials[one.trial_id or ""] for one in individuals]
+
+    def _observed(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the objectives and limits of the completed trials."""
+        completed = self._history.positions(Status.COMPLETED)
+        return (
+            self._history.objectives[completed],
+            self._history.limits[completed],
+        )
+
+    def _warn_if_broken(self, trial: Trial) -> None:
+        broken = [
+            f"{limit}: {value_of(trial, limit.name):g}"
+            for limit, excess in zip(
+                self._learnt_limits, self._excesses(trial), strict=True
+            )
+            if excess > 0.0
+        ]
+        if broken:
+            warnings.warn(
+                "No trial keeps all limits. Trial "
+                f"{trial.trial_id} breaks them least: {', '.join(broken)}",
+                stacklevel=3,
+            )
+
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Proposes the values of a trial.
 
@@ -241,9 +318,13 @@ class EvolutionOracle(DurableOracle):
             operator=proposal.operator,
             prediction=proposal.prediction,
         )
-        if self._dry_build is None:
-            return individual, None
         values = self._history.space.decode(proposal.genome)
+        if self._dry_build is None:
+            hp = host.share_space(self.hyperparameters, values)
+            problem = self._broken_limit(hp, {})
+            if problem is not None:
+                individual.status = Status.REJECTED
+            return individual, problem
         phenotype = self._dry_build(self.hyperparameters, values)
         self.update_space(phenotype.hyperparameters)
         space = self._history.space
@@ -254,7 +335,9 @@ class EvolutionOracle(DurableOracle):
             for key in phenotype.asked
             if key in space.position
         )
-        problem = phenotype.problem
+        problem = phenotype.problem or self._broken_limit(
+            phenotype.hyperparameters, phenotype.costs
+        )
         if problem is not None:
             self._report(problem)
         elif self._history.knows(individual):
@@ -263,6 +346,16 @@ class EvolutionOracle(DurableOracle):
         if problem is not None:
             individual.status = Status.REJECTED
         return individual, problem
+
+    def _broken_limit(
+        self, hyperparameters: kt.HyperParameters, costs: Mapping[str, float]
+    ) -> str | None:
+        """Returns which limit a model breaks, as far as is known."""
+        for limit in self._limits:
+            problem = limit.problem(hyperparameters, costs)
+            if problem is not None:
+                return problem
+        return None
 
     def _check_any_trainable(self, rejected: list[dict[str, Any]]) -> None:
         """Raises if a search ends without a single model to train."""
@@ -305,9 +398,16 @@ class EvolutionOracle(DurableOracle):
 
     # What the trials' side tells.
 
+    def _new_history(self) -> History:
+        return History(
+            SearchSpace(),
+            num_objectives=len(host.objectives_of(self.objective)),
+            num_limits=len(self._learnt_limits),
+        )
+
     def _forget(self) -> None:
         super()._forget()
-        self._history = History(SearchSpace())
+        self._history = self._new_history()
         self.on_space_grown()
 
     def on_space_grown(self) -> None:
@@ -362,10 +462,45 @@ class EvolutionOracle(DurableOracle):
         )
         if trial.status == TrialStatus.COMPLETED:
             self._history.finish(
-                trial.trial_id, Status.COMPLETED, [self._sign * trial.score]
+                trial.trial_id,
+                Status.COMPLETED,
+                self._objectives_of(trial),
+                self._excesses(trial),
             )
         else:
             self._history.finish(trial.trial_id, Status.FAILED)
+
+    def _check_objective_found(self, metrics: Mapping[str, float]) -> None:
+        super()._check_objective_found(metrics)
+        for limit in self._learnt_limits:
+            limit.excess(metrics)
+
+    def _objectives_of(self, trial: Trial) -> list[float]:
+        """Returns what is minimised."""
+        if self._history.num_objectives == 1:
+            return [self._sign * trial.score]
+        return [
+            _sign_of(objective) * value_of(trial, objective.name)
+            for objective in host.objectives_of(self.objective)
+        ]
+
+    def _excesses(self, trial: Trial) -> list[float]:
+        """Returns by how much a trial breaks each limit that is learnt."""
+        metrics = {
+            name: value_of(trial, name) for name in trial.metrics.metrics
+        }
+        return [limit.excess(metrics) for limit in self._learnt_limits]
+
+
+def value_of(trial: Trial, metric: str) -> float:
+    """Returns a metric of a completed trial, at its best epoch."""
+    history = trial.metrics.get_history(metric)
+    steps = {observation.step: observation for observation in history}
+    return float(steps.get(trial.best_step, history[-1]).mean())
+
+
+def _sign_of(objective: kt.Objective) -> float:
+    return -1.0 if objective.direction == "max" else 1.0
 
 
 def _kind_of(problem: str) -> str:

@@ -24,6 +24,7 @@ from kt_evolution.costs import parameter_counts
 from kt_evolution.encoding import SpaceError
 from kt_evolution.encoding import gene_of
 from kt_evolution.encoding import key_of
+from kt_evolution.flops import count_flops
 
 HERE = Path(__file__).parent
 
@@ -150,6 +151,8 @@ class DryBuild:
         requires_model: Boolean, whether the build must return a Keras model.
             A tuner with its own `run_trial` may use anything. Defaults to
             True.
+        counts_flops: Boolean, whether FLOPs are counted, which takes longer
+            than to build the model. Defaults to False.
     """
 
     def __init__(
@@ -157,10 +160,12 @@ class DryBuild:
         hypermodel: kt.HyperModel,
         max_model_size: int | None = None,
         requires_model: bool = True,
+        counts_flops: bool = False,
     ) -> None:
         self.hypermodel = hypermodel
         self.max_model_size = max_model_size
         self.requires_model = requires_model
+        self.counts_flops = counts_flops
 
     def __call__(
         self, space: kt.HyperParameters, values: dict[str, Any]
@@ -196,7 +201,10 @@ class DryBuild:
 
     def _costs_of(self, model: Any) -> dict[str, int]:
         if isinstance(model, keras.Model):
-            return parameter_counts(model)
+            counts = parameter_counts(model)
+            if counts and self.counts_flops:
+                counts["flops"] = count_flops(model)
+            return counts
         if self.requires_model:
             raise kt.errors.FatalTypeError(
                 "The hypermodel's build must return a Keras model. "

@@ -4,6 +4,7 @@ import json
 import os
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from kt_evolution import costs
 from kt_evolution import host
 from kt_evolution.core.checks import check_count
 from kt_evolution.journal import write_atomically
+from kt_evolution.limits import Limit
+from kt_evolution.limits import check_limits
 from kt_evolution.operators.crossover import Crossover
 from kt_evolution.operators.mutation import Mutation
 from kt_evolution.operators.selection import Selection
@@ -94,6 +97,9 @@ class EvolutionTuner(kt.Tuner):
         surrogate: String or `Surrogate`, the model of the history that
             chooses among offspring, or None for the pure genetic algorithm.
             Defaults to "gaussian_process".
+        constraints: List of `Limit`s that models must keep. Those on
+            `"params"`, `"trainable_params"`, `"flops"` and on hyperparameters
+            are checked before training. Defaults to none.
         measure: List of the names of costs that are measured too, "flops" and
             "latency". What comes free is a metric of every trial: "params",
             "trainable_params" and "train_seconds", means over executions. A
@@ -127,6 +133,7 @@ class EvolutionTuner(kt.Tuner):
         mutation: str | Mutation = "default",
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
+        constraints: Sequence[Limit] | Limit = (),
         measure: list[str] | tuple[str, ...] = (),
         dry_build: bool = True,
         keep_checkpoints: int | None = None,
@@ -141,6 +148,8 @@ class EvolutionTuner(kt.Tuner):
             check_count("max_model_size", kwargs["max_model_size"])
         _check_hypermodel(hypermodel)
         requested = costs.check_costs("measure", measure)
+        limits = check_limits(constraints)
+        self._limited = {limit.name for limit in limits}
         # Of each execution of the trial that is running.
         self._costs: list[dict[str, float]] = []
         self.seed = seed
@@ -166,8 +175,12 @@ class EvolutionTuner(kt.Tuner):
             mutation=mutation,
             survival=survival,
             surrogate=surrogate,
+            constraints=limits,
         )
-        named = host.objective_directions(oracle.objective)
+        named = {
+            *host.objective_directions(oracle.objective),
+            *self._limited,
+        }
         self._measured = {*requested, *filter(costs.is_cost, named)}
         if self._is_worker():
             # The project is the chief's, who may have begun.
@@ -234,6 +247,7 @@ class EvolutionTuner(kt.Tuner):
             self.hypermodel,
             self._max_model_size,
             requires_model=type(self).run_trial is kt.Tuner.run_trial,
+            counts_flops="flops" in self._limited,
         )
 
     # One trial.
@@ -309,6 +323,46 @@ class EvolutionTuner(kt.Tuner):
     def on_search_end(self) -> None:
         super().on_search_end()
         self.save()
+
+    # Several objectives.
+
+    def get_pareto_trials(self) -> list[Trial]:
+        """Returns the completed trials that no other is better than.
+
+        Of each, every other trial is worse in one objective at least. They
+        keep all limits, and the knee comes first: the trial nearest to the
+        best of each objective.
+
+        Example:
+
+        ```python
+        tuner = kt_evolution.EvolutionTuner(
+            build_model, objective=["val_accuracy", "params"]
+        )
+        tuner.search(x, y, validation_data=(x_val, y_val))
+        for trial in tuner.get_pareto_trials():
+            print(trial.metrics.get_best_value("val_accuracy"))
+        ```
+
+        Returns:
+            List of `keras_tuner` `Trial`s.
+        """
+        return self.oracle.get_pareto_trials()
+
+    def get_pareto_hyperparameters(self) -> list[kt.HyperParameters]:
+        """Returns the hyperparameters of the Pareto trials, knee first."""
+        return [trial.hyperparameters for trial in self.get_pareto_trials()]
+
+    def get_pareto_models(self, num_models: int | None = None) -> list[Any]:
+        """Returns the trained models of the Pareto trials, knee first.
+
+        Args:
+            num_models: Int, how many at most. Defaults to None, all of them.
+        """
+        if num_models is not None:
+            check_count("num_models", num_models)
+        trials = self.get_pareto_trials()[:num_models]
+        return [self.load_model(trial) for trial in trials]
 
     # Files.
 

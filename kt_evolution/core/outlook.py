@@ -27,8 +27,11 @@ class Outlook:
     ) -> None:
         self.scores = scores
         self.score = fit(surrogate, history, scores)
+        # Of one that was never broken there is nothing to learn.
         self.limits = [
-            fit(surrogate, history, limit) for limit in history.limits.T
+            fit(surrogate, history, limit)
+            for limit in history.limits.T
+            if np.any(limit[np.isfinite(limit)] > 0.0)
         ]
         self.best = self._best_feasible(history)
 

@@ -1,0 +1,155 @@
+"""Limits: what a model must keep besides being good."""
+
+import math
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+
+import keras_tuner as kt
+
+from kt_evolution.core.checks import is_number
+
+
+class Limit:
+    """A bound that models must keep.
+
+    What building a model tells (`"params"`, `"trainable_params"`, a
+    function) is checked before a trial exists, so that no trial is spent.
+    What only training tells is learnt: the search turns to models that are
+    likely to keep it.
+
+    Example:
+
+    ```python
+    tuner = kt_evolution.EvolutionTuner(
+        build_model,
+        objective="val_accuracy",
+        constraints=[
+            kt_evolution.Limit("params", max=200_000),
+            kt_evolution.Limit("val_loss", max=0.5),
+            kt_evolution.Limit(lambda hp: hp["layers"] * hp["units"] <= 512),
+        ],
+    )
+    ```
+
+    Args:
+        what: String, the name of a cost or of a metric; or a function that
+            takes the `keras_tuner.HyperParameters` of a model and returns
+            whether it is allowed.
+        max: Float, the largest allowed value. Defaults to no bound.
+        min: Float, the smallest allowed value. Defaults to no bound.
+    """
+
+    def __init__(
+        self,
+        what: str | Callable[[kt.HyperParameters], bool],
+        max: float | None = None,
+        min: float | None = None,
+    ) -> None:
+        if isinstance(what, str) == (max is None and min is None):
+            raise ValueError(
+                "A `Limit` needs `max` or `min` for a cost or a metric, and "
+                f"neither for a function. Received: what={what!r}, "
+                f"max={max}, min={min}"
+            )
+        if not isinstance(what, str) and not callable(what):
+            raise TypeError(
+                "`what` must be the name of a cost or a metric, or a function "
+                f"of the hyperparameters. Received: what={what!r} "
+                f"(of type {type(what).__name__})"
+            )
+        for name, bound in (("max", max), ("min", min)):
+            if bound is not None and not (
+                is_number(bound) and math.isfinite(bound)
+            ):
+                raise ValueError(
+                    f"`{name}` must be a finite number. "
+                    f"Received: {name}={bound!r}"
+                )
+        if max is not None and min is not None and max < min:
+            raise ValueError(
+                "`max` must not be less than `min`. "
+                f"Received: max={max}, min={min}"
+            )
+        self.max = max
+        self.min = min
+        self.is_function = callable(what)
+        self._what = what
+
+    @property
+    def name(self) -> str:
+        """String, the name of the cost, the metric or the function."""
+        if isinstance(self._what, str):
+            return self._what
+        return getattr(self._what, "__name__", repr(self._what))
+
+    def __repr__(self) -> str:
+        bounds = "".join(
+            f", {name}={bound}"
+            for name, bound in (("max", self.max), ("min", self.min))
+            if bound is not None
+        )
+        name = self.name if self.is_function else f'"{self.name}"'
+        return f"Limit({name}{bounds})"
+
+    def excess(self, metrics: Mapping[str, float]) -> float:
+        """Returns by what part of a bound a metric lies beyond it.
+
+        Args:
+            metrics: Dict of names to values.
+
+        Returns:
+            Float, at most 0 where the limit holds.
+
+        Raises:
+            keras_tuner.errors.FatalError: If there is no such metric.
+        """
+        if self.name not in metrics:
+            raise kt.errors.FatalValueError(
+                "A limit must be that of a metric of the trials or of a cost "
+                f"that is measured. Received: {self}, "
+                f"metrics={sorted(metrics)}"
+            )
+        value = metrics[self.name]
+        beyond = []
+        if self.max is not None:
+            beyond.append((value - self.max) / _scale(self.max))
+        if self.min is not None:
+            beyond.append((self.min - value) / _scale(self.min))
+        return max(beyond)
+
+    def problem(
+        self, hyperparameters: kt.HyperParameters, costs: Mapping[str, float]
+    ) -> str | None:
+        """Returns why a model that was built is not allowed.
+
+        Args:
+            hyperparameters: The `keras_tuner.HyperParameters` of the model.
+            costs: Dict of the costs that are known before training.
+
+        Returns:
+            String, or None if it is allowed as far as is known.
+        """
+        if callable(self._what):
+            allowed = self._what(hyperparameters)
+            return None if allowed else f"It is not allowed by {self}."
+        if self.name in costs and self.excess(costs) > 0.0:
+            return f"It has {costs[self.name]:,} {self.name}: {self}."
+        return None
+
+
+def _scale(bound: float) -> float:
+    return abs(bound) or 1.0
+
+
+def check_limits(constraints: Any) -> list[Limit]:
+    """Returns the limits that were given, one or several."""
+    limits = [constraints] if isinstance(constraints, Limit) else constraints
+    if not isinstance(limits, (list, tuple)) or not all(
+        isinstance(limit, Limit) for limit in limits
+    ):
+        raise TypeError(
+            "`constraints` must be a list of `Limit`s. "
+            f"Received: constraints={constraints!r}"
+        )
+    return list(limits)
