@@ -117,7 +117,7 @@ class DurableOracle(ProjectOracle):
 
         Args:
             trial_id: String, the trial.
-            metrics: Dict of names to numbers; the objective must be there.
+            metrics: Dict of names to numbers; the objectives must be there.
             step: Int, the epoch that the metrics belong to.
 
         Returns:
@@ -127,6 +127,10 @@ class DurableOracle(ProjectOracle):
             trial = self._known_trial(trial_id)
             self._check_objective_found(metrics)
             directions = host.objective_directions(self.objective)
+            if self.objective.name not in metrics:
+                # Of several objectives: the host's one number for all.
+                total = float(self.objective.get_value(metrics))
+                metrics = {**metrics, self.objective.name: total}
             for name, value in metrics.items():
                 if not trial.metrics.exists(name):
                     trial.metrics.register(name, directions.get(name))
