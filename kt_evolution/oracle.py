@@ -2,6 +2,10 @@
 
 import re
 import warnings
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 import keras_tuner as kt
@@ -12,6 +16,7 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_evolution.core.checks import check_count
 from kt_evolution.core.evolution import Evolution
 from kt_evolution.core.evolution import Proposal
+from kt_evolution.core.history import IMPORT
 from kt_evolution.core.history import History
 from kt_evolution.core.history import Individual
 from kt_evolution.core.history import Status
@@ -19,12 +24,16 @@ from kt_evolution.core.space import SearchSpace
 from kt_evolution.durable import DurableOracle
 from kt_evolution.encoding import genes_of
 from kt_evolution.encoding import key_of
+from kt_evolution.initial_population import InitialPopulation
 from kt_evolution.operators.crossover import Crossover
 from kt_evolution.operators.mutation import Mutation
 from kt_evolution.operators.selection import Selection
 from kt_evolution.operators.survival import Survival
 from kt_evolution.phenotype import DryBuild
+from kt_evolution.phenotype import Phenotype
 from kt_evolution.surrogate import Surrogate
+from kt_evolution.warm_start import WarmStart
+from kt_evolution.warm_start import check_untuned
 
 # So many rejected proposals in a row mean that the space holds next to
 # nothing that can be trained.
@@ -86,6 +95,12 @@ class EvolutionOracle(DurableOracle):
         surrogate: String or `Surrogate`, the model of the history that
             chooses among offspring, or None for the pure genetic algorithm.
             Defaults to "gaussian_process".
+        initial_population: List of dicts of names to values, or of
+            `keras_tuner.HyperParameters`, to try before anything else. What
+            they don't name is sampled.
+        warm_start: String or path, the folder of a Keras Tuner project, or a
+            list of them. Its completed trials count as evaluated individuals,
+            which are not trained; the best gets the first trial.
     """
 
     def __init__(
@@ -106,6 +121,12 @@ class EvolutionOracle(DurableOracle):
         mutation: str | Mutation = "default",
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
+        initial_population: Iterable[Mapping[str, Any] | kt.HyperParameters]
+        | None = None,
+        warm_start: str
+        | PathLike[str]
+        | Sequence[str | PathLike[str]]
+        | None = None,
     ) -> None:
         self._evolution = Evolution(
             population_size=population_size,
@@ -121,6 +142,9 @@ class EvolutionOracle(DurableOracle):
         self._warned: set[str] = set()
         # What exploring asked for. The first trial's line has it.
         self._asked: list[str] = []
+        self._initial_population = InitialPopulation(initial_population)
+        self._warm_start = WarmStart(warm_start)
+        self._is_start_prepared = False
         super().__init__(
             objective=objective,
             max_trials=max_trials,
@@ -131,6 +155,11 @@ class EvolutionOracle(DurableOracle):
             max_retries_per_trial=max_retries_per_trial,
             max_consecutive_failed_trials=max_consecutive_failed_trials,
         )
+        self._initial_population.check_values(self._history.space)
+
+    def _set_project_dir(self, directory: Any, project_name: str) -> None:
+        super()._set_project_dir(directory, project_name)
+        self._warm_start.check_another(self._folder)
 
     @property
     def _sign(self) -> float:
@@ -186,9 +215,12 @@ class EvolutionOracle(DurableOracle):
         check_count("num_trials", num_trials)
         with self._lock:
             self.open()
-            positions = self._evolution.rank(self._history)[:num_trials]
+            positions = self._evolution.rank(self._history)
             individuals = [self._history.individuals[p] for p in positions]
-            return [self.trials[one.trial_id or ""] for one in individuals]
+            ids = [one.trial_id or "" for one in individuals]
+            # Imported individuals have no trial here.
+            own = [trial_id for trial_id in ids if trial_id in self.trials]
+            return [self.trials[trial_id] for trial_id in own[:num_trials]]
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Proposes the values of a trial.
@@ -199,10 +231,16 @@ class EvolutionOracle(DurableOracle):
         Returns:
             A dict with "status", RUNNING or STOPPED, "values" and "record".
         """
+        self.prepare_start()
+        self._import_past()
         self._evolution.seed = self.seed
         rng = np.random.default_rng([self.seed, len(self.trials)])
         rejected: list[dict[str, Any]] = []
         while True:
+            if self._is_start_prepared:
+                self._evolution.initial_population = (
+                    self._initial_population.genomes(self._history.space)
+                )
             proposal = self._evolution.propose(self._history, rng)
             if proposal is None:
                 self._check_any_trainable(rejected)
@@ -239,22 +277,19 @@ class EvolutionOracle(DurableOracle):
             ),
             operator=proposal.operator,
             prediction=proposal.prediction,
+            given=proposal.given,
         )
-        if self._dry_build is None:
+        phenotype = self._build(self._history.space.decode(proposal.genome))
+        if phenotype is None:
             return individual, None
-        values = self._history.space.decode(proposal.genome)
-        phenotype = self._dry_build(self.hyperparameters, values)
-        self.update_space(phenotype.hyperparameters)
         space = self._history.space
         added = space.default_genome()[len(individual.genome) :]
         individual.genome = np.concatenate([individual.genome, added])
-        individual.expression = tuple(
-            space.position[key]
-            for key in phenotype.asked
-            if key in space.position
-        )
+        individual.expression = self._expression_of(phenotype)
         problem = phenotype.problem
         if problem is not None:
+            if proposal.given is not None:
+                problem = f"`initial_population[{proposal.given}]`: {problem}"
             self._report(problem)
         elif self._history.knows(individual):
             # Only where a build asks differently for equal answers.
@@ -262,6 +297,20 @@ class EvolutionOracle(DurableOracle):
         if problem is not None:
             individual.status = Status.REJECTED
         return individual, problem
+
+    def _build(self, values: dict[str, Any]) -> Phenotype | None:
+        """Builds a model and takes what it meets into the search space."""
+        if self._dry_build is None:
+            return None
+        phenotype = self._dry_build(self.hyperparameters, values)
+        self.update_space(phenotype.hyperparameters)
+        return phenotype
+
+    def _expression_of(self, phenotype: Phenotype) -> tuple[int, ...]:
+        position = self._history.space.position
+        return tuple(
+            position[key] for key in phenotype.asked if key in position
+        )
 
     def _check_any_trainable(self, rejected: list[dict[str, Any]]) -> None:
         """Raises if a search ends without a single model to train."""
@@ -300,13 +349,82 @@ class EvolutionOracle(DurableOracle):
         if individual.prediction is not None:
             mean, std = individual.prediction
             description["prediction"] = [self._sign * mean, std]
+        if individual.given is not None:
+            description["given"] = individual.given
         return description
+
+    # What was known before the search.
+
+    def prepare_start(self) -> None:
+        """Checks `initial_population`, and reads `warm_start`.
+
+        A tuner that has explored the search space calls it, so that a mistake
+        is told before any training. Otherwise the first proposal does.
+
+        Raises:
+            ValueError: If names or values are not those of the search space,
+                or if a project has not the objective of this search.
+        """
+        with self._lock:
+            self.open()
+            # Without a hypermodel the first trial finds the space.
+            is_known = self._history.space.num_genes or self._dry_build
+            if is_known and not self._is_start_prepared:
+                self._initial_population.check(self._history, self._build)
+                self._warm_start.read(self.objective)
+                self._is_start_prepared = True
+
+    def _import_past(self) -> None:
+        """Takes trials of other projects into the history, each once."""
+        if self._is_start_prepared:
+            for event in self._warm_start.events(self._describe_past):
+                self._record(event)
+                self.restore_event(event)
+                if event["event"] == "warm_start" and self.verbose:
+                    print(
+                        f"Warm start: {event['imported']} evaluated models of "
+                        f"{event['path']} are in the history"
+                    )
+
+    def _describe_past(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Returns the individual that a trial of another project was.
+
+        Raises:
+            ValueError: If it is none that this search can have.
+        """
+        individual = Individual(
+            self._history.space.encode(values), operator=IMPORT
+        )
+        decoded = self._history.space.decode(individual.genome)
+        phenotype = self._build({**values, **decoded})
+        if phenotype is not None:
+            if phenotype.problem is not None:
+                raise ValueError(phenotype.problem)
+            check_untuned(self.hyperparameters, phenotype, values)
+            # The build may have met further hyperparameters.
+            individual.genome = self._history.space.encode(values)
+            individual.expression = self._expression_of(phenotype)
+        return self._describe(individual)
+
+    def restore_event(self, event: dict[str, Any]) -> None:
+        self._warm_start.note(event)
+        if event["event"] == "import":
+            individual = self._restored(event["record"])
+            individual.trial_id = event["trial_id"]
+            individual.status = Status.COMPLETED
+            individual.score = self._sign * event["score"]
+            self._history.add(individual)
+
+    def has_scores(self) -> bool:
+        return super().has_scores() or bool(self._history.imports)
 
     # What the trials' side tells.
 
     def _forget(self) -> None:
         super()._forget()
         self._history = History(SearchSpace())
+        self._warm_start.forget()
+        self._is_start_prepared = False
         self.on_space_grown()
 
     def on_space_grown(self) -> None:
@@ -315,7 +433,10 @@ class EvolutionOracle(DurableOracle):
             hp for hp in self.hyperparameters.space if key_of(hp) not in known
         ]
         if new:
-            self._history.grow(self._history.space.extended(genes_of(new)))
+            self._history.grow(
+                self._history.space.extended(genes_of(new)),
+                self._warm_start.values,
+            )
             self._note_built(self._asked)
 
     def check_entries(self, hyperparameters: list[Any]) -> None:
@@ -350,6 +471,7 @@ class EvolutionOracle(DurableOracle):
                 if prediction
                 else None
             ),
+            given=description.get("given"),
         )
 
     def on_trial_revived(self, trial: Trial) -> None:

@@ -3,6 +3,9 @@
 import json
 import os
 import warnings
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +95,12 @@ class EvolutionTuner(kt.Tuner):
         surrogate: String or `Surrogate`, the model of the history that
             chooses among offspring, or None for the pure genetic algorithm.
             Defaults to "gaussian_process".
+        initial_population: List of dicts of names to values, or of
+            `keras_tuner.HyperParameters`, to try before anything else. What
+            they don't name is sampled.
+        warm_start: String or path, the folder of a Keras Tuner project, or a
+            list of them. Its completed trials count as evaluated individuals,
+            which are not trained; the best gets the first trial.
         dry_build: Boolean, whether each model is built before it becomes a
             trial, so that duplicates, models that can't be built and those
             larger than `max_model_size` cost no trial. Defaults to True.
@@ -121,6 +130,12 @@ class EvolutionTuner(kt.Tuner):
         mutation: str | Mutation = "default",
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
+        initial_population: Iterable[Mapping[str, Any] | kt.HyperParameters]
+        | None = None,
+        warm_start: str
+        | os.PathLike[str]
+        | Sequence[str | os.PathLike[str]]
+        | None = None,
         dry_build: bool = True,
         keep_checkpoints: int | None = None,
         **kwargs: Any,
@@ -156,6 +171,8 @@ class EvolutionTuner(kt.Tuner):
             mutation=mutation,
             survival=survival,
             surrogate=surrogate,
+            initial_population=initial_population,
+            warm_start=warm_start,
         )
         if self._is_worker():
             # The project is the chief's, who may have begun.
@@ -188,6 +205,7 @@ class EvolutionTuner(kt.Tuner):
             asked = explore(self._new_dry_build(), self.oracle)
             if self._builds_dry:
                 self.oracle.note_asked(asked)
+        self.oracle.prepare_start()
 
     def _tell_resumed(self) -> None:
         """Says what is there, and what of the code will not count."""
