@@ -7,6 +7,7 @@ They are driven as a tuner drives them, through their public calls:
 from __future__ import annotations
 
 import collections
+import os
 import tempfile
 from typing import Any
 
@@ -15,6 +16,8 @@ import numpy as np
 from benchmarks.searcher import Searcher
 from benchmarks.tasks import Cell
 from benchmarks.tasks import Task
+
+PROJECT = "race"
 
 
 class OracleSearcher(Searcher):
@@ -31,11 +34,16 @@ class OracleSearcher(Searcher):
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="race-")
         oracle.verbose = 0
-        oracle._set_project_dir(self._folder.name, "race")
+        oracle._set_project_dir(self._folder.name, PROJECT)
         self._oracle = oracle
         self._recommends = recommends
         self._parameters = task.parameters
         self._running: collections.deque[Any] = collections.deque()
+
+    @property
+    def project(self) -> str:
+        """The folder of the oracle's project, there until `close`."""
+        return os.path.join(self._folder.name, PROJECT)
 
     def ask(self) -> Cell | None:
         trial = self._oracle.create_trial(f"tuner{len(self._running)}")
@@ -88,7 +96,7 @@ def hyperparameters(task: Task, seed: int) -> Any:
     return hp
 
 
-def random_search(task: Task, seed: int, evaluations: int) -> Searcher:
+def random_search(task: Task, seed: int, evaluations: int) -> OracleSearcher:
     from keras_tuner.oracles import RandomSearchOracle
 
     return _host_searcher(RandomSearchOracle, task, seed, evaluations)
@@ -120,7 +128,7 @@ def evolution(
 
 def _host_searcher(
     oracle_class: Any, task: Task, seed: int, evaluations: int
-) -> Searcher:
+) -> OracleSearcher:
     import keras_tuner
 
     oracle = oracle_class(

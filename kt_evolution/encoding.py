@@ -7,6 +7,7 @@ each hyperparameter becomes a gene with a grid of its own.
 
 import math
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,6 +69,15 @@ def native(value: Any) -> Value:
         if isinstance(value, kind):
             return kind(value)
     return value.item() if hasattr(value, "item") else value
+
+
+def own_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns values without those that `Hyperband` passes to itself."""
+    return {
+        name: value
+        for name, value in values.items()
+        if not name.startswith("tuner/")
+    }
 
 
 def _conditions(hp: Any) -> tuple[Condition, ...]:

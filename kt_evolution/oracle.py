@@ -2,8 +2,10 @@
 
 import re
 import warnings
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 import keras_tuner as kt
@@ -15,24 +17,23 @@ from kt_evolution import host
 from kt_evolution.core.checks import check_count
 from kt_evolution.core.evolution import Evolution
 from kt_evolution.core.evolution import Proposal
-from kt_evolution.core.history import History
+from kt_evolution.core.genes import Value
+from kt_evolution.core.history import IMPORT
 from kt_evolution.core.history import Individual
 from kt_evolution.core.history import Status
-from kt_evolution.core.ranking import best_first
-from kt_evolution.core.ranking import front
-from kt_evolution.core.space import SearchSpace
-from kt_evolution.costs import with_directions
-from kt_evolution.durable import DurableOracle
-from kt_evolution.encoding import genes_of
-from kt_evolution.encoding import key_of
+from kt_evolution.history_oracle import HistoryOracle
+from kt_evolution.initial_population import InitialPopulation
 from kt_evolution.limits import Limit
-from kt_evolution.limits import check_limits
 from kt_evolution.operators.crossover import Crossover
 from kt_evolution.operators.mutation import Mutation
 from kt_evolution.operators.selection import Selection
 from kt_evolution.operators.survival import Survival
+from kt_evolution.past_projects import PastTrial
 from kt_evolution.phenotype import DryBuild
+from kt_evolution.phenotype import Phenotype
 from kt_evolution.surrogate import Surrogate
+from kt_evolution.warm_start import WarmStart
+from kt_evolution.warm_start import check_untuned
 
 # So many rejected proposals in a row mean that the space holds next to
 # nothing that can be trained.
@@ -43,7 +44,7 @@ class NothingTrainableError(RuntimeError):
     """Too many proposals in a row can't be built or are too large."""
 
 
-class EvolutionOracle(DurableOracle):
+class EvolutionOracle(HistoryOracle):
     """Searches hyperparameters by evolution.
 
     It works with every Keras Tuner tuner. `EvolutionTuner` adds the dry
@@ -95,6 +96,12 @@ class EvolutionOracle(DurableOracle):
             chooses among offspring, or None for the pure genetic algorithm.
             Defaults to "gaussian_process".
         constraints: List of `Limit`s that models must keep. Defaults to none.
+        initial_population: List of dicts of names to values, or of
+            `keras_tuner.HyperParameters`, to try before anything else. What
+            they don't name is sampled.
+        warm_start: String or path, the folder of a Keras Tuner project, or a
+            list of them. Its completed trials count as evaluated individuals,
+            which are not trained; the best gets the first trial.
     """
 
     def __init__(
@@ -116,11 +123,13 @@ class EvolutionOracle(DurableOracle):
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
         constraints: Sequence[Limit] | Limit = (),
+        initial_population: Iterable[Mapping[str, Any] | kt.HyperParameters]
+        | None = None,
+        warm_start: str
+        | PathLike[str]
+        | Sequence[str | PathLike[str]]
+        | None = None,
     ) -> None:
-        self._limits = check_limits(constraints)
-        self._learnt_limits = [
-            limit for limit in self._limits if not limit.is_function
-        ]
         self._evolution = Evolution(
             population_size=population_size,
             num_initial_points=num_initial_points,
@@ -132,10 +141,12 @@ class EvolutionOracle(DurableOracle):
         )
         self._dry_build: DryBuild | None = None
         self._warned: set[str] = set()
-        # What exploring asked for. The first trial's line has it.
-        self._asked: list[str] = []
+        self._initial_population = InitialPopulation(initial_population)
+        self._warm_start = WarmStart(warm_start)
+        self._is_start_prepared = False
         super().__init__(
-            objective=with_directions(objective),
+            objective=objective,
+            constraints=constraints,
             max_trials=max_trials,
             seed=seed,
             hyperparameters=hyperparameters,
@@ -144,22 +155,11 @@ class EvolutionOracle(DurableOracle):
             max_retries_per_trial=max_retries_per_trial,
             max_consecutive_failed_trials=max_consecutive_failed_trials,
         )
+        self._initial_population.check_values(self._history.space)
 
-    @property
-    def _sign(self) -> float:
-        """What makes scores such that lower is better, and back."""
-        return _sign_of(self.objective)
-
-    @property
-    def _has_one_order(self) -> bool:
-        """Whether a trial's score alone says which one is better."""
-        return self._history.num_objectives == 1 and not self._learnt_limits
-
-    @property
-    def history(self) -> History:
-        """The `History` of the search."""
-        self.open()
-        return self._history
+    def _set_project_dir(self, directory: Any, project_name: str) -> None:
+        super()._set_project_dir(directory, project_name)
+        self._warm_start.check_another(self._folder)
 
     def use_dry_build(self, dry_build: DryBuild) -> None:
         """Builds each proposal before it becomes a trial.
@@ -168,24 +168,6 @@ class EvolutionOracle(DurableOracle):
             dry_build: The `DryBuild` of the hypermodel that is searched.
         """
         self._dry_build = dry_build
-
-    def note_asked(self, keys: list[str]) -> None:
-        """Notes genes that builds ask for, so that they need no training.
-
-        Until a build asks for it, a gene may be one that only training asks
-        for, and then tells models apart whenever it is active.
-
-        Args:
-            keys: List of gene keys.
-        """
-        self._asked += keys
-        self._note_built(self._asked)
-
-    def _note_built(self, keys: list[str]) -> None:
-        position = self._history.space.position
-        self._history.note_built(
-            position[key] for key in keys if key in position
-        )
 
     def recommend(self, num_trials: int = 1) -> list[Trial]:
         """Returns the completed trials that are likely to be truly best.
@@ -204,69 +186,8 @@ class EvolutionOracle(DurableOracle):
         check_count("num_trials", num_trials)
         with self._lock:
             self.open()
-            positions = self._evolution.rank(self._history)[:num_trials]
-            individuals = [self._history.individuals[p] for p in positions]
-            return [self.trials[one.trial_id or ""] for one in individuals]
-
-    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
-        """Returns the best completed trials, best first.
-
-        Those that keep all limits come first, then those that break them
-        least. With several objectives the Pareto front comes first, and of
-        that the knee: the trial nearest to the best of each objective.
-        """
-        with self._lock:
-            self.open()
-            if self._has_one_order:
-                return super().get_best_trials(num_trials)
-            order = best_first(*self._observed())[:num_trials]
-            trials = [self._completed_trials()[position] for position in order]
-            if trials and not self.ongoing_trials:
-                self._warn_if_broken(trials[0])
-            return trials
-
-    def get_pareto_trials(self) -> list[Trial]:
-        """Returns the completed trials that no other is better than.
-
-        Of each, every other trial is worse in one objective at least. They
-        keep all limits, and the knee comes first.
-
-        Returns:
-            List of `Trial`s; with one objective those that have the best
-            score.
-        """
-        with self._lock:
-            self.open()
-            trials = self._completed_trials()
-            return [trials[position] for position in front(*self._observed())]
-
-    def _completed_trials(self) -> list[Trial]:
-        positions = self._history.positions(Status.COMPLETED)
-        individuals = [self._history.individuals[p] for p in positions]
-        return [self.trials[one.trial_id or ""] for one in individuals]
-
-    def _observed(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the objectives and limits of the completed trials."""
-        completed = self._history.positions(Status.COMPLETED)
-        return (
-            self._history.objectives[completed],
-            self._history.limits[completed],
-        )
-
-    def _warn_if_broken(self, trial: Trial) -> None:
-        broken = [
-            f"{limit}: {value_of(trial, limit.name):g}"
-            for limit, excess in zip(
-                self._learnt_limits, self._excesses(trial), strict=True
-            )
-            if excess > 0.0
-        ]
-        if broken:
-            warnings.warn(
-                "No trial keeps all limits. Trial "
-                f"{trial.trial_id} breaks them least: {', '.join(broken)}",
-                stacklevel=3,
-            )
+            ranked = self._own(self._evolution.rank(self._history))
+            return self._trials_at(ranked[:num_trials])
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Proposes the values of a trial.
@@ -277,10 +198,16 @@ class EvolutionOracle(DurableOracle):
         Returns:
             A dict with "status", RUNNING or STOPPED, "values" and "record".
         """
+        self.prepare_start()
+        self._import_past()
         self._evolution.seed = self.seed
         rng = np.random.default_rng([self.seed, len(self.trials)])
         rejected: list[dict[str, Any]] = []
         while True:
+            if self._is_start_prepared:
+                self._evolution.initial_population = (
+                    self._initial_population.genomes(self._history.space)
+                )
             proposal = self._evolution.propose(self._history, rng)
             if proposal is None:
                 self._check_any_trainable(rejected)
@@ -317,34 +244,41 @@ class EvolutionOracle(DurableOracle):
             ),
             operator=proposal.operator,
             prediction=proposal.prediction,
+            given=proposal.given,
         )
         values = self._history.space.decode(proposal.genome)
-        if self._dry_build is None:
-            hp = host.share_space(self.hyperparameters, values)
-            problem = self._broken_limit(hp, {})
-            if problem is not None:
-                individual.status = Status.REJECTED
-            return individual, problem
-        phenotype = self._dry_build(self.hyperparameters, values)
-        self.update_space(phenotype.hyperparameters)
+        phenotype = self._build(values)
+        if phenotype is None:
+            return self._check_unbuilt(individual, values)
         space = self._history.space
         added = space.default_genome()[len(individual.genome) :]
         individual.genome = np.concatenate([individual.genome, added])
-        individual.expression = tuple(
-            space.position[key]
-            for key in phenotype.asked
-            if key in space.position
-        )
+        individual.expression = self._expression_of(phenotype)
         problem = phenotype.problem or self._broken_limit(
             phenotype.hyperparameters, phenotype.costs
         )
         if problem is not None:
+            if proposal.given is not None:
+                problem = f"`initial_population[{proposal.given}]`: {problem}"
             self._report(problem)
         elif self._history.knows(individual):
             # Only where a build asks differently for equal answers.
             problem = "It is the same model as an earlier one."
         if problem is not None:
             individual.status = Status.REJECTED
+        return individual, problem
+
+    def _check_unbuilt(
+        self, individual: Individual, values: dict[str, Any]
+    ) -> tuple[Individual, str | None]:
+        """Checks limits on hyperparameters where no model is built."""
+        problem = self._broken_limit(
+            host.share_space(self.hyperparameters, values), {}
+        )
+        if problem is not None:
+            individual.status = Status.REJECTED
+            active = self._history.space.active(individual.genome[None])[0]
+            individual.expression = tuple(np.flatnonzero(active).tolist())
         return individual, problem
 
     def _broken_limit(
@@ -356,6 +290,14 @@ class EvolutionOracle(DurableOracle):
             if problem is not None:
                 return problem
         return None
+
+    def _build(self, values: dict[str, Any]) -> Phenotype | None:
+        """Builds a model and takes what it meets into the search space."""
+        if self._dry_build is None:
+            return None
+        phenotype = self._dry_build(self.hyperparameters, values)
+        self.update_space(phenotype.hyperparameters)
+        return phenotype
 
     def _check_any_trainable(self, rejected: list[dict[str, Any]]) -> None:
         """Raises if a search ends without a single model to train."""
@@ -373,54 +315,79 @@ class EvolutionOracle(DurableOracle):
                 stacklevel=2,
             )
 
-    def _describe(self, individual: Individual) -> dict[str, Any]:
-        """Returns an individual as it is stored, by gene identity."""
-        genes = self._history.space.genes
-        description: dict[str, Any] = {
-            "genome": {
-                gene.key: code
-                for gene, code in zip(
-                    genes, individual.genome.tolist(), strict=True
-                )
-            },
-            "operator": individual.operator,
-        }
-        if individual.expression:
-            description["expressed"] = [
-                genes[i].key for i in individual.expression
-            ]
-        if individual.parents:
-            description["parents"] = list(individual.parents)
-        if individual.prediction is not None:
-            mean, std = individual.prediction
-            description["prediction"] = [self._sign * mean, std]
-        return description
+    # What was known before the search.
 
-    # What the trials' side tells.
+    def prepare_start(self) -> None:
+        """Checks `initial_population`, and reads `warm_start`.
 
-    def _new_history(self) -> History:
-        return History(
-            SearchSpace(),
-            num_objectives=len(host.objectives_of(self.objective)),
-            num_limits=len(self._learnt_limits),
+        A tuner that has explored the search space calls it, so that a mistake
+        is told before any training. Otherwise the first proposal does.
+
+        Raises:
+            ValueError: If names or values are not those of the search space,
+                or if a project has not the objective of this search.
+        """
+        with self._lock:
+            self.open()
+            # Without a hypermodel the first trial finds the space.
+            is_known = self._history.space.num_genes or self._dry_build
+            if is_known and not self._is_start_prepared:
+                self._initial_population.check(self._history, self._build)
+                self._warm_start.read(self.objective)
+                self._is_start_prepared = True
+
+    def _import_past(self) -> None:
+        """Takes trials of other projects into the history, each once."""
+        if self._is_start_prepared:
+            for event in self._warm_start.events(self._describe_past):
+                self._record(event)
+                self.restore_event(event)
+                if event["event"] == "warm_start" and self.verbose:
+                    print(
+                        f"Warm start: {event['imported']} evaluated models of "
+                        f"{event['path']} are in the history"
+                    )
+
+    def _describe_past(self, trial: PastTrial) -> dict[str, Any]:
+        """Returns the individual that a trial of another project was.
+
+        Raises:
+            ValueError: If it is none that this search can have.
+        """
+        values = trial.values
+        self._excesses(trial.metrics)
+        individual = Individual(
+            self._history.space.encode(values), operator=IMPORT
         )
+        decoded = self._history.space.decode(individual.genome)
+        phenotype = self._build({**values, **decoded})
+        if phenotype is not None:
+            if phenotype.problem is not None:
+                raise ValueError(phenotype.problem)
+            check_untuned(self.hyperparameters, phenotype, values)
+            # The build may have met further hyperparameters.
+            individual.genome = self._history.space.encode(values)
+            individual.expression = self._expression_of(phenotype)
+        return self._describe(individual)
+
+    def restore_event(self, event: dict[str, Any]) -> None:
+        self._warm_start.note(event)
+        if event["event"] == "import":
+            individual = self._restored(event["record"])
+            individual.trial_id = event["trial_id"]
+            self._history.add(individual)
+            self._finish(event["trial_id"], event["metrics"])
+
+    def has_scores(self) -> bool:
+        return super().has_scores() or bool(self._history.imports)
+
+    def values_elsewhere(self) -> dict[str, dict[str, Value]]:
+        return self._warm_start.values
 
     def _forget(self) -> None:
+        self._warm_start.forget()
+        self._is_start_prepared = False
         super()._forget()
-        self._history = self._new_history()
-        self.on_space_grown()
-
-    def on_space_grown(self) -> None:
-        known = self._history.space.position
-        new = [
-            hp for hp in self.hyperparameters.space if key_of(hp) not in known
-        ]
-        if new:
-            self._history.grow(self._history.space.extended(genes_of(new)))
-            self._note_built(self._asked)
-
-    def check_entries(self, hyperparameters: list[Any]) -> None:
-        genes_of(hyperparameters)
 
     def restore_trial(self, trial: Trial, record: dict[str, Any]) -> None:
         self._note_built(record.get("asked", []))
@@ -432,75 +399,6 @@ class EvolutionOracle(DurableOracle):
         individual = self._restored(record)
         individual.trial_id = trial.trial_id
         self._history.add(individual)
-
-    def _restored(self, description: dict[str, Any]) -> Individual:
-        space = self._history.space
-        genome = space.default_genome()
-        for key, code in description["genome"].items():
-            genome[space.position[key]] = code
-        prediction = description.get("prediction")
-        return Individual(
-            genome,
-            expression=tuple(
-                space.position[key] for key in description.get("expressed", [])
-            ),
-            parents=tuple(description.get("parents", [])),
-            operator=description["operator"],
-            prediction=(
-                (self._sign * prediction[0], prediction[1])
-                if prediction
-                else None
-            ),
-        )
-
-    def on_trial_revived(self, trial: Trial) -> None:
-        self._history.finish(trial.trial_id, Status.PENDING)
-
-    def on_trial_settled(self, trial: Trial) -> None:
-        self._history.set_values(
-            trial.trial_id, dict(trial.hyperparameters.values)
-        )
-        if trial.status == TrialStatus.COMPLETED:
-            self._history.finish(
-                trial.trial_id,
-                Status.COMPLETED,
-                self._objectives_of(trial),
-                self._excesses(trial),
-            )
-        else:
-            self._history.finish(trial.trial_id, Status.FAILED)
-
-    def _check_objective_found(self, metrics: Mapping[str, float]) -> None:
-        super()._check_objective_found(metrics)
-        for limit in self._learnt_limits:
-            limit.excess(metrics)
-
-    def _objectives_of(self, trial: Trial) -> list[float]:
-        """Returns what is minimised."""
-        if self._history.num_objectives == 1:
-            return [self._sign * trial.score]
-        return [
-            _sign_of(objective) * value_of(trial, objective.name)
-            for objective in host.objectives_of(self.objective)
-        ]
-
-    def _excesses(self, trial: Trial) -> list[float]:
-        """Returns by how much a trial breaks each limit that is learnt."""
-        metrics = {
-            name: value_of(trial, name) for name in trial.metrics.metrics
-        }
-        return [limit.excess(metrics) for limit in self._learnt_limits]
-
-
-def value_of(trial: Trial, metric: str) -> float:
-    """Returns a metric of a completed trial, at its best epoch."""
-    history = trial.metrics.get_history(metric)
-    steps = {observation.step: observation for observation in history}
-    return float(steps.get(trial.best_step, history[-1]).mean())
-
-
-def _sign_of(objective: kt.Objective) -> float:
-    return -1.0 if objective.direction == "max" else 1.0
 
 
 def _kind_of(problem: str) -> str:

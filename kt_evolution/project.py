@@ -180,15 +180,21 @@ class ProjectOracle(kt.Oracle):
             trial = self._reissue(event["trial_id"])
             events.restore_end(trial, event)
             self._settle(trial)
+        else:
+            self.restore_event(event)
 
     def _check_search(self, event: dict[str, Any]) -> None:
         """Raises if the journal's results are of another search."""
         events.check_version(event, str(self._folder))
-        if self._ranking:
+        if self.has_scores():
             events.check_objective(event, self.objective, str(self._folder))
         elif not events.has_objective(event, self.objective):
             # Nothing was scored yet: a mended typo is no other search.
             self._search_event = None
+
+    def has_scores(self) -> bool:
+        """Tells whether anything was evaluated by the objective."""
+        return bool(self._ranking)
 
     def _revive_failed(self) -> None:
         """Lets failed trials run again, if none ever completed.
@@ -220,6 +226,13 @@ class ProjectOracle(kt.Oracle):
         Args:
             trial: The `Trial`, as it was proposed.
             record: Dict, what `populate_space` returned as "record".
+        """
+
+    def restore_event(self, event: dict[str, Any]) -> None:
+        """Called for each line of the journal that is not of a trial.
+
+        Args:
+            event: Dict, the line.
         """
 
     def on_trial_settled(self, trial: Trial) -> None:

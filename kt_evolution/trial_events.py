@@ -71,6 +71,47 @@ def trial_event(
     }
 
 
+def import_event(
+    trial_id: str,
+    source: str,
+    values: dict[str, Any],
+    metrics: dict[str, float],
+    record: dict[str, Any],
+) -> dict[str, Any]:
+    """Returns the line of an individual that another search evaluated.
+
+    Args:
+        trial_id: String, its id here.
+        source: String, its id in the project that the next line of the kind
+            "warm_start" names.
+        values: Dict of all values of that trial.
+        metrics: Dict of names to the best values of that trial.
+        record: Dict, the individual as an oracle stores it.
+    """
+    return {
+        "event": "import",
+        "trial_id": trial_id,
+        "source": source,
+        "values": values,
+        "metrics": metrics,
+        "record": record,
+        "time": round(time.time(), 3),
+    }
+
+
+def warm_start_event(
+    path: str, num_imported: int, num_dropped: int
+) -> dict[str, Any]:
+    """Returns the line behind all that was imported from a project."""
+    return {
+        "event": "warm_start",
+        "path": path,
+        "imported": num_imported,
+        "dropped": num_dropped,
+        "time": round(time.time(), 3),
+    }
+
+
 def end_event(trial: Trial, proposed: dict[str, Any]) -> dict[str, Any]:
     """Returns the line that ends a trial.
 

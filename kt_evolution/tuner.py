@@ -4,6 +4,8 @@ import json
 import os
 import time
 import warnings
+from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,12 @@ class EvolutionTuner(kt.Tuner):
             "latency". What comes free is a metric of every trial: "params",
             "trainable_params" and "train_seconds", means over executions. A
             cost that is an objective is measured without being named here.
+        initial_population: List of dicts of names to values, or of
+            `keras_tuner.HyperParameters`, to try before anything else. What
+            they don't name is sampled.
+        warm_start: String or path, the folder of a Keras Tuner project, or a
+            list of them. Its completed trials count as evaluated individuals,
+            which are not trained; the best gets the first trial.
         dry_build: Boolean, whether each model is built before it becomes a
             trial, so that duplicates, models that can't be built and those
             larger than `max_model_size` cost no trial. Defaults to True.
@@ -135,6 +143,12 @@ class EvolutionTuner(kt.Tuner):
         surrogate: str | Surrogate | None = "gaussian_process",
         constraints: Sequence[Limit] | Limit = (),
         measure: list[str] | tuple[str, ...] = (),
+        initial_population: Iterable[Mapping[str, Any] | kt.HyperParameters]
+        | None = None,
+        warm_start: str
+        | os.PathLike[str]
+        | Sequence[str | os.PathLike[str]]
+        | None = None,
         dry_build: bool = True,
         keep_checkpoints: int | None = None,
         **kwargs: Any,
@@ -176,6 +190,8 @@ class EvolutionTuner(kt.Tuner):
             survival=survival,
             surrogate=surrogate,
             constraints=limits,
+            initial_population=initial_population,
+            warm_start=warm_start,
         )
         named = {
             *host.objective_directions(oracle.objective),
@@ -213,6 +229,7 @@ class EvolutionTuner(kt.Tuner):
             asked = explore(self._new_dry_build(), self.oracle)
             if self._builds_dry:
                 self.oracle.note_asked(asked)
+        self.oracle.prepare_start()
 
     def _tell_resumed(self) -> None:
         """Says what is there, and what of the code will not count."""

@@ -8,9 +8,12 @@ import numpy as np
 README = Path(__file__).parent.parent / "README.md"
 
 
-def code_blocks():
+def code_with(words):
+    """Returns the one block of code that has some words."""
     text = README.read_text(encoding="utf-8")
-    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    (block,) = [block for block in blocks if words in block]
+    return block
 
 
 def test_code_of_the_readme_runs(tmp_path, monkeypatch):
@@ -24,12 +27,19 @@ def test_code_of_the_readme_runs(tmp_path, monkeypatch):
         "y_train": rng.integers(10, size=32),
         "y_val": rng.integers(10, size=8),
     }
-    swap, regularized, costs = code_blocks()
+    swap = code_with("was: keras_tuner.RandomSearch")
     exec(swap.replace("max_trials=30", "max_trials=2"), names)
     tuner = names["tuner"]
     assert len(tuner.oracle.get_best_trials(5)) == 2
     assert names["model"].predict(names["x_val"], verbose=0).shape == (8, 10)
-    exec(regularized, names)
-    exec(costs.replace("max_trials=30", "max_trials=2"), names)
+    exec(code_with('survival="aging"'), names)
+    exec(code_with("warm_start="), names)
+    oracle = names["tuner"].oracle
+    given = {"layers": 2, "units_0": 128, "units_1": 64}
+    first = oracle.create_trial("tuner0")
+    assert given.items() <= first.hyperparameters.values.items()
+    assert len(oracle.history.imports) == 2
+    costs = code_with("measure=").replace("max_trials=30", "max_trials=2")
+    exec(costs, names)
     for trial in names["tuner"].oracle.get_best_trials():
         assert trial.metrics.get_best_value("flops") > 0

@@ -1,12 +1,14 @@
 """The search: a pure function from the history to the next proposal.
 
-`Evolution.propose(history, rng)` keeps no state. First come the hypermodel's
-defaults and points that fill the space evenly. Then survivors of the history
-breed: selection, crossover, mutation. Of the offspring a surrogate model of the
-history chooses one; without it the first new one is taken.
+`Evolution.propose(history, rng)` keeps no state. First come individuals that
+the user gave, the hypermodel's defaults and points that fill the space evenly.
+Then survivors of the history breed: selection, crossover, mutation. Of the
+offspring a surrogate model of the history chooses one; without it the first new
+one is taken.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.stats import qmc
@@ -21,6 +23,10 @@ from kt_evolution.core.history import Status
 from kt_evolution.core.ranking import best_first
 from kt_evolution.core.ranking import fitness
 from kt_evolution.core.screening import Screening
+from kt_evolution.core.starts import BEST_IMPORT
+from kt_evolution.core.starts import GIVEN
+from kt_evolution.core.starts import next_given
+from kt_evolution.core.starts import untried_best_import
 from kt_evolution.operators.crossover import CROSSOVERS
 from kt_evolution.operators.crossover import Crossover
 from kt_evolution.operators.mutation import MUTATIONS
@@ -49,12 +55,14 @@ class Proposal:
         parents: Tuple of the parents' positions in the history.
         prediction: The mean and standard deviation of the score that the
             surrogate expects, or None.
+        given: Int, its position in the initial population, or None.
     """
 
     genome: np.ndarray
     operator: str
     parents: tuple[int, ...] = ()
     prediction: tuple[float, float] | None = None
+    given: int | None = None
 
 
 class Evolution:
@@ -72,6 +80,9 @@ class Evolution:
         surrogate: A `Surrogate` or its name, or None for the pure genetic
             algorithm. Defaults to "gaussian_process".
         seed: Int, scrambles the initial points. Defaults to 0.
+        initial_population: Sequence of float arrays of shape `(num_genes,)`,
+            the individuals to try first, in their order. Where a code is NaN
+            it is sampled. Defaults to none.
     """
 
     def __init__(
@@ -84,6 +95,7 @@ class Evolution:
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
         seed: int = 0,
+        initial_population: Sequence[np.ndarray] = (),
     ) -> None:
         self.population_size = check_count("population_size", population_size)
         self.survival = resolve("survival", survival, SURVIVALS, Survival)
@@ -108,6 +120,7 @@ class Evolution:
             "num_initial_points", num_initial_points
         )
         self.seed = seed
+        self.initial_population = initial_population
 
     def propose(
         self, history: History, rng: np.random.Generator
@@ -120,8 +133,12 @@ class Evolution:
 
         Returns:
             A `Proposal` whose phenotype is not in the history, or None when
-            every phenotype of the space is.
+            every phenotype of the space is. One that was imported may be
+            proposed if the user gave it, or if it is the best of all.
         """
+        start = self._start(history, rng)
+        if start is not None:
+            return start
         completed = history.positions(Status.COMPLETED)
         sampled = len(history) - len(history.positions(Status.REJECTED))
         if sampled < self.num_initial_points or not len(completed):
@@ -180,6 +197,19 @@ class Evolution:
         return dataclasses.replace(
             proposal, prediction=(float(mean[0]), float(std[0]))
         )
+
+    def _start(
+        self, history: History, rng: np.random.Generator
+    ) -> Proposal | None:
+        """Returns what is to be tried before anything is searched."""
+        given = next_given(history, self.initial_population, rng)
+        if given is not None:
+            number, genome = given
+            return Proposal(genome, GIVEN, given=number)
+        best = untried_best_import(history)
+        if best is not None:
+            return Proposal(history.genomes[best], BEST_IMPORT, (best,))
+        return None
 
     def _initial(self, history: History) -> Proposal | None:
         """Returns the defaults first, then points of a scrambled sequence."""

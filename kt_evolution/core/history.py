@@ -5,12 +5,16 @@ import enum
 import itertools
 import math
 from collections.abc import Iterable
+from collections.abc import Mapping
 
 import numpy as np
 
 from kt_evolution.core.genes import Value
 from kt_evolution.core.phenotypes import PhenotypeTree
 from kt_evolution.core.space import SearchSpace
+
+# The operator of individuals that were evaluated by another search.
+IMPORT = "import"
 
 
 class Status(str, enum.Enum):
@@ -33,6 +37,7 @@ class Individual:
         expression: Tuple of the positions of the genes that the hypermodel's
             build asked for, in the order in which it asked.
         trial_id: String, the trial that evaluates it; None for rejected ones.
+            Imported ones have no trial here, and an id such as "import/3".
         parents: Tuple of the parents' trial ids.
         operator: String, how it was made.
         status: A `Status`.
@@ -42,6 +47,8 @@ class Individual:
             at most 0 where it holds.
         prediction: The mean and standard deviation that the surrogate
             expected, or None.
+        given: Int, its position in the initial population that the user gave,
+            or None.
     """
 
     genome: np.ndarray
@@ -53,6 +60,7 @@ class Individual:
     objectives: tuple[float, ...] = ()
     limits: tuple[float, ...] = ()
     prediction: tuple[float, float] | None = None
+    given: int | None = None
 
 
 class History:
@@ -71,13 +79,16 @@ class History:
     ) -> None:
         self.space = space
         self.individuals: list[Individual] = []
+        # The positions of those that another search evaluated.
+        self.imports: list[int] = []
         self._by_trial: dict[str, int] = {}
         # Genes that some build asked for. The others, if any, are asked for
         # in training only, so they count as expressed whenever active.
         self._built: set[int] = set()
         self._rows = _Rows(space.num_genes, num_objectives, num_limits)
         self._tree = PhenotypeTree(space)
-        self._phenotypes: set[bytes] = set()
+        # Those that have or had a trial here, or were rejected.
+        self._tried: set[bytes] = set()
 
     def __len__(self) -> int:
         return len(self.individuals)
@@ -133,6 +144,8 @@ class History:
         self.individuals.append(individual)
         if individual.trial_id is not None:
             self._by_trial[individual.trial_id] = position
+        if individual.operator == IMPORT:
+            self.imports.append(position)
         self._rows.append(individual)
         if self.note_built(individual.expression) == 0:
             self._index(position)
@@ -180,17 +193,35 @@ class History:
         )
         self._rows.set_result(position, individual)
 
-    def grow(self, space: SearchSpace) -> None:
+    def grow(
+        self,
+        space: SearchSpace,
+        known: Mapping[str, Mapping[str, Value]] | None = None,
+    ) -> None:
         """Takes a larger space; old genomes get the new genes' defaults.
 
         A hyperparameter that is met for the first time has its default value
         in the very build that meets it, and had no say in those before.
+
+        Args:
+            space: The `SearchSpace`, the present one extended.
+            known: Dict of trial ids to the values, by name, of individuals
+                that another search evaluated: it may have met the new genes.
         """
-        defaults = space.default_genome()[self.space.num_genes :]
+        first_new = self.space.num_genes
+        defaults = space.default_genome()[first_new:]
         self.space = space
         for individual in self.individuals:
             individual.genome = np.concatenate([individual.genome, defaults])
         self._rows.add_genes(defaults)
+        for trial_id, values in (known or {}).items():
+            position = self._by_trial[trial_id]
+            genome = self.individuals[position].genome
+            for name, value in values.items():
+                for i, code in space.codes_of(name, value).items():
+                    if i >= first_new:
+                        genome[i] = code
+            self._rows.genomes[position] = genome
         self._rebuild()
 
     def set_values(self, trial_id: str, values: dict[str, Value]) -> None:
@@ -221,10 +252,20 @@ class History:
         return self._tree.find(genome)
 
     def knows(self, individual: Individual) -> bool:
-        """Tells whether an individual has the phenotype of an earlier one."""
+        """Tells whether an individual has the phenotype of an earlier one.
+
+        Imported ones don't count.
+        """
         active = self.space.active(individual.genome[None])[0]
         path = self._path(individual, active)
-        return _phenotype_key(individual.genome, path) in self._phenotypes
+        return _phenotype_key(individual.genome, path) in self._tried
+
+    def is_tried(self, genome: np.ndarray) -> bool:
+        """Tells whether a phenotype is known, and not from imports only."""
+        if self.find(genome) < 0:
+            return False
+        path = self._tree.predict_path(genome)
+        return _phenotype_key(genome, path) in self._tried
 
     def nearest_new(self, genome: np.ndarray) -> np.ndarray | None:
         """Returns the genome, changed if need be to be a new phenotype.
@@ -258,10 +299,12 @@ class History:
         if individual.status is Status.REJECTED:
             # It never came to training.
             return path
+        # One that was never built may have asked for all that is active.
+        built = self._built if path else set()
         seen = {self.space.genes[i].name for i in path}
         for i in self.space.order:
             gene = self.space.genes[i]
-            if i in self._built or gene.name in seen or not active[i]:
+            if i in built or gene.name in seen or not active[i]:
                 continue
             if all(condition.parent in seen for condition in gene.conditions):
                 seen.add(gene.name)
@@ -283,10 +326,11 @@ class History:
         self._rows.expressed[position] = False
         self._rows.expressed[position, path] = True
         self._tree.add(individual.genome, path, position)
-        self._phenotypes.add(_phenotype_key(individual.genome, path))
+        if individual.operator != IMPORT:
+            self._tried.add(_phenotype_key(individual.genome, path))
 
     def _rebuild(self) -> None:
-        self._phenotypes = set()
+        self._tried = set()
         self._tree = PhenotypeTree(self.space)
         for position in range(len(self)):
             self._index(position)

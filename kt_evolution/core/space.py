@@ -4,6 +4,7 @@ A genome is a float vector with one code in [0, 1) per gene, dormant genes
 included. `SearchSpace` is the only border between genomes and values.
 """
 
+import contextlib
 import re
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -112,6 +113,24 @@ class SearchSpace:
                 if i in active:
                     raise
         return genome
+
+    def codes_of(self, name: str, value: Value) -> dict[int, float]:
+        """Returns the codes of a value.
+
+        Args:
+            name: String, the name of a hyperparameter.
+            value: Its value.
+
+        Returns:
+            Dict of positions to codes: the genes of that name, active or not,
+            whose domain has the value.
+        """
+        codes = {}
+        for i in self.genes_named(name):
+            # What is no value at all raises other errors than ValueError.
+            with contextlib.suppress(TypeError, ValueError, OverflowError):
+                codes[i] = self.genes[i].encode(value)
+        return codes
 
     def decode(self, genome: np.ndarray) -> dict[str, Value]:
         """Returns the values of the active genes by name, in space order."""

@@ -117,6 +117,16 @@ def test_knows_also_where_builds_ask_in_another_order():
     assert history.knows(fewer)
 
 
+def test_one_that_was_not_built_expresses_all_that_is_active():
+    history = History(SPACE)
+    history.add(individual(SPACE, "0", layers=2))
+    history.add(stacked("1", 3, 16, 8, 8))
+    history.add(stacked("2", 1, 16))
+    assert history.expressed[0].all()
+    assert history.expressed[2].tolist() == [True, True, False, False]
+    assert history.nearest_new(SPACE.default_genome()) is not None
+
+
 def test_without_a_build_active_means_expressed():
     when = (Condition("model", ("cnn",)),)
     space = SearchSpace(

@@ -1,0 +1,292 @@
+"""Trials as individuals of a history, and back."""
+
+import math
+import warnings
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import keras_tuner as kt
+import numpy as np
+from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution import host
+from kt_evolution.core.genes import Value
+from kt_evolution.core.history import History
+from kt_evolution.core.history import Individual
+from kt_evolution.core.history import Status
+from kt_evolution.core.ranking import best_first
+from kt_evolution.core.ranking import front
+from kt_evolution.core.space import SearchSpace
+from kt_evolution.costs import with_directions
+from kt_evolution.durable import DurableOracle
+from kt_evolution.encoding import genes_of
+from kt_evolution.encoding import key_of
+from kt_evolution.limits import Limit
+from kt_evolution.limits import check_limits
+from kt_evolution.phenotype import Phenotype
+
+
+class HistoryOracle(DurableOracle):
+    """Base class of oracles that keep the history of their trials.
+
+    Args:
+        objective: A string, `keras_tuner.Objective`, or a list of them.
+        constraints: List of `Limit`s that models must keep.
+        **kwargs: Further arguments of `DurableOracle`.
+    """
+
+    def __init__(
+        self,
+        objective: Any = None,
+        constraints: Sequence[Limit] | Limit = (),
+        **kwargs: Any,
+    ) -> None:
+        self._limits = check_limits(constraints)
+        self._learnt_limits = [
+            limit for limit in self._limits if not limit.is_function
+        ]
+        # What exploring asked for. The first trial's line has it.
+        self._asked: list[str] = []
+        super().__init__(objective=with_directions(objective), **kwargs)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._history = History(
+            SearchSpace(),
+            num_objectives=len(host.objectives_of(self.objective)),
+            num_limits=len(self._learnt_limits),
+        )
+        self.on_space_grown()
+
+    @property
+    def _sign(self) -> float:
+        """What makes scores such that lower is better, and back."""
+        return _sign_of(self.objective)
+
+    @property
+    def _has_one_order(self) -> bool:
+        """Whether a trial's score alone says which one is better."""
+        return self._history.num_objectives == 1 and not self._learnt_limits
+
+    @property
+    def history(self) -> History:
+        """The `History` of the search."""
+        self.open()
+        return self._history
+
+    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
+        """Returns the best completed trials, best first.
+
+        Those that keep all limits come first, then those that break them
+        least. With several objectives the Pareto front comes first, and of
+        that the knee: the trial nearest to the best of each objective.
+        """
+        with self._lock:
+            self.open()
+            if self._has_one_order:
+                return super().get_best_trials(num_trials)
+            own = self._own(self._history.positions(Status.COMPLETED))
+            order = best_first(
+                self._history.objectives[own], self._history.limits[own]
+            )
+            trials = self._trials_at(own[order[:num_trials]])
+            if trials and not self.ongoing_trials:
+                self._warn_if_broken(trials[0])
+            return trials
+
+    def get_pareto_trials(self) -> list[Trial]:
+        """Returns the completed trials that no other is better than.
+
+        Of each, every other trial is worse in one objective at least. They
+        keep all limits, and the knee comes first.
+
+        Returns:
+            List of `Trial`s; with one objective those that have the best
+            score.
+        """
+        with self._lock:
+            self.open()
+            own = self._own(self._history.positions(Status.COMPLETED))
+            members = front(
+                self._history.objectives[own], self._history.limits[own]
+            )
+            return self._trials_at(own[members])
+
+    def _own(self, positions: np.ndarray) -> np.ndarray:
+        """Returns the individuals of trials: imported ones have none here."""
+        individuals = self._history.individuals
+        own = [individuals[p].trial_id in self.trials for p in positions]
+        return positions[np.array(own, dtype=bool)]
+
+    def _trials_at(self, positions: np.ndarray) -> list[Trial]:
+        individuals = [self._history.individuals[p] for p in positions]
+        return [self.trials[one.trial_id or ""] for one in individuals]
+
+    def _warn_if_broken(self, trial: Trial) -> None:
+        broken = [
+            f"{limit}: {value_of(trial, limit.name):g}"
+            for limit, excess in zip(
+                self._learnt_limits,
+                self._excesses(self._metrics_of(trial)),
+                strict=True,
+            )
+            if excess > 0.0
+        ]
+        if broken:
+            warnings.warn(
+                "No trial keeps all limits. Trial "
+                f"{trial.trial_id} breaks them least: {', '.join(broken)}",
+                stacklevel=3,
+            )
+
+    # Individuals, as lines of the journal have them.
+
+    def _describe(self, individual: Individual) -> dict[str, Any]:
+        """Returns an individual as it is stored, by gene identity."""
+        genes = self._history.space.genes
+        description: dict[str, Any] = {
+            "genome": {
+                gene.key: code
+                for gene, code in zip(
+                    genes, individual.genome.tolist(), strict=True
+                )
+            },
+            "operator": individual.operator,
+        }
+        if individual.expression:
+            description["expressed"] = [
+                genes[i].key for i in individual.expression
+            ]
+        if individual.parents:
+            description["parents"] = list(individual.parents)
+        if individual.prediction is not None:
+            mean, std = individual.prediction
+            description["prediction"] = [self._sign * mean, std]
+        if individual.given is not None:
+            description["given"] = individual.given
+        return description
+
+    def _restored(self, description: dict[str, Any]) -> Individual:
+        space = self._history.space
+        genome = space.default_genome()
+        for key, code in description["genome"].items():
+            genome[space.position[key]] = code
+        prediction = description.get("prediction")
+        return Individual(
+            genome,
+            expression=tuple(
+                space.position[key] for key in description.get("expressed", [])
+            ),
+            parents=tuple(description.get("parents", [])),
+            operator=description["operator"],
+            prediction=(
+                (self._sign * prediction[0], prediction[1])
+                if prediction
+                else None
+            ),
+            given=description.get("given"),
+        )
+
+    def _expression_of(self, phenotype: Phenotype) -> tuple[int, ...]:
+        position = self._history.space.position
+        return tuple(
+            position[key] for key in phenotype.asked if key in position
+        )
+
+    # The search space.
+
+    def on_space_grown(self) -> None:
+        known = self._history.space.position
+        new = [
+            hp for hp in self.hyperparameters.space if key_of(hp) not in known
+        ]
+        if new:
+            self._history.grow(
+                self._history.space.extended(genes_of(new)),
+                self.values_elsewhere(),
+            )
+            self._note_built(self._asked)
+
+    def values_elsewhere(self) -> dict[str, dict[str, Value]]:
+        """Returns all values of those that other searches evaluated, by id."""
+        return {}
+
+    def check_entries(self, hyperparameters: list[Any]) -> None:
+        genes_of(hyperparameters)
+
+    def note_asked(self, keys: list[str]) -> None:
+        """Notes genes that builds ask for, so that they need no training.
+
+        Until a build asks for it, a gene may be one that only training asks
+        for, and then tells models apart whenever it is active.
+
+        Args:
+            keys: List of gene keys.
+        """
+        self._asked += keys
+        self._note_built(self._asked)
+
+    def _note_built(self, keys: list[str]) -> None:
+        position = self._history.space.position
+        self._history.note_built(
+            position[key] for key in keys if key in position
+        )
+
+    # Results.
+
+    def on_trial_revived(self, trial: Trial) -> None:
+        self._history.finish(trial.trial_id, Status.PENDING)
+
+    def on_trial_settled(self, trial: Trial) -> None:
+        self._history.set_values(
+            trial.trial_id, dict(trial.hyperparameters.values)
+        )
+        if trial.status == TrialStatus.COMPLETED:
+            self._finish(trial.trial_id, self._metrics_of(trial))
+        else:
+            self._history.finish(trial.trial_id, Status.FAILED)
+
+    def _check_objective_found(self, metrics: Mapping[str, float]) -> None:
+        super()._check_objective_found(metrics)
+        self._excesses(metrics)
+
+    def _finish(self, trial_id: str, metrics: Mapping[str, float]) -> None:
+        self._history.finish(
+            trial_id,
+            Status.COMPLETED,
+            [
+                # It is missing where the project is that of another search.
+                _sign_of(objective) * metrics.get(objective.name, math.nan)
+                for objective in host.objectives_of(self.objective)
+            ],
+            self._excesses(metrics),
+        )
+
+    def _metrics_of(self, trial: Trial) -> dict[str, float]:
+        """Returns what counts of a completed trial, at its best epoch."""
+        names = [
+            *host.objective_directions(self.objective),
+            *(limit.name for limit in self._learnt_limits),
+        ]
+        return {
+            name: value_of(trial, name)
+            for name in names
+            if trial.metrics.exists(name)
+        }
+
+    def _excesses(self, metrics: Mapping[str, float]) -> list[float]:
+        """Returns by how much each limit that is learnt is broken."""
+        return [limit.excess(metrics) for limit in self._learnt_limits]
+
+
+def value_of(trial: Trial, metric: str) -> float:
+    """Returns a metric of a completed trial, at its best epoch."""
+    history = trial.metrics.get_history(metric)
+    steps = {observation.step: observation for observation in history}
+    return float(steps.get(trial.best_step, history[-1]).mean())
+
+
+def _sign_of(objective: kt.Objective) -> float:
+    return -1.0 if objective.direction == "max" else 1.0
