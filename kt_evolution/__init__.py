@@ -11,9 +11,21 @@ _HOMES = {
     "EvolutionOracle": "kt_evolution.oracle",
     "EvolutionTuner": "kt_evolution.tuner",
     "Limit": "kt_evolution.limits",
+    "Stagnation": "kt_evolution.stopping",
+    "StoppingRule": "kt_evolution.stopping",
+    "Target": "kt_evolution.stopping",
+    "TimeBudget": "kt_evolution.stopping",
 }
 
-__all__ = ["EvolutionOracle", "EvolutionTuner", "Limit"]
+__all__ = [
+    "EvolutionOracle",
+    "EvolutionTuner",
+    "Limit",
+    "Stagnation",
+    "StoppingRule",
+    "Target",
+    "TimeBudget",
+]
 
 
 def __getattr__(name: str) -> Any:

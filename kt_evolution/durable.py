@@ -51,7 +51,11 @@ class DurableOracle(ProjectOracle):
             if tuner_id in self.ongoing_trials:
                 return self.ongoing_trials[tuner_id]
             self.tuner_ids.add(tuner_id)
-            if self._retry_queue and not self._is_given_up():
+            if not self._clock.is_running:
+                self._clock.begin()
+            if self.is_over():
+                trial = self._stopped_trial()
+            elif self._retry_queue and not self._is_given_up():
                 trial = self._reissue(self._retry_queue.pop(0))
                 # What was met since it was proposed has its default here.
                 host.settle_values(trial.hyperparameters)
@@ -67,12 +71,23 @@ class DurableOracle(ProjectOracle):
             self._display.on_trial_begin(trial)
             return trial
 
+    def is_over(self) -> bool:
+        """Tells whether no further trial is to run, whatever is left."""
+        return False
+
+    def _next_trial_id(self) -> str:
+        return str(len(self.trials)).zfill(len(str(self.max_trials)))
+
+    def _stopped_trial(self) -> Trial:
+        trial = self._make_trial(self._next_trial_id(), {})
+        trial.status = TrialStatus.STOPPED
+        return trial
+
     def _new_trial(self) -> Trial:
         number = len(self.trials)
-        trial_id = str(number).zfill(len(str(self.max_trials)))
+        trial_id = self._next_trial_id()
         is_full = self.max_trials is not None and number >= self.max_trials
-        stopped = self._make_trial(trial_id, {})
-        stopped.status = TrialStatus.STOPPED
+        stopped = self._stopped_trial()
         if is_full or self._is_given_up():
             self._tell_if_all_failed()
             return stopped

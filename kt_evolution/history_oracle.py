@@ -12,6 +12,7 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution import host
+from kt_evolution import trial_events as events
 from kt_evolution.core.genes import Value
 from kt_evolution.core.history import History
 from kt_evolution.core.history import Individual
@@ -26,6 +27,9 @@ from kt_evolution.encoding import key_of
 from kt_evolution.limits import Limit
 from kt_evolution.limits import check_limits
 from kt_evolution.phenotype import Phenotype
+from kt_evolution.stopping import Progress
+from kt_evolution.stopping import StoppingRule
+from kt_evolution.stopping import check_rules
 
 
 class HistoryOracle(DurableOracle):
@@ -34,6 +38,7 @@ class HistoryOracle(DurableOracle):
     Args:
         objective: A string, `keras_tuner.Objective`, or a list of them.
         constraints: List of `Limit`s that models must keep.
+        stop: List of `StoppingRule`s.
         **kwargs: Further arguments of `DurableOracle`.
     """
 
@@ -41,6 +46,7 @@ class HistoryOracle(DurableOracle):
         self,
         objective: Any = None,
         constraints: Sequence[Limit] | Limit = (),
+        stop: Sequence[StoppingRule] | StoppingRule | None = None,
         **kwargs: Any,
     ) -> None:
         self._limits = check_limits(constraints)
@@ -50,6 +56,7 @@ class HistoryOracle(DurableOracle):
         # What exploring asked for. The first trial's line has it.
         self._asked: list[str] = []
         super().__init__(objective=with_directions(objective), **kwargs)
+        self._rules = check_rules(stop, self._history.num_objectives)
 
     def _forget(self) -> None:
         super()._forget()
@@ -140,6 +147,50 @@ class HistoryOracle(DurableOracle):
                 f"{trial.trial_id} breaks them least: {', '.join(broken)}",
                 stacklevel=3,
             )
+
+    # Stopping.
+
+    def is_over(self) -> bool:
+        """Asks the stopping rules, and tells of the first that says so."""
+        if not self._rules:
+            return False
+        progress = self.progress()
+        reasons = (rule.reason(progress) for rule in self._rules)
+        reason = next(filter(None, reasons), None)
+        if reason is None:
+            return False
+        if self.stop_reason is None:
+            self._record(events.stopped_event(reason))
+            self.stop_reason = reason
+            if self.verbose:
+                print(f"The search stopped: {reason}.")
+        return True
+
+    def progress(self) -> Progress:
+        """Returns the `Progress` of the search."""
+        with self._lock:
+            seconds = self.search_seconds()
+            own = self._own(self._history.positions(Status.COMPLETED))
+            members = own[
+                front(self._history.objectives[own], self._history.limits[own])
+            ]
+            ids = [self._history.individuals[p].trial_id for p in members]
+            ended = [i for i in self.end_order if self._is_completed(i)]
+            places = [i for i, trial_id in enumerate(ended) if trial_id in ids]
+            is_single = self._history.num_objectives == 1
+            # A later one that is only as good as the best is no improvement.
+            last = (places[0] if is_single else places[-1]) if places else -1
+            best = self._history.objectives[members[0], 0] if places else None
+            return Progress(
+                num_completed=len(ended),
+                num_since_best=len(ended) - 1 - last,
+                best=self._sign * float(best) if best is not None else None,
+                direction=self.objective.direction,
+                seconds=seconds,
+            )
+
+    def _is_completed(self, trial_id: str) -> bool:
+        return self.trials[trial_id].status == TrialStatus.COMPLETED
 
     # Individuals, as lines of the journal have them.
 

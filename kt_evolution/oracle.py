@@ -31,6 +31,7 @@ from kt_evolution.operators.survival import Survival
 from kt_evolution.past_projects import PastTrial
 from kt_evolution.phenotype import DryBuild
 from kt_evolution.phenotype import Phenotype
+from kt_evolution.stopping import StoppingRule
 from kt_evolution.surrogate import Surrogate
 from kt_evolution.warm_start import WarmStart
 from kt_evolution.warm_start import check_untuned
@@ -96,6 +97,9 @@ class EvolutionOracle(HistoryOracle):
             chooses among offspring, or None for the pure genetic algorithm.
             Defaults to "gaussian_process".
         constraints: List of `Limit`s that models must keep. Defaults to none.
+        stop: A `StoppingRule` or a list of them, of which the first that says
+            so ends the search: `Target`, `Stagnation`, `TimeBudget` or your
+            own. Defaults to none.
         initial_population: List of dicts of names to values, or of
             `keras_tuner.HyperParameters`, to try before anything else. What
             they don't name is sampled.
@@ -123,6 +127,7 @@ class EvolutionOracle(HistoryOracle):
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
         constraints: Sequence[Limit] | Limit = (),
+        stop: Sequence[StoppingRule] | StoppingRule | None = None,
         initial_population: Iterable[Mapping[str, Any] | kt.HyperParameters]
         | None = None,
         warm_start: str
@@ -147,6 +152,7 @@ class EvolutionOracle(HistoryOracle):
         super().__init__(
             objective=objective,
             constraints=constraints,
+            stop=stop,
             max_trials=max_trials,
             seed=seed,
             hyperparameters=hyperparameters,

@@ -20,6 +20,7 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution import host
 from kt_evolution import trial_events as events
+from kt_evolution.clock import SearchClock
 from kt_evolution.core.checks import check_count
 from kt_evolution.journal import Journal
 from kt_evolution.journal import JournalError
@@ -78,6 +79,9 @@ class ProjectOracle(kt.Oracle):
         self._size_when_saved = 0
         # What the journal's first line says, if there is one that counts.
         self._search_event: dict[str, Any] | None = None
+        self._clock = SearchClock()
+        # Why a stopping rule ended the search, None while it goes on.
+        self.stop_reason: str | None = None
 
     def _set_project_dir(self, directory: Any, project_name: str) -> None:
         if "://" in str(directory):
@@ -103,6 +107,18 @@ class ProjectOracle(kt.Oracle):
             if self._journal is None and self._directory_is_set():
                 self._restore()
             return bool(self.trials)
+
+    def begin_session(self) -> None:
+        """Begins to count the time of a search; a pause before doesn't."""
+        with self._lock:
+            self.open()
+            self._clock.begin()
+
+    def search_seconds(self) -> float:
+        """Returns for how long the search has run, pauses left out."""
+        with self._lock:
+            self.open()
+            return self._clock.seconds
 
     def reload(self) -> None:
         """Restores the state from the project's journal."""
@@ -165,6 +181,7 @@ class ProjectOracle(kt.Oracle):
                 {"space": event["space"], "values": {}}
             )
             self._num_journaled_hps += self._add_to_space(found)
+        self._clock.note(event)
         kind = event["event"]
         if kind == "search":
             self._search_event = event
@@ -172,6 +189,8 @@ class ProjectOracle(kt.Oracle):
                 self.seed = event["seed"]
         elif kind == "stop":
             self._revive_failed()
+        elif kind == "stopped":
+            self.stop_reason = event["reason"]
         elif kind == "trial":
             trial = self._make_trial(event["trial_id"], event["values"])
             self._register(trial)
@@ -260,6 +279,7 @@ class ProjectOracle(kt.Oracle):
         return Trial(hyperparameters, trial_id, TrialStatus.RUNNING)
 
     def _register(self, trial: Trial) -> None:
+        self.stop_reason = None
         self.trials[trial.trial_id] = trial
         self.start_order.append(trial.trial_id)
         self._proposed_values[trial.trial_id] = dict(
@@ -342,6 +362,7 @@ class ProjectOracle(kt.Oracle):
                 search = events.search_event(self.objective, self.seed)
                 journal.append(search)
                 self._search_event = search
+            self._clock.stamp(event)
             journal.append(event)
         except BaseException:
             self._journal = None

@@ -1,11 +1,11 @@
 """Trials as lines of the journal, and back."""
 
-import time
 from typing import Any
 
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
+from kt_evolution import clock
 from kt_evolution import host
 from kt_evolution.journal import JournalError
 
@@ -54,8 +54,13 @@ def stop_event(reason: str) -> dict[str, Any]:
     return {
         "event": "stop",
         "reason": reason,
-        "time": round(time.time(), 3),
+        "time": clock.now(),
     }
+
+
+def stopped_event(reason: str) -> dict[str, Any]:
+    """Returns the line of a search that a stopping rule ended."""
+    return {"event": "stopped", "reason": reason, "time": clock.now()}
 
 
 def trial_event(
@@ -67,7 +72,7 @@ def trial_event(
         "trial_id": trial_id,
         "values": values,
         "record": record,
-        "time": round(time.time(), 3),
+        "time": clock.now(),
     }
 
 
@@ -95,7 +100,7 @@ def import_event(
         "values": values,
         "metrics": metrics,
         "record": record,
-        "time": round(time.time(), 3),
+        "time": clock.now(),
     }
 
 
@@ -108,7 +113,7 @@ def warm_start_event(
         "path": path,
         "imported": num_imported,
         "dropped": num_dropped,
-        "time": round(time.time(), 3),
+        "time": clock.now(),
     }
 
 
@@ -136,7 +141,7 @@ def end_event(trial: Trial, proposed: dict[str, Any]) -> dict[str, Any]:
             }
             for name, metric in trial.metrics.metrics.items()
         },
-        "time": round(time.time(), 3),
+        "time": clock.now(),
     }
     if trial.message is not None:
         event["message"] = trial.message

@@ -1,6 +1,7 @@
 """The tuner: trains one trial at a time, and keeps what is worth keeping."""
 
 import json
+import math
 import os
 import time
 import warnings
@@ -17,6 +18,7 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution import costs
 from kt_evolution import host
+from kt_evolution.clock import SearchClock
 from kt_evolution.core.checks import check_count
 from kt_evolution.journal import write_atomically
 from kt_evolution.limits import Limit
@@ -30,11 +32,19 @@ from kt_evolution.phenotype import DryBuild
 from kt_evolution.phenotype import changed_declarations
 from kt_evolution.phenotype import explore
 from kt_evolution.results import metrics_of
+from kt_evolution.stopping import StopAtEpochEnd
+from kt_evolution.stopping import StoppingRule
+from kt_evolution.stopping import budget_of
+from kt_evolution.stopping import check_rules
 from kt_evolution.surrogate import Surrogate
 
 
 class MissingTensorBoardError(kt.errors.FatalError, ImportError):
     """A search has a TensorBoard callback, but tensorboard is missing."""
+
+
+class _OutOfTime(Exception):
+    """A further execution of a trial would begin after the time budget."""
 
 
 class EvolutionTuner(kt.Tuner):
@@ -102,6 +112,9 @@ class EvolutionTuner(kt.Tuner):
         constraints: List of `Limit`s that models must keep. Those on
             `"params"`, `"trainable_params"`, `"flops"` and on hyperparameters
             are checked before training. Defaults to none.
+        stop: A `StoppingRule` or a list of them, of which the first that says
+            so ends the search: `Target`, `Stagnation`, `TimeBudget` or your
+            own. Defaults to none.
         measure: List of the names of costs that are measured too, "flops" and
             "latency". What comes free is a metric of every trial: "params",
             "trainable_params" and "train_seconds", means over executions. A
@@ -142,6 +155,7 @@ class EvolutionTuner(kt.Tuner):
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
         constraints: Sequence[Limit] | Limit = (),
+        stop: Sequence[StoppingRule] | StoppingRule | None = None,
         measure: list[str] | tuple[str, ...] = (),
         initial_population: Iterable[Mapping[str, Any] | kt.HyperParameters]
         | None = None,
@@ -166,6 +180,7 @@ class EvolutionTuner(kt.Tuner):
         self._limited = {limit.name for limit in limits}
         # Of each execution of the trial that is running.
         self._costs: list[dict[str, float]] = []
+        self._results: list[Any] = []
         self.seed = seed
         self.keep_checkpoints = keep_checkpoints
         self._builds_dry = dry_build
@@ -190,6 +205,7 @@ class EvolutionTuner(kt.Tuner):
             survival=survival,
             surrogate=surrogate,
             constraints=limits,
+            stop=stop,
             initial_population=initial_population,
             warm_start=warm_start,
         )
@@ -198,6 +214,9 @@ class EvolutionTuner(kt.Tuner):
             *self._limited,
         }
         self._measured = {*requested, *filter(costs.is_cost, named)}
+        self._budget = budget_of(check_rules(stop, num_objectives=1))
+        # Of a worker, whose oracle does not tell the time.
+        self._clock = SearchClock()
         if self._is_worker():
             # The project is the chief's, who may have begun.
             kwargs["overwrite"] = False
@@ -263,7 +282,7 @@ class EvolutionTuner(kt.Tuner):
         return DryBuild(
             self.hypermodel,
             self._max_model_size,
-            requires_model=type(self).run_trial is kt.Tuner.run_trial,
+            requires_model=type(self).run_trial is EvolutionTuner.run_trial,
             counts_flops="flops" in self._limited,
         )
 
@@ -272,7 +291,7 @@ class EvolutionTuner(kt.Tuner):
     def _run_and_update_trial(
         self, trial: Trial, *fit_args: Any, **fit_kwargs: Any
     ) -> None:
-        self._costs = []
+        self._costs, self._results = [], []
         results = self.run_trial(trial, *fit_args, **fit_kwargs)
         objective = self.oracle.objective
         reported = self.oracle.get_trial(trial.trial_id).metrics
@@ -283,6 +302,22 @@ class EvolutionTuner(kt.Tuner):
             results, objective, "run_trial", costs.average(self._costs)
         )
         self.oracle.update_trial(trial.trial_id, metrics, step=step)
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
+        """Trains the model of a trial, see `keras_tuner.Tuner.run_trial`.
+
+        Once a time budget is over, training ends with the epoch, and nothing
+        is executed again.
+        """
+        try:
+            return super().run_trial(trial, *args, **kwargs)
+        except _OutOfTime:
+            return self._results
+
+    def _is_time_over(self) -> bool:
+        if self._is_worker():
+            return self._clock.seconds >= self._budget
+        return self.oracle.search_seconds() >= self._budget
 
     def _configure_tensorboard_dir(
         self, callbacks: list[Any], trial: Trial, execution: int = 0
@@ -302,13 +337,16 @@ class EvolutionTuner(kt.Tuner):
     def _build_and_fit_model(
         self, trial: Trial, *args: Any, **kwargs: Any
     ) -> Any:
-        if kwargs.get("callbacks"):
-            kwargs["callbacks"] = [
-                host.SaveMeasuredEpochs(callback, costs.COSTS)
-                if type(callback).__name__ == "SaveBestEpoch"
-                else callback
-                for callback in kwargs["callbacks"]
-            ]
+        if self._results and self._is_time_over():
+            raise _OutOfTime
+        kwargs["callbacks"] = [
+            host.SaveMeasuredEpochs(callback, costs.COSTS)
+            if type(callback).__name__ == "SaveBestEpoch"
+            else callback
+            for callback in kwargs.get("callbacks", [])
+        ]
+        if math.isfinite(self._budget):
+            kwargs["callbacks"].append(StopAtEpochEnd(self._is_time_over))
         model = self._try_build(trial.hyperparameters)
         measured: dict[str, float] = {}
         if model.built:
@@ -327,6 +365,7 @@ class EvolutionTuner(kt.Tuner):
         measured |= costs.parameter_counts(model)
         measured |= costs.measure(model, self._measured - measured.keys())
         self._costs.append(measured)
+        self._results.append(results)
         if not isinstance(results, keras.callbacks.History):
             metrics_of(
                 results, self.oracle.objective, "HyperModel.fit", measured
@@ -336,6 +375,13 @@ class EvolutionTuner(kt.Tuner):
     def on_trial_end(self, trial: Trial) -> None:
         super().on_trial_end(trial)
         self._prune_checkpoints(trial)
+
+    def on_search_begin(self) -> None:
+        super().on_search_begin()
+        if self._is_worker():
+            self._clock.begin()
+        else:
+            self.oracle.begin_session()
 
     def on_search_end(self) -> None:
         super().on_search_end()

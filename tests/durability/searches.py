@@ -135,6 +135,7 @@ def events(folder: Path) -> list[dict[str, Any]]:
         with contextlib.suppress(ValueError):
             event = json.loads(line)
             event.pop("time", None)
+            event.pop("session", None)
             event.pop("message", None)
             found.append(event)
     return found

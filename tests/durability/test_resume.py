@@ -320,6 +320,7 @@ def test_space_that_grew_is_restored(tmp_path):
         events = [json.loads(line) for line in lines]
         for event in events:
             event.pop("time", None)
+            event.pop("session", None)
             if "trial_id" in event:
                 event["trial_id"] = int(event["trial_id"])
             record = event.get("record", {})

@@ -1,0 +1,52 @@
+"""How long a search has run, over all of its sessions.
+
+A session is one run of the search in one process. Each line of the journal
+tells when its session began, so pauses and crashes between them don't count.
+"""
+
+import time
+from typing import Any
+
+
+def now() -> float:
+    """Returns the time in seconds, as the journal has it."""
+    return round(time.time(), 3)
+
+
+class SearchClock:
+    """Adds up the sessions of a search."""
+
+    def __init__(self) -> None:
+        # When each session began, and how long it ran as far as is known.
+        self._sessions: dict[float, float] = {}
+        self._began: float | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._began is not None
+
+    def begin(self) -> None:
+        """Begins a session."""
+        self._began = now()
+
+    def stamp(self, event: dict[str, Any]) -> None:
+        """Writes the session into a line of the journal."""
+        if self._began is not None:
+            event["session"] = self._began
+        self.note(event)
+
+    def note(self, event: dict[str, Any]) -> None:
+        """Reads the session of a line of the journal."""
+        if "session" in event:
+            began = event["session"]
+            self._sessions[began] = event["time"] - began
+
+    @property
+    def seconds(self) -> float:
+        """Float, for how long the search has run."""
+        past = sum(
+            seconds
+            for began, seconds in self._sessions.items()
+            if began != self._began
+        )
+        return past + (now() - self._began if self._began is not None else 0.0)

@@ -1,0 +1,187 @@
+"""Stopping rules: when a search has found, tried or taken enough."""
+
+import abc
+import dataclasses
+import math
+from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+
+from kt_evolution.core.checks import check_count
+from kt_evolution.core.checks import is_number
+
+SECONDS = {"hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """What stopping rules go by.
+
+    Args:
+        num_completed: Int, the number of completed trials.
+        num_since_best: Int, how many of them are younger than the last that
+            was better than all before. With several objectives, than the last
+            that came onto the Pareto front and is still there.
+        best: Float, the best score that keeps all limits; None if there is
+            none, or if there are several objectives.
+        direction: String, "min" or "max".
+        seconds: Float, for how long the search has run, pauses left out.
+    """
+
+    num_completed: int
+    num_since_best: int
+    best: float | None
+    direction: str
+    seconds: float
+
+
+class StoppingRule(abc.ABC):
+    """Says when a search ends. Subclass it for a rule of your own.
+
+    Example:
+
+    ```python
+    class EnoughTrials(kt_evolution.StoppingRule):
+        def reason(self, progress):
+            if progress.num_completed >= 100:
+                return "100 trials are enough"
+            return None
+    ```
+    """
+
+    @abc.abstractmethod
+    def reason(self, progress: Progress) -> str | None:
+        """Returns why the search is to end, None if it goes on.
+
+        Args:
+            progress: The `Progress` of the search.
+        """
+
+
+class Target(StoppingRule):
+    """Ends the search when the best score is good enough.
+
+    Args:
+        score: Float, the value of the objective to reach, from below if it is
+            maximised and from above if it is minimised.
+    """
+
+    def __init__(self, score: float) -> None:
+        if not is_number(score) or not math.isfinite(score):
+            raise ValueError(
+                f"`score` must be a finite number. Received: score={score!r}"
+            )
+        self.score = float(score)
+
+    def reason(self, progress: Progress) -> str | None:
+        best = progress.best
+        if best is None:
+            return None
+        is_max = progress.direction == "max"
+        if best < self.score if is_max else best > self.score:
+            return None
+        return f"the best score {best:g} reached the target {self.score:g}"
+
+
+class Stagnation(StoppingRule):
+    """Ends the search when the last trials have improved nothing.
+
+    Args:
+        trials: Int, how many completed trials in a row.
+    """
+
+    def __init__(self, trials: int) -> None:
+        self.trials = check_count("trials", trials)
+
+    def reason(self, progress: Progress) -> str | None:
+        if progress.num_since_best < self.trials:
+            return None
+        return f"{progress.num_since_best} trials in a row improved nothing"
+
+
+class TimeBudget(StoppingRule):
+    """Ends the search when its time is over.
+
+    Time counts while the search runs, over all of its sessions. The running
+    trial ends with its epoch, and is scored with what it has.
+
+    Args:
+        hours: Float. Defaults to 0.
+        minutes: Float. Defaults to 0.
+        seconds: Float. Defaults to 0.
+    """
+
+    def __init__(
+        self, *, hours: float = 0.0, minutes: float = 0.0, seconds: float = 0.0
+    ) -> None:
+        parts = {"hours": hours, "minutes": minutes, "seconds": seconds}
+        for name, value in parts.items():
+            if not is_number(value) or not 0.0 <= value < math.inf:
+                raise ValueError(
+                    f"`{name}` must be a finite number of at least 0. "
+                    f"Received: {name}={value!r}"
+                )
+        self.seconds = sum(
+            float(value) * SECONDS[name] for name, value in parts.items()
+        )
+        if self.seconds == 0.0:
+            raise ValueError(
+                "A `TimeBudget` must be longer than 0. Received: "
+                f"hours={hours}, minutes={minutes}, seconds={seconds}"
+            )
+
+    def reason(self, progress: Progress) -> str | None:
+        if progress.seconds < self.seconds:
+            return None
+        return f"the time budget of {self.seconds:g} s is over"
+
+
+class StopAtEpochEnd(keras.callbacks.Callback):
+    """Ends training with the epoch in which something is over.
+
+    Args:
+        is_over: Function of no arguments.
+    """
+
+    def __init__(self, is_over: Callable[[], bool]) -> None:
+        super().__init__()
+        self.is_over = is_over
+
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        if self.is_over():
+            self.model.stop_training = True
+
+
+def check_rules(stop: Any, num_objectives: int) -> list[StoppingRule]:
+    """Returns the rules that were given, one or several.
+
+    Args:
+        stop: A `StoppingRule`, a list of them, or None.
+        num_objectives: Int.
+    """
+    rules = [stop] if isinstance(stop, StoppingRule) else stop
+    if rules is None:
+        rules = []
+    if not isinstance(rules, (list, tuple)) or not all(
+        isinstance(rule, StoppingRule) for rule in rules
+    ):
+        raise TypeError(
+            "`stop` must be a `StoppingRule` or a list of them. "
+            f"Received: stop={stop!r}"
+        )
+    if num_objectives > 1 and any(isinstance(rule, Target) for rule in rules):
+        raise ValueError(
+            "`stop` can have a `Target` for a single objective only. "
+            f"Received: stop={stop!r} and {num_objectives} objectives"
+        )
+    return list(rules)
+
+
+def budget_of(rules: Iterable[StoppingRule]) -> float:
+    """Returns the seconds of the shortest time budget, or infinity."""
+    budgets = [rule.seconds for rule in rules if isinstance(rule, TimeBudget)]
+    return min(budgets, default=math.inf)

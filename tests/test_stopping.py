@@ -1,0 +1,107 @@
+"""Stopping rules alone, and the clock that they go by."""
+
+import math
+
+import keras_tuner as kt
+import pytest
+
+import kt_evolution
+from kt_evolution import Stagnation
+from kt_evolution import Target
+from kt_evolution import TimeBudget
+from kt_evolution import clock
+from kt_evolution.stopping import Progress
+
+
+def progress(**changes):
+    values = {
+        "num_completed": 9,
+        "num_since_best": 3,
+        "best": 0.5,
+        "direction": "max",
+        "seconds": 10.0,
+    }
+    return Progress(**{**values, **changes})
+
+
+def test_target_goes_the_way_of_the_objective():
+    assert Target(0.51).reason(progress()) is None
+    assert Target(0.5).reason(progress()) == (
+        "the best score 0.5 reached the target 0.5"
+    )
+    assert Target(0.6).reason(progress(direction="min"))
+    assert Target(0.4).reason(progress(direction="min")) is None
+    assert Target(0.4).reason(progress(best=None)) is None
+
+
+def test_stagnation():
+    assert Stagnation(4).reason(progress()) is None
+    assert Stagnation(trials=3).reason(progress()) == (
+        "3 trials in a row improved nothing"
+    )
+
+
+def test_time_budget_adds_up():
+    budget = TimeBudget(hours=1, minutes=2, seconds=3)
+    assert budget.seconds == 3723.0
+    assert budget.reason(progress(seconds=3722.9)) is None
+    assert budget.reason(progress(seconds=3723.0)) == (
+        "the time budget of 3723 s is over"
+    )
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Target(math.nan), "score=nan"),
+        (lambda: Target("0.9"), "score='0.9'"),
+        (lambda: Stagnation(0), "trials=0"),
+        (lambda: Stagnation(2.5), "trials=2.5"),
+        (lambda: TimeBudget(hours=-1), "hours=-1"),
+        (lambda: TimeBudget(minutes="3"), "minutes='3'"),
+        (lambda: TimeBudget(seconds=math.inf), "seconds=inf"),
+        (lambda: TimeBudget(), "hours=0.0, minutes=0.0, seconds=0.0"),
+    ],
+)
+def test_bad_arguments_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_stop_must_be_rules():
+    with pytest.raises(TypeError, match="stop=60"):
+        kt_evolution.EvolutionOracle("val_loss", stop=60)
+    with pytest.raises(TypeError, match="`stop` must be"):
+        kt_evolution.EvolutionOracle("val_loss", stop=[Target(1.0), None])
+    objectives = [kt.Objective("a", "min"), kt.Objective("b", "min")]
+    with pytest.raises(ValueError, match="single objective"):
+        kt_evolution.EvolutionOracle(objectives, stop=Target(1.0))
+
+
+def test_pauses_do_not_count(monkeypatch):
+    time = [100.0]
+    monkeypatch.setattr(clock, "now", lambda: time[0])
+
+    def line(at):
+        time[0] = at
+        event = {"time": at}
+        running.stamp(event)
+        return event
+
+    running = clock.SearchClock()
+    assert running.seconds == 0.0
+    running.begin()
+    lines = [line(103.0), line(110.0)]
+    time[0] = 111.5
+    assert running.seconds == 11.5
+    # Killed; what was not written is not known.
+    resumed = clock.SearchClock()
+    for event in lines:
+        resumed.note(event)
+    time[0] = 5000.0
+    assert resumed.seconds == 10.0
+    resumed.begin()
+    time[0] = 5002.0
+    assert resumed.seconds == 12.0
+    resumed.begin()
+    assert resumed.seconds == 10.0

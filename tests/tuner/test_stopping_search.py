@@ -1,0 +1,210 @@
+"""Stopping rules end a search cleanly, and it can go on."""
+
+import keras
+import keras_tuner as kt
+import pytest
+
+import kt_evolution
+from kt_evolution import EvolutionTuner
+from kt_evolution import Stagnation
+from kt_evolution import Target
+from kt_evolution import TimeBudget
+from kt_evolution import clock
+from tests.tuner.tuner_helpers import FIT
+from tests.tuner.tuner_helpers import ScoringTuner
+from tests.tuner.tuner_helpers import build_dense
+from tests.tuner.tuner_helpers import empty_model
+from tests.tuner.tuner_helpers import trials_of
+from tests.tuner.tuner_helpers import values_of
+
+
+@pytest.fixture
+def time(monkeypatch):
+    """The clock, which stands still unless a test moves it."""
+    time = [1000.0]
+    monkeypatch.setattr(clock, "now", lambda: time[0])
+    return time
+
+
+def build(hp):
+    hp.Float("x", 0.0, 1.0, default=0.9)
+    return empty_model()
+
+
+def new_tuner(folder, stop, max_trials=None, **kwargs):
+    return ScoringTuner(
+        build,
+        max_trials=max_trials,
+        stop=stop,
+        seed=0,
+        directory=folder,
+        project_name="p",
+        **kwargs,
+    )
+
+
+def loss(hp):
+    return hp.get("x")
+
+
+def test_target(tmp_path, capsys):
+    tuner = new_tuner(tmp_path, Target(0.05))
+    tuner.search(loss)
+    scores = [trial.score for trial in trials_of(tuner)]
+    assert scores[-1] <= 0.05 and min(scores[:-1]) > 0.05
+    reason = tuner.oracle.stop_reason
+    assert reason.endswith("reached the target 0.05")
+    assert capsys.readouterr().out.count(f"The search stopped: {reason}.") == 1
+
+
+def test_target_to_maximise(tmp_path):
+    objective = kt.Objective("gain", "max")
+    tuner = new_tuner(tmp_path, [Target(0.95)], objective=objective)
+    tuner.search(lambda hp: {"gain": hp.get("x")})
+    assert trials_of(tuner)[-1].score >= 0.95
+    assert len(trials_of(tuner)) < 20
+
+
+def test_stagnation(tmp_path):
+    tuner = new_tuner(tmp_path, Stagnation(trials=4))
+    tuner.search(lambda hp: 1.0)
+    # The first is the best; as good as it is no improvement.
+    assert len(trials_of(tuner)) == 5
+    assert tuner.oracle.stop_reason == "4 trials in a row improved nothing"
+
+
+def test_stagnation_of_a_front(tmp_path):
+    objectives = [kt.Objective("a", "min"), kt.Objective("b", "min")]
+    tuner = new_tuner(tmp_path, Stagnation(3), objective=objectives)
+    costs = iter([(1, 5), (2, 4), (3, 3), (9, 9), (4, 2)] + [(9, 9)] * 9)
+    tuner.search(lambda hp: dict(zip("ab", next(costs), strict=True)))
+    assert len(trials_of(tuner)) == 5 + 3
+
+
+def test_first_rule_wins_and_the_search_goes_on_with_others(tmp_path, capsys):
+    rules = [Target(-1.0), Stagnation(50)]
+    tuner = new_tuner(tmp_path, rules, max_trials=6)
+    tuner.search(loss)
+    assert len(trials_of(tuner)) == 6
+    assert tuner.oracle.stop_reason is None
+
+    stopped = new_tuner(tmp_path, Stagnation(1), max_trials=12)
+    stopped.search(lambda hp: 9.0)
+    reason = stopped.oracle.stop_reason
+    assert reason.endswith("improved nothing")
+    before = len(trials_of(stopped))
+    again = new_tuner(tmp_path, Target(-1.0), max_trials=12)
+    assert again.oracle.stop_reason == reason
+    again.search(loss)
+    assert len(trials_of(again)) == 12 > before
+    assert again.oracle.stop_reason is None
+    assert "All" not in capsys.readouterr().err
+
+
+def test_a_rule_of_ones_own(tmp_path):
+    class ThreeTrials(kt_evolution.StoppingRule):
+        def reason(self, progress):
+            return "three" if progress.num_completed == 3 else None
+
+    tuner = new_tuner(tmp_path, ThreeTrials())
+    tuner.search(loss)
+    assert len(trials_of(tuner)) == 3
+    assert tuner.oracle.stop_reason == "three"
+
+
+def test_a_time_budget_counts_across_sessions(tmp_path, time):
+    def slow(hp):
+        time[0] += 10.0
+        return loss(hp)
+
+    def killed(hp):
+        if len(trials_of(tuner)) == 3:
+            raise KeyboardInterrupt
+        return slow(hp)
+
+    tuner = new_tuner(tmp_path, TimeBudget(seconds=55))
+    with pytest.raises(KeyboardInterrupt):
+        tuner.search(killed)
+    assert tuner.oracle.search_seconds() == 20.0
+    time[0] += 9999.0
+    resumed = new_tuner(tmp_path, TimeBudget(seconds=55))
+    assert resumed.oracle.search_seconds() == 20.0
+    resumed.search(slow)
+    # Two trials before, and four more until 60 s.
+    assert len(trials_of(resumed)) == 6
+    assert resumed.oracle.stop_reason == "the time budget of 55 s is over"
+    time[0] += 9999.0
+    resumed.search(slow)
+    assert len(trials_of(resumed)) == 6
+    whole = new_tuner(tmp_path / "whole", TimeBudget(seconds=55))
+    whole.search(slow)
+    assert values_of(whole) == values_of(resumed)
+
+
+def test_an_interrupted_trial_does_not_run_after_the_budget(tmp_path, time):
+    def killed(hp):
+        time[0] += 100.0
+        raise KeyboardInterrupt
+
+    tuner = new_tuner(tmp_path, TimeBudget(seconds=50))
+    with pytest.raises(KeyboardInterrupt):
+        tuner.search(killed)
+    resumed = new_tuner(tmp_path, TimeBudget(seconds=0.5))
+    time[0] += 1.0
+    resumed.oracle.begin_session()
+    time[0] += 1.0
+    assert resumed.oracle.create_trial("tuner0").status == "STOPPED"
+
+
+class Ticking(keras.callbacks.Callback):
+    """Makes each epoch ten seconds long."""
+
+    time: list[float] = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.time[0] += 10.0
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+def fitting_tuner(folder, **kwargs):
+    return EvolutionTuner(
+        build_dense,
+        objective="val_loss",
+        max_trials=None,
+        stop=TimeBudget(minutes=0.5),
+        seed=0,
+        directory=folder,
+        project_name="p",
+        **kwargs,
+    )
+
+
+def test_the_running_trial_ends_with_its_epoch(tmp_path, time):
+    tuner = fitting_tuner(tmp_path)
+    Ticking.time = time
+    epochs = []
+
+    class Counting(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            epochs.append(epoch)
+
+    tuner.search(**{**FIT, "epochs": 2}, callbacks=[Ticking(), Counting()])
+    trials = trials_of(tuner)
+    # Thirty seconds are two epochs of the first and one of the second.
+    assert [trial.status for trial in trials] == ["COMPLETED"] * 2
+    assert time[0] == 1030.0
+    assert trials[1].best_step == 0
+    model = tuner.get_best_models()[0]
+    assert model.count_params() > 0
+
+
+def test_nothing_is_executed_again_after_the_budget(tmp_path, time):
+    tuner = fitting_tuner(tmp_path, executions_per_trial=3)
+    Ticking.time = time
+    tuner.search(**{**FIT, "epochs": 2}, callbacks=[Ticking()])
+    assert len(trials_of(tuner)) == 1
+    # Two epochs of the first execution, and one of the second.
+    assert time[0] == 1030.0
+    assert trials_of(tuner)[0].status == "COMPLETED"
