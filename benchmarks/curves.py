@@ -113,6 +113,7 @@ def draw(
     families: Mapping[str, Mapping[str, Curve]],
     title: str,
     file: pathlib.Path,
+    label: str = f"regret + {OFFSET:g} (optimum 0, median 1)",
 ) -> None:
     """Draws one panel for each family into a PNG file."""
     import matplotlib
@@ -134,9 +135,7 @@ def draw(
         axis.set_yscale("log")
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
-    np.atleast_1d(axes)[0].set_ylabel(
-        f"regret + {OFFSET:g} (optimum 0, median 1)"
-    )
+    np.atleast_1d(axes)[0].set_ylabel(label)
     figure.suptitle(title)
     figure.legend(
         lines.values(),

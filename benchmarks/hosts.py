@@ -78,9 +78,7 @@ def objectives(task: Task) -> Any:
     """Returns the objective that is minimised, or a list of several."""
     import keras_tuner
 
-    found = [
-        keras_tuner.Objective(name, "min") for name in _metric_names(task)
-    ]
+    found = [keras_tuner.Objective(name, "min") for name in _metric_names(task)]
     return found if len(found) > 1 else found[0]
 
 

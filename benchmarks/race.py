@@ -196,7 +196,9 @@ def run_races(
     """
     missing = list(open_races(wanted, folder))
     start = time.monotonic()
-    for done, (path, record) in enumerate(_records(missing, processes, run or run_race), 1):
+    for done, (path, record) in enumerate(
+        _records(missing, processes, run or run_race), 1
+    ):
         results.append(path, record)
         print(
             f"[{done}/{len(missing)}, {time.monotonic() - start:.0f} s] "

@@ -101,9 +101,7 @@ def _hypervolume(points: np.ndarray) -> float:
 def task_names(names: Sequence[str] = ("all",)) -> list[str]:
     """Expands the words of `tasks.task_names` to trade-offs."""
     tables = [
-        name
-        for name in tasks.task_names(names)
-        if name.split("/")[0] in COSTS
+        name for name in tasks.task_names(names) if name.split("/")[0] in COSTS
     ]
     return [f"{t}/{cost}" for t in tables for cost in COSTS[t.split("/")[0]]]
 
