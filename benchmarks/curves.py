@@ -113,6 +113,7 @@ def draw(
     families: Mapping[str, Mapping[str, Curve]],
     title: str,
     file: pathlib.Path,
+    label: str = f"regret + {OFFSET:g} (optimum 0, median 1)",
 ) -> None:
     """Draws one panel for each family into a PNG file."""
     import matplotlib
@@ -134,18 +135,17 @@ def draw(
         axis.set_yscale("log")
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
-    np.atleast_1d(axes)[0].set_ylabel(
-        f"regret + {OFFSET:g} (optimum 0, median 1)"
-    )
+    np.atleast_1d(axes)[0].set_ylabel(label)
+    columns = 2 * len(families) - 1
     figure.suptitle(title)
     figure.legend(
         lines.values(),
         [legend_label(name, families) for name in lines],
         loc="lower center",
-        ncol=5,
+        ncol=columns,
         frameon=False,
     )
-    rows = -(-len(lines) // 5)
+    rows = -(-len(lines) // columns)
     figure.tight_layout(rect=(0, 0.02 + 0.045 * rows, 1, 1))
     figure.savefig(file, dpi=120)
     pyplot.close(figure)

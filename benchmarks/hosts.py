@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.searcher import Loss
 from benchmarks.searcher import Searcher
 from benchmarks.tasks import Cell
 from benchmarks.tasks import Task
@@ -24,7 +25,8 @@ class OracleSearcher(Searcher):
     """Drives a `keras_tuner.Oracle`, with as many workers as ask at once.
 
     Args:
-        oracle: A `keras_tuner.Oracle` whose objective is `score`.
+        oracle: A `keras_tuner.Oracle` whose objectives are those of
+            `objectives`.
         task: The task, whose parameters the oracle knows by name.
         recommends: Boolean, whether the oracle has `recommend`.
     """
@@ -37,6 +39,7 @@ class OracleSearcher(Searcher):
         oracle._set_project_dir(self._folder.name, PROJECT)
         self._oracle = oracle
         self._recommends = recommends
+        self._names = _metric_names(task)
         self._parameters = task.parameters
         self._running: collections.deque[Any] = collections.deque()
 
@@ -52,9 +55,14 @@ class OracleSearcher(Searcher):
         self._running.append(trial)
         return self._cell(trial)
 
-    def tell(self, cell: Cell, loss: float) -> None:
+    def tell(self, cell: Cell, loss: Loss) -> None:
         trial = self._running.popleft()
-        self._oracle.update_trial(trial.trial_id, {"score": loss})
+        losses = np.atleast_1d(loss).tolist()
+        metrics = dict(zip(self._names, losses, strict=True))
+        if len(losses) > 1:
+            # The host's name for the sum, which a tuner reports as well.
+            metrics["multi_objective"] = sum(losses)
+        self._oracle.update_trial(trial.trial_id, metrics)
         trial.status = "COMPLETED"
         self._oracle.end_trial(trial)
 
@@ -72,6 +80,20 @@ class OracleSearcher(Searcher):
             parameter.values.index(values[parameter.name])
             for parameter in self._parameters
         )
+
+
+def objectives(task: Task) -> Any:
+    """Returns the objective that is minimised, or a list of several."""
+    import keras_tuner
+
+    found = [keras_tuner.Objective(name, "min") for name in _metric_names(task)]
+    return found if len(found) > 1 else found[0]
+
+
+def _metric_names(task: Task) -> list[str]:
+    if task.num_objectives == 1:
+        return ["score"]
+    return [f"score{number}" for number in range(task.num_objectives)]
 
 
 def hyperparameters(task: Task, seed: int) -> Any:
@@ -112,12 +134,10 @@ def evolution(
     task: Task, seed: int, evaluations: int, **options: Any
 ) -> Searcher:
     """Builds ours; `options` are arguments of `EvolutionOracle`."""
-    import keras_tuner
-
     import kt_evolution
 
     oracle = kt_evolution.EvolutionOracle(
-        objective=keras_tuner.Objective("score", "min"),
+        objective=objectives(task),
         max_trials=evaluations,
         seed=seed,
         hyperparameters=hyperparameters(task, seed),

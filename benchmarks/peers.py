@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.searcher import Loss
 from benchmarks.searcher import Searcher
 from benchmarks.tasks import Cell
 from benchmarks.tasks import Parameter
@@ -31,7 +32,9 @@ class OptunaSearcher(Searcher):
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._study = optuna.create_study(sampler=sampler)
+        self._study = optuna.create_study(
+            sampler=sampler, directions=["minimize"] * task.num_objectives
+        )
         self._parameters = task.parameters
         self._trials: collections.deque[Any] = collections.deque()
 
@@ -41,7 +44,7 @@ class OptunaSearcher(Searcher):
         self._trials.append(trial)
         return cell
 
-    def tell(self, cell: Cell, loss: float) -> None:
+    def tell(self, cell: Cell, loss: Loss) -> None:
         self._study.tell(self._trials.popleft(), loss)
 
     @staticmethod
@@ -79,6 +82,7 @@ def optuna_nsga2(task: Task, seed: int, evaluations: int) -> Searcher:
 class PymooSearcher(Searcher):
     """pymoo's genetic algorithm for mixed variables.
 
+    With the survival of NSGA-II where there are several objectives.
     A generation is asked one by one and told as a whole.
     """
 
@@ -87,6 +91,7 @@ class PymooSearcher(Searcher):
         from pymoo.core.problem import Problem
         from pymoo.core.variable import Choice
         from pymoo.core.variable import Integer
+        from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
 
         variables = {
             parameter.name: Integer(bounds=(0, len(parameter.values) - 1))
@@ -95,15 +100,19 @@ class PymooSearcher(Searcher):
             for parameter in task.parameters
         }
         self._names = [parameter.name for parameter in task.parameters]
-        self._algorithm = MixedVariableGA(pop_size=POPULATION_SIZE)
+        # Its own survival knows one objective only.
+        options = (
+            {"survival": RankAndCrowding()} if task.num_objectives > 1 else {}
+        )
+        self._algorithm = MixedVariableGA(pop_size=POPULATION_SIZE, **options)
         self._algorithm.setup(
-            Problem(vars=variables, n_obj=1),
+            Problem(vars=variables, n_obj=task.num_objectives),
             termination=("n_eval", evaluations),
             seed=seed,
             verbose=False,
         )
         self._generation: Any = None
-        self._losses: list[float] = []
+        self._losses: list[Loss] = []
         self._asked = 0
 
     def ask(self) -> Cell | None:
@@ -116,11 +125,12 @@ class PymooSearcher(Searcher):
         self._asked += 1
         return tuple(int(values[name]) for name in self._names)
 
-    def tell(self, cell: Cell, loss: float) -> None:
+    def tell(self, cell: Cell, loss: Loss) -> None:
         self._losses.append(loss)
         if len(self._losses) < len(self._generation):
             return
-        self._generation.set("F", np.array(self._losses)[:, None])
+        losses = np.array(self._losses).reshape(len(self._losses), -1)
+        self._generation.set("F", losses)
         for individual in self._generation:
             individual.evaluated.add("F")
         self._algorithm.evaluator.n_eval += len(self._losses)
@@ -159,5 +169,5 @@ class NevergradSearcher(Searcher):
         self._candidates.append(candidate)
         return tuple(map(int, candidate.value))
 
-    def tell(self, cell: Cell, loss: float) -> None:
+    def tell(self, cell: Cell, loss: Loss) -> None:
         self._optimizer.tell(self._candidates.popleft(), loss)

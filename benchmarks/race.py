@@ -24,6 +24,7 @@ import dataclasses
 import multiprocessing
 import pathlib
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -180,12 +181,24 @@ def open_races(
 
 
 def run_races(
-    wanted: Sequence[Race], folder: pathlib.Path, processes: int = 1
+    wanted: Sequence[Race],
+    folder: pathlib.Path,
+    processes: int = 1,
+    run: Callable[[Race], results.Record] | None = None,
 ) -> int:
-    """Runs and records the races that are missing; returns their number."""
+    """Runs and records the races that are missing; returns their number.
+
+    Args:
+        wanted: The races.
+        folder: Path, where they are recorded.
+        processes: Integer, how many races are run at once. Defaults to 1.
+        run: Function that runs one. Defaults to `run_race`.
+    """
     missing = list(open_races(wanted, folder))
     start = time.monotonic()
-    for done, (path, record) in enumerate(_records(missing, processes), 1):
+    for done, (path, record) in enumerate(
+        _records(missing, processes, run or run_race), 1
+    ):
         results.append(path, record)
         print(
             f"[{done}/{len(missing)}, {time.monotonic() - start:.0f} s] "
@@ -197,16 +210,18 @@ def run_races(
 
 
 def _records(
-    missing: Sequence[tuple[pathlib.Path, Race]], processes: int
+    missing: Sequence[tuple[pathlib.Path, Race]],
+    processes: int,
+    run: Callable[[Race], results.Record],
 ) -> Iterator[tuple[pathlib.Path, results.Record]]:
     if processes == 1:
         for path, race in missing:
-            yield path, run_race(race)
+            yield path, run(race)
         return
     with concurrent.futures.ProcessPoolExecutor(
         processes, mp_context=multiprocessing.get_context("spawn")
     ) as pool:
-        paths = {pool.submit(run_race, race): path for path, race in missing}
+        paths = {pool.submit(run, race): path for path, race in missing}
         for future in concurrent.futures.as_completed(paths):
             yield paths[future], future.result()
 

@@ -6,6 +6,9 @@ import abc
 
 from benchmarks.tasks import Cell
 
+# A number, or one for each objective of a task that has several.
+Loss = float | tuple[float, ...]
+
 
 class Searcher(abc.ABC):
     """Proposes cells of a table and learns their losses, smaller is better.
@@ -19,7 +22,7 @@ class Searcher(abc.ABC):
         """Returns the next cell to evaluate, None if the search is over."""
 
     @abc.abstractmethod
-    def tell(self, cell: Cell, loss: float) -> None:
+    def tell(self, cell: Cell, loss: Loss) -> None:
         """Reports the loss of a cell that was asked."""
 
     def recommend(self) -> Cell | None:

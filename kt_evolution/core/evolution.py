@@ -193,7 +193,7 @@ class Evolution:
         if history.num_objectives > 1:
             # What was predicted is a number of this proposal alone.
             return proposal
-        mean, std = outlook.score.predict(best.genomes, best.expressed)
+        mean, std = outlook.objectives[0].predict(best.genomes, best.expressed)
         return dataclasses.replace(
             proposal, prediction=(float(mean[0]), float(std[0]))
         )

@@ -1,5 +1,8 @@
 """What surrogates make of a history: how much an evaluation promises."""
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
 from scipy.special import log_ndtr
 
@@ -9,44 +12,84 @@ from kt_evolution.core.ranking import violation
 from kt_evolution.surrogate import Posterior
 from kt_evolution.surrogate import Surrogate
 from kt_evolution.surrogate import impute_failures
+from kt_evolution.surrogate import log_expected_hypervolume_improvement
 from kt_evolution.surrogate import log_expected_improvement
+
+# The reference point lies beyond the worst by this share of what was seen.
+REFERENCE_MARGIN = 0.1
+
+Improvement = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class Outlook:
-    """What is believed of the number to minimise, and of each limit.
+    """What is believed of what is minimised, and of each limit.
 
     Args:
         surrogate: The `Surrogate`, fitted once to each of them.
         history: The `History`, with a completed individual at least.
-        scores: Float array of shape `(n,)`, what is minimised; infinite
-            where it is not known.
+        objectives: Float array of shape `(n, 1)` or `(n, 2)`, what is
+            minimised; infinite where it is not known.
     """
 
     def __init__(
-        self, surrogate: Surrogate, history: History, scores: np.ndarray
+        self, surrogate: Surrogate, history: History, objectives: np.ndarray
     ) -> None:
-        self.scores = scores
-        self.score = fit(surrogate, history, scores)
+        self.objectives = [
+            fit(surrogate, history, scores) for scores in objectives.T
+        ]
         # Of one that was never broken there is nothing to learn.
         self.limits = [
             fit(surrogate, history, limit)
             for limit in history.limits.T
             if np.any(limit[np.isfinite(limit)] > 0.0)
         ]
-        self.best = self._best_feasible(history)
+        self._improvement = self._improvement_on(history, objectives)
 
-    def _best_feasible(self, history: History) -> float | None:
-        """Returns the score to improve on, None where no limit is kept."""
-        if not self.limits:
-            return self.score.best
+    def expected(
+        self, genomes: np.ndarray, expressed: np.ndarray
+    ) -> np.ndarray:
+        """Returns the means, a float array of shape `(n, num_objectives)`.
+
+        Args:
+            genomes: Float array of shape `(n, num_genes)`.
+            expressed: Bool array of shape `(n, num_genes)`.
+        """
+        return np.stack(
+            [one.predict(genomes, expressed)[0] for one in self.objectives],
+            axis=1,
+        )
+
+    def _improvement_on(
+        self, history: History, objectives: np.ndarray
+    ) -> Improvement | None:
+        """Returns what tells improvements, None where no limit is kept."""
         completed = history.positions(Status.COMPLETED)
         feasible = completed[violation(history.limits[completed]) == 0.0]
-        if not len(feasible):
+        if self.limits and not len(feasible):
             return None
-        mean, _ = self.score.predict(
-            history.genomes[feasible], history.expressed[feasible]
+        if len(self.objectives) > 1:
+            # Beyond the front, so that its ends are worth moving, too.
+            worst = objectives[completed].max(axis=0)
+            span = np.ptp(objectives[completed], axis=0)
+            # What is being trained is believed to become as is expected.
+            pending = history.positions(Status.PENDING)
+            believed = self.expected(
+                history.genomes[pending], history.expressed[pending]
+            )
+            return functools.partial(
+                log_expected_hypervolume_improvement,
+                front=np.concatenate([objectives[feasible], believed]),
+                reference=worst + REFERENCE_MARGIN * span,
+            )
+        best = self.objectives[0].best
+        if self.limits:
+            expected = self.expected(
+                history.genomes[feasible], history.expressed[feasible]
+            )
+            best = float(expected.min())
+        return lambda means, stds: log_expected_improvement(
+            means[:, 0], stds[:, 0], best
         )
-        return float(mean.min())
 
     def promise(self, genomes: np.ndarray, expressed: np.ndarray) -> np.ndarray:
         """Returns the logarithm of the improvement expected within limits.
@@ -63,9 +106,12 @@ class Outlook:
             expressed: Bool array of shape `(n, num_genes)`.
         """
         promise = np.zeros(len(genomes))
-        if self.best is not None:
-            mean, std = self.score.predict(genomes, expressed)
-            promise += log_expected_improvement(mean, std, self.best)
+        if self._improvement is not None:
+            predicted = [
+                one.predict(genomes, expressed) for one in self.objectives
+            ]
+            means, stds = np.stack(predicted, axis=-1)
+            promise += self._improvement(means, stds)
         for limit in self.limits:
             mean, std = limit.predict(genomes, expressed)
             promise += log_ndtr(-mean / std)

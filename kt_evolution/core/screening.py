@@ -31,6 +31,8 @@ IMMIGRANT_SHARE = 0.15
 # Spaces of at most so many genomes are scored one by one.
 MAX_ENUMERATED = 2000
 MAX_CLIMBS = 3
+# Of more, the hypervolume that is gained takes long to compute.
+MAX_HYPERVOLUME_OBJECTIVES = 2
 # Two continuous codes in the same part of a range this long are alike.
 RESOLUTION = 1e-3
 # Values of a gene that are tried in one step of the climb.
@@ -73,7 +75,7 @@ class Screening:
             A `Litter` of one, and the `Outlook`; None if no new phenotype was
             found.
         """
-        outlook = Outlook(self.surrogate, history, _scores(history, rng))
+        outlook = Outlook(self.surrogate, history, _objectives(history, rng))
         pool = _Pool(history, outlook)
         genomes = _all_genomes(history)
         if genomes is not None:
@@ -104,11 +106,11 @@ class Screening:
 
     def _evolve(self, pool: "_Pool", rng: np.random.Generator) -> None:
         history = pool.history
-        known = _candidates_for_survival(history, pool.outlook.scores)
-        mean, _ = pool.outlook.score.predict(
+        known = _candidates_for_survival(history)
+        expected = pool.outlook.expected(
             history.genomes[known], history.expressed[known]
         )
-        ranks = fitness(mean[:, None], history.limits[known])
+        ranks = fitness(expected, history.limits[known])
         survivors = self.survival(ranks, self.population_size)
         population = Litter.of_history(history, known[survivors])
         scores = ranks[survivors]
@@ -169,29 +171,27 @@ class _Pool:
         return everything.take(order[:count])
 
 
-def _scores(history: History, rng: np.random.Generator) -> np.ndarray:
+def _objectives(history: History, rng: np.random.Generator) -> np.ndarray:
     """Returns what is minimised, infinite where nothing is completed.
 
-    Of several objectives it is a number that weighs them at random, another
-    for each proposal, so that the proposals spread over the front.
+    Of more than two objectives it is one number that weighs them at random,
+    another for each proposal, so that the proposals spread over the front.
     """
-    if history.num_objectives == 1:
-        return history.scores
+    if history.num_objectives <= MAX_HYPERVOLUME_OBJECTIVES:
+        return history.objectives
     completed = history.positions(Status.COMPLETED)
     weights = rng.dirichlet(np.ones(history.num_objectives))
     scores = np.full(len(history), np.inf)
     scores[completed] = chebyshev(
         history.objectives[completed], history.limits[completed], weights
     )
-    return scores
+    return scores[:, None]
 
 
-def _candidates_for_survival(
-    history: History, scores: np.ndarray
-) -> np.ndarray:
+def _candidates_for_survival(history: History) -> np.ndarray:
     """Returns the best and the youngest that are completed, by birth."""
     known = history.positions(Status.COMPLETED)
-    ranks = fitness(scores[known, None], history.limits[known])
+    ranks = fitness(history.objectives[known], history.limits[known])
     order = np.argsort(ranks, kind="stable")
     best = known[order[:MAX_SURVIVAL_CANDIDATES]]
     return np.union1d(best, known[-MAX_SURVIVAL_CANDIDATES:])

@@ -7,6 +7,9 @@ completed individuals (and failed ones, see `impute_failures`) and returns a
 
 from collections.abc import Callable
 
+from kt_evolution.surrogate.acquisition import (
+    log_expected_hypervolume_improvement,
+)
 from kt_evolution.surrogate.acquisition import log_expected_improvement
 from kt_evolution.surrogate.base import Posterior
 from kt_evolution.surrogate.base import Surrogate
@@ -19,6 +22,7 @@ __all__ = [
     "Posterior",
     "Surrogate",
     "impute_failures",
+    "log_expected_hypervolume_improvement",
     "log_expected_improvement",
 ]
 

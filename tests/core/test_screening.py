@@ -253,3 +253,42 @@ def test_of_nothing_completed_nothing_is_ranked(surrogate):
     history.finish("0", Status.FAILED)
     ask(evolution, history)
     assert evolution.rank(history).tolist() == []
+
+
+# Several objectives.
+
+
+def test_of_two_objectives_the_whole_front_is_found():
+    units = [ContinuousGene(f"x{i}", UNIT, 0.5) for i in range(2)]
+    space = SearchSpace(units)
+    ideals = np.array([[0.2, 0.5], [0.8, 0.5]])
+    history = History(space, num_objectives=2)
+    evolution = Evolution()
+    for number in range(30):
+        proposal = evolution.propose(history, np.random.default_rng(number))
+        history.add(Individual(proposal.genome, trial_id=str(number)))
+        distances = ((proposal.genome - ideals) ** 2).sum(axis=1)
+        history.finish(str(number), Status.COMPLETED, distances)
+        assert proposal.prediction is None
+    # Near every end of the front, and near its middle.
+    wanted = np.concatenate([ideals, ideals.mean(axis=0, keepdims=True)])
+    nearest = [
+        np.linalg.norm(history.genomes - one, axis=1).min() for one in wanted
+    ]
+    assert max(nearest) < 0.1
+
+
+def test_of_two_objectives_workers_do_not_look_at_the_same_place():
+    units = [ContinuousGene(f"x{i}", UNIT, 0.5) for i in range(2)]
+    history = History(SearchSpace(units), num_objectives=2)
+    evolution = Evolution()
+    for number in range(18):
+        proposal = evolution.propose(history, np.random.default_rng(number))
+        history.add(Individual(proposal.genome, trial_id=str(number)))
+        if number < 14:
+            x, y = proposal.genome
+            history.finish(
+                str(number), Status.COMPLETED, [x**2 + y, (1 - x) ** 2 + y]
+            )
+    first, *others = history.genomes[14:]
+    assert min(np.linalg.norm(first - one) for one in others) > 1e-2
