@@ -57,6 +57,8 @@ class HistoryOracle(DurableOracle):
         self._asked: list[str] = []
         super().__init__(objective=with_directions(objective), **kwargs)
         self._rules = check_rules(stop, self._history.num_objectives)
+        # Then all workers are to end, whatever the last of them report.
+        self._is_stopped = False
 
     def _forget(self) -> None:
         super()._forget()
@@ -152,19 +154,24 @@ class HistoryOracle(DurableOracle):
 
     def is_over(self) -> bool:
         """Asks the stopping rules, and tells of the first that says so."""
-        if not self._rules:
-            return False
+        if self._is_stopped or not self._rules:
+            return self._is_stopped
         progress = self.progress()
         reasons = (rule.reason(progress) for rule in self._rules)
         reason = next(filter(None, reasons), None)
         if reason is None:
             return False
+        self._is_stopped = True
         if self.stop_reason is None:
             self._record(events.stopped_event(reason))
             self.stop_reason = reason
             if self.verbose:
                 print(f"The search stopped: {reason}.")
         return True
+
+    def begin_session(self) -> None:
+        super().begin_session()
+        self._is_stopped = False
 
     def progress(self) -> Progress:
         """Returns the `Progress` of the search."""

@@ -141,18 +141,26 @@ class TimeBudget(StoppingRule):
 class StopAtEpochEnd(keras.callbacks.Callback):
     """Ends training with the epoch in which something is over.
 
+    Not before it can be scored, though: with `validation_freq` validation
+    does not run in each epoch.
+
     Args:
         is_over: Function of no arguments.
+        metrics: Strings, the metrics that the score is made of.
     """
 
-    def __init__(self, is_over: Callable[[], bool]) -> None:
+    def __init__(
+        self, is_over: Callable[[], bool], metrics: Iterable[str]
+    ) -> None:
         super().__init__()
         self.is_over = is_over
+        self._missing = set(metrics)
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        if self.is_over():
+        self._missing.difference_update(logs or {})
+        if not self._missing and self.is_over():
             self.model.stop_training = True
 
 

@@ -174,7 +174,7 @@ class EvolutionTuner(kt.Tuner):
         )
         if kwargs.get("max_model_size") is not None:
             check_count("max_model_size", kwargs["max_model_size"])
-        _check_hypermodel(hypermodel)
+        self._check_hypermodel(hypermodel)
         requested = costs.check_costs("measure", measure)
         limits = check_limits(constraints)
         self._limited = {limit.name for limit in limits}
@@ -221,6 +221,24 @@ class EvolutionTuner(kt.Tuner):
             # The project is the chief's, who may have begun.
             kwargs["overwrite"] = False
         super().__init__(oracle, hypermodel, **kwargs)
+
+    @property
+    def _trains_models(self) -> bool:
+        """Whether a trial is the training of a Keras model by the tuner."""
+        return type(self).run_trial is EvolutionTuner.run_trial
+
+    def _check_hypermodel(self, hypermodel: Any) -> None:
+        if hypermodel is None and self._trains_models:
+            raise ValueError(
+                "`hypermodel` must be given where `run_trial` is not "
+                "overridden. Received: hypermodel=None"
+            )
+        if isinstance(hypermodel, (keras.Model, type)):
+            raise TypeError(
+                "`hypermodel` must be a `keras_tuner.HyperModel` instance or "
+                "a function that takes hyperparameters and returns a model. "
+                f"Received: hypermodel={hypermodel!r}"
+            )
 
     @property
     def tuner_id(self) -> str:
@@ -282,7 +300,7 @@ class EvolutionTuner(kt.Tuner):
         return DryBuild(
             self.hypermodel,
             self._max_model_size,
-            requires_model=type(self).run_trial is EvolutionTuner.run_trial,
+            requires_model=self._trains_models,
             counts_flops="flops" in self._limited,
         )
 
@@ -346,7 +364,14 @@ class EvolutionTuner(kt.Tuner):
             for callback in kwargs.get("callbacks", [])
         ]
         if math.isfinite(self._budget):
-            kwargs["callbacks"].append(StopAtEpochEnd(self._is_time_over))
+            names = [
+                objective.name
+                for objective in host.objectives_of(self.oracle.objective)
+                if not costs.is_cost(objective.name)
+            ]
+            kwargs["callbacks"].append(
+                StopAtEpochEnd(self._is_time_over, names)
+            )
         model = self._try_build(trial.hyperparameters)
         measured: dict[str, float] = {}
         if model.built:
@@ -479,12 +504,3 @@ class EvolutionTuner(kt.Tuner):
                 "ignore", message="Skipping variable loading for optimizer"
             )
             return super().load_model(trial)
-
-
-def _check_hypermodel(hypermodel: Any) -> None:
-    if isinstance(hypermodel, (keras.Model, type)):
-        raise TypeError(
-            "`hypermodel` must be a `keras_tuner.HyperModel` instance or a "
-            "function that takes hyperparameters and returns a model. "
-            f"Received: hypermodel={hypermodel!r}"
-        )

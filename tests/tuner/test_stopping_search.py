@@ -208,3 +208,37 @@ def test_nothing_is_executed_again_after_the_budget(tmp_path, time):
     # Two epochs of the first execution, and one of the second.
     assert time[0] == 1030.0
     assert trials_of(tuner)[0].status == "COMPLETED"
+
+
+def test_training_goes_on_until_it_can_be_scored(tmp_path, time):
+    tuner = fitting_tuner(tmp_path)
+    Ticking.time = time
+    tuner.search(
+        **{**FIT, "epochs": 9}, validation_freq=5, callbacks=[Ticking()]
+    )
+    # Over after three epochs, but validated in the fifth.
+    assert [t.status for t in trials_of(tuner)] == ["COMPLETED"]
+    assert time[0] == 1050.0
+
+
+def test_once_stopped_all_workers_end(tmp_path):
+    tuner = new_tuner(tmp_path, Stagnation(2))
+    oracle = tuner.oracle
+
+    def end(trial, score):
+        oracle.update_trial(trial.trial_id, {"default_objective": score})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+
+    late = oracle.create_trial("late")
+    for score in (1.0, 2.0, 3.0):
+        end(oracle.create_trial("tuner0"), score)
+    assert oracle.create_trial("tuner0").status == "STOPPED"
+    # It is better than all before, which no longer matters.
+    end(late, 0.0)
+    assert oracle.create_trial("late").status == "STOPPED"
+
+
+def test_a_hypermodel_is_required(tmp_path):
+    with pytest.raises(ValueError, match="hypermodel=None"):
+        EvolutionTuner(objective="val_loss", directory=tmp_path)
