@@ -278,6 +278,8 @@ class EvolutionOracle(HistoryOracle):
         self, individual: Individual, values: dict[str, Any]
     ) -> tuple[Individual, str | None]:
         """Checks limits on hyperparameters where no model is built."""
+        if not self._limits:
+            return individual, None
         problem = self._broken_limit(
             host.share_space(self.hyperparameters, values), {}
         )
