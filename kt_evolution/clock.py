@@ -29,6 +29,16 @@ class SearchClock:
         """Begins a session."""
         self._began = now()
 
+    def end(self) -> None:
+        """Ends the session: what follows is a pause."""
+        if self._began is not None:
+            self._sessions[self._began] = self._session_seconds()
+            self._began = None
+
+    def forget(self) -> None:
+        """Clears what the journal can restore. The session goes on."""
+        self._sessions.clear()
+
     def stamp(self, event: dict[str, Any]) -> None:
         """Writes the session into a line of the journal."""
         if self._began is not None:
@@ -39,7 +49,13 @@ class SearchClock:
         """Reads the session of a line of the journal."""
         if "session" in event:
             began = event["session"]
-            self._sessions[began] = event["time"] - began
+            known = self._sessions.get(began, 0.0)
+            # The machine's clock may have been set back.
+            self._sessions[began] = max(known, event["time"] - began)
+
+    def is_new(self, event: dict[str, Any]) -> bool:
+        """Tells whether no line before was of the same session."""
+        return "session" in event and event["session"] not in self._sessions
 
     @property
     def seconds(self) -> float:
@@ -49,4 +65,9 @@ class SearchClock:
             for began, seconds in self._sessions.items()
             if began != self._began
         )
-        return past + (now() - self._began if self._began is not None else 0.0)
+        return past + self._session_seconds()
+
+    def _session_seconds(self) -> float:
+        if self._began is None:
+            return 0.0
+        return max(self._sessions.get(self._began, 0.0), now() - self._began)

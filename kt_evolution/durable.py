@@ -34,6 +34,8 @@ class DurableOracle(ProjectOracle):
         super()._forget()
         self._consecutive_failures = 0
         self._has_failed = False
+        # Then all workers are to end, whatever the last of them report.
+        self._is_stopped = False
 
     def create_trial(self, tuner_id: str) -> Trial:
         """Returns the next trial to run.
@@ -54,6 +56,7 @@ class DurableOracle(ProjectOracle):
             if not self._clock.is_running:
                 self._clock.begin()
             if self.is_over():
+                self._tell_if_all_failed()
                 trial = self._stopped_trial()
             elif self._retry_queue and not self._is_given_up():
                 trial = self._reissue(self._retry_queue.pop(0))
@@ -62,14 +65,23 @@ class DurableOracle(ProjectOracle):
             else:
                 trial = self._new_trial()
             if trial.status == TrialStatus.STOPPED:
-                self.tuner_ids.discard(tuner_id)
-                self._save_oracle_file()
+                self._dismiss(tuner_id)
                 return trial
+            self.stop_reason = None
             self.ongoing_trials[tuner_id] = trial
             self._save_trial(trial)
             self.save()
             self._display.on_trial_begin(trial)
             return trial
+
+    def _dismiss(self, tuner_id: str) -> None:
+        """Lets go of a worker that is told to end."""
+        self.tuner_ids.discard(tuner_id)
+        if not self.tuner_ids:
+            # Who asks after all were told begins anew.
+            self._is_stopped = False
+            self._clock.end()
+        self._save_oracle_file()
 
     def is_over(self) -> bool:
         """Tells whether no further trial is to run, whatever is left."""

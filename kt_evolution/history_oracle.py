@@ -57,8 +57,6 @@ class HistoryOracle(DurableOracle):
         self._asked: list[str] = []
         super().__init__(objective=with_directions(objective), **kwargs)
         self._rules = check_rules(stop, self._history.num_objectives)
-        # Then all workers are to end, whatever the last of them report.
-        self._is_stopped = False
 
     def _forget(self) -> None:
         super()._forget()
@@ -161,12 +159,12 @@ class HistoryOracle(DurableOracle):
         reason = next(filter(None, reasons), None)
         if reason is None:
             return False
-        self._is_stopped = True
-        if self.stop_reason is None:
+        if reason != self.stop_reason:
             self._record(events.stopped_event(reason))
             self.stop_reason = reason
-            if self.verbose:
-                print(f"The search stopped: {reason}.")
+        self._is_stopped = True
+        if self.verbose:
+            print(f"The search stopped: {reason}.")
         return True
 
     def begin_session(self) -> None:

@@ -60,6 +60,7 @@ class ProjectOracle(kt.Oracle):
         self._lock = threading.RLock()
         self._given_space: kt.HyperParameters = self.hyperparameters
         self._journal: Journal | None = None
+        self._clock = SearchClock()
         self._forget()
 
     def _forget(self) -> None:
@@ -79,7 +80,7 @@ class ProjectOracle(kt.Oracle):
         self._size_when_saved = 0
         # What the journal's first line says, if there is one that counts.
         self._search_event: dict[str, Any] | None = None
-        self._clock = SearchClock()
+        self._clock.forget()
         # Why a stopping rule ended the search, None while it goes on.
         self.stop_reason: str | None = None
 
@@ -181,6 +182,9 @@ class ProjectOracle(kt.Oracle):
                 {"space": event["space"], "values": {}}
             )
             self._num_journaled_hps += self._add_to_space(found)
+        if self._clock.is_new(event):
+            # The search went on.
+            self.stop_reason = None
         self._clock.note(event)
         kind = event["event"]
         if kind == "search":

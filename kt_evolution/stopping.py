@@ -146,7 +146,7 @@ class StopAtEpochEnd(keras.callbacks.Callback):
 
     Args:
         is_over: Function of no arguments.
-        metrics: Strings, the metrics that the score is made of.
+        metrics: Strings, the metrics without which there is no score.
     """
 
     def __init__(

@@ -332,6 +332,15 @@ class EvolutionTuner(kt.Tuner):
         except _OutOfTime:
             return self._results
 
+    def _new_epoch_stop(self, fit_kwargs: dict[str, Any]) -> StopAtEpochEnd:
+        awaited: set[str] = set()
+        # Otherwise what is missing may come from the user's own `fit`.
+        if fit_kwargs.get("validation_freq", 1) != 1:
+            objective = host.objective_directions(self.oracle.objective)
+            named = {*objective, *self._limited}
+            awaited = {name for name in named if name.startswith("val_")}
+        return StopAtEpochEnd(self._is_time_over, awaited)
+
     def _is_time_over(self) -> bool:
         if self._is_worker():
             return self._clock.seconds >= self._budget
@@ -364,14 +373,7 @@ class EvolutionTuner(kt.Tuner):
             for callback in kwargs.get("callbacks", [])
         ]
         if math.isfinite(self._budget):
-            names = [
-                objective.name
-                for objective in host.objectives_of(self.oracle.objective)
-                if not costs.is_cost(objective.name)
-            ]
-            kwargs["callbacks"].append(
-                StopAtEpochEnd(self._is_time_over, names)
-            )
+            kwargs["callbacks"].append(self._new_epoch_stop(kwargs))
         model = self._try_build(trial.hyperparameters)
         measured: dict[str, float] = {}
         if model.built:
@@ -403,10 +405,16 @@ class EvolutionTuner(kt.Tuner):
 
     def on_search_begin(self) -> None:
         super().on_search_begin()
-        if self._is_worker():
-            self._clock.begin()
-        else:
+        self._clock.end()
+        if not self._is_worker():
             self.oracle.begin_session()
+
+    def on_trial_begin(self, trial: Trial) -> None:
+        super().on_trial_begin(trial)
+        # Before the chief's clock it would end a trial too early, and the
+        # chief would send one more.
+        if self._is_worker() and not self._clock.is_running:
+            self._clock.begin()
 
     def on_search_end(self) -> None:
         super().on_search_end()

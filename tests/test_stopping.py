@@ -105,3 +105,17 @@ def test_pauses_do_not_count(monkeypatch):
     assert resumed.seconds == 12.0
     resumed.begin()
     assert resumed.seconds == 10.0
+
+
+def test_time_never_runs_backwards(monkeypatch):
+    time = [100.0]
+    monkeypatch.setattr(clock, "now", lambda: time[0])
+    running = clock.SearchClock()
+    running.begin()
+    for at in (110.0, 60.0):
+        time[0] = at
+        running.stamp({"time": at})
+        assert running.seconds == 10.0
+    running.end()
+    time[0] = 5000.0
+    assert running.seconds == 10.0 and not running.is_running

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+import kt_evolution
 from tests.durability import searches
 
 MAX_TRIALS = 12
@@ -16,8 +17,6 @@ WORKERS = ("worker0", "worker1")
 def make_tuner(directory, builds=None, fails=False, **kwargs):
     import keras
     import keras_tuner as kt
-
-    import kt_evolution
 
     def build_model(hp):
         if builds is not None:
@@ -244,6 +243,15 @@ def test_failures_in_a_row_end_all_processes(tmp_path):
     scores = searches.ended(tmp_path)
     assert 3 <= len(scores) <= 4
     assert set(scores.values()) == {None}
+
+
+def test_stopping_rule_ends_all_processes(tmp_path):
+    # Any loss will do.
+    codes = search_together(tmp_path, stop=kt_evolution.Target(1e9))
+    assert set(codes.values()) == {0}
+    assert 1 <= len(searches.ended(tmp_path)) <= len(WORKERS)
+    kinds = [event["event"] for event in searches.events(tmp_path)]
+    assert kinds.count("stopped") == 1
 
 
 def test_project_can_be_opened_without_a_chief(folder):

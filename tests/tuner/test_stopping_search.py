@@ -12,6 +12,8 @@ from kt_evolution import TimeBudget
 from kt_evolution import clock
 from tests.tuner.tuner_helpers import FIT
 from tests.tuner.tuner_helpers import ScoringTuner
+from tests.tuner.tuner_helpers import X
+from tests.tuner.tuner_helpers import Y
 from tests.tuner.tuner_helpers import build_dense
 from tests.tuner.tuner_helpers import empty_model
 from tests.tuner.tuner_helpers import trials_of
@@ -168,16 +170,15 @@ class Ticking(keras.callbacks.Callback):
         return self
 
 
-def fitting_tuner(folder, **kwargs):
+def fitting_tuner(folder, hypermodel=build_dense, **kwargs):
+    options = {"max_trials": None, "stop": TimeBudget(minutes=0.5), **kwargs}
     return EvolutionTuner(
-        build_dense,
+        hypermodel,
         objective="val_loss",
-        max_trials=None,
-        stop=TimeBudget(minutes=0.5),
         seed=0,
         directory=folder,
         project_name="p",
-        **kwargs,
+        **options,
     )
 
 
@@ -237,8 +238,174 @@ def test_once_stopped_all_workers_end(tmp_path):
     # It is better than all before, which no longer matters.
     end(late, 0.0)
     assert oracle.create_trial("late").status == "STOPPED"
+    assert not oracle.tuner_ids
+    assert oracle.stop_reason == "2 trials in a row improved nothing"
+    assert oracle.get_best_trials()[0].score == 0.0
 
 
 def test_a_hypermodel_is_required(tmp_path):
     with pytest.raises(ValueError, match="hypermodel=None"):
         EvolutionTuner(objective="val_loss", directory=tmp_path)
+
+
+def test_validation_of_ones_own_does_not_delay_the_end(tmp_path, time):
+    class Model(kt.HyperModel):
+        def build(self, hp):
+            return build_dense(hp)
+
+        def fit(self, hp, model, x, y, validation_data, **kwargs):
+            model.fit(x, y, **kwargs)
+            return {"val_loss": model.evaluate(*validation_data, verbose=0)[0]}
+
+    tuner = fitting_tuner(tmp_path, Model())
+    Ticking.time = time
+    tuner.search(**{**FIT, "epochs": 9}, callbacks=[Ticking()])
+    assert [trial.status for trial in trials_of(tuner)] == ["COMPLETED"]
+    assert time[0] == 1030.0
+
+
+def test_trials_that_all_failed_are_told_of_and_run_again(tmp_path, time):
+    def crash(hp):
+        time[0] += 10.0
+        raise RuntimeError("Training crashes.")
+
+    tuner = new_tuner(tmp_path, TimeBudget(seconds=25))
+    with pytest.warns(UserWarning, match="All 3 trials failed"):
+        tuner.search(crash)
+    mended = new_tuner(tmp_path, None, max_trials=3)
+    mended.search(loss)
+    assert len(trials_of(mended, "COMPLETED")) == 3
+
+
+def test_failures_before_a_result_stay_failed(tmp_path):
+    def train(hp):
+        if len(trials_of(tuner)) == 1:
+            raise RuntimeError("Training crashes.")
+        return loss(hp)
+
+    tuner = new_tuner(tmp_path, Target(1.0))
+    tuner.search(train)
+    resumed = new_tuner(tmp_path, None, max_trials=3)
+    resumed.search(loss)
+    statuses = [trial.status for trial in trials_of(resumed)]
+    assert statuses == ["FAILED", "COMPLETED", "COMPLETED"]
+
+
+def test_another_rule_that_holds_at_once_has_its_own_reason(tmp_path, capsys):
+    new_tuner(tmp_path, Target(1.0)).search(loss)
+    other = new_tuner(tmp_path, Target(0.95))
+    other.search(loss)
+    assert len(trials_of(other)) == 1
+    reason = "the best score 0.9 reached the target 0.95"
+    assert other.oracle.stop_reason == reason
+    assert new_tuner(tmp_path, None).oracle.stop_reason == reason
+    capsys.readouterr()
+    # Nobody wonders why it ended at once, and the journal has it already.
+    journal = tmp_path / "p" / "journal.jsonl"
+    before = journal.read_bytes()
+    other.search(loss)
+    assert capsys.readouterr().out.count(reason) == 1
+    assert journal.read_bytes() == before
+
+
+def test_silent_search_prints_no_reason(tmp_path, capsys):
+    tuner = new_tuner(tmp_path, Target(1.0))
+    tuner.oracle.verbose = 0
+    tuner.search(loss)
+    assert tuner.oracle.stop_reason
+    assert "stopped" not in capsys.readouterr().out
+
+
+def test_no_reason_is_left_once_an_interrupted_trial_goes_on(tmp_path, time):
+    class Now(kt_evolution.StoppingRule):
+        def reason(self, progress):
+            return "now"
+
+    def interrupt(hp):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        new_tuner(tmp_path, None).search(interrupt)
+    time[0] += 1.0
+    stopped = new_tuner(tmp_path, Now())
+    stopped.search(loss)
+    assert stopped.oracle.stop_reason == "now"
+    time[0] += 1.0
+    going_on = new_tuner(tmp_path, None, max_trials=1)
+    going_on.search(loss)
+    assert len(trials_of(going_on, "COMPLETED")) == 1
+    assert going_on.oracle.stop_reason is None
+    assert new_tuner(tmp_path, None).oracle.stop_reason is None
+
+
+def test_time_ends_with_the_search(tmp_path, time):
+    class HostTuner(kt.Tuner):
+        def run_trial(self, trial, *args, **kwargs):
+            time[0] += 30.0
+            return 1.0
+
+    hp = kt.HyperParameters()
+    hp.Float("x", 0.0, 1.0)
+    oracle = kt_evolution.EvolutionOracle(
+        max_trials=2, hyperparameters=hp, stop=TimeBudget(seconds=100), seed=0
+    )
+    tuner = HostTuner(oracle=oracle, directory=tmp_path, project_name="p")
+    tuner.search()
+    time[0] += 9999.0
+    assert oracle.search_seconds() == 60.0
+    oracle.max_trials = None
+    tuner.search()
+    assert len(oracle.trials) == 4
+    assert oracle.search_seconds() == 120.0
+
+
+def test_time_is_kept_when_a_proposal_fails(tmp_path, time, monkeypatch):
+    oracle = new_tuner(tmp_path, TimeBudget(seconds=100)).oracle
+    trial = oracle.create_trial("tuner0")
+    oracle.update_trial(trial.trial_id, {oracle.objective.name: 0.5})
+    oracle.end_trial(trial.trial_id)
+    time[0] += 60.0
+
+    def fail(trial_id):
+        raise OSError("No space is left.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(oracle, "populate_space", fail)
+        with pytest.raises(OSError, match="No space"):
+            oracle.create_trial("tuner0")
+    assert oracle.create_trial("tuner0").status == "RUNNING"
+    assert oracle.search_seconds() == 60.0
+
+
+def test_a_worker_counts_from_its_own_first_trial(tmp_path, time, monkeypatch):
+    tuner = fitting_tuner(tmp_path, max_trials=2)
+    # Its stub of an oracle knows neither time nor rules.
+    monkeypatch.setattr(tuner, "_is_worker", lambda: True)
+    monkeypatch.setattr(tuner.oracle, "search_seconds", None)
+    monkeypatch.setattr(tuner.oracle, "_rules", [])
+    time[0] += 500.0
+    Ticking.time = time
+    tuner.search(**{**FIT, "epochs": 9}, callbacks=[Ticking()])
+    # Three epochs of the first trial, one of the second.
+    assert len(trials_of(tuner, "COMPLETED")) == 2
+    assert time[0] == 1540.0
+
+
+def test_a_real_budget_cuts_training_between_epochs(tmp_path):
+    tuner = fitting_tuner(tmp_path, stop=TimeBudget(seconds=2))
+    epochs = []
+
+    class Counting(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            epochs.append(epoch)
+
+        def __deepcopy__(self, memo):
+            return self
+
+    tuner.search(**{**FIT, "epochs": 100_000}, callbacks=[Counting()])
+    (trial,) = trials_of(tuner, "COMPLETED")
+    assert epochs == list(range(len(epochs)))
+    assert 1 <= len(epochs) < 100_000
+    assert tuner.oracle.stop_reason == "the time budget of 2 s is over"
+    loss = tuner.get_best_models()[0].evaluate(X, Y, verbose=0)[0]
+    assert loss == pytest.approx(trial.score, rel=1e-3)
