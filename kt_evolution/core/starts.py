@@ -9,6 +9,8 @@ from kt_evolution.core.genes import Gene
 from kt_evolution.core.genes import Value
 from kt_evolution.core.history import History
 from kt_evolution.core.history import Status
+from kt_evolution.core.ranking import best_first
+from kt_evolution.core.ranking import front
 from kt_evolution.core.space import SearchSpace
 
 # The operators of a start.
@@ -65,9 +67,12 @@ def untried_best_import(history: History) -> int | None:
     """
     if not history.imports:
         return None
-    scores = history.scores
-    best = min(history.imports, key=lambda position: scores[position])
-    if scores[history.positions(Status.COMPLETED)].min() < scores[best]:
+    objectives, limits = history.objectives, history.limits
+    imports = np.array(history.imports)
+    best = int(imports[best_first(objectives[imports], limits[imports])[0]])
+    completed = history.positions(Status.COMPLETED)
+    members = completed[front(objectives[completed], limits[completed])]
+    if len(members) and best not in members:
         return None
     individual = history.individuals[best]
     # One that was rejected here is not always found by its phenotype.

@@ -12,6 +12,7 @@ from kt_evolution.core.history import Individual
 from kt_evolution.core.history import Status
 from kt_evolution.core.space import SearchSpace
 from kt_evolution.core.starts import partial_genome
+from kt_evolution.core.starts import untried_best_import
 from tests.core.searches import BRANCHES
 from tests.core.searches import MIXED
 from tests.core.searches import NESTED
@@ -256,3 +257,26 @@ def test_imports_have_the_values_that_they_had_of_genes_met_later():
     assert batches == [32, 8, 8]
     assert space.decode(history.individuals[0].genome)["batch"] == 32
     assert history.find(space.encode({"units": 1, "batch": 32})) == 0
+
+
+@pytest.mark.parametrize("limits", [(), (-1.0,)])
+def test_the_best_import_of_several_objectives_is_the_knee(limits):
+    history = History(MIXED, num_objectives=2, num_limits=len(limits))
+    for number, objectives in enumerate([(0, 9), (5, 5), (2, 3), (9, 0)]):
+        values = {"act": "relu", "layers": number + 1, "lr": 0.01}
+        history.add(
+            Individual(
+                MIXED.encode(values),
+                trial_id=f"import/{number}",
+                operator=IMPORT,
+                status=Status.COMPLETED,
+                objectives=objectives,
+                limits=limits,
+            )
+        )
+    assert untried_best_import(history) == 2
+    # One of this search that is better in both makes its trial needless.
+    genome = MIXED.encode({"act": "tanh", "layers": 1, "lr": 0.01})
+    history.add(Individual(genome, trial_id="0", operator="given"))
+    history.finish("0", Status.COMPLETED, [1, 1], limits)
+    assert untried_best_import(history) is None
