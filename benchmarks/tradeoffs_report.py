@@ -27,6 +27,8 @@ from benchmarks.standings import Ratio
 from benchmarks.standings import Standings
 from benchmarks.standings import geometric_mean
 from benchmarks.standings import ratio
+from benchmarks.tables import NOTHING
+from benchmarks.tables import table
 
 CHECKPOINTS = (20, 50, 100)
 RATIO_CHECKPOINTS = (50, 100)
@@ -50,11 +52,11 @@ def gap_table(standings: Standings, checkpoint: int) -> str:
             gaps = standings.regrets(name, task, checkpoint, every_seed())
             mean = np.mean(list(gaps.values())) if gaps else None
             cells.append(
-                "–" if mean is None else f"{mean:#.3g} (n={len(gaps)})"
+                NOTHING if mean is None else f"{mean:#.3g} (n={len(gaps)})"
             )
-        if set(cells) != {"–"}:
+        if set(cells) != {NOTHING}:
             rows.append([task, *cells])
-    return _table(["task", *map(title, standings.searchers)], rows)
+    return table(["task", *map(title, standings.searchers)], rows)
 
 
 def best_peers(
@@ -87,18 +89,20 @@ def ratio_table(standings: Standings, ours: str) -> str:
         cells = [
             f"{b[task].value:.2f} {title(b[task].peer)} (n={b[task].seeds})"
             if task in b
-            else "–"
+            else NOTHING
             for b in best
         ]
-        if set(cells) != {"–"}:
+        if set(cells) != {NOTHING}:
             rows.append([task, *cells])
     means = [
-        f"{geometric_mean([one.value for one in b.values()]):.2f}" if b else "–"
+        f"{geometric_mean([one.value for one in b.values()]):.2f}"
+        if b
+        else NOTHING
         for b in best
     ]
     rows.append([f"geometric mean, {len(rows)} tasks", *means])
     header = [f"at {checkpoint}" for checkpoint in RATIO_CHECKPOINTS]
-    return _table(["task", *header], rows)
+    return table(["task", *header], rows)
 
 
 def peer_table(standings: Standings, ours: str) -> str:
@@ -123,16 +127,11 @@ def peer_table(standings: Standings, ours: str) -> str:
                 f"{geometric_mean(values):.2f} "
                 f"({len(values)} tasks, {races} races)"
                 if values
-                else "–"
+                else NOTHING
             )
         rows.append([title(peer), *cells])
     header = [f"at {checkpoint}" for checkpoint in RATIO_CHECKPOINTS]
-    return _table(["divided by", *header], rows)
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return table(["divided by", *header], rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

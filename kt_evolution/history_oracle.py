@@ -13,6 +13,7 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution import host
 from kt_evolution import trial_events as events
+from kt_evolution.core.checks import check_several
 from kt_evolution.core.genes import Value
 from kt_evolution.core.history import History
 from kt_evolution.core.history import Individual
@@ -25,10 +26,10 @@ from kt_evolution.durable import DurableOracle
 from kt_evolution.encoding import genes_of
 from kt_evolution.encoding import key_of
 from kt_evolution.limits import Limit
-from kt_evolution.limits import check_limits
 from kt_evolution.phenotype import Phenotype
 from kt_evolution.stopping import Progress
 from kt_evolution.stopping import StoppingRule
+from kt_evolution.stopping import budget_of
 from kt_evolution.stopping import check_rules
 
 
@@ -49,9 +50,9 @@ class HistoryOracle(DurableOracle):
         stop: Sequence[StoppingRule] | StoppingRule | None = None,
         **kwargs: Any,
     ) -> None:
-        self._limits = check_limits(constraints)
+        self.limits = check_several("constraints", constraints, Limit)
         self._learnt_limits = [
-            limit for limit in self._limits if not limit.is_function
+            limit for limit in self.limits if not limit.is_function
         ]
         # What exploring asked for. The first trial's line has it.
         self._asked: list[str] = []
@@ -167,6 +168,11 @@ class HistoryOracle(DurableOracle):
             print(f"The search stopped: {reason}.")
         return True
 
+    @property
+    def time_budget(self) -> float:
+        """Float, for how many seconds the search may run."""
+        return budget_of(self._rules)
+
     def begin_session(self) -> None:
         super().begin_session()
         self._is_stopped = False
@@ -179,7 +185,7 @@ class HistoryOracle(DurableOracle):
             members = own[
                 front(self._history.objectives[own], self._history.limits[own])
             ]
-            ids = [self._history.individuals[p].trial_id for p in members]
+            ids = {self._history.individuals[p].trial_id for p in members}
             ended = [i for i in self.end_order if self._is_completed(i)]
             places = [i for i, trial_id in enumerate(ended) if trial_id in ids]
             is_single = self._history.num_objectives == 1

@@ -35,9 +35,6 @@ class InitialPopulation:
     ) -> None:
         self._individuals = _checked(individuals)
 
-    def __len__(self) -> int:
-        return len(self._individuals)
-
     def genomes(self, space: SearchSpace) -> list[np.ndarray]:
         """Returns the codes of the individuals, NaN where none is given."""
         return [partial_genome(space, one) for one in self._individuals]

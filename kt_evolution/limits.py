@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from collections.abc import Mapping
-from typing import Any
 
 import keras_tuner as kt
 
@@ -140,16 +139,3 @@ class Limit:
 
 def _scale(bound: float) -> float:
     return abs(bound) or 1.0
-
-
-def check_limits(constraints: Any) -> list[Limit]:
-    """Returns the limits that were given, one or several."""
-    limits = [constraints] if isinstance(constraints, Limit) else constraints
-    if not isinstance(limits, (list, tuple)) or not all(
-        isinstance(limit, Limit) for limit in limits
-    ):
-        raise TypeError(
-            "`constraints` must be a list of `Limit`s. "
-            f"Received: constraints={constraints!r}"
-        )
-    return list(limits)

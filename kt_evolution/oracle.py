@@ -278,7 +278,7 @@ class EvolutionOracle(HistoryOracle):
         self, individual: Individual, values: dict[str, Any]
     ) -> tuple[Individual, str | None]:
         """Checks limits on hyperparameters where no model is built."""
-        if not self._limits:
+        if not self.limits:
             return individual, None
         problem = self._broken_limit(
             host.share_space(self.hyperparameters, values), {}
@@ -293,7 +293,7 @@ class EvolutionOracle(HistoryOracle):
         self, hyperparameters: kt.HyperParameters, costs: Mapping[str, float]
     ) -> str | None:
         """Returns which limit a model breaks, as far as is known."""
-        for limit in self._limits:
+        for limit in self.limits:
             problem = limit.problem(hyperparameters, costs)
             if problem is not None:
                 return problem

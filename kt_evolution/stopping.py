@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from kt_evolution.core.checks import check_count
+from kt_evolution.core.checks import check_several
 from kt_evolution.core.checks import is_number
 
 SECONDS = {"hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
@@ -171,22 +172,13 @@ def check_rules(stop: Any, num_objectives: int) -> list[StoppingRule]:
         stop: A `StoppingRule`, a list of them, or None.
         num_objectives: Int.
     """
-    rules = [stop] if isinstance(stop, StoppingRule) else stop
-    if rules is None:
-        rules = []
-    if not isinstance(rules, (list, tuple)) or not all(
-        isinstance(rule, StoppingRule) for rule in rules
-    ):
-        raise TypeError(
-            "`stop` must be a `StoppingRule` or a list of them. "
-            f"Received: stop={stop!r}"
-        )
+    rules = check_several("stop", () if stop is None else stop, StoppingRule)
     if num_objectives > 1 and any(isinstance(rule, Target) for rule in rules):
         raise ValueError(
             "`stop` can have a `Target` for a single objective only. "
             f"Received: stop={stop!r} and {num_objectives} objectives"
         )
-    return list(rules)
+    return rules
 
 
 def budget_of(rules: Iterable[StoppingRule]) -> float:

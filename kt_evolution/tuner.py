@@ -22,7 +22,6 @@ from kt_evolution.clock import SearchClock
 from kt_evolution.core.checks import check_count
 from kt_evolution.journal import write_atomically
 from kt_evolution.limits import Limit
-from kt_evolution.limits import check_limits
 from kt_evolution.operators.crossover import Crossover
 from kt_evolution.operators.mutation import Mutation
 from kt_evolution.operators.selection import Selection
@@ -34,8 +33,6 @@ from kt_evolution.phenotype import explore
 from kt_evolution.results import metrics_of
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.stopping import StoppingRule
-from kt_evolution.stopping import budget_of
-from kt_evolution.stopping import check_rules
 from kt_evolution.surrogate import Surrogate
 
 
@@ -176,8 +173,6 @@ class EvolutionTuner(kt.Tuner):
             check_count("max_model_size", kwargs["max_model_size"])
         self._check_hypermodel(hypermodel)
         requested = costs.check_costs("measure", measure)
-        limits = check_limits(constraints)
-        self._limited = {limit.name for limit in limits}
         # Of each execution of the trial that is running.
         self._costs: list[dict[str, float]] = []
         self._results: list[Any] = []
@@ -204,17 +199,18 @@ class EvolutionTuner(kt.Tuner):
             mutation=mutation,
             survival=survival,
             surrogate=surrogate,
-            constraints=limits,
+            constraints=constraints,
             stop=stop,
             initial_population=initial_population,
             warm_start=warm_start,
         )
+        self._limited = {limit.name for limit in oracle.limits}
         named = {
             *host.objective_directions(oracle.objective),
             *self._limited,
         }
         self._measured = {*requested, *filter(costs.is_cost, named)}
-        self._budget = budget_of(check_rules(stop, num_objectives=1))
+        self._budget = oracle.time_budget
         # Of a worker, whose oracle does not tell the time.
         self._clock = SearchClock()
         if self._is_worker():

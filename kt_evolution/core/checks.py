@@ -44,6 +44,19 @@ def is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
+def check_several(argument: str, value: Any, base: type[Any]) -> list[Any]:
+    """Returns the instances of a class that were given, one or a list."""
+    several = [value] if isinstance(value, base) else value
+    if not isinstance(several, (list, tuple)) or not all(
+        isinstance(one, base) for one in several
+    ):
+        raise TypeError(
+            f"`{argument}` must be a `{base.__name__}` or a list of them. "
+            f"Received: {argument}={value!r}"
+        )
+    return list(several)
+
+
 def resolve(
     argument: str,
     choice: Any,

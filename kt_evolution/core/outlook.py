@@ -34,9 +34,7 @@ class Outlook:
     def __init__(
         self, surrogate: Surrogate, history: History, objectives: np.ndarray
     ) -> None:
-        self.objectives = [
-            fit(surrogate, history, scores) for scores in objectives.T
-        ]
+        self.objectives = fit_each(surrogate, history, objectives)
         # Of one that was never broken there is nothing to learn.
         self.limits = [
             fit(surrogate, history, limit)
@@ -54,10 +52,7 @@ class Outlook:
             genomes: Float array of shape `(n, num_genes)`.
             expressed: Bool array of shape `(n, num_genes)`.
         """
-        return np.stack(
-            [one.predict(genomes, expressed)[0] for one in self.objectives],
-            axis=1,
-        )
+        return expected(self.objectives, genomes, expressed)
 
     def _improvement_on(
         self, history: History, objectives: np.ndarray
@@ -83,10 +78,8 @@ class Outlook:
             )
         best = self.objectives[0].best
         if self.limits:
-            expected = self.expected(
-                history.genomes[feasible], history.expressed[feasible]
-            )
-            best = float(expected.min())
+            known = history.genomes[feasible], history.expressed[feasible]
+            best = float(self.expected(*known).min())
         return lambda means, stds: log_expected_improvement(
             means[:, 0], stds[:, 0], best
         )
@@ -142,3 +135,19 @@ def fit(
             history.genomes[pending], history.expressed[pending]
         )
     return posterior
+
+
+def fit_each(
+    surrogate: Surrogate, history: History, objectives: np.ndarray
+) -> list[Posterior]:
+    """Returns what each column of `objectives` teaches, see `fit`."""
+    return [fit(surrogate, history, scores) for scores in objectives.T]
+
+
+def expected(
+    posteriors: list[Posterior], genomes: np.ndarray, expressed: np.ndarray
+) -> np.ndarray:
+    """Returns the means, a column for each posterior."""
+    return np.stack(
+        [one.predict(genomes, expressed)[0] for one in posteriors], axis=1
+    )

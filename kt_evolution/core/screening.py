@@ -16,7 +16,8 @@ from kt_evolution.core.genes import LAST_CODE
 from kt_evolution.core.history import History
 from kt_evolution.core.history import Status
 from kt_evolution.core.outlook import Outlook
-from kt_evolution.core.outlook import fit
+from kt_evolution.core.outlook import expected
+from kt_evolution.core.outlook import fit_each
 from kt_evolution.core.ranking import chebyshev
 from kt_evolution.core.ranking import fitness
 from kt_evolution.operators.survival import Survival
@@ -96,21 +97,19 @@ class Screening:
         Returns:
             Float array of shape `(n, num_objectives)`.
         """
-        genomes = history.genomes[positions]
-        expressed = history.expressed[positions]
-        columns = [
-            fit(self.surrogate, history, scores).predict(genomes, expressed)[0]
-            for scores in history.objectives.T
-        ]
-        return np.stack(columns, axis=1)
+        return expected(
+            fit_each(self.surrogate, history, history.objectives),
+            history.genomes[positions],
+            history.expressed[positions],
+        )
 
     def _evolve(self, pool: "_Pool", rng: np.random.Generator) -> None:
         history = pool.history
         known = _candidates_for_survival(history)
-        expected = pool.outlook.expected(
+        means = pool.outlook.expected(
             history.genomes[known], history.expressed[known]
         )
-        ranks = fitness(expected, history.limits[known])
+        ranks = fitness(means, history.limits[known])
         survivors = self.survival(ranks, self.population_size)
         population = Litter.of_history(history, known[survivors])
         scores = ranks[survivors]
