@@ -27,6 +27,10 @@ from kt_evolution.encoding import genes_of
 from kt_evolution.encoding import key_of
 from kt_evolution.limits import Limit
 from kt_evolution.phenotype import Phenotype
+from kt_evolution.results import NUM_EXECUTIONS
+from kt_evolution.results import spread_metrics
+from kt_evolution.results import spread_of
+from kt_evolution.results import value_of
 from kt_evolution.stopping import Progress
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.stopping import budget_of
@@ -89,11 +93,13 @@ class HistoryOracle(DurableOracle):
 
         Those that keep all limits come first, then those that break them
         least. With several objectives the Pareto front comes first, and of
-        that the knee: the trial nearest to the best of each objective.
+        that the knee: the trial nearest to the best of each objective. A
+        model that was trained again counts by the mean of all its trainings,
+        and once: by its best trial.
         """
         with self._lock:
             self.open()
-            if self._has_one_order:
+            if self._has_one_order and not self._history.reevaluations:
                 return super().get_best_trials(num_trials)
             own = self._own(self._history.positions(Status.COMPLETED))
             order = best_first(
@@ -129,8 +135,19 @@ class HistoryOracle(DurableOracle):
         return positions[np.array(own, dtype=bool)]
 
     def _trials_at(self, positions: np.ndarray) -> list[Trial]:
-        individuals = [self._history.individuals[p] for p in positions]
-        return [self.trials[one.trial_id or ""] for one in individuals]
+        return [self._best_trial_of(p) for p in positions]
+
+    def _best_trial_of(self, position: int) -> Trial:
+        """Returns the best of the trials that trained an individual."""
+        individual = self._history.individuals[position]
+        trials = [
+            self.trials[trial_id]
+            for trial_id, evaluation in individual.evaluations.items()
+            if evaluation is not None
+        ]
+        if self._history.num_objectives > 1:
+            return trials[0]
+        return min(trials, key=lambda trial: self._sign * trial.score)
 
     def _warn_if_broken(self, trial: Trial) -> None:
         broken = [
@@ -155,9 +172,7 @@ class HistoryOracle(DurableOracle):
         """Asks the stopping rules, and tells of the first that says so."""
         if self._is_stopped or not self._rules:
             return self._is_stopped
-        progress = self.progress()
-        reasons = (rule.reason(progress) for rule in self._rules)
-        reason = next(filter(None, reasons), None)
+        reason = self.reason_to_stop()
         if reason is None:
             return False
         if reason != self.stop_reason:
@@ -168,6 +183,14 @@ class HistoryOracle(DurableOracle):
             print(f"The search stopped: {reason}.")
         return True
 
+    def reason_to_stop(self) -> str | None:
+        """Returns why the search is to end, None if it goes on."""
+        if not self._rules:
+            return None
+        progress = self.progress()
+        reasons = (rule.reason(progress) for rule in self._rules)
+        return next(filter(None, reasons), None)
+
     @property
     def time_budget(self) -> float:
         """Float, for how many seconds the search may run."""
@@ -176,6 +199,12 @@ class HistoryOracle(DurableOracle):
     def begin_session(self) -> None:
         super().begin_session()
         self._is_stopped = False
+
+    @property
+    def reevaluations(self) -> dict[str, str]:
+        """Dict of the trials that train a model again to its first trial."""
+        self.open()
+        return dict(self._history.reevaluations)
 
     def progress(self) -> Progress:
         """Returns the `Progress` of the search."""
@@ -187,14 +216,15 @@ class HistoryOracle(DurableOracle):
             ]
             ids = {self._history.individuals[p].trial_id for p in members}
             ended = [i for i in self.end_order if self._is_completed(i)]
-            places = [i for i, trial_id in enumerate(ended) if trial_id in ids]
+            new = [i for i in ended if i not in self._history.reevaluations]
+            places = [i for i, trial_id in enumerate(new) if trial_id in ids]
             is_single = self._history.num_objectives == 1
             # A later one that is only as good as the best is no improvement.
             last = (places[0] if is_single else places[-1]) if places else -1
             best = self._history.objectives[members[0], 0] if places else None
             return Progress(
                 num_completed=len(ended),
-                num_since_best=len(ended) - 1 - last,
+                num_since_best=len(new) - 1 - last,
                 best=self._sign * float(best) if best is not None else None,
                 direction=self.objective.direction,
                 seconds=seconds,
@@ -302,9 +332,10 @@ class HistoryOracle(DurableOracle):
         self._history.finish(trial.trial_id, Status.PENDING)
 
     def on_trial_settled(self, trial: Trial) -> None:
-        self._history.set_values(
-            trial.trial_id, dict(trial.hyperparameters.values)
-        )
+        if trial.trial_id not in self._history.reevaluations:
+            self._history.set_values(
+                trial.trial_id, dict(trial.hyperparameters.values)
+            )
         if trial.status == TrialStatus.COMPLETED:
             self._finish(trial.trial_id, self._metrics_of(trial))
         else:
@@ -324,6 +355,7 @@ class HistoryOracle(DurableOracle):
                 for objective in host.objectives_of(self.objective)
             ],
             self._excesses(metrics),
+            *spread_of(metrics, self.objective),
         )
 
     def _metrics_of(self, trial: Trial) -> dict[str, float]:
@@ -331,6 +363,8 @@ class HistoryOracle(DurableOracle):
         names = [
             *host.objective_directions(self.objective),
             *(limit.name for limit in self._learnt_limits),
+            *spread_metrics(self.objective),
+            NUM_EXECUTIONS,
         ]
         return {
             name: value_of(trial, name)
@@ -341,13 +375,6 @@ class HistoryOracle(DurableOracle):
     def _excesses(self, metrics: Mapping[str, float]) -> list[float]:
         """Returns by how much each limit that is learnt is broken."""
         return [limit.excess(metrics) for limit in self._learnt_limits]
-
-
-def value_of(trial: Trial, metric: str) -> float:
-    """Returns a metric of a completed trial, at its best epoch."""
-    history = trial.metrics.get_history(metric)
-    steps = {observation.step: observation for observation in history}
-    return float(steps.get(trial.best_step, history[-1]).mean())
 
 
 def _sign_of(objective: kt.Objective) -> float:

@@ -1,5 +1,6 @@
 """The oracle: Keras Tuner's trials on one side, the history on the other."""
 
+import math
 import re
 import warnings
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution import host
 from kt_evolution.core.checks import check_count
+from kt_evolution.core.evolution import REEVALUATION
 from kt_evolution.core.evolution import Evolution
 from kt_evolution.core.evolution import Proposal
 from kt_evolution.core.genes import Value
@@ -39,6 +41,8 @@ from kt_evolution.warm_start import check_untuned
 # So many rejected proposals in a row mean that the space holds next to
 # nothing that can be trained.
 MAX_REJECTIONS = 100
+# In seconds; no trial takes less.
+TIME_RESOLUTION = 1e-3
 
 
 class NothingTrainableError(RuntimeError):
@@ -106,6 +110,10 @@ class EvolutionOracle(HistoryOracle):
         warm_start: String or path, the folder of a Keras Tuner project, or a
             list of them. Its completed trials count as evaluated individuals,
             which are not trained; the best gets the first trial.
+        reevaluate: Int, how many of the best models are trained again before
+            the end, as long as it is uncertain which is better. Each training
+            is a trial; about two for each model are kept of `max_trials` and
+            of a time budget. Defaults to 0.
     """
 
     def __init__(
@@ -134,6 +142,7 @@ class EvolutionOracle(HistoryOracle):
         | PathLike[str]
         | Sequence[str | PathLike[str]]
         | None = None,
+        reevaluate: int = 0,
     ) -> None:
         self._evolution = Evolution(
             population_size=population_size,
@@ -143,6 +152,7 @@ class EvolutionOracle(HistoryOracle):
             mutation=mutation,
             survival=survival,
             surrogate=surrogate,
+            reevaluate=reevaluate,
         )
         self._dry_build: DryBuild | None = None
         self._warned: set[str] = set()
@@ -180,7 +190,8 @@ class EvolutionOracle(HistoryOracle):
 
         A score is one noisy observation: of many, the best observed is partly
         the luckiest. Here the surrogate's mean decides, which also knows how
-        similar trials did. `get_best_trials` goes by the observed score.
+        similar trials did, and how often each was trained. `get_best_trials`
+        goes by the observed score.
 
         Args:
             num_trials: Int, how many to return at most. Defaults to 1.
@@ -207,37 +218,92 @@ class EvolutionOracle(HistoryOracle):
         self.prepare_start()
         self._import_past()
         self._evolution.seed = self.seed
-        rng = np.random.default_rng([self.seed, len(self.trials)])
         rejected: list[dict[str, Any]] = []
-        while True:
-            if self._is_start_prepared:
-                self._evolution.initial_population = (
-                    self._initial_population.genomes(self._history.space)
-                )
-            proposal = self._evolution.propose(self._history, rng)
-            if proposal is None:
-                self._check_any_trainable(rejected)
-                return {"status": TrialStatus.STOPPED, "values": None}
-            individual, problem = self._develop(proposal)
-            if problem is None:
-                break
-            self._history.add(individual)
-            rejected.append({**self._describe(individual), "problem": problem})
-            if len(rejected) == MAX_REJECTIONS:
-                raise NothingTrainableError(_explain(rejected))
-        record = self._describe(individual)
+        proposed = self._propose_trainable(rejected)
+        if proposed is None:
+            self._check_any_trainable(rejected)
+            return {"status": TrialStatus.STOPPED, "values": None}
+        if isinstance(proposed, Individual):
+            record = self._describe(proposed)
+            proposed.trial_id = trial_id
+            self._history.add(proposed)
+            values = self._history.space.decode(proposed.genome)
+        else:
+            values, record = self._train_again(trial_id, proposed)
         if rejected:
             record["rejected"] = rejected
         if self._asked and not self.trials:
             record["asked"] = self._asked
-        individual.trial_id = trial_id
-        self._history.add(individual)
-        values = self._history.space.decode(individual.genome)
         return {
             "status": TrialStatus.RUNNING,
             "values": values,
             "record": record,
         }
+
+    def _propose_trainable(
+        self, rejected: list[dict[str, Any]]
+    ) -> Individual | int | None:
+        """Returns what to train: a new individual, or one that is known.
+
+        Args:
+            rejected: The empty list to which those that can't be trained are
+                added.
+
+        Returns:
+            An `Individual`, or the position of one; None at the end.
+        """
+        rng = np.random.default_rng([self.seed, len(self.trials)])
+        num_left = self._num_left()
+        while True:
+            if self._is_start_prepared:
+                self._evolution.initial_population = (
+                    self._initial_population.genomes(self._history.space)
+                )
+            proposal = self._evolution.propose(self._history, rng, num_left)
+            if proposal is None:
+                return None
+            if proposal.reevaluates is not None:
+                return proposal.reevaluates
+            individual, problem = self._develop(proposal)
+            if problem is None:
+                return individual
+            self._history.add(individual)
+            rejected.append({**self._describe(individual), "problem": problem})
+            if len(rejected) == MAX_REJECTIONS:
+                raise NothingTrainableError(_explain(rejected))
+
+    def _train_again(
+        self, trial_id: str, position: int
+    ) -> tuple[dict[str, Value], dict[str, Any]]:
+        """Returns the values and the record of a re-evaluation."""
+        first = self._history.individuals[position].trial_id or ""
+        self._history.reevaluate(position, trial_id)
+        if self.verbose:
+            print(f"Trial {trial_id} trains the model of trial {first} again.")
+        values = dict(self.trials[first].hyperparameters.values)
+        return values, {"operator": REEVALUATION, "reevaluates": first}
+
+    def _num_left(self) -> float:
+        """Returns how many trials are still to come, as far as is known."""
+        if not self._evolution.reevaluate:
+            return math.inf
+        if super().reason_to_stop() is not None:
+            return 0
+        left = math.inf
+        if self.max_trials is not None:
+            left = self.max_trials - len(self.trials)
+        if self.end_order and math.isfinite(self.time_budget):
+            seconds = self.search_seconds()
+            pace = len(self.end_order) / max(seconds, TIME_RESOLUTION)
+            left = min(left, pace * (self.time_budget - seconds))
+        return left
+
+    def reason_to_stop(self) -> str | None:
+        reason = super().reason_to_stop()
+        if reason is None or self.search_seconds() >= self.time_budget:
+            return reason
+        # First it is settled who is best, as far as there are trials left.
+        return None if self._evolution.propose_again(self._history) else reason
 
     def _develop(self, proposal: Proposal) -> tuple[Individual, str | None]:
         """Returns the individual of a proposal, and its problem if any."""
@@ -404,6 +470,10 @@ class EvolutionOracle(HistoryOracle):
             individual.status = Status.REJECTED
             self._history.add(individual)
             self._warned.add(_kind_of(rejected["problem"]))
+        if "reevaluates" in record:
+            first = self._history.position_of(record["reevaluates"])
+            self._history.reevaluate(first, trial.trial_id)
+            return
         individual = self._restored(record)
         individual.trial_id = trial.trial_id
         self._history.add(individual)

@@ -7,9 +7,16 @@ from typing import Any
 
 import keras
 import keras_tuner as kt
+import numpy as np
+from keras_tuner.engine.trial import Trial
 
 from kt_evolution import host
 from kt_evolution.costs import is_cost
+
+# The metrics of a trial whose model was trained more than once: how often,
+# and the standard deviation of the objective between the trainings.
+NUM_EXECUTIONS = "num_executions"
+SCORE_STD = "score_std"
 
 
 def metrics_of(
@@ -22,7 +29,8 @@ def metrics_of(
 
     Args:
         results: What `run_trial` returned: a `History`, a dict, a number, or
-            a list of these, one for each execution, which are averaged.
+            a list of these, one for each execution, which are averaged; their
+            spread and number become metrics, too.
         objective: The `keras_tuner.Objective`.
         source: String, the name of the function, for the error.
         costs: Dict of the measured costs, which are metrics too unless the
@@ -42,7 +50,8 @@ def metrics_of(
         if not results:
             raise _unusable(results, objective, source)
         return _average(
-            [metrics_of(one, objective, source, costs) for one in results]
+            [metrics_of(one, objective, source, costs) for one in results],
+            objective,
         )
     if isinstance(results, keras.callbacks.History):
         return _best_epoch(results.history, objective, source, costs)
@@ -119,13 +128,62 @@ def _names_of(objective: kt.Objective) -> list[str]:
     return sorted(names - {"multi_objective"})
 
 
+def value_of(trial: Trial, metric: str) -> float:
+    """Returns a metric of a completed trial, at its best epoch."""
+    history = trial.metrics.get_history(metric)
+    steps = {observation.step: observation for observation in history}
+    return float(steps.get(trial.best_step, history[-1]).mean())
+
+
+def spread_metrics(objective: kt.Objective) -> list[str]:
+    """Returns the names of the metrics that tell the spread of scores.
+
+    That is `"score_std"`, or with several objectives one for each, such as
+    `"val_loss_std"`.
+    """
+    several = host.objectives_of(objective)
+    if len(several) == 1:
+        return [SCORE_STD]
+    return [f"{one.name}_std" for one in several]
+
+
+def spread_of(
+    metrics: Mapping[str, float], objective: kt.Objective
+) -> tuple[list[float], int]:
+    """Returns the spread of a trial's scores, and how many there were.
+
+    Args:
+        metrics: Dict of the trial's metrics.
+        objective: The `keras_tuner.Objective`.
+
+    Returns:
+        List of floats, a standard deviation for each objective, and the
+        number of executions; an empty list and 1 where they are not known.
+    """
+    stds = [metrics.get(name, math.nan) for name in spread_metrics(objective)]
+    number = metrics.get(NUM_EXECUTIONS, 1.0)
+    if all(map(math.isfinite, stds)) and 2 <= number < math.inf:
+        return stds, int(number)
+    return [], 1
+
+
 def _average(
-    runs: list[tuple[dict[str, float], int]],
+    runs: list[tuple[dict[str, float], int]], objective: kt.Objective
 ) -> tuple[dict[str, float], int]:
     names = [name for name in runs[0][0] if all(name in run for run, _ in runs)]
     metrics = {
         name: statistics.fmean(run[name] for run, _ in runs) for name in names
     }
+    if len(runs) > 1:
+        spreads = {
+            spread: float(np.std([run[one.name] for run, _ in runs], ddof=1))
+            for spread, one in zip(
+                spread_metrics(objective),
+                host.objectives_of(objective),
+                strict=True,
+            )
+        }
+        metrics = {**spreads, NUM_EXECUTIONS: float(len(runs)), **metrics}
     return metrics, round(statistics.fmean(epoch for _, epoch in runs))
 
 

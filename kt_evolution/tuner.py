@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 import keras_tuner as kt
+import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
@@ -20,6 +21,11 @@ from kt_evolution import costs
 from kt_evolution import host
 from kt_evolution.clock import SearchClock
 from kt_evolution.core.checks import check_count
+from kt_evolution.cross_validation import CrossValidation
+from kt_evolution.cross_validation import Fold
+from kt_evolution.gaps import Gap
+from kt_evolution.gaps import gap_table
+from kt_evolution.gaps import gaps_of
 from kt_evolution.journal import write_atomically
 from kt_evolution.limits import Limit
 from kt_evolution.operators.crossover import Crossover
@@ -122,6 +128,15 @@ class EvolutionTuner(kt.Tuner):
         warm_start: String or path, the folder of a Keras Tuner project, or a
             list of them. Its completed trials count as evaluated individuals,
             which are not trained; the best gets the first trial.
+        reevaluate: Int, how many of the best models are trained again before
+            the end, as long as it is uncertain which is better. Each training
+            is a trial; about two for each model are kept of `max_trials` and
+            of a time budget. Defaults to 0.
+        cross_validation: Int of at least 2, the number of folds (stratified
+            if the labels are classes), or a scikit-learn splitter. `search`
+            then takes arrays, or dicts of them, and no validation data; a
+            trial's score is the mean over its folds. Its weights are those of
+            the best fold. Defaults to None.
         dry_build: Boolean, whether each model is built before it becomes a
             trial, so that duplicates, models that can't be built and those
             larger than `max_model_size` cost no trial. Defaults to True.
@@ -160,6 +175,8 @@ class EvolutionTuner(kt.Tuner):
         | os.PathLike[str]
         | Sequence[str | os.PathLike[str]]
         | None = None,
+        reevaluate: int = 0,
+        cross_validation: Any = None,
         dry_build: bool = True,
         keep_checkpoints: int | None = None,
         **kwargs: Any,
@@ -172,6 +189,8 @@ class EvolutionTuner(kt.Tuner):
         if kwargs.get("max_model_size") is not None:
             check_count("max_model_size", kwargs["max_model_size"])
         self._check_hypermodel(hypermodel)
+        self._cross_validation = self._check_folds(cross_validation, kwargs)
+        self._folds: list[Fold] = []
         requested = costs.check_costs("measure", measure)
         # Of each execution of the trial that is running.
         self._costs: list[dict[str, float]] = []
@@ -203,6 +222,7 @@ class EvolutionTuner(kt.Tuner):
             stop=stop,
             initial_population=initial_population,
             warm_start=warm_start,
+            reevaluate=reevaluate,
         )
         self._limited = {limit.name for limit in oracle.limits}
         named = {
@@ -235,6 +255,23 @@ class EvolutionTuner(kt.Tuner):
                 "a function that takes hyperparameters and returns a model. "
                 f"Received: hypermodel={hypermodel!r}"
             )
+
+    def _check_folds(
+        self, cross_validation: Any, kwargs: dict[str, Any]
+    ) -> CrossValidation | None:
+        """Makes each fold an execution of its own."""
+        if cross_validation is None:
+            return None
+        if not self._trains_models:
+            raise ValueError(
+                "`cross_validation` is for models that the tuner trains, not "
+                "for a `run_trial` of your own. "
+                f"Received: cross_validation={cross_validation!r}"
+            )
+        folds = CrossValidation(cross_validation)
+        executions = kwargs.get("executions_per_trial", 1)
+        kwargs["executions_per_trial"] = executions * folds.num_folds
+        return folds
 
     @property
     def tuner_id(self) -> str:
@@ -300,6 +337,19 @@ class EvolutionTuner(kt.Tuner):
             counts_flops="flops" in self._limited,
         )
 
+    def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
+        """Searches for the best models, see `keras_tuner.Tuner.search`.
+
+        Args:
+            *fit_args: Positional arguments of `keras.Model.fit`.
+            **fit_kwargs: Further arguments of `keras.Model.fit`; with
+                `cross_validation` also `groups`, the labels of rows that the
+                splitter keeps together.
+        """
+        if self._cross_validation is not None:
+            self._folds = self._cross_validation.folds(fit_args, fit_kwargs)
+        super().search(*fit_args, **fit_kwargs)
+
     # One trial.
 
     def _run_and_update_trial(
@@ -323,10 +373,19 @@ class EvolutionTuner(kt.Tuner):
         Once a time budget is over, training ends with the epoch, and nothing
         is executed again.
         """
+        if not self._is_worker():
+            self._seed_reevaluation(trial)
         try:
             return super().run_trial(trial, *args, **kwargs)
         except _OutOfTime:
             return self._results
+
+    def _seed_reevaluation(self, trial: Trial) -> None:
+        """Makes sure that a model that is trained again has another seed."""
+        if trial.trial_id in self.oracle.reevaluations:
+            words = [self.oracle.seed, int(trial.trial_id)]
+            sequence = np.random.SeedSequence(words)
+            keras.utils.set_random_seed(int(sequence.generate_state(1)[0]))
 
     def _new_epoch_stop(self, fit_kwargs: dict[str, Any]) -> StopAtEpochEnd:
         awaited: set[str] = set()
@@ -360,8 +419,13 @@ class EvolutionTuner(kt.Tuner):
     def _build_and_fit_model(
         self, trial: Trial, *args: Any, **kwargs: Any
     ) -> Any:
-        if self._results and self._is_time_over():
+        number = len(self._results)
+        if number and self._is_time_over():
             raise _OutOfTime
+        if self._folds:
+            fold = self._folds[number % len(self._folds)]
+            args, others = fold.fit_arguments()
+            kwargs = {**others, "callbacks": kwargs["callbacks"]}
         kwargs["callbacks"] = [
             host.SaveMeasuredEpochs(callback, costs.COSTS)
             if type(callback).__name__ == "SaveBestEpoch"
@@ -455,6 +519,35 @@ class EvolutionTuner(kt.Tuner):
             check_count("num_models", num_models)
         trials = self.get_pareto_trials()[:num_models]
         return [self.load_model(trial) for trial in trials]
+
+    # Overfitting.
+
+    def gap_report(self, num_trials: int = 10) -> list[Gap]:
+        """Prints how training and validation of the best trials differ.
+
+        Example:
+
+        ```python
+        tuner.search(x, y, validation_data=(x_val, y_val))
+        tuner.gap_report()
+        ```
+
+        Args:
+            num_trials: Int, of how many trials at most. Defaults to 10.
+
+        Returns:
+            List of `Gap`s, best trial first. A gap is positive where
+            validation is worse than training.
+
+        Raises:
+            ValueError: If no metric is known of both.
+        """
+        check_count("num_trials", num_trials)
+        gaps = gaps_of(
+            self.oracle.get_best_trials(num_trials), self.oracle.objective
+        )
+        print(gap_table(gaps))
+        return gaps
 
     # Files.
 

@@ -8,6 +8,7 @@ one is taken.
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +21,7 @@ from kt_evolution.core.checks import resolve
 from kt_evolution.core.genes import LAST_CODE
 from kt_evolution.core.history import History
 from kt_evolution.core.history import Status
+from kt_evolution.core.racing import next_to_reevaluate
 from kt_evolution.core.ranking import best_first
 from kt_evolution.core.ranking import fitness
 from kt_evolution.core.screening import Screening
@@ -41,6 +43,9 @@ from kt_evolution.surrogate import Surrogate
 INITIAL_POINTS = 10
 # A surrogate learns from few points where to look next.
 SCREENED_INITIAL_POINTS = 5
+# For so many re-evaluations of each candidate the last trials are kept.
+REEVALUATIONS_EACH = 2
+REEVALUATION = "reevaluation"
 # How many offspring are bred before the nearest new genome is looked up.
 NUM_OFFSPRING = 8
 
@@ -56,6 +61,8 @@ class Proposal:
         prediction: The mean and standard deviation of the score that the
             surrogate expects, or None.
         given: Int, its position in the initial population, or None.
+        reevaluates: Int, the position of the individual that is to be trained
+            again, or None.
     """
 
     genome: np.ndarray
@@ -63,6 +70,7 @@ class Proposal:
     parents: tuple[int, ...] = ()
     prediction: tuple[float, float] | None = None
     given: int | None = None
+    reevaluates: int | None = None
 
 
 class Evolution:
@@ -83,6 +91,8 @@ class Evolution:
         initial_population: Sequence of float arrays of shape `(num_genes,)`,
             the individuals to try first, in their order. Where a code is NaN
             it is sampled. Defaults to none.
+        reevaluate: Int, how many of the best are trained again before the
+            end, see `kt_evolution.core.racing`. Defaults to 0.
     """
 
     def __init__(
@@ -96,6 +106,7 @@ class Evolution:
         surrogate: str | Surrogate | None = "gaussian_process",
         seed: int = 0,
         initial_population: Sequence[np.ndarray] = (),
+        reevaluate: int = 0,
     ) -> None:
         self.population_size = check_count("population_size", population_size)
         self.survival = resolve("survival", survival, SURVIVALS, Survival)
@@ -121,21 +132,53 @@ class Evolution:
         )
         self.seed = seed
         self.initial_population = initial_population
+        self.reevaluate = check_count("reevaluate", reevaluate, at_least=0)
 
     def propose(
-        self, history: History, rng: np.random.Generator
+        self,
+        history: History,
+        rng: np.random.Generator,
+        num_left: float = math.inf,
     ) -> Proposal | None:
         """Returns the next individual to evaluate.
 
         Args:
             history: The `History` so far; it is not changed.
             rng: The source of randomness of this proposal.
+            num_left: Float, how many proposals will be evaluated, this one
+                included. The last of them are for re-evaluations. Defaults
+                to infinity.
 
         Returns:
             A `Proposal` whose phenotype is not in the history, or None when
             every phenotype of the space is. One that was imported may be
             proposed if the user gave it, or if it is the best of all.
+            A re-evaluation is marked as such.
         """
+        kept = min(self.reevaluate * REEVALUATIONS_EACH, len(history))
+        if num_left <= kept:
+            again = self.propose_again(history)
+            if again is not None:
+                return again
+        return self._propose_new(history, rng) or self.propose_again(history)
+
+    def propose_again(self, history: History) -> Proposal | None:
+        """Returns the next re-evaluation, None if none is worth it."""
+        if not self.reevaluate:
+            return None
+        position = next_to_reevaluate(history, self.reevaluate)
+        if position is None:
+            return None
+        return Proposal(
+            history.genomes[position],
+            REEVALUATION,
+            (position,),
+            reevaluates=position,
+        )
+
+    def _propose_new(
+        self, history: History, rng: np.random.Generator
+    ) -> Proposal | None:
         start = self._start(history, rng)
         if start is not None:
             return start

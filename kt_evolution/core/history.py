@@ -2,13 +2,14 @@
 
 import dataclasses
 import enum
-import itertools
-import math
 from collections.abc import Iterable
 from collections.abc import Mapping
 
 import numpy as np
 
+from kt_evolution.core.evaluations import Evaluation
+from kt_evolution.core.evaluations import chance
+from kt_evolution.core.evaluations import pool
 from kt_evolution.core.genes import Value
 from kt_evolution.core.phenotypes import PhenotypeTree
 from kt_evolution.core.space import SearchSpace
@@ -41,10 +42,9 @@ class Individual:
         parents: Tuple of the parents' trial ids.
         operator: String, how it was made.
         status: A `Status`.
-        objectives: Tuple of floats, lower is better; empty until it is
-            completed.
-        limits: Tuple of floats, one for each limit that only training tells;
-            at most 0 where it holds.
+        evaluations: Dict of the ids of all trials that train it to what they
+            found, None where that is nothing. The first is its own trial; the
+            others are re-evaluations.
         prediction: The mean and standard deviation that the surrogate
             expected, or None.
         given: Int, its position in the initial population that the user gave,
@@ -57,10 +57,23 @@ class Individual:
     parents: tuple[str, ...] = ()
     operator: str = ""
     status: Status = Status.PENDING
-    objectives: tuple[float, ...] = ()
-    limits: tuple[float, ...] = ()
+    evaluations: dict[str, Evaluation | None] = dataclasses.field(
+        default_factory=dict
+    )
     prediction: tuple[float, float] | None = None
     given: int | None = None
+
+    @property
+    def result(self) -> Evaluation | None:
+        """An `Evaluation` of all its trainings, None until it is completed."""
+        known = [one for one in self.evaluations.values() if one is not None]
+        return pool(known) if known else None
+
+    @property
+    def objectives(self) -> tuple[float, ...]:
+        """Tuple of floats, lower is better; empty until it is completed."""
+        result = self.result
+        return result.objectives if result else ()
 
 
 class History:
@@ -81,6 +94,8 @@ class History:
         self.individuals: list[Individual] = []
         # The positions of those that another search evaluated.
         self.imports: list[int] = []
+        # The trials that train an individual again, and the first that did.
+        self.reevaluations: dict[str, str] = {}
         self._by_trial: dict[str, int] = {}
         # Genes that some build asked for. The others, if any, are asked for
         # in training only, so they count as expressed whenever active.
@@ -124,6 +139,30 @@ class History:
         return self._rows.limits[: len(self)]
 
     @property
+    def squares(self) -> np.ndarray:
+        """Float array of shape `(n, num_objectives)`.
+
+        The sums of the squared deviations of a model's trainings.
+        """
+        return self._rows.squares[: len(self)]
+
+    @property
+    def num_runs(self) -> np.ndarray:
+        """Int array of shape `(n,)`, how often each was trained, at least 1."""
+        return self._rows.num_runs[: len(self)]
+
+    @property
+    def chance(self) -> np.ndarray:
+        """Float array of shape `(n, num_objectives)`, variances of the means.
+
+        How much of `objectives` is chance; NaN where that is not known.
+        """
+        variances = np.full(self.objectives.shape, np.nan)
+        known = self.positions(Status.COMPLETED)
+        variances[known] = chance(self.squares[known], self.num_runs[known])
+        return variances
+
+    @property
     def scores(self) -> np.ndarray:
         """Float array of shape `(n,)`, the only objective."""
         (scores,) = self.objectives.T
@@ -144,6 +183,7 @@ class History:
         self.individuals.append(individual)
         if individual.trial_id is not None:
             self._by_trial[individual.trial_id] = position
+            individual.evaluations.setdefault(individual.trial_id, None)
         if individual.operator == IMPORT:
             self.imports.append(position)
         self._rows.append(individual)
@@ -166,14 +206,31 @@ class History:
             self._rebuild()
         return len(news)
 
+    def reevaluate(self, position: int, trial_id: str) -> None:
+        """Notes that a further trial trains an individual again.
+
+        Args:
+            position: Int, a completed individual.
+            trial_id: String, the trial.
+        """
+        individual = self.individuals[position]
+        individual.evaluations[trial_id] = None
+        self.reevaluations[trial_id] = individual.trial_id or ""
+        self._by_trial[trial_id] = position
+
     def finish(
         self,
         trial_id: str,
         status: Status,
         objectives: Iterable[float] = (),
         limits: Iterable[float] = (),
+        stds: Iterable[float] = (),
+        num_runs: int = 1,
     ) -> None:
-        """Records what became of a trial's individual.
+        """Records what became of a trial.
+
+        A re-evaluation adds to what is known of its individual, or nothing if
+        it failed.
 
         Args:
             trial_id: String.
@@ -181,16 +238,22 @@ class History:
             objectives: Floats, if it is completed. One that is not finite
                 makes it failed.
             limits: Floats, likewise.
+            stds: Floats, the standard deviations of the objectives between
+                the trainings of the trial, if there were several.
+            num_runs: Int, the number of these. Defaults to 1.
         """
-        results = tuple(objectives), tuple(limits)
-        if not all(math.isfinite(value) for value in itertools.chain(*results)):
+        evaluation = Evaluation(
+            tuple(objectives), tuple(limits), tuple(stds), num_runs
+        )
+        if not evaluation.is_finite:
             status = Status.FAILED
         position = self._by_trial[trial_id]
         individual = self.individuals[position]
-        individual.status = status
-        individual.objectives, individual.limits = (
-            results if status is Status.COMPLETED else ((), ())
+        individual.evaluations[trial_id] = (
+            evaluation if status is Status.COMPLETED else None
         )
+        if trial_id not in self.reevaluations:
+            individual.status = status
         self._rows.set_result(position, individual)
 
     def grow(
@@ -341,6 +404,7 @@ def _phenotype_key(genome: np.ndarray, path: list[int]) -> bytes:
     return genes.tobytes() + genome[genes].tobytes()
 
 
+UNKNOWN = Evaluation()
 _STATUS_CODES = {status: code for code, status in enumerate(Status)}
 
 
@@ -354,6 +418,8 @@ class _Rows:
         self.expressed = np.empty((16, num_genes), dtype=bool)
         self.objectives = np.empty((16, num_objectives))
         self.limits = np.empty((16, num_limits))
+        self.squares = np.empty((16, num_objectives))
+        self.num_runs = np.empty(16, dtype=np.int64)
         self.statuses = np.empty(16, dtype=np.int8)
         self._length = 0
 
@@ -363,14 +429,19 @@ class _Rows:
             self.expressed = _doubled(self.expressed)
             self.objectives = _doubled(self.objectives)
             self.limits = _doubled(self.limits)
+            self.squares = _doubled(self.squares)
+            self.num_runs = _doubled(self.num_runs)
             self.statuses = _doubled(self.statuses)
         self.genomes[self._length] = individual.genome
         self.set_result(self._length, individual)
         self._length += 1
 
     def set_result(self, position: int, individual: Individual) -> None:
-        self.objectives[position] = individual.objectives or np.inf
-        self.limits[position] = individual.limits or np.inf
+        result = individual.result or UNKNOWN
+        self.objectives[position] = result.objectives or np.inf
+        self.limits[position] = result.limits or np.inf
+        self.squares[position] = result.squares or 0.0
+        self.num_runs[position] = result.num_runs
         self.statuses[position] = _STATUS_CODES[individual.status]
 
     def add_genes(self, codes: np.ndarray) -> None:

@@ -29,15 +29,21 @@ class Outlook:
         history: The `History`, with a completed individual at least.
         objectives: Float array of shape `(n, 1)` or `(n, 2)`, what is
             minimised; infinite where it is not known.
+        chance: Float array of the same shape, the variances of `objectives`
+            that chance explains; NaN where it is not known.
     """
 
     def __init__(
-        self, surrogate: Surrogate, history: History, objectives: np.ndarray
+        self,
+        surrogate: Surrogate,
+        history: History,
+        objectives: np.ndarray,
+        chance: np.ndarray,
     ) -> None:
-        self.objectives = fit_each(surrogate, history, objectives)
+        self.objectives = fit_each(surrogate, history, objectives, chance)
         # Of one that was never broken there is nothing to learn.
         self.limits = [
-            fit(surrogate, history, limit)
+            fit(surrogate, history, limit, np.full(len(history), np.nan))
             for limit in history.limits.T
             if np.any(limit[np.isfinite(limit)] > 0.0)
         ]
@@ -112,7 +118,10 @@ class Outlook:
 
 
 def fit(
-    surrogate: Surrogate, history: History, scores: np.ndarray
+    surrogate: Surrogate,
+    history: History,
+    scores: np.ndarray,
+    chance: np.ndarray,
 ) -> Posterior:
     """Returns what scores teach; failures are bad, and guesses are believed.
 
@@ -120,6 +129,8 @@ def fit(
         surrogate: The `Surrogate`.
         history: The `History`.
         scores: Float array of shape `(n,)`, infinite where not completed.
+        chance: Float array of shape `(n,)`, the variances of `scores` that
+            chance explains; NaN where it is not known.
     """
     known = history.positions(Status.COMPLETED, Status.FAILED, Status.REJECTED)
     scores = scores[known]
@@ -128,6 +139,7 @@ def fit(
         history.genomes[known],
         history.expressed[known],
         impute_failures(scores, ~np.isfinite(scores)),
+        chance[known],
     )
     pending = history.positions(Status.PENDING)
     if len(pending):
@@ -138,10 +150,16 @@ def fit(
 
 
 def fit_each(
-    surrogate: Surrogate, history: History, objectives: np.ndarray
+    surrogate: Surrogate,
+    history: History,
+    objectives: np.ndarray,
+    chance: np.ndarray,
 ) -> list[Posterior]:
     """Returns what each column of `objectives` teaches, see `fit`."""
-    return [fit(surrogate, history, scores) for scores in objectives.T]
+    return [
+        fit(surrogate, history, *columns)
+        for columns in zip(objectives.T, chance.T, strict=True)
+    ]
 
 
 def expected(

@@ -76,7 +76,7 @@ class Screening:
             A `Litter` of one, and the `Outlook`; None if no new phenotype was
             found.
         """
-        outlook = Outlook(self.surrogate, history, _objectives(history, rng))
+        outlook = Outlook(self.surrogate, history, *_objectives(history, rng))
         pool = _Pool(history, outlook)
         genomes = _all_genomes(history)
         if genomes is not None:
@@ -98,7 +98,9 @@ class Screening:
             Float array of shape `(n, num_objectives)`.
         """
         return expected(
-            fit_each(self.surrogate, history, history.objectives),
+            fit_each(
+                self.surrogate, history, history.objectives, history.chance
+            ),
             history.genomes[positions],
             history.expressed[positions],
         )
@@ -170,21 +172,25 @@ class _Pool:
         return everything.take(order[:count])
 
 
-def _objectives(history: History, rng: np.random.Generator) -> np.ndarray:
-    """Returns what is minimised, infinite where nothing is completed.
+def _objectives(
+    history: History, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what is minimised, and how much of it is chance.
+
+    It is infinite where nothing is completed.
 
     Of more than two objectives it is one number that weighs them at random,
     another for each proposal, so that the proposals spread over the front.
     """
     if history.num_objectives <= MAX_HYPERVOLUME_OBJECTIVES:
-        return history.objectives
+        return history.objectives, history.chance
     completed = history.positions(Status.COMPLETED)
     weights = rng.dirichlet(np.ones(history.num_objectives))
     scores = np.full(len(history), np.inf)
     scores[completed] = chebyshev(
         history.objectives[completed], history.limits[completed], weights
     )
-    return scores[:, None]
+    return scores[:, None], np.full((len(history), 1), np.nan)
 
 
 def _candidates_for_survival(history: History) -> np.ndarray:

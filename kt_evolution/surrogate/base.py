@@ -53,7 +53,7 @@ class Surrogate(Protocol):
 
     ```python
     class NearestNeighbor:
-        def fit(self, space, genomes, expressed, scores):
+        def fit(self, space, genomes, expressed, scores, chance):
             return NearestNeighborPosterior(genomes, scores)
 
     tuner = kt_evolution.EvolutionTuner(..., surrogate=NearestNeighbor())
@@ -66,6 +66,7 @@ class Surrogate(Protocol):
         genomes: np.ndarray,
         expressed: np.ndarray,
         scores: np.ndarray,
+        chance: np.ndarray,
     ) -> Posterior:
         """Learns from a history. Keeps nothing: same history, same answer.
 
@@ -75,6 +76,9 @@ class Surrogate(Protocol):
                 the history, at least one.
             expressed: Bool array of shape `(n, num_genes)`.
             scores: Float array of shape `(n,)`, finite, lower is better.
+            chance: Float array of shape `(n,)`, the variance of each score
+                that chance explains, known from repeated trainings; NaN where
+                it is not known.
         """
 
 

@@ -35,6 +35,7 @@ class GaussianProcess:
     much is the individual's own and would be there again, so half of each is
     assumed. With pure chance the search does not believe in a lucky result;
     with none it keeps looking near the best for a still better exception.
+    Where models were trained repeatedly chance is known, and it counts.
 
     Reference:
         Rasmussen & Williams (2006), "Gaussian Processes for Machine
@@ -47,7 +48,8 @@ class GaussianProcess:
         max_fit_points: Int, from how many of those the length scales are
             learnt. Defaults to 100.
         repeatability: Float in [0, 1], the share of the unexplained variance
-            that a second evaluation would show again. Defaults to 0.5.
+            that a second evaluation would show again, where `chance` is not
+            known. Defaults to 0.5.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class GaussianProcess:
         genomes: np.ndarray,
         expressed: np.ndarray,
         scores: np.ndarray,
+        chance: np.ndarray | None = None,
     ) -> "GaussianPosterior":
         """Returns what the scores teach. Keeps nothing between calls.
 
@@ -75,6 +78,9 @@ class GaussianProcess:
                 the history, at least one.
             expressed: Bool array of shape `(n, num_genes)`.
             scores: Float array of shape `(n,)`, finite, lower is better.
+            chance: Float array of shape `(n,)`, the variance of each score
+                that chance explains; NaN where it is not known. Defaults to
+                None, nowhere.
         """
         scores = np.asarray(scores, dtype=float)
         _check_history(space, genomes, expressed, scores)
@@ -84,15 +90,21 @@ class GaussianProcess:
         points, features = embed(space, genomes[kept], expressed[kept])
         fitted = choose_points(scores[kept], self.max_fit_points)
         parameters = fit_parameters(points[fitted], features, targets[fitted])
-        return GaussianPosterior.of(
+        unexplained = nugget(parameters)
+        own = self.repeatability * unexplained
+        posterior = GaussianPosterior.of(
             space,
             points,
             features,
             targets,
             parameters,
-            self.repeatability,
+            max(own, JITTER),
+            np.full(len(kept), unexplained - own),
             unit=unit,
         )
+        if chance is None or not np.isfinite(chance[kept]).any():
+            return posterior
+        return posterior.with_known_chance(chance[kept])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -104,7 +116,10 @@ class GaussianPosterior:
     features: np.ndarray
     targets: np.ndarray
     parameters: np.ndarray
-    repeatability: float
+    # What no function of the genes explains, per unit of amplitude: the
+    # variance of each individual's own, and that of chance.
+    own: float
+    chance: np.ndarray
     amplitude: float
     cholesky: np.ndarray
     weights: np.ndarray
@@ -119,14 +134,15 @@ class GaussianPosterior:
         features: np.ndarray,
         targets: np.ndarray,
         parameters: np.ndarray,
-        repeatability: float,
+        own: float,
+        chance: np.ndarray,
         amplitude: float | None = None,
         unit: Unit = STANDARD,
     ) -> "GaussianPosterior":
         """Returns the posterior for given parameters (eq. 2.25, 2.26)."""
         covariance = correlations(points, points, features, parameters[:-1])
         covariance += MEAN_VARIANCE
-        covariance[np.diag_indices(len(points))] += nugget(parameters)
+        covariance[np.diag_indices(len(points))] += own + chance
         cholesky = np.linalg.cholesky(covariance)
         half = solve_triangular(
             cholesky, targets, lower=True, check_finite=False
@@ -136,20 +152,45 @@ class GaussianPosterior:
         weights = solve_triangular(
             cholesky, half, lower=True, trans=1, check_finite=False
         )
-        chance = (1.0 - repeatability) * nugget(parameters)
         return cls(
             space=space,
             points=points,
             features=features,
             targets=targets,
             parameters=parameters,
-            repeatability=repeatability,
+            own=own,
+            chance=chance,
             amplitude=amplitude,
             cholesky=cholesky,
             weights=weights,
             best=unit.offset
             + unit.scale * float((targets - chance * weights).min()),
             unit=unit,
+        )
+
+    def with_known_chance(self, chance: np.ndarray) -> "GaussianPosterior":
+        """Returns the posterior where repeated trainings tell of chance.
+
+        What of the unexplained variance is not chance is each one's own.
+
+        Args:
+            chance: Float array of shape `(n,)`, variances of the scores; NaN
+                where they are not known, not everywhere.
+        """
+        known = np.isfinite(chance)
+        per_unit = chance[known] / self.unit.scale**2 / self.amplitude
+        variances = self.chance.copy()
+        variances[known] = per_unit
+        own = max(nugget(self.parameters) - float(per_unit.mean()), JITTER)
+        return GaussianPosterior.of(
+            self.space,
+            self.points,
+            self.features,
+            self.targets,
+            self.parameters,
+            own,
+            variances,
+            unit=self.unit,
         )
 
     def predict(
@@ -192,7 +233,8 @@ class GaussianPosterior:
             self.features,
             np.concatenate([self.targets, self._predict(points)[0]]),
             self.parameters,
-            self.repeatability,
+            self.own,
+            np.append(self.chance, np.full(len(points), self.chance.mean())),
             self.amplitude,
             self.unit,
         )
@@ -205,8 +247,7 @@ class GaussianPosterior:
             self.cholesky, covariance, lower=True, check_finite=False
         )
         known = np.einsum("ij,ij->j", half, half)
-        own = max(self.repeatability * nugget(self.parameters), JITTER)
-        left = np.maximum(1.0 + MEAN_VARIANCE - known, 0.0) + own
+        left = np.maximum(1.0 + MEAN_VARIANCE - known, 0.0) + self.own
         return covariance.T @ self.weights, np.sqrt(self.amplitude * left)
 
 

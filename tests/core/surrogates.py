@@ -17,7 +17,7 @@ class NearestNeighbour:
         self.pending = []
         self.predicted = []
 
-    def fit(self, space, genomes, expressed, scores):
+    def fit(self, space, genomes, expressed, scores, chance=None):
         self.asked.append((genomes.copy(), expressed.copy(), scores.copy()))
         return NearestNeighbourPosterior(
             _visible(genomes, expressed), scores, self

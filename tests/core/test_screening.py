@@ -224,7 +224,7 @@ def test_individuals_are_ranked_by_the_surrogates_mean():
 
         best = 0.0
 
-        def fit(self, space, genomes, expressed, scores):
+        def fit(self, space, genomes, expressed, scores, chance=None):
             return self
 
         def predict(self, genomes, expressed):

@@ -51,10 +51,9 @@ def with_imports(space, *scored):
                 space.encode(values),
                 trial_id=f"import/{number}",
                 operator=IMPORT,
-                status=Status.COMPLETED,
-                objectives=(score,),
             )
         )
+        history.finish(f"import/{number}", Status.COMPLETED, [score])
     return history
 
 
@@ -269,11 +268,9 @@ def test_the_best_import_of_several_objectives_is_the_knee(limits):
                 MIXED.encode(values),
                 trial_id=f"import/{number}",
                 operator=IMPORT,
-                status=Status.COMPLETED,
-                objectives=objectives,
-                limits=limits,
             )
         )
+        history.finish(f"import/{number}", Status.COMPLETED, objectives, limits)
     assert untried_best_import(history) == 2
     # One of this search that is better in both makes its trial needless.
     genome = MIXED.encode({"act": "tanh", "layers": 1, "lr": 0.01})

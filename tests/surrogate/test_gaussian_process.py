@@ -34,8 +34,8 @@ def fitted(space, n=20, seed=0):
 def latent_std(posterior, genomes, expressed):
     """Returns the standard deviation of what the genes explain."""
     std = posterior.predict(genomes, expressed)[1] / posterior.unit.scale
-    own = posterior.repeatability * nugget(posterior.parameters)
-    return np.sqrt(np.maximum(std**2 - posterior.amplitude * own, 0.0))
+    own = posterior.amplitude * posterior.own
+    return np.sqrt(np.maximum(std**2 - own, 0.0))
 
 
 def test_two_points_by_hand():
@@ -45,13 +45,13 @@ def test_two_points_by_hand():
     points, features = embed(space, genomes[:2], expressed[:2])
     parameters = np.array([0.0, -4.0])
     targets = np.array([-1.0, 1.0])
+    s = nugget(parameters)
     posterior = GaussianPosterior.of(
-        space, points, features, targets, parameters, repeatability=1.0
+        space, points, features, targets, parameters, s, np.zeros(2)
     )
     mean, std = posterior.predict(genomes, expressed)
     # Two categories are one length scale apart.
     k = (1.0 + np.sqrt(5.0) + 5.0 / 3.0) * np.exp(-np.sqrt(5.0))
-    s = nugget(parameters)
     # The targets (-1, 1) are an eigenvector of the covariance, whose entries
     # are 2 + s and 1 + k, to the eigenvalue 1 + s - k.
     slope = (1.0 - k) / (1.0 + s - k)
@@ -63,8 +63,9 @@ def test_two_points_by_hand():
     # All the observed difference counts, none of it, or half of it.
     assert posterior.best == -1.0
     for share in (0.0, 0.5):
+        chance = np.full(2, (1.0 - share) * s)
         posterior = GaussianPosterior.of(
-            space, points, features, targets, parameters, repeatability=share
+            space, points, features, targets, parameters, share * s, chance
         )
         believed = share * 1.0 + (1.0 - share) * slope
         assert posterior.best == pytest.approx(-believed)
@@ -288,3 +289,51 @@ def test_long_histories_cost_no_more():
     )
     assert posterior.points.shape[0] == 50
     assert posterior.cholesky.shape == (50, 50)
+
+
+def test_known_chance_replaces_what_is_assumed():
+    space = numeric_space(2)
+    genomes, expressed = individuals(space, 30)
+    truth = smooth_scores(genomes)
+    rng = np.random.default_rng(0)
+    scores = truth + 0.5 * rng.normal(size=30)
+    # Those trained often have little of it.
+    chance = np.where(np.arange(30) % 3 == 0, 1e-6, 0.25)
+    fit = GaussianProcess().fit
+    assumed = fit(space, genomes, expressed, scores)
+    unknown = fit(space, genomes, expressed, scores, np.full(30, np.nan))
+    known = fit(space, genomes, expressed, scores, chance)
+    np.testing.assert_array_equal(
+        assumed.predict(genomes, expressed), unknown.predict(genomes, expressed)
+    )
+    sure = np.arange(30) % 3 == 0
+    gap = np.abs(known.predict(genomes, expressed)[0] - scores)
+    assumed_gap = np.abs(assumed.predict(genomes, expressed)[0] - scores)
+    assert gap[sure].mean() < 0.5 * assumed_gap[sure].mean()
+    assert gap[~sure].mean() > gap[sure].mean()
+
+
+def test_of_equal_scores_that_trained_often_is_believed_most():
+    space = numeric_space(1)
+    genomes = np.linspace(0.05, 0.95, 12)[:, None]
+    expressed = np.ones((12, 1), dtype=bool)
+    scores = np.zeros(12)
+    scores[[2, 9]] = -1.0
+    scores[::2] += 0.1
+    scores[2] = scores[9]
+    chance = np.full(12, 0.5)
+    chance[9] = 0.001
+    posterior = GaussianProcess().fit(space, genomes, expressed, scores, chance)
+    mean, _ = posterior.predict(genomes, expressed)
+    assert mean[9] < mean[2]
+
+
+def test_without_any_chance_left_scores_are_what_they_are():
+    space = numeric_space(1)
+    genomes = np.linspace(0.05, 0.95, 8)[:, None]
+    expressed = np.ones((8, 1), dtype=bool)
+    scores = np.random.default_rng(1).normal(size=8)
+    posterior = GaussianProcess().fit(
+        space, genomes, expressed, scores, np.zeros(8)
+    )
+    assert posterior.best == pytest.approx(scores.min())
