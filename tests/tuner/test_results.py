@@ -220,3 +220,40 @@ def test_run_trial_may_report_by_itself_as_it_once_had_to(tmp_path):
     )
     tuner.search()
     assert len(trials_of(tuner, "COMPLETED")) == 3
+
+
+def test_the_spread_over_executions_is_a_metric(tmp_path):
+    tuner = search(tmp_path, lambda a: [a - 1.0, a + 1.0, a + 3.0])
+    for trial in trials_of(tuner):
+        assert trial.score == trial.hyperparameters.get("a") + 1.0
+        assert trial.metrics.get_best_value("score_std") == 2.0
+        assert trial.metrics.get_best_value("num_executions") == 3
+    assert tuner.oracle.history.squares.tolist() == [[8.0]] * 3
+    assert tuner.oracle.history.num_runs.tolist() == [3, 3, 3]
+    again = search(tmp_path, 1.0, max_trials=3)
+    assert again.oracle.history.squares.tolist() == [[8.0]] * 3
+
+
+def test_the_spread_of_several_objectives(tmp_path):
+    results = [{"loss": 1.0, "accuracy": 0.5}, {"loss": 3.0, "accuracy": 0.5}]
+    tuner = search(tmp_path, results, TWO_OBJECTIVES)
+    metrics = trials_of(tuner)[0].metrics
+    assert metrics.get_best_value("loss_std") == pytest.approx(2.0**0.5)
+    assert metrics.get_best_value("accuracy_std") == 0.0
+    assert not metrics.exists("score_std")
+    np.testing.assert_allclose(tuner.oracle.history.squares, [[2.0, 0.0]] * 3)
+
+
+def test_one_execution_has_no_spread(tmp_path):
+    tuner = search(tmp_path, [4.0])
+    metrics = trials_of(tuner)[0].metrics
+    assert not metrics.exists("score_std")
+    assert not metrics.exists("num_executions")
+    assert np.isnan(tuner.oracle.history.chance).all()
+
+
+@pytest.mark.parametrize("number", [math.nan, -1.0, 1.0, math.inf])
+def test_a_metric_of_ones_own_that_is_no_number_of_executions(tmp_path, number):
+    result = {"default_objective": 1.0, "score_std": 1.0, "num_executions": 2}
+    tuner = search(tmp_path, {**result, "num_executions": number})
+    assert tuner.oracle.history.num_runs.tolist() == [1, 1, 1]
