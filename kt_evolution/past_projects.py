@@ -69,13 +69,15 @@ class _Result:
     values: dict[str, Value]
     score: float
     metrics: Metrics
+    is_reevaluation: bool = False
 
 
 def read_project(path: str, objective: kt.Objective) -> PastProject:
     """Reads the completed trials of a project.
 
     Of trials with the same values the last counts: in a Hyperband project it
-    is the one that was trained for longest.
+    is the one that was trained for longest. Of re-evaluations all count, by
+    their mean.
 
     Args:
         path: String, the project's folder.
@@ -90,6 +92,7 @@ def read_project(path: str, objective: kt.Objective) -> PastProject:
     else:
         results, num_damaged = _read_trial_files(Path(path))
     trials: dict[str, PastTrial] = {}
+    trainings: dict[str, list[dict[str, float]]] = {}
     num_unscored = 0
     for result in results:
         _check_directions(result, objective, path)
@@ -98,8 +101,12 @@ def read_project(path: str, objective: kt.Objective) -> PastProject:
             num_unscored += 1
             continue
         key = json.dumps(result.values, sort_keys=True)
+        earlier = trainings.get(key, []) if result.is_reevaluation else []
+        trainings[key] = [*earlier, metrics]
         trials.pop(key, None)
-        trials[key] = PastTrial(result.trial_id, result.values, metrics)
+        trials[key] = PastTrial(
+            result.trial_id, result.values, _mean(trainings[key])
+        )
     if results and not trials:
         raise ValueError(
             "`objective` must be among the metrics of the trials that "
@@ -159,14 +166,14 @@ def _order(result: _Result) -> tuple[bool, int, str]:
 
 
 def _read_journal(journal: Journal) -> tuple[list[_Result], int]:
-    proposed: dict[str, dict[str, Value]] = {}
+    proposed: dict[str, dict[str, Any]] = {}
     results, num_damaged = [], 0
     for event in journal.read():
         try:
             if event["event"] == "search":
                 events.check_version(event, str(journal.path.parent))
             elif event["event"] == "trial":
-                proposed[event["trial_id"]] = event["values"]
+                proposed[event["trial_id"]] = event
             elif (
                 event["event"] == "end"
                 and event["status"] == TrialStatus.COMPLETED
@@ -180,11 +187,11 @@ def _read_journal(journal: Journal) -> tuple[list[_Result], int]:
 
 
 def _result_of_event(
-    event: dict[str, Any], proposed: dict[str, Value]
+    event: dict[str, Any], proposed: dict[str, Any]
 ) -> _Result:
     return _Result(
         event["trial_id"],
-        own_values(event.get("values", proposed)),
+        own_values(event.get("values", proposed["values"])),
         event["score"],
         {
             name: (
@@ -193,6 +200,7 @@ def _result_of_event(
             )
             for name, metric in event["metrics"].items()
         },
+        is_reevaluation="reevaluates" in proposed["record"],
     )
 
 
@@ -210,6 +218,15 @@ def _best_of(metrics: Metrics, objective: kt.Objective) -> dict[str, float]:
         for name, (direction, means) in metrics.items()
     }
     return {name: x for name, x in best.items() if math.isfinite(x)}
+
+
+def _mean(several: list[dict[str, float]]) -> dict[str, float]:
+    """Returns the means of the metrics that each training has."""
+    return {
+        name: statistics.fmean(metrics[name] for metrics in several)
+        for name in several[0]
+        if all(name in metrics for metrics in several)
+    }
 
 
 def _best(means: list[float], direction: str) -> float:

@@ -73,6 +73,29 @@ def test_of_a_hyperband_project_the_longest_training_counts(tmp_path):
         assert trial.metrics["score"] == score_of(trial.values) + 9.0 - epochs
 
 
+def test_of_a_model_that_was_trained_again_the_mean_counts(tmp_path):
+    hp = kt.HyperParameters()
+    hp.Choice("x", [1, 2])
+    oracle = kt_evolution.EvolutionOracle(
+        OBJECTIVE, 6, seed=0, hyperparameters=hp, reevaluate=2
+    )
+    oracle._set_project_dir(tmp_path, "p")
+    oracle.verbose = 0
+    scores = {}
+    for number in range(6):
+        trial = oracle.create_trial("tuner0")
+        x = trial.hyperparameters.values["x"]
+        scores.setdefault(x, []).append(x + float(number))
+        oracle.update_trial(trial.trial_id, {"score": scores[x][-1]})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    assert len(oracle.reevaluations) == 4
+    past = read_project(str(tmp_path / "p"), OBJECTIVE)
+    assert {
+        trial.values["x"]: trial.metrics["score"] for trial in past.trials
+    } == {x: sum(several) / len(several) for x, several in scores.items()}
+
+
 def test_another_metric_may_be_the_objective(tmp_path):
     project = stock_projects.random_search(tmp_path / "past")
     # Not knowing it, the host noted that less is better.

@@ -48,5 +48,9 @@ def test_code_of_the_readme_runs(tmp_path, monkeypatch):
     )
     exec(trade_off, names)
     assert len(names["models"]) == len(names["tuner"].get_pareto_trials())
+    folds = code_with("cross_validation=5").replace("30", "2")
+    exec(folds.replace("epochs=5", "epochs=1"), names)
+    best = names["tuner"].oracle.get_best_trials()[0]
+    assert best.metrics.get_best_value("num_executions") == 5
     exec(code_with("stop="), names)
     assert names["tuner"].oracle.stop_reason is None
