@@ -71,6 +71,10 @@ class OracleSearcher(Searcher):
             return None
         return self._cell(self._oracle.recommend(1)[0])
 
+    def best(self) -> Cell:
+        """Returns the cell of the best trial, as a tuner would."""
+        return self._cell(self._oracle.get_best_trials(1)[0])
+
     def close(self) -> None:
         self._folder.cleanup()
 

@@ -22,12 +22,12 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import binomtest
 
 from benchmarks import hosts
 from benchmarks import tasks
 from benchmarks.race import parse_seeds
 from benchmarks.searcher import Searcher
+from benchmarks.signs import SignTest
 
 TASKS = ("nasbench201/cifar10", "hpolib/protein_structure")
 # After how many trials the searches are compared.
@@ -49,29 +49,6 @@ class Pair:
     past: np.ndarray
     warm: np.ndarray
     cold: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class SignTest:
-    """How often the warm search was better.
-
-    Args:
-        wins: Integer.
-        losses: Integer.
-        ties: Integer.
-        p_value: Float, of so many wins or more by chance.
-    """
-
-    wins: int
-    losses: int
-    ties: int
-    p_value: float
-
-    def __str__(self) -> str:
-        return (
-            f"better {self.wins}, worse {self.losses}, equal {self.ties}, "
-            f"p = {self.p_value:.2g}"
-        )
 
 
 def run_pair(task: tasks.Task, seed: int, trials: int) -> Pair:
@@ -105,14 +82,10 @@ def best_regrets(
 
 def sign_test(pairs: Sequence[Pair], checkpoint: int) -> SignTest:
     """Compares the searches after so many trials."""
-    warm = np.array([pair.warm[checkpoint - 1] for pair in pairs])
-    cold = np.array([pair.cold[checkpoint - 1] for pair in pairs])
-    wins, losses = int(np.sum(warm < cold)), int(np.sum(warm > cold))
-    p_value = 1.0
-    if wins + losses:
-        test = binomtest(wins, wins + losses, alternative="greater")
-        p_value = float(test.pvalue)
-    return SignTest(wins, losses, len(pairs) - wins - losses, p_value)
+    return SignTest.of(
+        [pair.warm[checkpoint - 1] for pair in pairs],
+        [pair.cold[checkpoint - 1] for pair in pairs],
+    )
 
 
 def seed_table(pairs: Sequence[Pair]) -> str:

@@ -21,6 +21,7 @@ from kt_evolution.core.history import Status
 from kt_evolution.core.ranking import best_first
 from kt_evolution.core.ranking import front
 from kt_evolution.core.space import SearchSpace
+from kt_evolution.costs import is_cost
 from kt_evolution.costs import with_directions
 from kt_evolution.durable import DurableOracle
 from kt_evolution.encoding import genes_of
@@ -61,7 +62,11 @@ class HistoryOracle(DurableOracle):
         # What exploring asked for. The first trial's line has it.
         self._asked: list[str] = []
         super().__init__(objective=with_directions(objective), **kwargs)
-        self._rules = check_rules(stop, self._history.num_objectives)
+        objectives = host.objectives_of(self.objective)
+        names = [one.name for one in objectives]
+        self._rules = check_rules(
+            stop, objectives, [name for name in names if is_cost(name)]
+        )
 
     def _forget(self) -> None:
         super()._forget()

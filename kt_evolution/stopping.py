@@ -3,16 +3,24 @@
 import abc
 import dataclasses
 import math
+import re
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import keras_tuner as kt
 
 from kt_evolution.core.checks import check_count
 from kt_evolution.core.checks import check_several
 from kt_evolution.core.checks import is_number
 
+# Names of Keras metrics that are in [0, 1], besides all "..._accuracy".
+RATIOS = frozenset(
+    {"accuracy", "acc", "auc", "precision", "recall", "f1_score", "mean_io_u"}
+)
 SECONDS = {"hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
 
 
@@ -66,7 +74,8 @@ class Target(StoppingRule):
 
     Args:
         score: Float, the value of the objective to reach, from below if it is
-            maximised and from above if it is minimised.
+            maximised and from above if it is minimised. Of an accuracy and
+            the like it must be in [0, 1], of a cost at least 0.
     """
 
     def __init__(self, score: float) -> None:
@@ -83,7 +92,12 @@ class Target(StoppingRule):
         is_max = progress.direction == "max"
         if best < self.score if is_max else best > self.score:
             return None
-        return f"the best score {best:g} reached the target {self.score:g}"
+        reason = f"the best score {best:g} reached the target {self.score:g}"
+        if progress.num_completed > 1:
+            return reason
+        # Is it on the wrong side?
+        way = "maximised" if is_max else "minimised"
+        return f"{reason} with the first trial (the objective is {way})"
 
 
 class Stagnation(StoppingRule):
@@ -165,20 +179,55 @@ class StopAtEpochEnd(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def check_rules(stop: Any, num_objectives: int) -> list[StoppingRule]:
+def check_rules(
+    stop: Any,
+    objectives: Sequence[kt.Objective],
+    positive: Collection[str] = (),
+) -> list[StoppingRule]:
     """Returns the rules that were given, one or several.
 
     Args:
         stop: A `StoppingRule`, a list of them, or None.
-        num_objectives: Int.
+        objectives: List of the `keras_tuner.Objective`s.
+        positive: Strings, the metrics that are never below 0.
     """
     rules = check_several("stop", () if stop is None else stop, StoppingRule)
-    if num_objectives > 1 and any(isinstance(rule, Target) for rule in rules):
+    targets = [rule for rule in rules if isinstance(rule, Target)]
+    if targets and len(objectives) > 1:
         raise ValueError(
             "`stop` can have a `Target` for a single objective only. "
-            f"Received: stop={stop!r} and {num_objectives} objectives"
+            f"Received: stop={stop!r} and {len(objectives)} objectives"
         )
+    for target in targets:
+        (objective,) = objectives
+        _check_reachable(target.score, objective, objective.name in positive)
     return rules
+
+
+def _check_reachable(
+    score: float, objective: kt.Objective, is_positive: bool
+) -> None:
+    """Raises for a target that is never reached, or by any model."""
+    lowest, highest = 0.0 if is_positive else -math.inf, math.inf
+    if _is_ratio(objective.name):
+        lowest, highest = 0.0, 1.0
+    if objective.direction == "max":
+        is_useful = lowest < score <= highest
+    else:
+        is_useful = lowest <= score < highest
+    if not is_useful:
+        raise ValueError(
+            f"`score` of a `Target` must be on the side of the objective that "
+            f"some models reach and others don't: '{objective.name}', to "
+            f"{objective.direction}imise, is between {lowest:g} and "
+            f"{highest:g}. Received: score={score:g}"
+        )
+
+
+def _is_ratio(metric: str) -> bool:
+    """Tells whether Keras has a metric of this name that is in [0, 1]."""
+    name = re.sub(r"_\d+$", "", metric.removeprefix("val_"))
+    return name in RATIOS or name.endswith("_accuracy")
 
 
 def budget_of(rules: Iterable[StoppingRule]) -> float:

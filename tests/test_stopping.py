@@ -68,6 +68,47 @@ def test_bad_arguments_are_named(make, message):
         make()
 
 
+@pytest.mark.parametrize(
+    "objective, score",
+    [
+        ("val_accuracy", 99),
+        ("val_accuracy", 0.0),
+        ("val_accuracy", -0.5),
+        ("val_sparse_categorical_accuracy", 1.5),
+        (kt.Objective("val_auc_2", "max"), 2.0),
+        (kt.Objective("val_accuracy", "min"), 1.0),
+        ("params", -1),
+        ("latency", -0.1),
+    ],
+)
+def test_a_target_on_the_wrong_side_is_named(objective, score):
+    with pytest.raises(ValueError, match=f"`score`.* score={score:g}"):
+        kt_evolution.EvolutionOracle(objective, stop=Target(score))
+
+
+@pytest.mark.parametrize(
+    "objective, score",
+    [
+        ("val_accuracy", 1.0),
+        ("val_loss", -3.0),
+        ("val_loss", 30.0),
+        (kt.Objective("val_points", "max"), 99),
+        (kt.Objective("val_accuracy", "min"), 0.0),
+        ("params", 20_000),
+    ],
+)
+def test_a_target_that_can_be_reached(objective, score):
+    kt_evolution.EvolutionOracle(objective, stop=Target(score))
+
+
+def test_a_target_that_the_first_trial_reaches_tells_the_direction():
+    first = progress(num_completed=1, best=0.7, direction="min")
+    assert Target(0.99).reason(first) == (
+        "the best score 0.7 reached the target 0.99 with the first trial (the "
+        "objective is minimised)"
+    )
+
+
 def test_stop_must_be_rules():
     with pytest.raises(TypeError, match="stop=60"):
         kt_evolution.EvolutionOracle("val_loss", stop=60)
