@@ -88,7 +88,6 @@ def main():
         validation_data=validation,
         epochs=arguments.epochs,
         batch_size=64,
-        verbose=2,
     )
     print(f"\nSearched for {time.time() - start:.0f} s.\n")
     report(tuner, validation, test)

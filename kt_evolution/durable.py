@@ -235,8 +235,7 @@ class DurableOracle(ProjectOracle):
         try:
             self._save_trial(trial)
             self.save()
-            if trial.trial_id in self._display.trial_start:
-                self._display.on_trial_end(trial)
+            self._display.on_trial_end(trial)
         finally:
             workers = self._release(trial)
         self._check_consecutive_failures(workers)

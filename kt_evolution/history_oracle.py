@@ -23,10 +23,16 @@ from kt_evolution.core.ranking import front
 from kt_evolution.core.space import SearchSpace
 from kt_evolution.costs import is_cost
 from kt_evolution.costs import with_directions
+from kt_evolution.display import SearchDisplay
 from kt_evolution.durable import DurableOracle
 from kt_evolution.encoding import genes_of
 from kt_evolution.encoding import key_of
 from kt_evolution.limits import Limit
+from kt_evolution.news import SearchNews
+from kt_evolution.news import TrialNews
+from kt_evolution.news import expected_of
+from kt_evolution.news import origin_of
+from kt_evolution.news import seconds_left
 from kt_evolution.phenotype import Phenotype
 from kt_evolution.results import NUM_EXECUTIONS
 from kt_evolution.results import spread_metrics
@@ -67,6 +73,7 @@ class HistoryOracle(DurableOracle):
         self._rules = check_rules(
             stop, objectives, [name for name in names if is_cost(name)]
         )
+        self._display = SearchDisplay(self, names)
 
     def _forget(self) -> None:
         super()._forget()
@@ -234,6 +241,61 @@ class HistoryOracle(DurableOracle):
                 direction=self.objective.direction,
                 seconds=seconds,
             )
+
+    # What a display tells.
+
+    @property
+    def display(self) -> SearchDisplay:
+        """What a person sees of the search."""
+        return self._display
+
+    def trial_news(self, trial: Trial, seconds: float) -> TrialNews:
+        """Returns what there is to tell of a trial that ended.
+
+        Args:
+            trial: The `Trial`.
+            seconds: Float, how long it took.
+        """
+        trial_id = trial.trial_id
+        position = self._history.position_of(trial_id)
+        is_completed = trial.status == TrialStatus.COMPLETED
+        best = self.get_best_trials(1) if is_completed else []
+        return TrialNews(
+            trial_id=trial_id,
+            scores=self._scores_of(trial) if is_completed else (),
+            is_best=[one.trial_id for one in best] == [trial_id],
+            expected=expected_of(self._history, trial_id, self._sign),
+            origin=origin_of(self._history.individuals[position], trial_id),
+            seconds=seconds,
+        )
+
+    def search_news(self) -> SearchNews:
+        """Returns how far the search is."""
+        with self._lock:
+            self.open()
+            best = self.get_best_trials(1)
+            is_single = self._history.num_objectives == 1
+            seconds = self.search_seconds()
+            num_ended = len(self.end_order)
+            return SearchNews(
+                num_ended=num_ended,
+                max_trials=self.max_trials,
+                num_running=len(self.ongoing_trials),
+                num_rejected=len(self._history.positions(Status.REJECTED)),
+                best_trial_id=best[0].trial_id if best else None,
+                best=self._scores_of(best[0]) if best else (),
+                num_on_front=0 if is_single else len(self.get_pareto_trials()),
+                seconds=seconds,
+                seconds_left=seconds_left(
+                    seconds, num_ended, self.max_trials, self.time_budget
+                ),
+            )
+
+    def _scores_of(self, trial: Trial) -> tuple[float, ...]:
+        return tuple(
+            value_of(trial, one.name)
+            for one in host.objectives_of(self.objective)
+        )
 
     def _is_completed(self, trial_id: str) -> bool:
         return self.trials[trial_id].status == TrialStatus.COMPLETED

@@ -278,8 +278,6 @@ class EvolutionOracle(HistoryOracle):
         """Returns the values and the record of a re-evaluation."""
         first = self._history.individuals[position].trial_id or ""
         self._history.reevaluate(position, trial_id)
-        if self.verbose:
-            print(f"Trial {trial_id} trains the model of trial {first} again.")
         values = dict(self.trials[first].hyperparameters.values)
         return values, {"operator": REEVALUATION, "reevaluates": first}
 

@@ -23,6 +23,7 @@ from kt_evolution.clock import SearchClock
 from kt_evolution.core.checks import check_count
 from kt_evolution.cross_validation import CrossValidation
 from kt_evolution.cross_validation import Fold
+from kt_evolution.display import interruption
 from kt_evolution.gaps import Gap
 from kt_evolution.gaps import gap_table
 from kt_evolution.gaps import gaps_of
@@ -40,6 +41,9 @@ from kt_evolution.results import metrics_of
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.surrogate import Surrogate
+
+# Of `verbose` among the arguments of `keras.Model.fit`.
+VERBOSE_POSITION = 4
 
 
 class MissingTensorBoardError(kt.errors.FatalError, ImportError):
@@ -344,11 +348,28 @@ class EvolutionTuner(kt.Tuner):
             *fit_args: Positional arguments of `keras.Model.fit`.
             **fit_kwargs: Further arguments of `keras.Model.fit`; with
                 `cross_validation` also `groups`, the labels of rows that the
-                splitter keeps together.
+                splitter keeps together. `verbose` is 0 for silence, 1 for the
+                display of the search, 2 for Keras's bars as well. Defaults
+                to 1.
         """
         if self._cross_validation is not None:
             self._folds = self._cross_validation.folds(fit_args, fit_kwargs)
-        super().search(*fit_args, **fit_kwargs)
+        if self._is_worker() or host.is_chief():
+            super().search(*fit_args, **fit_kwargs)
+            return
+        self.oracle.verbose = fit_kwargs.get("verbose", self.oracle.verbose)
+        try:
+            with self.oracle.display.live():
+                super().search(*fit_args, **fit_kwargs)
+        except KeyboardInterrupt:
+            self.on_search_end()
+            print(
+                interruption(
+                    self.oracle.search_news(), self.oracle.display.names
+                )
+            )
+            if not self.oracle.get_best_trials():
+                raise
 
     # One trial.
 
@@ -434,6 +455,7 @@ class EvolutionTuner(kt.Tuner):
         ]
         if math.isfinite(self._budget):
             kwargs["callbacks"].append(self._new_epoch_stop(kwargs))
+        self._show_epochs(trial, args, kwargs)
         model = self._try_build(trial.hyperparameters)
         measured: dict[str, float] = {}
         if model.built:
@@ -458,6 +480,21 @@ class EvolutionTuner(kt.Tuner):
                 results, self.oracle.objective, "HyperModel.fit", measured
             )
         return results
+
+    def _show_epochs(
+        self, trial: Trial, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Makes the display tell of epochs, and Keras be as quiet."""
+        if self._is_worker():
+            return
+        display = self.oracle.display
+        callback = display.new_callback(trial.trial_id)
+        if callback is not None:
+            kwargs["callbacks"].append(callback)
+        # A `fit` of one's own may have another idea of it.
+        is_own = type(self.hypermodel).fit is not kt.HyperModel.fit
+        if "verbose" in kwargs or not (is_own or len(args) > VERBOSE_POSITION):
+            kwargs["verbose"] = display.fit_verbose
 
     def on_trial_end(self, trial: Trial) -> None:
         super().on_trial_end(trial)

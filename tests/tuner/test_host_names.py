@@ -68,9 +68,12 @@ def test_an_oracle_keeps_its_queues_in_private(tmp_path):
     assert oracle._get_trial_dir("0") == str(tmp_path / "p" / "trial_0")
 
 
-def test_the_display_times_trials(tmp_path):
+def test_the_display_is_told_of_trials(tmp_path):
     oracle = kt.Oracle("val_loss")
-    assert oracle._display.trial_start == {}
+    ours = kt_evolution.EvolutionOracle("val_loss").display
+    assert ours.get_state().keys() == oracle._display.get_state().keys()
+    oracle.verbose = 2
+    assert oracle._display.verbose == 2
     for name in ("on_trial_begin", "on_trial_end"):
         method = getattr(oracle._display, name)
         assert list(inspect.signature(method).parameters) == ["trial"]

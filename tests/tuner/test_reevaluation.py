@@ -49,7 +49,7 @@ def test_the_last_trials_are_reevaluations_and_marked(tmp_path, capsys):
     assert 3 <= len(marked) <= 6
     for again, first in marked.items():
         assert int(again) >= 14 and first not in marked
-        assert f"Trial {again} trains the model of trial {first} ag" in printed
+        assert f", reevaluation of {first}" in printed
         values = [
             tuner.oracle.get_trial(one).hyperparameters.values
             for one in (again, first)
