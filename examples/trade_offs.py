@@ -29,7 +29,6 @@ def main():
         "validation_data": validation,
         "epochs": arguments.epochs,
         "batch_size": 64,
-        "verbose": 2,
     }
     shared = {"seed": arguments.seed, "directory": arguments.directory}
 
