@@ -13,7 +13,7 @@ PRIOR_FREEDOM = 4.0
 MIN_FREEDOM = 3
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Evaluation:
     """The mean of what one or more trainings of a model scored.
 

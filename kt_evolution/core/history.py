@@ -29,7 +29,7 @@ class Status(str, enum.Enum):
     REJECTED = "rejected"
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class Individual:
     """A genome, where it comes from and what became of it.
 
