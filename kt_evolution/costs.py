@@ -113,15 +113,16 @@ def check_costs(argument: str, names: Any) -> tuple[str, ...]:
 
     Args:
         argument: String, the argument's name, for the error.
-        names: List of strings.
+        names: String, or a list of them.
 
     Raises:
         ValueError: If a name is not that of a cost.
-        TypeError: If `names` is not a list.
+        TypeError: If `names` is something else.
     """
+    names = [names] if isinstance(names, str) else names
     if not isinstance(names, (list, tuple)):
         raise TypeError(
-            f"`{argument}` must be a list of names of costs. "
+            f"`{argument}` must be the name of a cost or a list of names. "
             f"Received: {argument}={names!r} (of type {type(names).__name__})"
         )
     unknown = [name for name in names if not is_cost(name)]

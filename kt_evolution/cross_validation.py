@@ -69,12 +69,16 @@ class CrossValidation:
                 "cross_validation", splitter, at_least=2
             )
             _model_selection()
-        elif hasattr(splitter, "split") and hasattr(splitter, "get_n_splits"):
+        elif (
+            not isinstance(splitter, type)
+            and hasattr(splitter, "split")
+            and hasattr(splitter, "get_n_splits")
+        ):
             self.num_folds = _count_splits(splitter)
         else:
             raise TypeError(
                 "`cross_validation` must be an integer of at least 2 or a "
-                "scikit-learn splitter. "
+                "instance of a scikit-learn splitter. "
                 f"Received: cross_validation={splitter!r}"
             )
 
@@ -108,9 +112,18 @@ class CrossValidation:
         groups = arguments.pop("groups", None)
         rows = np.zeros(_count_rows(arguments))
         targets = arguments.get("y")
-        splits = self._splitter_for(targets).split(
-            rows, _labels(targets), groups
-        )
+        splitter = self._splitter_for(targets)
+        try:
+            splits = list(splitter.split(rows, _labels(targets), groups))
+        except ValueError as error:
+            hint = ""
+            if groups is None and "group" in str(error):
+                hint = " Give them to `search` as `groups=`."
+            raise ValueError(
+                f"`cross_validation` can't split the data: {error}{hint} "
+                f"Received: cross_validation={self.splitter!r} and "
+                f"{len(rows)} rows"
+            ) from error
         return [Fold(arguments, positional, *split) for split in splits]
 
     def _splitter_for(self, targets: Any) -> Any:

@@ -100,11 +100,19 @@ class SearchDisplay:
             line = plain_line(trial_news, search_news, self.names)
             self._console.print(line, markup=False)
 
-    def new_callback(self, trial_id: str) -> "EpochProgress | None":
-        """Returns the callback that shows the epochs of a trial, if any."""
+    def new_callback(
+        self, trial_id: str, number: int, num_executions: int
+    ) -> "EpochProgress | None":
+        """Returns the callback that shows the epochs of a trial, if any.
+
+        Args:
+            trial_id: String.
+            number: Int, how many executions of the trial came before.
+            num_executions: Int, how many there will be.
+        """
         if self._frame is None:
             return None
-        return EpochProgress(self._frame, trial_id)
+        return EpochProgress(self._frame, trial_id, number, num_executions)
 
     @property
     def fit_verbose(self) -> int:
@@ -202,12 +210,22 @@ class EpochProgress(keras.callbacks.Callback):
     Args:
         frame: The `Frame`.
         trial_id: String.
+        number: Int, how many executions of the trial came before.
+        num_executions: Int, how many there will be.
     """
 
-    def __init__(self, frame: Frame, trial_id: str) -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        trial_id: str,
+        number: int = 0,
+        num_executions: int = 1,
+    ) -> None:
         super().__init__()
         self.frame = frame
         self.trial_id = trial_id
+        self.number = number
+        self.num_executions = num_executions
         self._epoch = 0
 
     def on_epoch_begin(
@@ -226,12 +244,16 @@ class EpochProgress(keras.callbacks.Callback):
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
         values = [f"{name} {_short(x)}" for name, x in (logs or {}).items()]
-        number = f"epoch {epoch + 1}/{self.params.get('epochs', '?')}"
-        self._tell(1.0, ", ".join([number, *values]))
+        words = [f"epoch {epoch + 1}/{self.params.get('epochs', '?')}"]
+        if self.num_executions > 1:
+            words.insert(0, f"run {self.number + 1}/{self.num_executions}")
+        self._tell(1.0, ", ".join([*words, *values]))
 
     def _tell(self, part: float, text: str | None = None) -> None:
         epochs = self.params.get("epochs") or self._epoch + 1
-        self.frame.train(self.trial_id, (self._epoch + part) / epochs, text)
+        run = (self._epoch + part) / epochs
+        done = (self.number + run) / self.num_executions
+        self.frame.train(self.trial_id, done, text)
 
 
 def search_line(

@@ -44,21 +44,12 @@ def gaps_of(trials: Iterable[Trial], objective: kt.Objective) -> list[Gap]:
         trials: Iterable of `Trial`s.
         objective: The `keras_tuner.Objective`, whose metrics are looked at;
             if it has none that is validated, all that are.
-
-    Raises:
-        ValueError: If no metric is known of training and of validation.
     """
-    gaps = [
+    return [
         gap
         for trial in trials
         for gap in _gaps_in(trial, host.objective_directions(objective))
     ]
-    if not gaps:
-        raise ValueError(
-            "A gap needs a completed trial with a metric of both training and "
-            'validation, such as "accuracy" and "val_accuracy". None has one.'
-        )
-    return gaps
 
 
 def _gaps_in(trial: Trial, objectives: dict[str, str]) -> list[Gap]:
@@ -81,6 +72,12 @@ def _gaps_in(trial: Trial, objectives: dict[str, str]) -> list[Gap]:
 
 def gap_table(gaps: list[Gap]) -> str:
     """Returns gaps as a text."""
+    if not gaps:
+        return (
+            "There is no gap to report: no completed trial has a metric of "
+            'both training and validation, such as "accuracy" and '
+            '"val_accuracy".'
+        )
     rows = [
         ("trial", "metric", "training", "validation", "gap"),
         *(

@@ -138,6 +138,8 @@ class HistoryOracle(DurableOracle):
             members = front(
                 self._history.objectives[own], self._history.limits[own]
             )
+            if len(own) and not len(members) and not self.ongoing_trials:
+                self._warn_if_broken(self.get_best_trials(1)[0])
             return self._trials_at(own[members])
 
     def _own(self, positions: np.ndarray) -> np.ndarray:
@@ -325,6 +327,8 @@ class HistoryOracle(DurableOracle):
             description["prediction"] = [self._sign * mean, std]
         if individual.given is not None:
             description["given"] = individual.given
+        if individual.excess is not None:
+            description["excess"] = individual.excess
         return description
 
     def _restored(self, description: dict[str, Any]) -> Individual:
@@ -346,6 +350,7 @@ class HistoryOracle(DurableOracle):
                 else None
             ),
             given=description.get("given"),
+            excess=description.get("excess"),
         )
 
     def _expression_of(self, phenotype: Phenotype) -> tuple[int, ...]:

@@ -51,7 +51,7 @@ class Limit:
                 f"neither for a function. Received: what={what!r}, "
                 f"max={max}, min={min}"
             )
-        if not isinstance(what, str) and not callable(what):
+        if what == "" or not (isinstance(what, str) or callable(what)):
             raise TypeError(
                 "`what` must be the name of a cost or a metric, or a function "
                 f"of the hyperparameters. Received: what={what!r} "
@@ -130,11 +130,32 @@ class Limit:
             String, or None if it is allowed as far as is known.
         """
         if callable(self._what):
-            allowed = self._what(hyperparameters)
+            allowed = self._ask(self._what, hyperparameters)
             return None if allowed else f"It is not allowed by {self}."
         if self.name in costs and self.excess(costs) > 0.0:
             return f"It has {costs[self.name]:,} {self.name}: {self}."
         return None
+
+    def _ask(
+        self,
+        function: Callable[[kt.HyperParameters], bool],
+        hyperparameters: kt.HyperParameters,
+    ) -> bool:
+        try:
+            allowed = function(hyperparameters)
+        except KeyError as error:
+            raise kt.errors.FatalValueError(
+                f"{self} asks for a hyperparameter that this model has not: "
+                f"{error.args[0]} Where a model may not have it, use "
+                "`hp.values.get(name)`. "
+                f"Received: hp.values={hyperparameters.values}"
+            ) from error
+        if allowed is None:
+            raise kt.errors.FatalTypeError(
+                f"The function of {self} must return whether a model is "
+                "allowed. Received: None. Did you forget `return`?"
+            )
+        return bool(allowed)
 
 
 def _scale(bound: float) -> float:

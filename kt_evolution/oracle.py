@@ -327,6 +327,9 @@ class EvolutionOracle(HistoryOracle):
         problem = phenotype.problem or self._broken_limit(
             phenotype.hyperparameters, phenotype.costs
         )
+        individual.excess = phenotype.excess or self._excess_of_costs(
+            phenotype.costs
+        )
         if problem is not None:
             if proposal.given is not None:
                 problem = f"`initial_population[{proposal.given}]`: {problem}"
@@ -362,6 +365,15 @@ class EvolutionOracle(HistoryOracle):
             if problem is not None:
                 return problem
         return None
+
+    def _excess_of_costs(self, costs: Mapping[str, float]) -> float | None:
+        """Returns by how much costs break limits, None if they don't."""
+        known = [
+            limit.excess(costs)
+            for limit in self._learnt_limits
+            if limit.name in costs
+        ]
+        return sum(excess for excess in known if excess > 0.0) or None
 
     def _build(self, values: dict[str, Any]) -> Phenotype | None:
         """Builds a model and takes what it meets into the search space."""
@@ -488,7 +500,8 @@ def _explain(rejected: list[dict[str, Any]]) -> str:
         problem = rejection["problem"]
         examples.setdefault(_kind_of(problem), []).append(problem)
     causes = "\n".join(
-        f"  {len(problems)} x {problems[0]}"
+        f"  {len(problems)} x {'for instance: ' * (len(problems) > 1)}"
+        f"{problems[-1]}"
         for problems in sorted(examples.values(), key=len, reverse=True)
     )
     return (

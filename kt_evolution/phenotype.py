@@ -116,12 +116,15 @@ class Phenotype:
             values; empty if there is no built model to count.
         error: The exception that shows that the model can't be trained, or
             None if it can.
+        excess: Float, by what part of it the model is beyond the largest
+            size; None if it is not.
     """
 
     asked: tuple[str, ...]
     hyperparameters: RecordingHyperParameters
     costs: Mapping[str, int] = dataclasses.field(default_factory=dict)
     error: Exception | None = None
+    excess: float | None = None
 
     @property
     def problem(self) -> str | None:
@@ -188,16 +191,21 @@ class DryBuild:
         hp = RecordingHyperParameters()
         host.share_space(space, values, into=hp)
         costs: dict[str, int] = {}
-        error = None
+        error: Exception | None = None
+        excess = 0.0
         try:
             with _leaving_no_trace():
                 costs = self._costs_of(self.hypermodel.build(hp))
-            self._check_size(costs)
+            excess = self._excess_of(costs)
         except (kt.errors.FatalError, *BUGS):
             raise
         except Exception as caught:
             error = caught
-        return Phenotype(tuple(hp.asked), hp, costs, error)
+        if excess > 0.0:
+            error = OversizedModelError(
+                f"The model is larger than max_model_size={self.max_model_size}"
+            )
+        return Phenotype(tuple(hp.asked), hp, costs, error, excess or None)
 
     def _costs_of(self, model: Any) -> dict[str, int]:
         if isinstance(model, keras.Model):
@@ -212,12 +220,11 @@ class DryBuild:
             )
         return {}
 
-    def _check_size(self, costs: Mapping[str, int]) -> None:
+    def _excess_of(self, costs: Mapping[str, int]) -> float:
         limit = self.max_model_size
-        if limit and costs.get("trainable_params", 0) > limit:
-            raise OversizedModelError(
-                f"The model is larger than max_model_size={limit}"
-            )
+        if not limit:
+            return 0.0
+        return max(costs.get("trainable_params", 0) / limit - 1.0, 0.0)
 
 
 def explore(dry_build: DryBuild, oracle: kt.Oracle) -> list[str]:

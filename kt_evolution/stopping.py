@@ -68,6 +68,10 @@ class StoppingRule(abc.ABC):
             progress: The `Progress` of the search.
         """
 
+    def __repr__(self) -> str:
+        values = (f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({', '.join(values)})"
+
 
 class Target(StoppingRule):
     """Ends the search when the best score is good enough.

@@ -488,7 +488,9 @@ class EvolutionTuner(kt.Tuner):
         if self._is_worker():
             return
         display = self.oracle.display
-        callback = display.new_callback(trial.trial_id)
+        callback = display.new_callback(
+            trial.trial_id, len(self._results), self.executions_per_trial
+        )
         if callback is not None:
             kwargs["callbacks"].append(callback)
         # A `fit` of one's own may have another idea of it.
@@ -574,10 +576,8 @@ class EvolutionTuner(kt.Tuner):
 
         Returns:
             List of `Gap`s, best trial first. A gap is positive where
-            validation is worse than training.
-
-        Raises:
-            ValueError: If no metric is known of both.
+            validation is worse than training. It is empty if no metric is
+            known of both.
         """
         check_count("num_trials", num_trials)
         gaps = gaps_of(

@@ -46,6 +46,8 @@ SCREENED_INITIAL_POINTS = 5
 # For so many re-evaluations of each candidate the last trials are kept.
 REEVALUATIONS_EACH = 2
 REEVALUATION = "reevaluation"
+# So many rejected in a row tell that limits are hard to keep.
+MANY_REJECTED = 10
 # How many offspring are bred before the nearest new genome is looked up.
 NUM_OFFSPRING = 8
 
@@ -182,6 +184,9 @@ class Evolution:
         start = self._start(history, rng)
         if start is not None:
             return start
+        nearer = self._nearer_to_limits(history, rng)
+        if nearer is not None:
+            return nearer
         completed = history.positions(Status.COMPLETED)
         sampled = len(history) - len(history.positions(Status.REJECTED))
         if sampled < self.num_initial_points or not len(completed):
@@ -198,10 +203,7 @@ class Evolution:
             NUM_OFFSPRING,
             rng,
         )
-        for row, genome in enumerate(offspring.genomes):
-            if history.find(genome) < 0:
-                return _proposal(offspring, row)
-        return _made_new(history, _proposal(offspring, -1))
+        return _first_new(history, offspring)
 
     def rank(self, history: History) -> np.ndarray:
         """Returns the completed individuals, the best as expected first.
@@ -221,6 +223,38 @@ class Evolution:
         if self.screening is not None and len(completed):
             objectives = self.screening.expected(history, completed)
         return completed[best_first(objectives, history.limits[completed])]
+
+    def _nearer_to_limits(
+        self, history: History, rng: np.random.Generator
+    ) -> Proposal | None:
+        """Returns offspring of the models that break limits least.
+
+        Where next to nothing keeps the limits that are known before training,
+        models are bred for that alone; it costs no trial.
+        """
+        newest = history.individuals[-MANY_REJECTED:]
+        # In turns with what is proposed otherwise.
+        if len(newest) < MANY_REJECTED or len(history) % 2:
+            return None
+        if any(one.status is not Status.REJECTED for one in newest):
+            return None
+        broken = [
+            (one.excess, position)
+            for position, one in enumerate(history.individuals)
+            if one.excess is not None
+        ]
+        if len(broken) < 2:
+            return None
+        broken.sort()
+        excesses, least = zip(*broken[: self.population_size], strict=True)
+        offspring = self.breeder(
+            history,
+            Litter.of_history(history, np.array(least)),
+            np.array(excesses),
+            NUM_OFFSPRING,
+            rng,
+        )
+        return _first_new(history, offspring)
 
     def _screened(
         self, history: History, rng: np.random.Generator
@@ -288,6 +322,14 @@ def _proposal(litter: Litter, row: int) -> Proposal:
         dict.fromkeys(int(p) for p in litter.parents[row] if p >= 0)
     )
     return Proposal(litter.genomes[row], str(litter.operators[row]), parents)
+
+
+def _first_new(history: History, offspring: Litter) -> Proposal | None:
+    """Returns the first of the offspring that is not known, or one near it."""
+    for row, genome in enumerate(offspring.genomes):
+        if history.find(genome) < 0:
+            return _proposal(offspring, row)
+    return _made_new(history, _proposal(offspring, -1))
 
 
 def _made_new(history: History, proposal: Proposal) -> Proposal | None:

@@ -49,6 +49,8 @@ class Individual:
             expected, or None.
         given: Int, its position in the initial population that the user gave,
             or None.
+        excess: Float, of a rejected one by how much it breaks limits that
+            are known before training; None if that is not why.
     """
 
     genome: np.ndarray
@@ -62,6 +64,7 @@ class Individual:
     )
     prediction: tuple[float, float] | None = None
     given: int | None = None
+    excess: float | None = None
 
     @property
     def result(self) -> Evaluation | None:
