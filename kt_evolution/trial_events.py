@@ -64,7 +64,10 @@ def stopped_event(reason: str) -> dict[str, Any]:
 
 
 def trial_event(
-    trial_id: str, values: dict[str, Any], record: dict[str, Any]
+    trial_id: str,
+    values: dict[str, Any],
+    record: dict[str, Any],
+    worker: str,
 ) -> dict[str, Any]:
     """Returns the line that makes a trial."""
     return {
@@ -72,6 +75,7 @@ def trial_event(
         "trial_id": trial_id,
         "values": values,
         "record": record,
+        "worker": worker,
         "time": clock.now(),
     }
 
@@ -117,13 +121,20 @@ def warm_start_event(
     }
 
 
-def end_event(trial: Trial, proposed: dict[str, Any]) -> dict[str, Any]:
+def end_event(
+    trial: Trial,
+    proposed: dict[str, Any],
+    run: tuple[str, float] | None = None,
+) -> dict[str, Any]:
     """Returns the line that ends a trial.
 
     Args:
         trial: The `Trial`.
         proposed: Dict of the values that were proposed; the line has the
             trial's own if training met further hyperparameters.
+        run: Tuple of the worker that ran it and the time when it got it, if
+            that is known. After a crash they differ from those of the line
+            that made the trial.
     """
     event: dict[str, Any] = {
         "event": "end",
@@ -143,6 +154,8 @@ def end_event(trial: Trial, proposed: dict[str, Any]) -> dict[str, Any]:
         },
         "time": clock.now(),
     }
+    if run is not None:
+        event["worker"], event["began"] = run
     if trial.message is not None:
         event["message"] = trial.message
     if trial.hyperparameters.values != proposed:

@@ -34,6 +34,8 @@ from kt_evolution.results import metrics_of
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.surrogate import Surrogate
+from kt_evolution.training_log import FILE_NAME
+from kt_evolution.training_log import TrainingLog
 
 
 class MissingTensorBoardError(kt.errors.FatalError, ImportError):
@@ -370,6 +372,12 @@ class EvolutionTuner(kt.Tuner):
         ]
         if math.isfinite(self._budget):
             kwargs["callbacks"].append(self._new_epoch_stop(kwargs))
+        kwargs["callbacks"].append(
+            TrainingLog(
+                Path(self.get_trial_dir(trial.trial_id)) / FILE_NAME,
+                anew=not self._results,
+            )
+        )
         model = self._try_build(trial.hyperparameters)
         measured: dict[str, float] = {}
         if model.built:
