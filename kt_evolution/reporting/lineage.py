@@ -2,13 +2,12 @@
 
 import dataclasses
 
+from kt_evolution.reporting.layered import place
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
 # More than these can't be told apart in a picture.
 MAX_MEMBERS = 60
-# How often each generation is sorted by where its relatives are.
-NUM_SWEEPS = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +35,14 @@ class Family:
     Args:
         members: Dict of trial ids to `Member`s, the oldest first.
         births: List of pairs of the ids of a parent and its child.
+        lines: List of lists of places and generations, the way of the line
+            for each birth, which passes between the members.
         num_left_out: Int, how many further ancestors there are.
     """
 
     members: dict[str, Member]
     births: list[tuple[str, str]]
+    lines: list[list[tuple[float, int]]]
     num_left_out: int
 
 
@@ -90,7 +92,7 @@ def family_of(
         generations[name] = 1 + max(
             (generations[parent] for parent in parents_of[name]), default=-1
         )
-    places = _places(order, generations, births)
+    places, lines = place(generations, births)
     members = {
         name: Member(
             known[name],
@@ -100,7 +102,7 @@ def family_of(
         )
         for name in order
     }
-    return Family(members, births, len(ids) - len(kept))
+    return Family(members, births, lines, len(ids) - len(kept))
 
 
 def _changed(
@@ -115,50 +117,3 @@ def _changed(
             for parent in parents
         )
     }
-
-
-def _places(
-    order: list[str],
-    generations: dict[str, int],
-    births: list[tuple[str, str]],
-) -> dict[str, float]:
-    """Returns where each stands, such that few lines cross.
-
-    Reference:
-        Sugiyama et al. (1981), "Methods for Visual Understanding of
-        Hierarchical System Structures": the barycentre of the relatives.
-    """
-    relatives: dict[str, list[str]] = {name: [] for name in order}
-    for parent, child in births:
-        relatives[parent].append(child)
-        relatives[child].append(parent)
-    rows: list[list[str]] = [
-        [] for _ in range(1 + max(generations.values(), default=-1))
-    ]
-    for name in order:
-        rows[generations[name]].append(name)
-    places: dict[str, float] = {}
-    for row in rows:
-        _line_up(row, places)
-    for sweep in range(NUM_SWEEPS):
-        for row in rows if sweep % 2 else reversed(rows):
-            centres = {
-                name: _mean(places, relatives[name], places[name])
-                for name in row
-            }
-            row.sort(key=centres.__getitem__)
-            _line_up(row, places)
-    return places
-
-
-def _line_up(row: list[str], places: dict[str, float]) -> None:
-    for i, name in enumerate(row):
-        places[name] = i - (len(row) - 1) / 2
-
-
-def _mean(
-    places: dict[str, float], names: list[str], otherwise: float
-) -> float:
-    if not names:
-        return otherwise
-    return sum(places[name] for name in names) / len(names)

@@ -172,6 +172,9 @@ def render(search: SearchRecord, trial_id: str | None = None) -> str:
     if trial_id is not None:
         shown = search.individual(trial_id)
     sections, figures = _drawn(search, shown.trial_id if shown else None)
+    texts: dict[str, int] = {}
+    for figure in figures.values():
+        _store_texts(figure, texts)
     template = environment.get_template("report.html")
     return template.render(
         search=search,
@@ -182,6 +185,7 @@ def render(search: SearchRecord, trial_id: str | None = None) -> str:
         layers=_layers(search, shown.trial_id) if shown else [],
         sections=sections,
         figures=figures,
+        texts=list(texts),
         table=table_of(search),
         plotly=load("plotly.offline").get_plotlyjs(),
         version=kt_evolution.__version__,
@@ -191,6 +195,17 @@ def render(search: SearchRecord, trial_id: str | None = None) -> str:
 
 def _layers(search: SearchRecord, trial_id: str) -> list[dict[str, Any]]:
     return read_training(search.folder / f"trial_{trial_id}").layers
+
+
+def _store_texts(figure: dict[str, Any], texts: dict[str, int]) -> None:
+    """Puts numbers in place of texts that stand at many points."""
+    for trace in figure["data"]:
+        for key in ("text", "hovertext"):
+            if isinstance(trace.get(key), list):
+                numbers = [
+                    texts.setdefault(text, len(texts)) for text in trace[key]
+                ]
+                trace[key] = {"stored": numbers}
 
 
 def _drawn(

@@ -49,16 +49,17 @@ def family_tree(
         range=[last + 0.5, -0.5],
         showgrid=False,
     )
-    lines = [
-        (family.members[parent], family.members[child])
-        for parent, child in family.births
-    ]
     drawn.add_trace(
         go.Scatter(
-            x=_joined(line[end].place for line in lines for end in (0, 1)),
-            y=_joined(line[end].generation for line in lines for end in (0, 1)),
+            x=[x for line in family.lines for x in (*_column(line, 0), None)],
+            y=[y for line in family.lines for y in (*_column(line, 1), None)],
             mode="lines",
-            line={"color": GREY, "width": 1},
+            line={
+                "color": GREY,
+                "width": 1.2,
+                "shape": "spline",
+                "smoothing": 0.8,
+            },
             hoverinfo="skip",
         )
     )
@@ -69,7 +70,7 @@ def family_tree(
             y=[member.generation for member in members],
             mode="markers+text" if is_small else "markers",
             text=[_label(member.trial) for member in members],
-            textposition="bottom center",
+            textposition="middle right",
             hovertext=[_hover(search, member) for member in members],
             hoverinfo="text",
             marker=_marker(
@@ -111,7 +112,8 @@ def population(search: SearchRecord) -> Any | None:
             y=_joined(heights[name] for birth in births for name in birth),
             mode="lines",
             line={"color": GREY, "width": 0.6},
-            opacity=0.5,
+            # So that a thousand of them do not hide the trials.
+            opacity=min(0.6, 100.0 / len(trials)),
             hoverinfo="skip",
         )
     )
@@ -124,7 +126,11 @@ def population(search: SearchRecord) -> Any | None:
             hovertext=[describe(search, trial) for trial in trials],
             hoverinfo="text",
             marker={
-                **_marker([quality[trial.trial_id] for trial in trials], 8),
+                **_marker(
+                    [quality[trial.trial_id] for trial in trials],
+                    9 if len(trials) <= 200 else 6,
+                    outline=0.5,
+                ),
                 "colorbar": rank_bar(),
             },
         )
@@ -167,7 +173,13 @@ def _joined(ends: Any) -> list[Any]:
     ]
 
 
-def _marker(quality: list[float | None], size: int) -> dict[str, Any]:
+def _column(line: list[tuple[float, int]], axis: int) -> list[float]:
+    return [point[axis] for point in line]
+
+
+def _marker(
+    quality: list[float | None], size: int, outline: float = 1.0
+) -> dict[str, Any]:
     return {
         # What failed or came from elsewhere has no rank.
         "color": [0.0 if one is None else one for one in quality],
@@ -175,7 +187,7 @@ def _marker(quality: list[float | None], size: int) -> dict[str, Any]:
         "cmax": 1,
         "colorscale": SCALE,
         "size": size,
-        "line": {"color": "white", "width": 1},
+        "line": {"color": "white", "width": outline},
     }
 
 

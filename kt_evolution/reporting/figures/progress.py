@@ -19,6 +19,9 @@ from kt_evolution.reporting.progress import credits_of
 from kt_evolution.reporting.progress import progress_of
 from kt_evolution.reporting.records import SearchRecord
 
+# More dots than these are drawn small.
+MAX_MILESTONES = 30
+
 
 def best_so_far(search: SearchRecord) -> Any | None:
     """Draws the score of each trial and the best so far."""
@@ -54,6 +57,7 @@ def best_so_far(search: SearchRecord) -> Any | None:
         )
     )
     milestones = np.flatnonzero(progress.improved)
+    are_few = len(milestones) <= MAX_MILESTONES
     drawn.add_trace(
         go.Scatter(
             x=[numbers[i] for i in milestones],
@@ -62,8 +66,8 @@ def best_so_far(search: SearchRecord) -> Any | None:
             name="improvement",
             marker={
                 "color": ORANGE,
-                "size": 10,
-                "line": {"color": "white", "width": 1.5},
+                "size": 10 if are_few else 5,
+                "line": {"color": "white", "width": 1.5 if are_few else 0},
             },
             text=descriptions(search, [progress.trials[i] for i in milestones]),
             hoverinfo="text",
@@ -102,6 +106,7 @@ def operator_credit(search: SearchRecord) -> Any | None:
         return None
     last = max(trial.number for trial in search.completed)
     drawn = figure("trial", "successes so far")
+    drawn.update_yaxes(tickformat=",d", rangemode="tozero")
     for i, credit in enumerate(credits):
         numbers = [trial.number for trial in credit.trials]
         successes = np.cumsum(credit.succeeded)

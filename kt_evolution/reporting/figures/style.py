@@ -21,7 +21,7 @@ RED = "#ef4444"
 GREY = "#94a3b8"
 COLORS = (BLUE, ORANGE, GREEN, "#a855f7", "#ec4899", "#14b8a6", "#eab308")
 # From the worst trial to the best.
-SCALE = [[0.0, "#94a3b8"], [0.5, BLUE], [1.0, ORANGE]]
+SCALE = [[0.0, "#8496b0"], [0.4, "#6366f1"], [0.75, "#e0479e"], [1.0, ORANGE]]
 HEIGHT = 420
 MAX_NAME = 32
 MAX_VALUES = 14
@@ -46,11 +46,19 @@ def figure(x: str = "", y: str = "", **layout: Any) -> Any:
         hovermode="closest",
         hoverlabel={"align": "left"},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-        xaxis={"title": {"text": x}, "automargin": True, "zeroline": False},
-        yaxis={"title": {"text": y}, "automargin": True, "zeroline": False},
+        xaxis=_axis(x, 10),
+        yaxis=_axis(y, 14),
     )
     empty.update_layout(**layout)
     return empty
+
+
+def _axis(title: str, standoff: int) -> dict[str, Any]:
+    return {
+        "title": {"text": title, "standoff": standoff},
+        "automargin": True,
+        "zeroline": False,
+    }
 
 
 def text(name: Any, limit: int = MAX_NAME) -> str:
@@ -117,14 +125,18 @@ def ranks(search: SearchRecord) -> dict[str, float]:
     return {trial.trial_id: 1.0 - i / last for i, trial in enumerate(ranked)}
 
 
-def rank_bar(title: str = "rank") -> dict[str, Any]:
+def rank_bar() -> dict[str, Any]:
     """Returns the colour bar of `ranks`."""
     return {
-        "title": {"text": title, "side": "top"},
+        "orientation": "h",
         "tickvals": [0, 0.5, 1],
         "ticktext": ["worst", "median", "best"],
-        "thickness": 10,
-        "len": 0.6,
+        "thickness": 8,
+        "len": 0.5,
+        "x": 1,
+        "xanchor": "right",
+        "y": 1.01,
+        "yanchor": "bottom",
         "outlinewidth": 0,
     }
 

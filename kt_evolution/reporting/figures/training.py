@@ -9,7 +9,6 @@ from kt_evolution.reporting.figures.style import BLUE
 from kt_evolution.reporting.figures.style import GREY
 from kt_evolution.reporting.figures.style import ORANGE
 from kt_evolution.reporting.figures.style import RED
-from kt_evolution.reporting.figures.style import axis_of
 from kt_evolution.reporting.figures.style import describe
 from kt_evolution.reporting.figures.style import figure
 from kt_evolution.reporting.figures.style import text
@@ -67,6 +66,9 @@ def learning_curves(search: SearchRecord) -> Any | None:
     best = search.ranked()[:NUM_CURVES]
     curves = {trial.trial_id: _mean_curves(search, trial) for trial in best}
     recorded = {name for one in curves.values() for name in one}
+    longest = max(
+        (len(v) for c in curves.values() for v in c.values()), default=1
+    )
     metric = next(
         (one.name for one in search.objectives if one.name in recorded),
         min(recorded, key=lambda name: not name.startswith("val_"), default=""),
@@ -74,17 +76,14 @@ def learning_curves(search: SearchRecord) -> Any | None:
     if not recorded:
         return None
     drawn = figure("epoch", text(metric))
-    everything: list[float] = []
+    drawn.update_xaxes(tickformat="d", dtick=max(1, longest // 10), tick0=1)
     for i, trial in reversed(list(enumerate(best))):
         values = curves[trial.trial_id].get(metric, [])
-        everything += values
         _draw_curve(drawn, search, trial, values, i == 0)
     counterpart = metric.removeprefix("val_")
     training = curves[best[0].trial_id].get(counterpart)
     if training and counterpart != metric:
         _draw_counterpart(drawn, training, text(counterpart))
-        everything += training
-    drawn.update_yaxes(**axis_of(everything))
     return drawn
 
 

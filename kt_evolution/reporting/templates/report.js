@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const contentOf = (id) => document.getElementById(id).textContent;
   const root = document.documentElement;
   const prefersDark = matchMedia("(prefers-color-scheme: dark)");
   const isTouch = matchMedia("(pointer: coarse)").matches;
@@ -19,14 +19,26 @@
       font: { color: text, size: 12, family: getComputedStyle(document.body).fontFamily },
       xaxis: { ...layout.xaxis, ...axis },
       yaxis: { ...layout.yaxis, ...axis },
+      legend: { ...layout.legend, font: { color: text } },
       hoverlabel: { ...layout.hoverlabel, bgcolor: card, bordercolor: line, font: { color: text } },
     };
   }
 
+  // What is written at many points of many figures is stored once.
+  let texts;
+  function unpacked(trace) {
+    texts ??= JSON.parse(contentOf("texts"));
+    for (const key of ["text", "hovertext"]) {
+      if (trace[key]?.stored) trace[key] = trace[key].stored.map((i) => texts[i]);
+    }
+    return trace;
+  }
+
   function draw(element) {
-    const { data, layout } = figures[element.dataset.figure];
+    const { data, layout } = JSON.parse(contentOf(`figure-${element.dataset.figure}`));
+    element.style.minHeight = `${layout.height}px`;
     const modeBar = ["select2d", "lasso2d", "autoScale2d"];
-    Plotly.react(element, data, themed(layout), {
+    Plotly.react(element, data.map(unpacked), themed(layout), {
       responsive: true,
       displaylogo: false,
       displayModeBar: isTouch ? false : "hover",
@@ -58,7 +70,16 @@
     });
   }
 
-  addEventListener("beforeprint", () => elements.forEach(draw));
+  function begin() {
+    const script = document.createElement("script");
+    script.textContent = contentOf("plotly");
+    document.head.append(script);
+    elements.forEach((one) => observer.observe(one));
+    addEventListener("beforeprint", () => elements.forEach(draw));
+  }
+
+  // The page is there before the library, which takes a second to load.
+  requestAnimationFrame(() => setTimeout(begin));
 
   // Light and dark.
 
@@ -74,11 +95,16 @@
   document.getElementById("theme").addEventListener("click", () =>
     paint(root.dataset.theme === "dark" ? "light" : "dark")
   );
-  elements.forEach((one) => observer.observe(one));
 
   // The table of trials.
 
-  const body = document.querySelector(".trials tbody");
+  const table = document.querySelector(".trials");
+  const body = table.tBodies[0];
+  const all = document.getElementById("all");
+  all?.addEventListener("click", () => {
+    table.classList.add("all");
+    all.remove();
+  });
   const headers = [...document.querySelectorAll(".trials th")];
 
   function keyOf(row, column, isNumber) {
@@ -111,6 +137,7 @@
 
   document.getElementById("filter").addEventListener("input", (event) => {
     const wanted = event.target.value.toLowerCase();
+    table.classList.toggle("all", Boolean(wanted) || !all?.isConnected);
     for (const row of body.rows) {
       row.hidden = !row.textContent.toLowerCase().includes(wanted);
     }
