@@ -78,7 +78,8 @@ SECTIONS = (
         "parallel_coordinates",
         "Values",
         "A line for each trial. Drag along an axis to keep a part of it, drag "
-        "its name to move it. Scores are spaced by rank.",
+        "its name to move it. Scores are spaced by rank. Of more than 300 "
+        "trials 300 are shown, evenly by rank.",
         "Too few trials are completed.",
         is_wide=True,
     ),

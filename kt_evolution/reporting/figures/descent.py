@@ -39,9 +39,16 @@ def family_tree(
     last = max(member.generation for member in members)
     quality = ranks(search)
     drawn = figure(
-        height=max(260, 110 + GENERATION_HEIGHT * last), showlegend=False
+        height=max(220, 60 + GENERATION_HEIGHT * last),
+        margin={"l": 56, "r": 16, "t": 16, "b": 8},
+        showlegend=False,
     )
-    drawn.update_xaxes(visible=False)
+    places = [place for line in family.lines for place, _ in line]
+    # Room for the curves, which swing out.
+    drawn.update_xaxes(
+        visible=False,
+        range=[min(places, default=0) - 1.2, max(places, default=0) + 1.2],
+    )
     drawn.update_yaxes(
         title={"text": "generation"},
         tickmode="linear",
@@ -129,7 +136,7 @@ def population(search: SearchRecord) -> Any | None:
                 **_marker(
                     [quality[trial.trial_id] for trial in trials],
                     9 if len(trials) <= 200 else 6,
-                    outline=0.5,
+                    outline=1.0 if len(trials) <= 200 else 0.0,
                 ),
                 "colorbar": rank_bar(),
             },

@@ -18,11 +18,13 @@ from kt_evolution.reporting.importance import DORMANT
 from kt_evolution.reporting.importance import features_of
 from kt_evolution.reporting.importance import importance_of
 from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.summary import number
 
 # More axes or bars can't be read.
 MAX_AXES = 10
 MAX_BARS = 20
+MAX_LINES = 300
 MAX_TICKS = 6
 # Where lines pass that don't use a hyperparameter.
 UNUSED = -0.15
@@ -30,46 +32,48 @@ UNUSED = -0.15
 
 def parallel_coordinates(search: SearchRecord) -> Any | None:
     """Draws each trial as a line over its values."""
-    trials = search.completed
+    trials = _spread(search.ranked())
     names, features = features_of(search, trials)
     if len(trials) < 2 or not names:
         return None
     quality = ranks(search)
-    kept = _most_telling(search, names, features)
+    scores = np.array([quality[trial.trial_id] for trial in trials])
+    kept = _most_telling(features, scores)
     axes = [_axis(search.space, names[i], features[:, i]) for i in sorted(kept)]
     for one in search.objectives:
         scores = np.array([trial.metrics[one.name] for trial in trials])
         axes.append(_score_axis(text(one.name, 18), scores))
-    drawn = figure(margin={"l": 64, "r": 64, "t": 72, "b": 24})
+    drawn = figure(margin={"l": 64, "r": 64, "t": 64, "b": 56})
     drawn.add_trace(
         go.Parcoords(
             dimensions=axes,
             labelangle=-12,
             line={
-                "color": [quality[trial.trial_id] for trial in trials],
+                "color": scores,
                 "cmin": 0,
                 "cmax": 1,
                 "colorscale": SCALE,
                 "showscale": True,
-                "colorbar": rank_bar(),
+                "colorbar": {**rank_bar(), "y": -0.04, "yanchor": "top"},
             },
         )
     )
     return drawn
 
 
-def _most_telling(
-    search: SearchRecord, names: list[str], features: np.ndarray
-) -> list[int]:
+def _spread(ranked: list[TrialRecord]) -> list[TrialRecord]:
+    """Returns as many trials as can be seen, evenly by rank."""
+    picks = np.linspace(0, len(ranked) - 1, min(len(ranked), MAX_LINES))
+    # The best last, so that they are drawn over the others.
+    return [ranked[round(pick)] for pick in reversed(picks.tolist())]
+
+
+def _most_telling(features: np.ndarray, scores: np.ndarray) -> list[int]:
     """Returns the hyperparameters that go with the score most.
 
     By how much of the variance of ranks lies between the quarters of their
     codes, which costs nothing; importance is a figure of its own.
     """
-    if len(names) <= MAX_AXES:
-        return list(range(len(names)))
-    quality = ranks(search)
-    scores = np.array([quality[trial.trial_id] for trial in search.completed])
     told = [_told(column, scores) for column in features.T]
     return np.argsort(told, kind="stable")[-MAX_AXES:].tolist()
 

@@ -52,7 +52,10 @@ def workers(search: SearchRecord) -> Any | None:
                 name=label,
                 marker={
                     "color": color,
-                    "line": {"color": "rgba(255,255,255,0.5)", "width": 0.5},
+                    "line": {
+                        "color": "rgba(255,255,255,0.5)",
+                        "width": 0.5 if len(spans) <= 200 else 0,
+                    },
                 },
                 hovertext=[describe(search, span.trial) for span in group],
                 hoverinfo="text",

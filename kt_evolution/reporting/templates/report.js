@@ -15,6 +15,7 @@
     return {
       ...layout,
       autosize: true,
+      paper_bgcolor: card,
       dragmode: isTouch ? false : layout.dragmode || "zoom",
       font: { color: text, size: 12, family: getComputedStyle(document.body).fontFamily },
       xaxis: { ...layout.xaxis, ...axis },
