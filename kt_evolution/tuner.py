@@ -30,6 +30,10 @@ from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.phenotype import DryBuild
 from kt_evolution.phenotype import changed_declarations
 from kt_evolution.phenotype import explore
+from kt_evolution.reporting.optuna_study import to_optuna
+from kt_evolution.reporting.records import read_search
+from kt_evolution.reporting.report import write_report
+from kt_evolution.reporting.tables import dataframe_of
 from kt_evolution.results import metrics_of
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.stopping import StoppingRule
@@ -463,6 +467,53 @@ class EvolutionTuner(kt.Tuner):
             check_count("num_models", num_models)
         trials = self.get_pareto_trials()[:num_models]
         return [self.load_model(trial) for trial in trials]
+
+    # After it ran, and while it runs.
+
+    def results_dataframe(self) -> Any:
+        """Returns a pandas `DataFrame` with a row for each trial.
+
+        Its columns are "trial_id" and "status", one "metrics.name" for each
+        metric, at the best epoch, and one "values.name" for each
+        hyperparameter, empty where a model does not use it; then how and
+        when the trial was made: "operator", "parents", "predicted",
+        "worker", "began", "ended", "seconds" and others.
+
+        Raises:
+            ImportError: If pandas is not installed.
+        """
+        return dataframe_of(read_search(self))
+
+    def report(
+        self,
+        path: str | os.PathLike[str] = "report.html",
+        trial_id: str | None = None,
+    ) -> Path:
+        """Writes a report of the search, one HTML file that works offline.
+
+        Args:
+            path: String or path, the file. Defaults to "report.html".
+            trial_id: String, the trial that is shown in full. Defaults to
+                the best.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            ImportError: If plotly, jinja2 or scikit-learn is not installed.
+        """
+        return write_report(self, path, trial_id)
+
+    def to_optuna(self, storage: Any = None) -> Any:
+        """Returns the search as an Optuna study, for its plots and dashboard.
+
+        Args:
+            storage: String or Optuna storage. Defaults to memory.
+
+        Raises:
+            ImportError: If Optuna is not installed.
+        """
+        return to_optuna(self, storage)
 
     # Files.
 

@@ -14,7 +14,7 @@ from kt_evolution.reporting.records import TrialRecord
 # Fewer say nothing.
 MIN_TRIALS = 12
 NUM_FOLDS = 3
-NUM_TREES = 100
+NUM_TREES = 60
 NUM_SHUFFLES = 3
 # A code of no value: the hyperparameter was not used.
 DORMANT = -1.0

@@ -52,12 +52,10 @@ def place(
     places = _settled(rows, _neighbours(chains))
     lines = [
         [
-            (places[node], generations[chain[0]] + i)
-            if i < len(chain) - 1
-            else (places[node], generations[chain[-1]])
-            for i, node in enumerate(chain)
+            (places[node], generation)
+            for generation, node in enumerate(chain, generations[parent])
         ]
-        for chain in chains
+        for (parent, _), chain in zip(births, chains, strict=True)
     ]
     return {name: places[name] for name in generations}, lines
 

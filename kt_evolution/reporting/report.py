@@ -218,7 +218,7 @@ def _drawn(
     sections = []
     for section in SECTIONS:
         draw = getattr(drawing, section.name)
-        choices = {}
+        choices: dict[str, str] = {}
         for label, figure in _versions(section.name, draw, search, trial_id):
             if figure is not None:
                 key = f"{section.name}-{len(choices)}"

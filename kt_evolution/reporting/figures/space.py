@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
+from kt_evolution.core.genes import LAST_CODE
+from kt_evolution.core.genes import Gene
 from kt_evolution.core.space import SearchSpace
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import COLORS
@@ -37,8 +39,8 @@ def parallel_coordinates(search: SearchRecord) -> Any | None:
     if len(trials) < 2 or not names:
         return None
     quality = ranks(search)
-    scores = np.array([quality[trial.trial_id] for trial in trials])
-    kept = _most_telling(features, scores)
+    places = np.array([quality[trial.trial_id] for trial in trials])
+    kept = _most_telling(features, places)
     axes = [_axis(search.space, names[i], features[:, i]) for i in sorted(kept)]
     for one in search.objectives:
         scores = np.array([trial.metrics[one.name] for trial in trials])
@@ -49,7 +51,7 @@ def parallel_coordinates(search: SearchRecord) -> Any | None:
             dimensions=axes,
             labelangle=-12,
             line={
-                "color": scores,
+                "color": places,
                 "cmin": 0,
                 "cmax": 1,
                 "colorscale": SCALE,
@@ -98,24 +100,30 @@ def _jittered(codes: np.ndarray, size: float) -> np.ndarray:
 
 
 def _axis(space: SearchSpace, name: str, codes: np.ndarray) -> dict[str, Any]:
-    gene = space.genes[space.genes_named(name)[0]]
-    places = np.linspace(0.0, 1.0, min(int(min(gene.size, 99)), MAX_TICKS))
-    if gene.size <= MAX_TICKS:
-        places = (np.arange(int(gene.size)) + 0.5) / gene.size
-    ticks = {
-        float(place): shown(gene.decode(min(place, 0.999999)))
-        for place in places
-    }
+    genes = [space.genes[i] for i in space.genes_named(name)]
+    ticks = _ticks(genes[0])
+    if any(_ticks(gene) != ticks for gene in genes):
+        # The same name stands for other values in other branches.
+        ticks = {0.0: "low", 1.0: "high"}
     is_unused = codes == DORMANT
     if is_unused.any():
         ticks[UNUSED] = "not used"
     return {
         "label": text(name, 18),
-        "values": np.where(is_unused, UNUSED, _jittered(codes, gene.size)),
+        "values": np.where(is_unused, UNUSED, _jittered(codes, genes[0].size)),
         "range": [UNUSED if is_unused.any() else 0.0, 1.0],
         "tickvals": list(ticks),
         "ticktext": list(ticks.values()),
     }
+
+
+def _ticks(gene: Gene) -> dict[float, str]:
+    """Returns labels by code, of all values where they are few."""
+    if gene.size <= MAX_TICKS:
+        places = (np.arange(int(gene.size)) + 0.5) / gene.size
+    else:
+        places = np.linspace(0.0, LAST_CODE, MAX_TICKS)
+    return {place: shown(gene.decode(place)) for place in places.tolist()}
 
 
 def _score_axis(label: str, scores: np.ndarray) -> dict[str, Any]:
