@@ -1,5 +1,6 @@
 """Projects to read and to draw, made through the public oracle."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,10 @@ def simulate(
     message: str = "Traceback\nMemoryError: too large",
     **kwargs: Any,
 ) -> Path:
-    """Searches without training, and returns the project's folder."""
+    """Searches without training, and returns the project's folder.
+
+    A project that is there goes on.
+    """
     oracle = kt_evolution.EvolutionOracle(
         objective,
         max_trials=num_trials,
@@ -61,16 +65,18 @@ def simulate(
     oracle._set_project_dir(folder.parent, folder.name)
     oracle.verbose = 0
     rng = np.random.default_rng(0)
-    for number in range(num_trials):
-        trial = oracle.create_trial(f"worker{number % num_workers}")
-        if number in failed:
+    workers = itertools.cycle(f"worker{i}" for i in range(num_workers))
+    while True:
+        trial = oracle.create_trial(next(workers))
+        if trial.status != "RUNNING":
+            return folder
+        if int(trial.trial_id) in failed:
             trial.status, trial.message = "FAILED", message
         else:
             values = trial.hyperparameters.values
             oracle.update_trial(trial.trial_id, measure(values, rng))
             trial.status = "COMPLETED"
         oracle.end_trial(trial)
-    return folder
 
 
 def hostile(folder: Path) -> Path:
