@@ -34,6 +34,9 @@ def log_to_mlflow(
     )
     ```
 
+    No server is needed. For a folder of files, as here, MLflow wants the
+    environment variable `MLFLOW_ALLOW_FILE_STORE=true`.
+
     Values are parameters, operator and parents tags. Metrics are those of
     the best epoch, and have the epochs for steps where training was recorded.
 

@@ -95,12 +95,13 @@ def comparison(searches: Sequence[SearchRecord]) -> str:
     shortest = min(len(search.completed) for search in searches)
     lengths = {len(search.completed) for search in searches}
     is_fair = is_single and shortest and len(lengths) > 1
+    are_named = len({search.name for search in searches}) == len(searches)
     header = ["project", "trials", "completed"]
     header += [f"best {one.name}" for one in searches[0].objectives]
     header += [f"of the first {shortest}"] if is_fair else []
     rows = [
         [
-            str(search.folder),
+            search.name if are_named else str(search.folder),
             str(len(search.trials)),
             str(len(search.completed)),
             *_bests(search),
@@ -147,7 +148,8 @@ def _time(search: SearchRecord) -> str:
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Returns rows as columns, cut at the width of the terminal."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    width = shutil.get_terminal_size((100, 24)).columns
+    # What is no terminal is not cut.
+    width = shutil.get_terminal_size((10_000, 24)).columns
     lines = []
     for row in rows:
         cells = [

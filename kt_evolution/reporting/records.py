@@ -237,15 +237,16 @@ def read_search(
         source: String or path, the folder of any Keras Tuner project; or a
             tuner or oracle that has one.
         objective: String, the metric to minimise, or with "max:" before it
-            to maximise. Only for projects of Keras Tuner's own oracles, which
-            don't store it. Defaults to the metric that is their score.
+            to maximise. Defaults to what the search was for; Keras Tuner's
+            own oracles don't store it, so there it is the metric that equals
+            their score.
 
     Returns:
         A `SearchRecord`. What can't be read is in its `problems`, with a
         warning for each.
 
     Raises:
-        ValueError: If there is no project.
+        ValueError: If there is no project, or no such metric.
     """
     folder = folder_of(source)
     if not is_project(folder):
@@ -309,8 +310,16 @@ def _objectives_of(
     project: StoredProject, given: str | None
 ) -> tuple[ObjectiveRecord, ...]:
     if given is not None:
-        direction, _, name = given.rpartition(":")
-        return (ObjectiveRecord(name, direction or "min"),)
+        direction, colon, name = given.partition(":")
+        if not colon or direction not in ("min", "max"):
+            direction, name = "min", given
+        known = {metric for trial in project.trials for metric in trial.metrics}
+        if name not in known:
+            raise ValueError(
+                "`objective` must be among the metrics of the trials, "
+                f"{sorted(known)}. Received: objective={given!r}"
+            )
+        return (ObjectiveRecord(name, direction),)
     stored = dict(project.search.get("objective", {}))
     if len(stored) > 1:
         del stored[SUM_OF_OBJECTIVES]
