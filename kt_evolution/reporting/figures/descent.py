@@ -111,7 +111,12 @@ def population(search: SearchRecord) -> Any | None:
         for parent, child in births_of(search)
         if parent in known and child in known
     ]
-    drawn = figure("trial", text(objective.name), showlegend=False)
+    drawn = figure(
+        "trial",
+        text(objective.name),
+        showlegend=False,
+        margin={"l": 56, "r": 16, "t": 64, "b": 48},
+    )
     drawn.update_yaxes(**axis_of(list(heights.values())))
     drawn.add_trace(
         go.Scatter(

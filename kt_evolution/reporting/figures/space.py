@@ -14,7 +14,7 @@ from kt_evolution.reporting.figures.style import SCALE
 from kt_evolution.reporting.figures.style import figure
 from kt_evolution.reporting.figures.style import rank_bar
 from kt_evolution.reporting.figures.style import ranks
-from kt_evolution.reporting.figures.style import shown
+from kt_evolution.reporting.figures.style import short
 from kt_evolution.reporting.figures.style import text
 from kt_evolution.reporting.importance import DORMANT
 from kt_evolution.reporting.importance import features_of
@@ -118,12 +118,18 @@ def _axis(space: SearchSpace, name: str, codes: np.ndarray) -> dict[str, Any]:
 
 
 def _ticks(gene: Gene) -> dict[float, str]:
-    """Returns labels by code, of all values where they are few."""
+    """Returns labels by code, of all values where they are few.
+
+    They are not escaped: on these axes plotly takes them for mere text.
+    """
     if gene.size <= MAX_TICKS:
         places = (np.arange(int(gene.size)) + 0.5) / gene.size
     else:
         places = np.linspace(0.0, LAST_CODE, MAX_TICKS)
-    return {place: shown(gene.decode(place)) for place in places.tolist()}
+    return {
+        place: short(number(gene.decode(place)), 14)
+        for place in places.tolist()
+    }
 
 
 def _score_axis(label: str, scores: np.ndarray) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from kt_evolution.core.genes import Value
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
@@ -66,10 +65,13 @@ def text(name: Any, limit: int = MAX_NAME) -> str:
 
     Plotly takes labels for a kind of HTML.
     """
-    name = str(name)
-    if len(name) > limit:
-        name = f"{name[: limit - 1]}…"
-    return html.escape(name.replace("\n", " "), quote=False)
+    return html.escape(short(name, limit), quote=False)
+
+
+def short(name: Any, limit: int = MAX_NAME) -> str:
+    """Returns what a user named on one line, cut where it is long."""
+    name = str(name).replace("\n", " ")
+    return name if len(name) <= limit else f"{name[: limit - 1]}…"
 
 
 def describe(search: SearchRecord, trial: TrialRecord) -> str:
@@ -178,8 +180,3 @@ def axis_of(values: Sequence[float] | np.ndarray) -> dict[str, Any]:
         return {"type": "log"}
     found = focus(values)
     return {"range": found} if found else {}
-
-
-def shown(value: Value) -> str:
-    """Returns a value as a label of an axis."""
-    return text(number(value), 14)
