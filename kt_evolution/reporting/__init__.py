@@ -26,6 +26,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "figures":
+        return importlib.import_module(f"{__name__}.figures")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -223,6 +223,8 @@ def test_hostile_names_are_shown_and_do_nothing(visit, hostile, tmp_path):
     # Also where plotly takes labels for a kind of HTML.
     labels = page.locator("#gene_importance .ytick").all_text_contents()
     assert projects.HOSTILE in [label.strip() for label in labels]
+    ticks = page.locator("#parallel_coordinates .axis text")
+    assert "<script>alert…" in ticks.all_text_contents()
     point = page.locator("#best_so_far path.point").first
     point.scroll_into_view_if_needed()
     box = point.bounding_box()
