@@ -31,7 +31,7 @@ from kt_evolution.phenotype import DryBuild
 from kt_evolution.phenotype import changed_declarations
 from kt_evolution.phenotype import explore
 from kt_evolution.reporting.optuna_study import to_optuna
-from kt_evolution.reporting.records import read_search
+from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.report import write_report
 from kt_evolution.reporting.tables import dataframe_of
 from kt_evolution.results import metrics_of

@@ -9,7 +9,7 @@ _HOMES = {
     "SearchRecord": "records",
     "TrialRecord": "records",
     "log_to_mlflow": "mlflow_runs",
-    "read_search": "records",
+    "read_search": "reading",
     "to_optuna": "optuna_study",
     "write_report": "report",
 }

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from kt_evolution.reporting.extras import load
+from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
-from kt_evolution.reporting.records import read_search
 from kt_evolution.training_log import read_training
 
 SEARCH_TAG = "kt_evolution.project"

@@ -7,9 +7,9 @@ from kt_evolution.core.genes import ContinuousGene
 from kt_evolution.core.genes import Gene
 from kt_evolution.core.genes import IntegerGene
 from kt_evolution.reporting.extras import load
+from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
-from kt_evolution.reporting.records import read_search
 from kt_evolution.training_log import read_training
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import kt_evolution
 from kt_evolution.journal import write_atomically
 from kt_evolution.reporting.extras import load
+from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.rebuild import rebuild_code
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import read_search
 from kt_evolution.reporting.summary import number
 from kt_evolution.reporting.summary import summary_of
 from kt_evolution.reporting.trials_table import table_of

@@ -14,10 +14,10 @@ from kt_evolution.reporting.layered import place
 from kt_evolution.reporting.lineage import family_of
 from kt_evolution.reporting.progress import credits_of
 from kt_evolution.reporting.progress import progress_of
+from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
-from kt_evolution.reporting.records import read_search
 from kt_evolution.reporting.timeline import busy_seconds
 from kt_evolution.reporting.timeline import timeline_of
 from tests.reporting import projects
