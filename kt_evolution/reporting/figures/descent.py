@@ -13,6 +13,7 @@ from kt_evolution.reporting.figures.style import rank_bar
 from kt_evolution.reporting.figures.style import ranks
 from kt_evolution.reporting.figures.style import text
 from kt_evolution.reporting.figures.style import values_of
+from kt_evolution.reporting.lineage import Family
 from kt_evolution.reporting.lineage import Member
 from kt_evolution.reporting.lineage import births_of
 from kt_evolution.reporting.lineage import family_of
@@ -35,9 +36,7 @@ def family_tree(
     if not any(trial.parents for trial in search.trials) or not ranked:
         return None
     family = family_of(search, trial_id or ranked[0].trial_id)
-    members = list(family.members.values())
-    last = max(member.generation for member in members)
-    quality = ranks(search)
+    last = max(member.generation for member in family.members.values())
     drawn = figure(
         height=max(220, 60 + GENERATION_HEIGHT * last),
         margin={"l": 56, "r": 16, "t": 16, "b": 8},
@@ -56,36 +55,8 @@ def family_tree(
         range=[last + 0.5, -0.5],
         showgrid=False,
     )
-    drawn.add_trace(
-        go.Scatter(
-            x=[x for line in family.lines for x in (*_column(line, 0), None)],
-            y=[y for line in family.lines for y in (*_column(line, 1), None)],
-            mode="lines",
-            line={
-                "color": GREY,
-                "width": 1.2,
-                "shape": "spline",
-                "smoothing": 0.8,
-            },
-            hoverinfo="skip",
-        )
-    )
-    is_small = len(members) <= 24
-    drawn.add_trace(
-        go.Scatter(
-            x=[member.place for member in members],
-            y=[member.generation for member in members],
-            mode="markers+text" if is_small else "markers",
-            text=[_label(member.trial) for member in members],
-            textposition="middle right",
-            hovertext=[_hover(search, member) for member in members],
-            hoverinfo="text",
-            marker=_marker(
-                [quality.get(one.trial.trial_id) for one in members],
-                18 if is_small else 13,
-            ),
-        )
-    )
+    drawn.add_trace(_lines(family))
+    drawn.add_trace(_members(search, list(family.members.values())))
     if family.num_left_out:
         drawn.add_annotation(
             text=f"{family.num_left_out} older ancestors are left out",
@@ -96,6 +67,34 @@ def family_tree(
             showarrow=False,
         )
     return drawn
+
+
+def _lines(family: Family) -> Any:
+    return go.Scatter(
+        x=[x for line in family.lines for x in (*_column(line, 0), None)],
+        y=[y for line in family.lines for y in (*_column(line, 1), None)],
+        mode="lines",
+        line={"color": GREY, "width": 1.2, "shape": "spline", "smoothing": 0.8},
+        hoverinfo="skip",
+    )
+
+
+def _members(search: SearchRecord, members: list[Member]) -> Any:
+    quality = ranks(search)
+    is_small = len(members) <= 24
+    return go.Scatter(
+        x=[member.place for member in members],
+        y=[member.generation for member in members],
+        mode="markers+text" if is_small else "markers",
+        text=[_label(member.trial) for member in members],
+        textposition="middle right",
+        hovertext=[_hover(search, member) for member in members],
+        hoverinfo="text",
+        marker=_marker(
+            [quality.get(member.trial.trial_id) for member in members],
+            18 if is_small else 13,
+        ),
+    )
 
 
 def population(search: SearchRecord) -> Any | None:
