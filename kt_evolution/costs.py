@@ -91,7 +91,8 @@ def _zeros(tensor: Any) -> np.ndarray:
     return np.zeros(tensor.shape, tensor.dtype)
 
 
-_COUNTED: dict[str, Callable[[Any], int]] = {
+# Building a model tells them.
+COUNTED: dict[str, Callable[[Any], int]] = {
     "params": count_params,
     "trainable_params": count_trainable_params,
 }
@@ -100,7 +101,7 @@ MEASURES: dict[str, Callable[[Any], float]] = {
     "flops": count_flops,
     "latency": measure_latency,
 }
-COSTS = (*_COUNTED, "train_seconds", *MEASURES)
+COSTS = (*COUNTED, "train_seconds", *MEASURES)
 
 
 def is_cost(name: str) -> bool:
@@ -158,7 +159,7 @@ def parameter_counts(model: Any) -> dict[str, int]:
     """
     if not getattr(model, "built", False):
         return {}
-    return {name: count(model) for name, count in _COUNTED.items()}
+    return {name: count(model) for name, count in COUNTED.items()}
 
 
 def measure(model: Any, names: Collection[str]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from typing import Any
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_evolution import clock
 from kt_evolution import host
 from kt_evolution import trial_events as events
 from kt_evolution.project import ProjectOracle
@@ -32,6 +33,8 @@ class DurableOracle(ProjectOracle):
 
     def _forget(self) -> None:
         super()._forget()
+        # Who runs each trial of this process, and since when.
+        self._runs: dict[str, tuple[str, float]] = {}
         self._consecutive_failures = 0
         self._has_failed = False
         # Then all workers are to end, whatever the last of them report.
@@ -63,12 +66,13 @@ class DurableOracle(ProjectOracle):
                 # What was met since it was proposed has its default here.
                 host.settle_values(trial.hyperparameters)
             else:
-                trial = self._new_trial()
+                trial = self._new_trial(tuner_id)
             if trial.status == TrialStatus.STOPPED:
                 self._dismiss(tuner_id)
                 return trial
             self.stop_reason = None
             self.ongoing_trials[tuner_id] = trial
+            self._runs[trial.trial_id] = (tuner_id, clock.now())
             self._save_trial(trial)
             self.save()
             self._display.on_trial_begin(trial)
@@ -95,7 +99,7 @@ class DurableOracle(ProjectOracle):
         trial.status = TrialStatus.STOPPED
         return trial
 
-    def _new_trial(self) -> Trial:
+    def _new_trial(self, tuner_id: str) -> Trial:
         number = len(self.trials)
         trial_id = self._next_trial_id()
         is_full = self.max_trials is not None and number >= self.max_trials
@@ -115,7 +119,10 @@ class DurableOracle(ProjectOracle):
         trial = self._make_trial(trial_id, response["values"])
         self._record(
             events.trial_event(
-                trial_id, response["values"], response.get("record", {})
+                trial_id,
+                response["values"],
+                response.get("record", {}),
+                tuner_id,
             )
         )
         self._register(trial)
@@ -219,7 +226,11 @@ class DurableOracle(ProjectOracle):
         if crashed and not retries:
             trial.status = TrialStatus.FAILED
         self._record(
-            events.end_event(trial, self._proposed_values[trial.trial_id])
+            events.end_event(
+                trial,
+                self._proposed_values[trial.trial_id],
+                self._runs.get(trial.trial_id),
+            )
         )
         if trial.trial_id in self._retry_queue:
             self._retry_queue.remove(trial.trial_id)

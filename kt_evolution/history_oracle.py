@@ -77,6 +77,8 @@ class HistoryOracle(DurableOracle):
 
     def _forget(self) -> None:
         super()._forget()
+        # Those that the journal tells of.
+        self._journaled_limits: list[dict[str, Any]] = []
         self._history = History(
             SearchSpace(),
             num_objectives=len(host.objectives_of(self.objective)),
@@ -397,6 +399,19 @@ class HistoryOracle(DurableOracle):
         self._history.note_built(
             position[key] for key in keys if key in position
         )
+
+    # Limits, as lines of the journal have them: they may change on resume.
+
+    def _record(self, event: dict[str, Any]) -> None:
+        limits = [limit.get_config() for limit in self._learnt_limits]
+        if limits != self._journaled_limits:
+            event["limits"] = limits
+        super()._record(event)
+        self._journaled_limits = limits
+
+    def _replay(self, event: dict[str, Any]) -> None:
+        super()._replay(event)
+        self._journaled_limits = event.get("limits", self._journaled_limits)
 
     # Results.
 

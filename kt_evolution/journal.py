@@ -7,6 +7,7 @@ torn last line is left out when reading and cut off before the next append.
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,30 +41,57 @@ class Journal:
         Raises:
             JournalError: If a line before the last one is damaged.
         """
+        events = []
+        self._end = 0
+        for number, line, event in self._lines():
+            if isinstance(event, ValueError):
+                raise JournalError(
+                    f"Line {number} of {self.path} is damaged: {event}. The "
+                    f"{number - 1} lines before it are intact. Mend the line, "
+                    f"or keep a copy of the file and delete line {number} and "
+                    "all behind it: the search goes on from there."
+                ) from event
+            events.append(event)
+            self._end += len(line)
+        return events
+
+    def salvage(self) -> tuple[dict[int, dict[str, Any]], dict[int, str]]:
+        """Returns what can be read, for those who only want to look.
+
+        Returns:
+            Tuple of the events by the number of their line, and of what is
+            wrong with each damaged line, by its number.
+        """
+        events: dict[int, dict[str, Any]] = {}
+        problems: dict[int, str] = {}
+        for number, _, event in self._lines():
+            if isinstance(event, ValueError):
+                problems[number] = str(event)
+            else:
+                events[number] = event
+        return events, problems
+
+    def _lines(self) -> Iterator[tuple[int, bytes, Any]]:
+        """Yields each line's number, bytes, and event or error.
+
+        A last line that is torn is left out: it was never written.
+        """
         try:
             data = self.path.read_bytes()
         except OSError as error:
             raise JournalError(f"{self.path} can't be read: {error}") from error
-        events = []
-        self._end = 0
         lines = data.splitlines(keepends=True)
         for number, line in enumerate(lines, start=1):
+            event: Any
             try:
                 if not line.endswith(b"\n"):
                     raise ValueError("the line has no end")
                 event = json.loads(line)
             except ValueError as error:
                 if number == len(lines):
-                    break
-                raise JournalError(
-                    f"Line {number} of {self.path} is damaged: {error}. The "
-                    f"{number - 1} lines before it are intact. Mend the line, "
-                    f"or keep a copy of the file and delete line {number} and "
-                    "all behind it: the search goes on from there."
-                ) from error
-            events.append(event)
-            self._end += len(line)
-        return events
+                    return
+                event = error
+            yield number, line, event
 
     def append(self, event: dict[str, Any]) -> None:
         """Writes one event at the end of the file.

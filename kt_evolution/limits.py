@@ -91,6 +91,10 @@ class Limit:
         name = self.name if self.is_function else f'"{self.name}"'
         return f"Limit({name}{bounds})"
 
+    def get_config(self) -> dict[str, str | float | None]:
+        """Returns the arguments of a limit that is no function."""
+        return {"what": self.name, "max": self.max, "min": self.min}
+
     def excess(self, metrics: Mapping[str, float]) -> float:
         """Returns by what part of a bound a metric lies beyond it.
 

@@ -23,6 +23,7 @@ from kt_evolution.core.genes import Value
 from kt_evolution.core.history import IMPORT
 from kt_evolution.core.history import Individual
 from kt_evolution.core.history import Status
+from kt_evolution.costs import COUNTED
 from kt_evolution.history_oracle import HistoryOracle
 from kt_evolution.initial_population import InitialPopulation
 from kt_evolution.limits import Limit
@@ -417,7 +418,9 @@ class EvolutionOracle(HistoryOracle):
             is_known = self._history.space.num_genes or self._dry_build
             if is_known and not self._is_start_prepared:
                 self._initial_population.check(self._history, self._build)
-                self._warm_start.read(self.objective)
+                self._warm_start.read(
+                    self.objective, COUNTED if self._dry_build else ()
+                )
                 self._is_start_prepared = True
 
     def _import_past(self) -> None:
@@ -432,14 +435,17 @@ class EvolutionOracle(HistoryOracle):
                         f"{event['path']} are in the history"
                     )
 
-    def _describe_past(self, trial: PastTrial) -> dict[str, Any]:
+    def _describe_past(
+        self, trial: PastTrial
+    ) -> tuple[dict[str, Any], dict[str, float]]:
         """Returns the individual that a trial of another project was.
+
+        What building its model costs may not have been measured there.
 
         Raises:
             ValueError: If it is none that this search can have.
         """
         values = trial.values
-        self._excesses(trial.metrics)
         individual = Individual(
             self._history.space.encode(values), operator=IMPORT
         )
@@ -452,7 +458,13 @@ class EvolutionOracle(HistoryOracle):
             # The build may have met further hyperparameters.
             individual.genome = self._history.space.encode(values)
             individual.expression = self._expression_of(phenotype)
-        return self._describe(individual)
+        costs: dict[str, float] = dict(phenotype.costs) if phenotype else {}
+        metrics = {**costs, **trial.metrics}
+        self._excesses(metrics)
+        for objective in host.objectives_of(self.objective):
+            if objective.name not in metrics:
+                raise ValueError(f"Its {objective.name} is not known.")
+        return self._describe(individual), costs
 
     def restore_event(self, event: dict[str, Any]) -> None:
         self._warm_start.note(event)
@@ -460,7 +472,8 @@ class EvolutionOracle(HistoryOracle):
             individual = self._restored(event["record"])
             individual.trial_id = event["trial_id"]
             self._history.add(individual)
-            self._finish(event["trial_id"], event["metrics"])
+            costs = event.get("costs", {})
+            self._finish(event["trial_id"], {**costs, **event["metrics"]})
 
     def has_scores(self) -> bool:
         return super().has_scores() or bool(self._history.imports)

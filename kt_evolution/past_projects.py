@@ -1,24 +1,25 @@
 """Projects of other searches, as far as another search can learn from them.
 
-Any Keras Tuner project can be read: ours by its journal, all others by the
-`trial.json` of each trial. No tuner or oracle is made for it.
+Any Keras Tuner project can be one, see `stored_trials`.
 """
 
 import dataclasses
 import json
 import math
 import statistics
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import keras_tuner as kt
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution import host
-from kt_evolution import trial_events as events
 from kt_evolution.core.genes import Value
-from kt_evolution.encoding import own_values
-from kt_evolution.journal import Journal
+from kt_evolution.stored_trials import StoredMetric
+from kt_evolution.stored_trials import StoredTrial
+from kt_evolution.stored_trials import is_project
+from kt_evolution.stored_trials import projects_inside
+from kt_evolution.stored_trials import read_stored
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,22 +58,9 @@ class PastProject:
     num_damaged: int
 
 
-# Directions and the means over executions, by epoch, of a trial's metrics.
-Metrics = dict[str, tuple[str, list[float]]]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Result:
-    """A completed trial as its project has it."""
-
-    trial_id: str
-    values: dict[str, Value]
-    score: float
-    metrics: Metrics
-    is_reevaluation: bool = False
-
-
-def read_project(path: str, objective: kt.Objective) -> PastProject:
+def read_project(
+    path: str, objective: kt.Objective, computable: Collection[str] = ()
+) -> PastProject:
     """Reads the completed trials of a project.
 
     Of trials with the same values the last counts: in a Hyperband project it
@@ -82,126 +70,59 @@ def read_project(path: str, objective: kt.Objective) -> PastProject:
     Args:
         path: String, the project's folder.
         objective: The `keras_tuner.Objective` of this search.
+        computable: Strings, the metrics that need not be there.
 
     Raises:
         ValueError: If there is no project, or if it has not this objective.
     """
-    journal = Journal(Path(path) / "journal.jsonl")
-    if journal.exists():
-        results, num_damaged = _read_journal(journal)
-    else:
-        results, num_damaged = _read_trial_files(Path(path))
+    project = read_stored(_checked_folder(path))
+    completed = [
+        trial
+        for trial in project.trials
+        if trial.status == TrialStatus.COMPLETED
+    ]
     trials: dict[str, PastTrial] = {}
     trainings: dict[str, list[dict[str, float]]] = {}
+    # By trial, so that what trains a model again is told from another model.
+    keys: dict[str, str] = {}
     num_unscored = 0
-    for result in results:
-        _check_directions(result, objective, path)
-        metrics = _best_of(result.metrics, objective)
-        if not objective.has_value(metrics):
+    for trial in completed:
+        _check_directions(trial, objective, path)
+        metrics = _best_of(trial.metrics, objective)
+        if not _objectives(objective).keys() <= {*metrics, *computable}:
             num_unscored += 1
             continue
-        key = json.dumps(result.values, sort_keys=True)
-        earlier = trainings.get(key, []) if result.is_reevaluation else []
-        trainings[key] = [*earlier, metrics]
+        first = keys.get(trial.record.get("reevaluates", ""))
+        key = first or json.dumps(trial.values, sort_keys=True)
+        keys[trial.trial_id] = key
+        trainings[key] = [*trainings[key], metrics] if first else [metrics]
+        # A re-evaluation may have met hyperparameters that its model ignores.
+        values = trials[key].values if first else trial.values
         trials.pop(key, None)
-        trials[key] = PastTrial(
-            result.trial_id, result.values, _mean(trainings[key])
-        )
-    if results and not trials:
+        trials[key] = PastTrial(trial.trial_id, values, _mean(trainings[key]))
+    if completed and not trials:
         raise ValueError(
             "`objective` must be among the metrics of the trials that "
             f"`warm_start` names. Received: objective={_shown(objective)}, "
             f"warm_start={path!r}, whose trials have "
-            f"{sorted(set().union(*(r.metrics for r in results)))}"
+            f"{sorted(set().union(*(one.metrics for one in completed)))}"
         )
-    return PastProject(list(trials.values()), num_unscored, num_damaged)
+    return PastProject(
+        list(trials.values()), num_unscored, len(project.damaged)
+    )
 
 
-def _read_trial_files(folder: Path) -> tuple[list[_Result], int]:
-    files = list(folder.glob("trial_*/trial.json"))
-    if not files:
-        inside = sorted(
-            {str(p.parents[1]) for p in folder.glob("*/trial_*/trial.json")}
-        )
+def _checked_folder(path: str) -> Path:
+    folder = Path(path)
+    if not is_project(folder):
+        inside = projects_inside(folder)
         hint = f" It holds the projects {inside}." if inside else ""
         raise ValueError(
             "`warm_start` must be the folder of a Keras Tuner project, which "
             "has a trial.json for each trial. Received: "
             f"warm_start={str(folder)!r}.{hint}"
         )
-    results, num_damaged = [], 0
-    for file in files:
-        try:
-            state = json.loads(file.read_text(encoding="utf-8"))
-            if state["status"] == TrialStatus.COMPLETED:
-                results.append(_result_of_state(state))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            num_damaged += 1
-    return sorted(results, key=_order), num_damaged
-
-
-def _result_of_state(state: dict[str, Any]) -> _Result:
-    metrics = state["metrics"]["metrics"]
-    return _Result(
-        state["trial_id"],
-        own_values(state["hyperparameters"]["values"]),
-        state["score"],
-        {
-            name: (
-                metric["direction"],
-                [
-                    statistics.fmean(observation["value"])
-                    for observation in metric["observations"]
-                ],
-            )
-            for name, metric in metrics.items()
-        },
-    )
-
-
-def _order(result: _Result) -> tuple[bool, int, str]:
-    """Sorts by number: ids are padded to different widths."""
-    name = result.trial_id
-    return not name.isdigit(), int(name) if name.isdigit() else 0, name
-
-
-def _read_journal(journal: Journal) -> tuple[list[_Result], int]:
-    proposed: dict[str, dict[str, Any]] = {}
-    results, num_damaged = [], 0
-    for event in journal.read():
-        try:
-            if event["event"] == "search":
-                events.check_version(event, str(journal.path.parent))
-            elif event["event"] == "trial":
-                proposed[event["trial_id"]] = event
-            elif (
-                event["event"] == "end"
-                and event["status"] == TrialStatus.COMPLETED
-            ):
-                results.append(
-                    _result_of_event(event, proposed[event["trial_id"]])
-                )
-        except (ValueError, KeyError, TypeError, AttributeError):
-            num_damaged += 1
-    return results, num_damaged
-
-
-def _result_of_event(
-    event: dict[str, Any], proposed: dict[str, Any]
-) -> _Result:
-    return _Result(
-        event["trial_id"],
-        own_values(event.get("values", proposed["values"])),
-        event["score"],
-        {
-            name: (
-                metric["direction"],
-                [statistics.fmean(values) for _, *values in metric["steps"]],
-            )
-            for name, metric in event["metrics"].items()
-        },
-        is_reevaluation="reevaluates" in proposed["record"],
-    )
+    return folder
 
 
 def _objectives(objective: kt.Objective) -> dict[str, str]:
@@ -210,12 +131,14 @@ def _objectives(objective: kt.Objective) -> dict[str, str]:
     return several or {objective.name: objective.direction}
 
 
-def _best_of(metrics: Metrics, objective: kt.Objective) -> dict[str, float]:
+def _best_of(
+    metrics: dict[str, StoredMetric], objective: kt.Objective
+) -> dict[str, float]:
     """Returns the metrics that are finite."""
     directions = _objectives(objective)
     best = {
-        name: _best(means, directions.get(name, direction))
-        for name, (direction, means) in metrics.items()
+        name: _best(metric, directions.get(name, metric.direction))
+        for name, metric in metrics.items()
     }
     return {name: x for name, x in best.items() if math.isfinite(x)}
 
@@ -229,23 +152,24 @@ def _mean(several: list[dict[str, float]]) -> dict[str, float]:
     }
 
 
-def _best(means: list[float], direction: str) -> float:
+def _best(metric: StoredMetric, direction: str) -> float:
     """Returns the best epoch, as the host does."""
-    finite = [mean for mean in means if not math.isnan(mean)]
+    finite = [mean for mean in metric.means.values() if not math.isnan(mean)]
     if not finite:
         return math.nan
     return min(finite) if direction == "min" else max(finite)
 
 
 def _check_directions(
-    result: _Result, objective: kt.Objective, path: str
+    trial: StoredTrial, objective: kt.Objective, path: str
 ) -> None:
     for name, wanted in _objectives(objective).items():
-        direction, means = result.metrics.get(name, (wanted, []))
+        metric = trial.metrics.get(name, StoredMetric(wanted, {}))
+        direction = metric.direction
         # The host notes "min" for what is no objective and what it doesn't
         # know, so that alone says nothing.
         if direction != wanted and (
-            direction == "max" or _best(means, direction) == result.score
+            direction == "max" or _best(metric, direction) == trial.score
         ):
             raise ValueError(
                 "`objective` must have the direction that it has in the "

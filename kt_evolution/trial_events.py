@@ -64,7 +64,10 @@ def stopped_event(reason: str) -> dict[str, Any]:
 
 
 def trial_event(
-    trial_id: str, values: dict[str, Any], record: dict[str, Any]
+    trial_id: str,
+    values: dict[str, Any],
+    record: dict[str, Any],
+    worker: str,
 ) -> dict[str, Any]:
     """Returns the line that makes a trial."""
     return {
@@ -72,6 +75,7 @@ def trial_event(
         "trial_id": trial_id,
         "values": values,
         "record": record,
+        "worker": worker,
         "time": clock.now(),
     }
 
@@ -81,6 +85,7 @@ def import_event(
     source: str,
     values: dict[str, Any],
     metrics: dict[str, float],
+    costs: dict[str, float],
     record: dict[str, Any],
 ) -> dict[str, Any]:
     """Returns the line of an individual that another search evaluated.
@@ -91,6 +96,7 @@ def import_event(
             "warm_start" names.
         values: Dict of all values of that trial.
         metrics: Dict of names to the best values of that trial.
+        costs: Dict of the costs that building its model tells.
         record: Dict, the individual as an oracle stores it.
     """
     return {
@@ -99,6 +105,7 @@ def import_event(
         "source": source,
         "values": values,
         "metrics": metrics,
+        "costs": costs,
         "record": record,
         "time": clock.now(),
     }
@@ -117,13 +124,20 @@ def warm_start_event(
     }
 
 
-def end_event(trial: Trial, proposed: dict[str, Any]) -> dict[str, Any]:
+def end_event(
+    trial: Trial,
+    proposed: dict[str, Any],
+    run: tuple[str, float] | None = None,
+) -> dict[str, Any]:
     """Returns the line that ends a trial.
 
     Args:
         trial: The `Trial`.
         proposed: Dict of the values that were proposed; the line has the
             trial's own if training met further hyperparameters.
+        run: Tuple of the worker that ran it and the time when it got it, if
+            that is known. After a crash they differ from those of the line
+            that made the trial.
     """
     event: dict[str, Any] = {
         "event": "end",
@@ -143,6 +157,8 @@ def end_event(trial: Trial, proposed: dict[str, Any]) -> dict[str, Any]:
         },
         "time": clock.now(),
     }
+    if run is not None:
+        event["worker"], event["began"] = run
     if trial.message is not None:
         event["message"] = trial.message
     if trial.hyperparameters.values != proposed:

@@ -37,10 +37,16 @@ from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.phenotype import DryBuild
 from kt_evolution.phenotype import changed_declarations
 from kt_evolution.phenotype import explore
+from kt_evolution.reporting.optuna_study import to_optuna
+from kt_evolution.reporting.reading import read_search
+from kt_evolution.reporting.report import write_report
+from kt_evolution.reporting.tables import dataframe_of
 from kt_evolution.results import metrics_of
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.surrogate import Surrogate
+from kt_evolution.training_log import FILE_NAME
+from kt_evolution.training_log import TrainingLog
 
 # Of `verbose` among the arguments of `keras.Model.fit`.
 VERBOSE_POSITION = 4
@@ -313,6 +319,9 @@ class EvolutionTuner(kt.Tuner):
             f"Resuming the search in {self.project_dir}: {len(trials)} trials, "
             f"{done} of them completed"
         )
+        limit = self.oracle.max_trials
+        if limit is not None and done >= limit:
+            print(f"All of max_trials={limit} are run: raise it to go on")
         for change in changed_declarations(
             self._new_dry_build(), self.oracle.get_space(), self._given_space
         ):
@@ -383,10 +392,18 @@ class EvolutionTuner(kt.Tuner):
         if results is None and reported.exists(objective.name):
             # `run_trial` called `oracle.update_trial` itself.
             return
-        metrics, step = metrics_of(
-            results, objective, "run_trial", costs.average(self._costs)
-        )
+        measured: Mapping[str, float] = costs.average(self._costs)
+        if not self._costs and self._measured & costs.COUNTED.keys():
+            measured = self._count_costs(trial)
+        metrics, step = metrics_of(results, objective, "run_trial", measured)
         self.oracle.update_trial(trial.trial_id, metrics, step=step)
+
+    def _count_costs(self, trial: Trial) -> Mapping[str, float]:
+        """Returns what a build tells of a trial of a `run_trial` of one's own."""
+        if self.hypermodel is None:
+            return {}
+        hp = trial.hyperparameters
+        return self._new_dry_build()(hp, hp.values).costs
 
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         """Trains the model of a trial, see `keras_tuner.Tuner.run_trial`.
@@ -455,6 +472,12 @@ class EvolutionTuner(kt.Tuner):
         ]
         if math.isfinite(self._budget):
             kwargs["callbacks"].append(self._new_epoch_stop(kwargs))
+        kwargs["callbacks"].append(
+            TrainingLog(
+                Path(self.get_trial_dir(trial.trial_id)) / FILE_NAME,
+                anew=not self._results,
+            )
+        )
         self._show_epochs(trial, args, kwargs)
         model = self._try_build(trial.hyperparameters)
         measured: dict[str, float] = {}
@@ -585,6 +608,53 @@ class EvolutionTuner(kt.Tuner):
         )
         print(gap_table(gaps))
         return gaps
+
+    # After it ran, and while it runs.
+
+    def results_dataframe(self) -> Any:
+        """Returns a pandas `DataFrame` with a row for each trial.
+
+        Its columns are "trial_id" and "status", one "metrics.name" for each
+        metric, at the best epoch, and one "values.name" for each
+        hyperparameter, empty where a model does not use it; then how and
+        when the trial was made: "operator", "parents", "predicted",
+        "worker", "began", "ended", "seconds" and others.
+
+        Raises:
+            ImportError: If pandas is not installed.
+        """
+        return dataframe_of(read_search(self))
+
+    def report(
+        self,
+        path: str | os.PathLike[str] = "report.html",
+        trial_id: str | None = None,
+    ) -> Path:
+        """Writes a report of the search, one HTML file that works offline.
+
+        Args:
+            path: String or path, the file. Defaults to "report.html".
+            trial_id: String, the trial that is shown in full. Defaults to
+                the best.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            ImportError: If plotly, jinja2 or scikit-learn is not installed.
+        """
+        return write_report(self, path, trial_id)
+
+    def to_optuna(self, storage: Any = None) -> Any:
+        """Returns the search as an Optuna study, for its plots and dashboard.
+
+        Args:
+            storage: String or Optuna storage. Defaults to memory.
+
+        Raises:
+            ImportError: If Optuna is not installed.
+        """
+        return to_optuna(self, storage)
 
     # Files.
 

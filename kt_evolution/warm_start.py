@@ -7,6 +7,7 @@ lines: a project is read once, and may be gone when the search is resumed.
 import os
 import warnings
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,9 @@ class WarmStart:
                     "own. To start anew from it use another `project_name`."
                 )
 
-    def read(self, objective: kt.Objective) -> None:
+    def read(
+        self, objective: kt.Objective, computable: Collection[str] = ()
+    ) -> None:
         """Reads the projects that the journal does not tell of.
 
         Raises:
@@ -77,10 +80,13 @@ class WarmStart:
         """
         for path in self.paths:
             if path not in self._done and path not in self._projects:
-                self._projects[path] = read_project(path, objective)
+                self._projects[path] = read_project(path, objective, computable)
 
     def events(
-        self, describe: Callable[[PastTrial], dict[str, Any]]
+        self,
+        describe: Callable[
+            [PastTrial], tuple[dict[str, Any], dict[str, float]]
+        ],
     ) -> Iterator[dict[str, Any]]:
         """Yields the lines of what was read and is not in the journal.
 
@@ -88,7 +94,8 @@ class WarmStart:
 
         Args:
             describe: Function that returns the record of the individual that
-                a trial was. It raises ValueError if there is none.
+                a trial was, and the costs of its model. It raises ValueError
+                if there is none.
         """
         for path in self.paths:
             if path in self._done:
@@ -99,7 +106,7 @@ class WarmStart:
                 if trial.identity in self._known:
                     continue
                 try:
-                    record = describe(trial)
+                    record, costs = describe(trial)
                 except (TypeError, ValueError, OverflowError) as error:
                     outside.append(f"trial {trial.trial_id}: {error}")
                     continue
@@ -108,6 +115,7 @@ class WarmStart:
                     trial.trial_id,
                     trial.values,
                     trial.metrics,
+                    costs,
                     record,
                 )
             taken = len(project.trials) - len(outside)
@@ -145,7 +153,7 @@ def _warn_of_others(
     reasons = []
     if outside:
         reasons.append(
-            f"{len(outside)} are none of this search space ({outside[0]})"
+            f"{len(outside)} are none that this search can have ({outside[0]})"
         )
     if project.num_unscored:
         reasons.append(f"{project.num_unscored} have no finite objective")

@@ -134,8 +134,8 @@ def events(folder: Path) -> list[dict[str, Any]]:
     for line in path.read_bytes().split(b"\n")[:-1]:
         with contextlib.suppress(ValueError):
             event = json.loads(line)
-            event.pop("time", None)
-            event.pop("session", None)
+            for name in ("time", "session", "began"):
+                event.pop(name, None)
             event.pop("message", None)
             found.append(event)
     return found

@@ -319,8 +319,8 @@ def test_space_that_grew_is_restored(tmp_path):
         lines = (tmp_path / name / "journal.jsonl").read_text().splitlines()
         events = [json.loads(line) for line in lines]
         for event in events:
-            event.pop("time", None)
-            event.pop("session", None)
+            for name in ("time", "session", "began"):
+                event.pop(name, None)
             if "trial_id" in event:
                 event["trial_id"] = int(event["trial_id"])
             record = event.get("record", {})

@@ -1,0 +1,37 @@
+"""What to see, keep and share of a search, of any Keras Tuner project."""
+
+import importlib
+from typing import Any
+
+# Loaded on first use: records load Keras Tuner, Keras and its backend.
+_HOMES = {
+    "ObjectiveRecord": "records",
+    "SearchRecord": "records",
+    "TrialRecord": "records",
+    "log_to_mlflow": "mlflow_runs",
+    "read_search": "reading",
+    "to_optuna": "optuna_study",
+    "write_report": "report",
+}
+
+__all__ = [
+    "ObjectiveRecord",
+    "SearchRecord",
+    "TrialRecord",
+    "log_to_mlflow",
+    "read_search",
+    "to_optuna",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "figures":
+        return importlib.import_module(f"{__name__}.figures")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,160 @@
+"""The command `kt-evolution`: looks at the projects of any Keras Tuner."""
+
+import argparse
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import IO
+from typing import Any
+
+from kt_evolution.journal import JournalError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: Sequence of strings. Defaults to those of the process.
+
+    Returns:
+        Int, the exit status: 0, or 1 with an error that says what to do.
+    """
+    options = _parser().parse_args(arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = _show_warning
+        try:
+            options.run(options)
+        except BrokenPipeError:
+            # What reads the output, such as `head`, has enough.
+            sys.stdout = open(os.devnull, "w")
+        except (ValueError, OSError, ImportError, JournalError) as error:
+            _print(f"error: {error}", sys.stderr)
+            return 1
+    return 0
+
+
+def _show_warning(message: Any, *_: Any, **__: Any) -> None:
+    _print(f"warning: {message}", sys.stderr)
+
+
+def _print(text: str, file: IO[str] | None = None) -> None:
+    """Prints text, of which nothing can steer the terminal."""
+    shown = "".join(
+        c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text
+    )
+    print(shown, file=file)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kt-evolution",
+        description="Looks at searches: projects of kt_evolution and of "
+        "Keras Tuner's own tuners, also while they run.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    show = _command(commands, "show", _show, "print a summary and the best")
+    show.add_argument(
+        "--top", type=int, default=10, help="how many trials (default: 10)"
+    )
+    _command(commands, "best", _best, "print how to build the best model")
+    report = _command(commands, "report", _report, "write an HTML report")
+    report.add_argument(
+        "-o",
+        "--output",
+        default="report.html",
+        metavar="FILE",
+        help="(default: report.html)",
+    )
+    report.add_argument(
+        "--trial", metavar="ID", help="show this one in full, not the best"
+    )
+    export = _command(commands, "export", _export, "write all trials")
+    export.add_argument("--format", choices=["csv", "json"], default="csv")
+    export.add_argument(
+        "-o", "--output", metavar="FILE", help="(default: standard output)"
+    )
+    _command(commands, "compare", _compare, "compare projects", several=True)
+    return parser
+
+
+def _command(
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    summary: str,
+    several: bool = False,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=summary, description=summary)
+    command.set_defaults(run=run)
+    command.add_argument(
+        "directory",
+        metavar="DIR",
+        nargs="+" if several else None,
+        help="the folder of a project",
+    )
+    command.add_argument(
+        "--objective",
+        metavar="[min:|max:]METRIC",
+        help="what the search is for, where the project does not tell",
+    )
+    return command
+
+
+def _search(options: argparse.Namespace, directory: str | None = None) -> Any:
+    # Keras and its backend take seconds to load, and talk.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from kt_evolution.reporting.reading import read_search
+
+    return read_search(directory or options.directory, options.objective)
+
+
+def _show(options: argparse.Namespace) -> None:
+    search = _search(options)
+    from kt_evolution.reporting import plain_text
+
+    _print(plain_text.overview(search, options.top))
+
+
+def _best(options: argparse.Namespace) -> None:
+    search = _search(options)
+    from kt_evolution.reporting import plain_text
+
+    _print(plain_text.best(search))
+
+
+def _report(options: argparse.Namespace) -> None:
+    search = _search(options)
+    from kt_evolution.reporting.report import write_report
+
+    _print(str(write_report(search, options.output, options.trial)))
+
+
+def _export(options: argparse.Namespace) -> None:
+    search = _search(options)
+    from kt_evolution.reporting import tables
+
+    write = tables.write_csv if options.format == "csv" else tables.write_json
+    with _opened(options.output) as file:
+        write(search, file)
+
+
+@contextlib.contextmanager
+def _opened(path: str | None) -> Iterator[IO[str]]:
+    if path is None:
+        yield sys.stdout
+    else:
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            yield file
+
+
+def _compare(options: argparse.Namespace) -> None:
+    searches = [_search(options, one) for one in options.directory]
+    from kt_evolution.reporting import plain_text
+
+    _print(plain_text.comparison(searches))

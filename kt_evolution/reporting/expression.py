@@ -1,0 +1,41 @@
+"""Which values of a trial count: those that its model was built with."""
+
+from kt_evolution.core.genes import Value
+from kt_evolution.encoding import key_of
+from kt_evolution.stored_trials import StoredProject
+from kt_evolution.stored_trials import StoredTrial
+
+
+class Expression:
+    """Tells dormant hyperparameters from those that count.
+
+    A hyperparameter that no build ever asked for is one that training asks
+    for, so it counts wherever it is active.
+
+    Args:
+        project: The `StoredProject`.
+    """
+
+    def __init__(self, project: StoredProject) -> None:
+        self._names = {key_of(hp): hp.name for hp in project.space.space}
+        asked: set[str] = set()
+        for trial in project.trials:
+            record = trial.record
+            for one in (record, *record.get("rejected", ())):
+                asked.update(one.get("expressed", ()))
+            asked.update(record.get("asked", ()))
+        for event in project.imports:
+            asked.update(event["record"].get("expressed", ()))
+        self._built = {self._names.get(key, key) for key in asked}
+
+    def counting_values(self, trial: StoredTrial) -> dict[str, Value]:
+        """Returns the values of a trial without the dormant ones."""
+        expressed = trial.record.get("expressed")
+        if expressed is None:
+            return trial.values
+        names = {self._names.get(key, key) for key in expressed}
+        return {
+            name: value
+            for name, value in trial.values.items()
+            if name in names or name not in self._built
+        }

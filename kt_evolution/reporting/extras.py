@@ -1,0 +1,25 @@
+"""Packages that only reports need."""
+
+import importlib
+from typing import Any
+
+
+def load(module: str, extra: str = "report") -> Any:
+    """Returns a module of a package that may not be installed.
+
+    Args:
+        module: String, its name.
+        extra: String, the extra of this package that installs it. Defaults
+            to "report".
+
+    Raises:
+        ImportError: It says how to install what is missing.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise ImportError(
+            f"{package} is needed for this and can't be imported: {error}. "
+            f'Install it: pip install "kt_evolution[{extra}]"'
+        ) from error

@@ -1,0 +1,119 @@
+"""Who descends from whom: the family tree of a trial, laid out."""
+
+import dataclasses
+
+from kt_evolution.reporting.layered import place
+from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.records import TrialRecord
+
+# More than these can't be told apart in a picture.
+MAX_MEMBERS = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """A trial in a family tree.
+
+    Args:
+        trial: The `TrialRecord`.
+        generation: Int, how many births it is away from those without
+            parents, at most.
+        place: Float, where it stands in its generation; 0 is the middle.
+        changed: Dict of names to the values that none of its parents has.
+    """
+
+    trial: TrialRecord
+    generation: int
+    place: float
+    changed: dict[str, object]
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """A trial and its ancestors.
+
+    Args:
+        members: Dict of trial ids to `Member`s, the oldest first.
+        births: List of pairs of the ids of a parent and its child.
+        lines: List of lists of places and generations, the way of the line
+            for each birth, which passes between the members.
+        num_left_out: Int, how many further ancestors there are.
+    """
+
+    members: dict[str, Member]
+    births: list[tuple[str, str]]
+    lines: list[list[tuple[float, int]]]
+    num_left_out: int
+
+
+def births_of(search: SearchRecord) -> list[tuple[str, str]]:
+    """Returns pairs of the ids of each parent and child of a search."""
+    known = {one.trial_id for one in (*search.trials, *search.imports)}
+    return [
+        (parent, trial.trial_id)
+        for trial in search.trials
+        for parent in trial.parents
+        if parent in known
+    ]
+
+
+def family_of(
+    search: SearchRecord, trial_id: str, max_members: int = MAX_MEMBERS
+) -> Family:
+    """Returns the family tree of a trial.
+
+    Args:
+        search: The `SearchRecord`.
+        trial_id: String, the trial whose ancestors to find.
+        max_members: Int, the nearest ancestors that are kept, the trial
+            itself counted. Defaults to 60.
+
+    Raises:
+        ValueError: If there is no such trial.
+    """
+    known = {one.trial_id: one for one in (*search.trials, *search.imports)}
+    ids = [search.individual(trial_id).trial_id]
+    for member in ids:
+        parents = [name for name in known[member].parents if name in known]
+        ids += [name for name in parents if name not in ids]
+    kept = set(ids[:max_members])
+    births = [
+        (parent, child)
+        for parent, child in births_of(search)
+        if parent in kept and child in kept
+    ]
+    parents_of: dict[str, list[str]] = {name: [] for name in kept}
+    for parent, child in births:
+        parents_of[child].append(parent)
+    # Parents are older than their children, and imports than all.
+    order = sorted(kept, key=lambda name: (known[name].number, name))
+    generations: dict[str, int] = {}
+    for name in order:
+        generations[name] = 1 + max(
+            (generations[parent] for parent in parents_of[name]), default=-1
+        )
+    places, lines = place(generations, births)
+    members = {
+        name: Member(
+            known[name],
+            generations[name],
+            places[name],
+            _changed(known[name], [known[one] for one in parents_of[name]]),
+        )
+        for name in order
+    }
+    return Family(members, births, lines, len(ids) - len(kept))
+
+
+def _changed(
+    trial: TrialRecord, parents: list[TrialRecord]
+) -> dict[str, object]:
+    return {
+        name: value
+        for name, value in trial.values.items()
+        if parents
+        and all(
+            name not in parent.values or parent.values[name] != value
+            for parent in parents
+        )
+    }

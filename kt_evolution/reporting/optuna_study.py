@@ -1,0 +1,151 @@
+"""A search as an Optuna study, for Optuna's plots and its dashboard."""
+
+import datetime
+from typing import Any
+
+from kt_evolution.core.genes import ContinuousGene
+from kt_evolution.core.genes import Gene
+from kt_evolution.core.genes import IntegerGene
+from kt_evolution.reporting.extras import load
+from kt_evolution.reporting.reading import read_search
+from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.training_log import read_training
+
+
+def to_optuna(source: Any, storage: Any = None) -> Any:
+    """Returns an Optuna study with the trials that ended.
+
+    Example:
+
+    ```python
+    study = kt_evolution.reporting.to_optuna("results/mnist")
+    optuna.visualization.plot_slice(study)
+    ```
+
+    Dormant hyperparameters are no parameters of a trial, as Optuna has it
+    for conditional ones. Limits are Optuna's constraints, operator, parents
+    and metrics its user attributes, and recorded epochs its intermediate
+    values.
+
+    Args:
+        source: A `SearchRecord`, or what `read_search` takes.
+        storage: String or Optuna storage, for instance
+            `"sqlite:///study.db"` for `optuna-dashboard`. Defaults to
+            memory.
+
+    Raises:
+        ImportError: If Optuna is not installed.
+    """
+    optuna = load("optuna", "optuna")
+    search = source
+    if not isinstance(source, SearchRecord):
+        search = read_search(source)
+    study = optuna.create_study(
+        storage=storage,
+        study_name=search.name,
+        directions=[
+            "maximize" if one.direction == "max" else "minimize"
+            for one in search.objectives
+        ],
+    )
+    distributions = {
+        name: _distribution(optuna.distributions, search, name)
+        for name in search.parameters
+    }
+    study.add_trials(
+        [
+            _frozen(optuna, search, trial, distributions)
+            for trial in search.trials
+            if trial.status != "RUNNING"
+        ]
+    )
+    return study
+
+
+def _frozen(
+    optuna: Any,
+    search: SearchRecord,
+    trial: TrialRecord,
+    distributions: dict[str, Any],
+) -> Any:
+    is_scored = trial.is_completed and search.has_objectives(trial)
+    states = optuna.trial.TrialState
+    frozen = optuna.trial.create_trial(
+        state=states.COMPLETE if is_scored else states.FAIL,
+        values=[trial.metrics[one.name] for one in search.objectives]
+        if is_scored
+        else None,
+        params=trial.values,
+        distributions={name: distributions[name] for name in trial.values},
+        user_attrs={
+            "trial_id": trial.trial_id,
+            "operator": trial.operator,
+            "parents": list(trial.parents),
+            "metrics": trial.metrics,
+            **({"message": trial.message} if trial.message else {}),
+        },
+        intermediate_values=_epochs(search, trial),
+        constraints=dict(
+            zip(map(str, search.limits), trial.excess, strict=True)
+        )
+        if is_scored
+        else None,
+    )
+    if trial.began is not None:
+        frozen.datetime_start = datetime.datetime.fromtimestamp(trial.began)
+    if trial.ended is not None:
+        frozen.datetime_complete = datetime.datetime.fromtimestamp(trial.ended)
+    return frozen
+
+
+def _epochs(search: SearchRecord, trial: TrialRecord) -> dict[int, float]:
+    """Returns the objective by epoch, of the first execution."""
+    if len(search.objectives) > 1:
+        # Optuna has them for one objective only.
+        return {}
+    folder = search.folder / f"trial_{trial.trial_id}"
+    curves = read_training(folder).curves or [{}]
+    curve = curves[0].get(search.objectives[0].name, [])
+    return {epoch: value for epoch, value in enumerate(curve) if value == value}
+
+
+def _distribution(kinds: Any, search: SearchRecord, name: str) -> Any:
+    """Returns the one distribution that Optuna has for a name.
+
+    It spans all branches that have the name. Steps are left out: the default
+    of a hyperparameter may lie between two.
+    """
+    genes = [search.space.genes[i] for i in search.space.genes_named(name)]
+    values: list[Any] = [
+        t.values[name] for t in search.trials if name in t.values
+    ]
+    for gene in genes:
+        values += _domain(gene)
+    if not all(map(_is_number, values)):
+        return kinds.CategoricalDistribution(list(dict.fromkeys(values)))
+    low, high = min(values), max(values)
+    is_log = low > 0 and any(
+        gene.scale.sampling == "log"
+        for gene in genes
+        if isinstance(gene, (ContinuousGene, IntegerGene))
+    )
+    if all(isinstance(value, int) for value in values):
+        return kinds.IntDistribution(low, high, log=is_log)
+    return kinds.FloatDistribution(low, high, log=is_log)
+
+
+def _domain(gene: Gene) -> list[Any]:
+    """Returns both ends of a range, or all values of a choice."""
+    if isinstance(gene, ContinuousGene):
+        return [float(gene.scale.low), float(gene.scale.high)]
+    if isinstance(gene, IntegerGene):
+        return [gene.low, gene.high]
+    values = getattr(gene, "values", ())
+    if gene.kind == "categorical":
+        return list(values)
+    return [values[0], values[-1]] if values else []
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,160 @@
+"""Searches as text for a terminal."""
+
+import shutil
+from collections.abc import Sequence
+
+from kt_evolution.reporting.progress import progress_of
+from kt_evolution.reporting.rebuild import rebuild_code
+from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.summary import duration
+from kt_evolution.reporting.summary import goal_of
+from kt_evolution.reporting.summary import number
+from kt_evolution.reporting.summary import summary_of
+from kt_evolution.reporting.timeline import busy_seconds
+
+
+def overview(search: SearchRecord, num_trials: int = 10) -> str:
+    """Returns a summary of a search, and its best trials as a table."""
+    lines = [f"{search.name}: {goal_of(search)}"]
+    if search.limits:
+        lines.append(f"within {', '.join(map(str, search.limits))}")
+    lines += [
+        f"  {fact.label:18} {fact.value}"
+        + (f"  ({fact.note})" if fact.note else "")
+        for fact in summary_of(search)
+    ]
+    if search.stop_reason:
+        lines.append(f"  stopped            {search.stop_reason}")
+    ranked = search.ranked()
+    if not ranked:
+        return "\n".join([*lines, "", "No trial is completed."])
+    names = [one.name for one in search.objectives]
+    made_by = ["made by"] if search.has_journal else []
+    rows = [["rank", "trial", *names, *made_by, "values"]]
+    rows += [
+        [
+            str(place),
+            trial.trial_id,
+            *(number(trial.metrics[name]) for name in names),
+            *([_origin(trial)] if made_by else []),
+            " ".join(f"{k}={number(v)}" for k, v in trial.values.items()),
+        ]
+        for place, trial in enumerate(ranked[:num_trials], start=1)
+    ]
+    return "\n".join([*lines, "", aligned(rows)])
+
+
+def _origin(trial: TrialRecord) -> str:
+    parents = f" of {', '.join(trial.parents)}" if trial.parents else ""
+    return trial.operator + parents
+
+
+def best(search: SearchRecord) -> str:
+    """Returns how to build the best model, with its score.
+
+    Of several objectives it is the knee of the front, and the front is told.
+
+    Raises:
+        ValueError: If no trial is completed.
+    """
+    ranked = search.ranked()
+    if not ranked:
+        raise ValueError(f"No trial of {search.folder} is completed.")
+    lines = [
+        f"# Trial {ranked[0].trial_id}: {one.name} "
+        + number(ranked[0].metrics[one.name])
+        for one in search.objectives
+    ]
+    lines += [f"# It breaks {limit}." for limit in ranked[0].broken]
+    if len(search.objectives) > 1:
+        names = [one.name for one in search.objectives]
+        rows = [["trial", *names]]
+        rows += [
+            [trial.trial_id, *(number(trial.metrics[n]) for n in names)]
+            for trial in search.front()
+        ]
+        front = aligned(rows).replace("\n", "\n#   ")
+        lines.append(f"# It is the knee of the Pareto front:\n#   {front}")
+    return "\n".join([*lines, rebuild_code(search, ranked[0])])
+
+
+def comparison(searches: Sequence[SearchRecord]) -> str:
+    """Returns a table with a row for each search, the best first.
+
+    Raises:
+        ValueError: If they are not for the same objectives.
+    """
+    goals = {goal_of(search) for search in searches}
+    if len(goals) > 1:
+        raise ValueError(
+            "Projects must have the same objective to be compared. Received: "
+            + "; ".join(f"{one.name}: {goal_of(one)}" for one in searches)
+        )
+    is_single = len(searches[0].objectives) == 1
+    shortest = min(len(search.completed) for search in searches)
+    lengths = {len(search.completed) for search in searches}
+    is_fair = is_single and shortest and len(lengths) > 1
+    are_named = len({search.name for search in searches}) == len(searches)
+    header = ["project", "trials", "completed"]
+    header += [f"best {one.name}" for one in searches[0].objectives]
+    header += [f"of the first {shortest}"] if is_fair else []
+    rows = [
+        [
+            search.name if are_named else str(search.folder),
+            str(len(search.trials)),
+            str(len(search.completed)),
+            *_bests(search),
+            *([_best_of_first(search, shortest)] if is_fair else []),
+            _time(search),
+        ]
+        for search in sorted(searches, key=_order)
+    ]
+    return f"{goals.pop()}\n\n" + aligned([[*header, "time"], *rows])
+
+
+def _order(search: SearchRecord) -> tuple[bool, float]:
+    ranked = search.ranked()
+    if not ranked:
+        return True, 0.0
+    return False, float(search.points(ranked[:1])[0, 0])
+
+
+def _bests(search: SearchRecord) -> list[str]:
+    if len(search.objectives) == 1:
+        bests = search.ranked()[:1]
+    else:
+        bests = search.front()
+    if not bests:
+        return ["-"] * len(search.objectives)
+    return [
+        number(
+            one.sign
+            * min(one.sign * trial.metrics[one.name] for trial in bests)
+        )
+        for one in search.objectives
+    ]
+
+
+def _best_of_first(search: SearchRecord, num_trials: int) -> str:
+    return number(float(progress_of(search).best[num_trials - 1]))
+
+
+def _time(search: SearchRecord) -> str:
+    seconds = busy_seconds(search)
+    return "-" if seconds is None else duration(seconds)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Returns rows as columns, cut at the width of the terminal."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    # What is no terminal is not cut.
+    width = shutil.get_terminal_size((10_000, 24)).columns
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)
+        ]
+        line = "  ".join(cells).rstrip()
+        lines.append(line if len(line) <= width else f"{line[: width - 1]}…")
+    return "\n".join(lines)

@@ -1,0 +1,138 @@
+"""How a search went on: its best so far, and what its operators achieved."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import moocore
+import numpy as np
+
+from kt_evolution.core.ranking import pareto_rank
+from kt_evolution.core.ranking import violation
+from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.records import TrialRecord
+
+# Where it is not known how a trial was made.
+UNKNOWN = "not recorded"
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """The best so far after each completed trial.
+
+    Args:
+        trials: List of the completed `TrialRecord`s, in their order.
+        best: Float array, the best objective of those that keep all limits,
+            NaN until there is one; or with several objectives the
+            hypervolume, as a part of that in the end.
+        improved: Bool array, whether a trial improved on it.
+    """
+
+    trials: list[TrialRecord]
+    best: np.ndarray
+    improved: np.ndarray
+
+
+def progress_of(search: SearchRecord) -> Progress:
+    """Returns the best so far after each completed trial."""
+    trials = search.completed
+    points = search.points(trials)
+    feasible = violation(search.excesses(trials)) == 0.0
+    if len(search.objectives) > 1:
+        best = _hypervolumes(points, feasible)
+        improved = np.diff(best, prepend=0.0) > 0.0
+        return Progress(trials, best, improved)
+    scores = np.where(feasible, points[:, 0], np.inf)
+    lowest = np.minimum.accumulate(scores)
+    before = np.concatenate([[np.inf], lowest[:-1]])
+    best = np.where(np.isfinite(lowest), lowest, np.nan)
+    return Progress(trials, search.objectives[0].sign * best, scores < before)
+
+
+def _hypervolumes(points: np.ndarray, feasible: np.ndarray) -> np.ndarray:
+    """Returns the hypervolume of each beginning, 1 for the whole.
+
+    The reference point is the worst of each objective on the final front,
+    a tenth of its extent further away.
+    """
+    volumes = np.zeros(len(points))
+    kept = points[feasible]
+    if not len(kept):
+        return volumes
+    final = kept[pareto_rank(kept) == 0]
+    low, high = final.min(axis=0), final.max(axis=0)
+    extent = np.where(high > low, high - low, 1.0)
+    scaled = (points - low) / extent
+    hypervolume = moocore.Hypervolume(ref=[1.1] * points.shape[1])
+    front = np.empty((0, points.shape[1]))
+    volume = 0.0
+    for i, point in enumerate(scaled):
+        if feasible[i] and not _is_covered(point, front):
+            front = np.concatenate([front, point[None]])
+            front = front[pareto_rank(front) == 0]
+            volume = float(hypervolume(front))
+        volumes[i] = volume
+    return volumes / (volume or 1.0)
+
+
+def _is_covered(point: np.ndarray, front: np.ndarray) -> bool:
+    """Tells whether a point is no better than one of a front."""
+    return bool((front <= point).all(axis=1).any())
+
+
+@dataclasses.dataclass(frozen=True)
+class Credit:
+    """What an operator achieved.
+
+    Args:
+        operator: String.
+        trials: List of the completed `TrialRecord`s that it made.
+        succeeded: Bool array, whether each was a success: better than all of
+            its parents, or, with several objectives, on the front when it
+            was completed. What has no parents has to be the best so far.
+    """
+
+    operator: str
+    trials: list[TrialRecord]
+    succeeded: np.ndarray
+
+    @property
+    def rate(self) -> float:
+        """Float, the part of the trials that succeeded."""
+        return float(self.succeeded.mean())
+
+
+def credits_of(search: SearchRecord) -> list[Credit]:
+    """Returns what each operator achieved, the most used first."""
+    progress = progress_of(search)
+    successes: dict[str, list[tuple[TrialRecord, bool]]] = {}
+    known = {one.trial_id: one for one in (*search.trials, *search.imports)}
+    for trial, improved in zip(progress.trials, progress.improved, strict=True):
+        success = bool(improved)
+        if trial.parents and len(search.objectives) == 1:
+            success = _beats_parents(search, trial, known)
+        operator = trial.operator or UNKNOWN
+        successes.setdefault(operator, []).append((trial, success))
+    return sorted(
+        (
+            Credit(
+                operator,
+                [trial for trial, _ in made],
+                np.array([success for _, success in made]),
+            )
+            for operator, made in successes.items()
+        ),
+        key=lambda credit: -len(credit.trials),
+    )
+
+
+def _beats_parents(
+    search: SearchRecord, trial: TrialRecord, known: Mapping[str, TrialRecord]
+) -> bool:
+    parents = [known[name] for name in trial.parents if name in known]
+    scored = [one for one in parents if search.has_objectives(one)]
+    if not scored:
+        return False
+    broken = violation(search.excesses([trial, *scored]))
+    scores = search.points([trial, *scored])[:, 0]
+    orders = list(zip(broken.tolist(), scores.tolist(), strict=True))
+    return all(orders[0] < other for other in orders[1:])

@@ -1,0 +1,235 @@
+"""Reads a search: from the files of its project to records.
+
+The only way in is a project's folder, so that what is shown of a search that
+runs, of one that is long over and of one of Keras Tuner's own is the same.
+"""
+
+import contextlib
+import math
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution.core.history import IMPORT
+from kt_evolution.core.space import SearchSpace
+from kt_evolution.encoding import SpaceError
+from kt_evolution.encoding import gene_of
+from kt_evolution.limits import Limit
+from kt_evolution.reporting.expression import Expression
+from kt_evolution.reporting.records import SUM_OF_OBJECTIVES
+from kt_evolution.reporting.records import ObjectiveRecord
+from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.stored_trials import StoredProject
+from kt_evolution.stored_trials import StoredTrial
+from kt_evolution.stored_trials import is_project
+from kt_evolution.stored_trials import projects_inside
+from kt_evolution.stored_trials import read_stored
+
+
+def read_search(
+    source: str | os.PathLike[str] | Any, objective: str | None = None
+) -> SearchRecord:
+    """Reads a search. A running one is neither locked nor changed.
+
+    Example:
+
+    ```python
+    search = kt_evolution.reporting.read_search("results/mnist")
+    print(search.ranked()[0].values)
+    ```
+
+    Args:
+        source: String or path, the folder of any Keras Tuner project; or a
+            tuner or oracle that has one.
+        objective: String, the metric to minimise, or with "max:" before it
+            to maximise. Defaults to what the search was for; Keras Tuner's
+            own oracles don't store it, so there it is the metric that equals
+            their score.
+
+    Returns:
+        A `SearchRecord`. What can't be read is in its `problems`, with a
+        warning for each.
+
+    Raises:
+        ValueError: If there is no project, or no such metric.
+    """
+    folder = folder_of(source)
+    if not is_project(folder):
+        inside = projects_inside(folder)
+        hint = f" It holds the projects {inside}." if inside else ""
+        raise ValueError(
+            "`source` must be the folder of a Keras Tuner project, which has "
+            "a journal.jsonl or a trial.json for each trial. Received: "
+            f"source={str(folder)!r}.{hint}"
+        )
+    project = read_stored(folder, salvage=True)
+    for problem in project.damaged:
+        warnings.warn(problem, stacklevel=2)
+    objectives = _objectives_of(project, objective)
+    limits = tuple(Limit(**config) for config in project.limits)
+    expression = Expression(project)
+    return SearchRecord(
+        folder,
+        project.has_journal,
+        objectives,
+        limits,
+        _space_of(project),
+        tuple(
+            _trial_record(number, trial, limits, expression)
+            for number, trial in enumerate(project.trials)
+        ),
+        tuple(_import_record(event, limits) for event in project.imports),
+        project.stop_reason,
+        project.search.get("seed"),
+        tuple(project.damaged),
+    )
+
+
+def folder_of(source: Any) -> Path:
+    """Returns the project's folder of a path, a tuner or an oracle."""
+    if isinstance(source, (str, os.PathLike)):
+        return Path(source)
+    oracle = getattr(source, "oracle", source)
+    folder = getattr(source, "project_dir", None) or getattr(
+        oracle, "_project_dir", None
+    )
+    if folder is None:
+        raise TypeError(
+            "`source` must be the folder of a project, or a tuner or an "
+            f"oracle that has one. Received: source={source!r} "
+            f"(of type {type(source).__name__})"
+        )
+    return Path(folder)
+
+
+def _space_of(project: StoredProject) -> SearchSpace:
+    """Returns the space, without what could not be searched by us."""
+    genes = []
+    for hp in project.space.space:
+        with contextlib.suppress(SpaceError):
+            genes.append(gene_of(hp))
+    return SearchSpace(genes)
+
+
+def _objectives_of(
+    project: StoredProject, given: str | None
+) -> tuple[ObjectiveRecord, ...]:
+    if given is not None:
+        direction, colon, name = given.partition(":")
+        if not colon or direction not in ("min", "max"):
+            direction, name = "min", given
+        known = {metric for trial in project.trials for metric in trial.metrics}
+        if name not in known:
+            raise ValueError(
+                "`objective` must be among the metrics of the trials, "
+                f"{sorted(known)}. Received: objective={given!r}"
+            )
+        return (ObjectiveRecord(name, direction),)
+    stored = dict(project.search.get("objective", {}))
+    if len(stored) > 1:
+        del stored[SUM_OF_OBJECTIVES]
+    return tuple(
+        ObjectiveRecord(name, direction)
+        for name, direction in (stored or _scored(project)).items()
+    )
+
+
+def _scored(project: StoredProject) -> dict[str, str]:
+    """Returns the metric that is the score of all trials, and its direction."""
+    completed = [
+        trial
+        for trial in project.trials
+        if trial.status == TrialStatus.COMPLETED and trial.score is not None
+    ]
+    names = [
+        name
+        for name in (completed[0].metrics if completed else ())
+        if all(
+            trial.score in trial.metrics[name].means.values()
+            for trial in completed
+            if name in trial.metrics
+        )
+    ]
+    if not names:
+        return {"score": "min"}
+    # Of equal ones, such as a metric and its mean, the measured one.
+    name = min(names, key=lambda name: not name.startswith("val_"))
+    return {name: completed[0].metrics[name].direction}
+
+
+def _trial_record(
+    number: int,
+    trial: StoredTrial,
+    limits: tuple[Limit, ...],
+    expression: Expression,
+) -> TrialRecord:
+    metrics = _metrics_at_best(trial)
+    record = trial.record
+    prediction = record.get("prediction")
+    return TrialRecord(
+        trial.trial_id,
+        number,
+        trial.status,
+        expression.counting_values(trial),
+        metrics,
+        trial.best_step,
+        record.get("operator", ""),
+        tuple(record.get("parents", ())),
+        (prediction[0], prediction[1]) if prediction else None,
+        len(record.get("rejected", ())),
+        message=trial.message,
+        worker=trial.worker,
+        began=trial.began,
+        ended=trial.ended,
+        **_kept(limits, metrics),
+    )
+
+
+def _metrics_at_best(trial: StoredTrial) -> dict[str, float]:
+    metrics = {
+        name: metric.means.get(
+            trial.best_step or 0, next(reversed(metric.means.values()))
+        )
+        for name, metric in trial.metrics.items()
+        if metric.means
+    }
+    if not metrics and trial.score is not None:
+        return {"score": trial.score}
+    return metrics
+
+
+def _kept(
+    limits: tuple[Limit, ...], metrics: Mapping[str, float]
+) -> dict[str, Any]:
+    """Returns which limits a trial breaks, and by how much."""
+    if any(limit.name not in metrics for limit in limits):
+        return {"excess": (math.inf,) * len(limits)}
+    excess = tuple(limit.excess(metrics) for limit in limits)
+    return {
+        "excess": excess,
+        "broken": tuple(
+            str(limit)
+            for limit, beyond in zip(limits, excess, strict=True)
+            if beyond > 0.0
+        ),
+    }
+
+
+def _import_record(
+    event: dict[str, Any], limits: tuple[Limit, ...]
+) -> TrialRecord:
+    metrics = event["metrics"]
+    return TrialRecord(
+        event["trial_id"],
+        -1,
+        TrialStatus.COMPLETED,
+        event["values"],
+        metrics,
+        operator=IMPORT,
+        **_kept(limits, metrics),
+    )

@@ -1,0 +1,30 @@
+"""The code that builds the model of a trial again."""
+
+from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.records import TrialRecord
+
+WEIGHTS = "checkpoint.weights.h5"
+
+
+def rebuild_code(search: SearchRecord, trial: TrialRecord) -> str:
+    """Returns Python code that builds a trial's model.
+
+    It names the hypermodel `build_model`. Where the trial's weights are on
+    disk it loads them.
+
+    Args:
+        search: The `SearchRecord`.
+        trial: One of its `TrialRecord`s.
+    """
+    values = "".join(
+        f"    {name!r}: {value!r},\n" for name, value in trial.values.items()
+    )
+    lines = [
+        "hp = keras_tuner.HyperParameters()",
+        f"hp.values = {{\n{values}}}" if values else "hp.values = {}",
+        "model = build_model(hp)",
+    ]
+    weights = search.folder / f"trial_{trial.trial_id}" / WEIGHTS
+    if weights.is_file():
+        lines.append(f"model.load_weights({str(weights)!r})")
+    return "\n".join(lines)

@@ -1,0 +1,203 @@
+"""A search as records: what there is to show of it, before any drawing."""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution.core.genes import Value
+from kt_evolution.core.ranking import best_first
+from kt_evolution.core.ranking import front
+from kt_evolution.core.space import SearchSpace
+from kt_evolution.limits import Limit
+
+# The host's one number for several objectives.
+SUM_OF_OBJECTIVES = "multi_objective"
+
+
+@dataclasses.dataclass(frozen=True)
+class ObjectiveRecord:
+    """What a search is for.
+
+    Args:
+        name: String, the metric.
+        direction: String, "min" or "max".
+    """
+
+    name: str
+    direction: str
+
+    @property
+    def sign(self) -> float:
+        """Float, what makes lower better."""
+        return -1.0 if self.direction == "max" else 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialRecord:
+    """One trial, or an individual that was imported from another search.
+
+    Args:
+        trial_id: String.
+        number: Int, its place in the order of creation.
+        status: String: "COMPLETED", "FAILED", "INVALID", or "RUNNING", which
+            is also what was interrupted.
+        values: Dict of names to the values that count: those of dormant
+            hyperparameters are left out.
+        metrics: Dict of names to floats, at the best epoch.
+        best_epoch: Int, or None.
+        operator: String, how it was made; empty if that is not known.
+        parents: Tuple of trial ids.
+        prediction: Mean and standard deviation that were expected of the
+            score, or None.
+        num_rejected: Int, how many proposals were rejected before it.
+        broken: Tuple of strings, the limits that it breaks.
+        excess: Tuple of floats, by what part each limit is broken.
+        message: String, why it failed, or None.
+        worker: String, or None.
+        began: Float, seconds since the epoch, or None.
+        ended: Float, or None.
+    """
+
+    trial_id: str
+    number: int
+    status: str
+    values: dict[str, Value]
+    metrics: dict[str, float]
+    best_epoch: int | None = None
+    operator: str = ""
+    parents: tuple[str, ...] = ()
+    prediction: tuple[float, float] | None = None
+    num_rejected: int = 0
+    broken: tuple[str, ...] = ()
+    excess: tuple[float, ...] = ()
+    message: str | None = None
+    worker: str | None = None
+    began: float | None = None
+    ended: float | None = None
+
+    @property
+    def is_completed(self) -> bool:
+        return self.status == TrialStatus.COMPLETED
+
+    @property
+    def seconds(self) -> float | None:
+        """Float, from its start to its end, or None."""
+        if self.began is None or self.ended is None:
+            return None
+        return self.ended - self.began
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchRecord:
+    """A search, as its project has it.
+
+    Args:
+        folder: The path of the project.
+        has_journal: Bool, whether it is one of ours, with parents and times.
+        objectives: Tuple of `ObjectiveRecord`s.
+        limits: Tuple of `Limit`s.
+        space: The `SearchSpace`.
+        trials: Tuple of `TrialRecord`s, in the order of their creation.
+        imports: Tuple of `TrialRecord`s of other searches.
+        stop_reason: String, why a stopping rule ended it, or None.
+        seed: Int, or None.
+        problems: Tuple of strings, what could not be read.
+    """
+
+    folder: Path
+    has_journal: bool
+    objectives: tuple[ObjectiveRecord, ...]
+    limits: tuple[Limit, ...]
+    space: SearchSpace
+    trials: tuple[TrialRecord, ...]
+    imports: tuple[TrialRecord, ...] = ()
+    stop_reason: str | None = None
+    seed: int | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.folder.resolve().name
+
+    @property
+    def completed(self) -> list[TrialRecord]:
+        """The completed trials that have all objectives."""
+        return [
+            trial
+            for trial in self.trials
+            if trial.is_completed and self.has_objectives(trial)
+        ]
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the hyperparameters, in the order of the space."""
+        named = dict.fromkeys(gene.name for gene in self.space.genes)
+        for trial in self.trials:
+            named |= dict.fromkeys(trial.values)
+        return list(named)
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of the metrics, the objectives first."""
+        named = dict.fromkeys(one.name for one in self.objectives)
+        for trial in self.trials:
+            named |= dict.fromkeys(trial.metrics)
+        if len(self.objectives) > 1:
+            named.pop(SUM_OF_OBJECTIVES, None)
+        return list(named)
+
+    def has_objectives(self, trial: TrialRecord) -> bool:
+        return all(
+            math.isfinite(trial.metrics.get(one.name, math.nan))
+            for one in self.objectives
+        )
+
+    def points(self, trials: Iterable[TrialRecord]) -> np.ndarray:
+        """Returns the objectives of trials, lower is better.
+
+        Returns:
+            Float array of shape `(n, num_objectives)`.
+        """
+        rows = [
+            [one.sign * trial.metrics[one.name] for one in self.objectives]
+            for trial in trials
+        ]
+        return np.array(rows, dtype=float).reshape(
+            len(rows), len(self.objectives)
+        )
+
+    def excesses(self, trials: Iterable[TrialRecord]) -> np.ndarray:
+        """Returns by how much trials break the limits, of which 0 is none."""
+        rows = [trial.excess for trial in trials]
+        return np.array(rows, dtype=float).reshape(len(rows), len(self.limits))
+
+    def ranked(self) -> list[TrialRecord]:
+        """Returns the completed trials, best first, as the oracle does."""
+        completed = self.completed
+        order = best_first(self.points(completed), self.excesses(completed))
+        return [completed[position] for position in order]
+
+    def front(self) -> list[TrialRecord]:
+        """Returns the Pareto front, the knee first."""
+        completed = self.completed
+        members = front(self.points(completed), self.excesses(completed))
+        return [completed[position] for position in members]
+
+    def individual(self, trial_id: str) -> TrialRecord:
+        """Returns a trial or an imported individual by its id.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        for one in (*self.trials, *self.imports):
+            if one.trial_id == trial_id:
+                return one
+        known = ", ".join(trial.trial_id for trial in self.trials[:5])
+        raise ValueError(
+            "`trial_id` must be that of a trial of the search, such as "
+            f"{known}. Received: trial_id={trial_id!r}"
+        )

@@ -1,0 +1,247 @@
+"""The report of a search: one HTML file that needs nothing else."""
+
+import dataclasses
+import datetime
+import json
+import os
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kt_evolution
+from kt_evolution.journal import write_atomically
+from kt_evolution.reporting.extras import load
+from kt_evolution.reporting.reading import read_search
+from kt_evolution.reporting.rebuild import rebuild_code
+from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.summary import number
+from kt_evolution.reporting.summary import summary_of
+from kt_evolution.reporting.trials_table import table_of
+from kt_evolution.training_log import read_training
+
+# Family trees that can be chosen from.
+NUM_TREES = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """A part of the report.
+
+    Args:
+        name: String, the name of a function of `figures`.
+        title: String.
+        caption: String, what is seen and how it was computed.
+        missing: String, why there may be nothing to see.
+        is_wide: Bool, whether it can't be read on the width of a phone and
+            is scrolled there. Defaults to False.
+    """
+
+    name: str
+    title: str
+    caption: str
+    missing: str
+    is_wide: bool = False
+
+
+SECTIONS = (
+    Section(
+        "best_so_far",
+        "Progress",
+        "Every completed trial, and the best so far among those that keep all "
+        "limits. With several objectives: the hypervolume of the front, as a "
+        "part of the final one.",
+        "No trial is completed.",
+    ),
+    Section(
+        "pareto_front",
+        "Trade-off",
+        "Nothing is better than a trial of the front in one respect without "
+        "being worse in another. Dashed lines are limits.",
+        "The search has one objective and no limits.",
+    ),
+    Section(
+        "family_tree",
+        "Family tree",
+        "The ancestors of a trial, each below its parents. The more orange, "
+        "the better. Point at one to see what is new in it.",
+        "No trial has parents.",
+    ),
+    Section(
+        "population",
+        "Population",
+        "All completed trials with lines to their parents, coloured by rank. "
+        "The orange lines lead to the best.",
+        "No trial has parents.",
+    ),
+    Section(
+        "parallel_coordinates",
+        "Values",
+        "A line for each trial. Drag along an axis to keep a part of it, drag "
+        "its name to move it. Scores are spaced by rank. Of more than 300 "
+        "trials 300 are shown, evenly by rank.",
+        "Too few trials are completed.",
+        is_wide=True,
+    ),
+    Section(
+        "gene_importance",
+        "What matters",
+        "How much worse a random forest predicts the rank of trials that it "
+        "has not seen once the values of one hyperparameter are shuffled. "
+        "Bars are means over three folds and three shuffles, with standard "
+        "deviations.",
+        "Too few trials are completed: it takes twelve.",
+    ),
+    Section(
+        "diversity",
+        "Diversity",
+        "The mean distance of two models, as the surrogate measures it. It "
+        "falls as the search settles.",
+        "Too few trials are completed.",
+    ),
+    Section(
+        "operator_credit",
+        "Operators",
+        "How often each way of making a trial was a success: better than all "
+        "of its parents or, with several objectives, on the front of its "
+        "time. What has no parents has to be the best so far.",
+        "Keras Tuner's own oracles don't tell how a trial was made.",
+    ),
+    Section(
+        "workers",
+        "Workers",
+        "Which worker ran which trial, and for how long.",
+        "Keras Tuner's own oracles don't store times.",
+    ),
+    Section(
+        "learning_curves",
+        "Learning curves",
+        "The training of the best trials, epoch by epoch; means over "
+        "executions.",
+        "No training was recorded.",
+    ),
+)
+
+
+def write_report(
+    source: Any,
+    path: str | os.PathLike[str] = "report.html",
+    trial_id: str | None = None,
+) -> Path:
+    """Writes a report of a search: one file, which works offline.
+
+    Example:
+
+    ```python
+    kt_evolution.reporting.write_report("results/mnist", "report.html")
+    ```
+
+    Args:
+        source: A `SearchRecord`, or what `read_search` takes: the folder of
+            a project, a tuner or an oracle. The search may be running.
+        path: String or path, the file. Defaults to "report.html".
+        trial_id: String, the trial that is shown in full. Defaults to the
+            best.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ImportError: If plotly, jinja2 or scikit-learn is not installed.
+        ValueError: If there is no project, or no such trial.
+    """
+    search = source
+    if not isinstance(source, SearchRecord):
+        search = read_search(source)
+    write_atomically(path, render(search, trial_id))
+    return Path(path)
+
+
+def render(search: SearchRecord, trial_id: str | None = None) -> str:
+    """Returns the report as HTML, see `write_report`."""
+    jinja2 = load("jinja2")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("kt_evolution.reporting"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["number"] = number
+    ranked = search.ranked()
+    shown = ranked[0] if ranked else None
+    if trial_id is not None:
+        shown = search.individual(trial_id)
+    sections, figures = _drawn(search, shown.trial_id if shown else None)
+    texts: dict[str, int] = {}
+    for figure in figures.values():
+        _store_texts(figure, texts)
+    template = environment.get_template("report.html")
+    return template.render(
+        search=search,
+        summary=summary_of(search),
+        shown=shown,
+        is_best=bool(ranked) and shown is ranked[0],
+        code=rebuild_code(search, shown) if shown else "",
+        layers=_layers(search, shown.trial_id) if shown else [],
+        sections=sections,
+        figures=figures,
+        texts=list(texts),
+        table=table_of(search),
+        plotly=load("plotly.offline").get_plotlyjs(),
+        version=kt_evolution.__version__,
+        date=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def _layers(search: SearchRecord, trial_id: str) -> list[dict[str, Any]]:
+    return read_training(search.folder / f"trial_{trial_id}").layers
+
+
+def _store_texts(figure: dict[str, Any], texts: dict[str, int]) -> None:
+    """Puts numbers in place of texts that stand at many points."""
+    for trace in figure["data"]:
+        for key in ("text", "hovertext"):
+            if isinstance(trace.get(key), list):
+                numbers = [
+                    texts.setdefault(text, len(texts)) for text in trace[key]
+                ]
+                trace[key] = {"stored": numbers}
+
+
+def _drawn(
+    search: SearchRecord, trial_id: str | None
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Returns the sections as the template needs them, and the figures."""
+    drawing = load("kt_evolution.reporting.figures")
+    figures: dict[str, Any] = {}
+    sections = []
+    for section in SECTIONS:
+        draw = getattr(drawing, section.name)
+        choices: dict[str, str] = {}
+        for label, figure in _versions(section.name, draw, search, trial_id):
+            if figure is not None:
+                key = f"{section.name}-{len(choices)}"
+                figures[key] = json.loads(figure.to_json())
+                choices[label] = key
+        sections.append({"about": section, "choices": choices})
+    return sections, figures
+
+
+def _versions(
+    name: str,
+    draw: Callable[..., Any],
+    search: SearchRecord,
+    trial_id: str | None,
+) -> Iterator[tuple[str, Any]]:
+    """Yields the label and the figure of what can be chosen in a section."""
+    if name == "family_tree" and trial_id is not None:
+        ids = [trial_id, *(trial.trial_id for trial in search.ranked())]
+        for one in list(dict.fromkeys(ids))[:NUM_TREES]:
+            yield f"trial {one}", draw(search, one)
+    elif name == "pareto_front":
+        trade_off = load("kt_evolution.reporting.figures.trade_off")
+        for x, y in trade_off.pairs_of(search):
+            yield f"{y} against {x}", draw(search, x, y)
+    else:
+        yield "", draw(search)

@@ -1,0 +1,56 @@
+"""When each worker ran which trial, pauses of the search left out."""
+
+import dataclasses
+
+from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.records import TrialRecord
+
+# So many seconds in which no trial runs are no proposal but a pause.
+PAUSE = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """The run of a trial.
+
+    Args:
+        trial: The `TrialRecord`.
+        worker: String.
+        start: Float, in seconds since the first trial began.
+        seconds: Float, for how long it ran.
+    """
+
+    trial: TrialRecord
+    worker: str
+    start: float
+    seconds: float
+
+
+def timeline_of(search: SearchRecord) -> list[Span]:
+    """Returns the runs of the trials that ended, in the order of their start.
+
+    A pause, such as that before a search was resumed, is left out.
+    """
+    runs = sorted(
+        (trial.began, trial.ended, trial.number, trial)
+        for trial in search.trials
+        if trial.began is not None and trial.ended is not None
+    )
+    spans = []
+    paused = 0.0
+    until = runs[0][0] if runs else 0.0
+    for began, ended, _, trial in runs:
+        if began - until > PAUSE:
+            paused += began - until
+        start = began - runs[0][0] - paused
+        spans.append(Span(trial, trial.worker or "?", start, ended - began))
+        until = max(until, ended)
+    return spans
+
+
+def busy_seconds(search: SearchRecord) -> float | None:
+    """Returns for how long a search ran, None if that is not recorded."""
+    spans = timeline_of(search)
+    if not spans:
+        return None
+    return max(span.start + span.seconds for span in spans)

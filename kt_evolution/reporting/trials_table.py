@@ -1,0 +1,106 @@
+"""The table of trials in the report."""
+
+import dataclasses
+from typing import Any
+
+from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.summary import duration
+from kt_evolution.reporting.summary import number
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A cell: what is shown, what it is sorted by, and what it means.
+
+    Args:
+        shown: String.
+        key: String or number to sort by, or None, which comes last.
+        title: String, shown when the mouse is over it.
+    """
+
+    shown: str
+    key: Any = None
+    title: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Columns and rows of cells.
+
+    Args:
+        columns: List of strings.
+        kinds: List of strings, one for each column: "number" or "text".
+        rows: List of lists of `Cell`s.
+    """
+
+    columns: list[str]
+    kinds: list[str]
+    rows: list[list[Cell]]
+
+
+def table_of(search: SearchRecord) -> Table:
+    """Returns all trials, the best first and those without a score last."""
+    ranked = search.ranked()
+    places = {trial.trial_id: i for i, trial in enumerate(ranked, start=1)}
+    front = {trial.trial_id for trial in search.front()}
+    others = [t for t in search.trials if t.trial_id not in places]
+    objectives = [one.name for one in search.objectives]
+    metrics = [name for name in search.metrics if name not in objectives]
+    columns = [
+        *["rank", "trial", "status"],
+        *objectives,
+        *["made by", "parents", "time"],
+        *search.parameters,
+        *metrics,
+        "problem",
+    ]
+    rows = [
+        [
+            _rank(places.get(trial.trial_id), trial.trial_id in front),
+            Cell(trial.trial_id, trial.number),
+            Cell(trial.status.lower(), trial.status),
+            *(_value(trial.metrics.get(name)) for name in objectives),
+            Cell(trial.operator.replace("+", " + "), trial.operator or None),
+            Cell(", ".join(trial.parents), ", ".join(trial.parents) or None),
+            _seconds(trial.seconds),
+            *(_value(trial.values.get(name)) for name in search.parameters),
+            *(_value(trial.metrics.get(name)) for name in metrics),
+            _problem(trial),
+        ]
+        for trial in (*ranked, *others)
+    ]
+    return Table(
+        columns, [_kind(column) for column in zip(*rows, strict=True)], rows
+    )
+
+
+def _rank(place: int | None, on_front: bool) -> Cell:
+    if place is None:
+        return Cell("")
+    title = "on the Pareto front" if on_front else ""
+    return Cell(f"{place} ★" if on_front else str(place), place, title)
+
+
+def _value(value: Any) -> Cell:
+    if value is None:
+        return Cell("")
+    key = value if isinstance(value, (int, float)) else str(value)
+    return Cell(number(value), key, str(value))
+
+
+def _seconds(seconds: float | None) -> Cell:
+    return Cell("") if seconds is None else Cell(duration(seconds), seconds)
+
+
+def _problem(trial: TrialRecord) -> Cell:
+    text = "; ".join(trial.broken)
+    if trial.message and not trial.is_completed:
+        text = trial.message.strip()
+    return Cell(text.splitlines()[-1][:80] if text else "", text or None, text)
+
+
+def _kind(column: tuple[Cell, ...]) -> str:
+    keys = [cell.key for cell in column if cell.key is not None]
+    is_number = all(isinstance(key, (int, float)) for key in keys)
+    return "number" if keys and is_number else "text"

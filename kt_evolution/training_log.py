@@ -1,0 +1,127 @@
+"""What happens in training, epoch by epoch, in a file of the trial.
+
+Keras Tuner keeps the best epoch only. The file is for people to look at: no
+search reads it, so it is not part of the journal, and a worker writes that of
+its own trial. A trial that runs again begins it anew.
+"""
+
+import contextlib
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+FILE_NAME = "training.jsonl"
+
+
+class TrainingLog(keras.callbacks.Callback):
+    """Appends the metrics of each epoch to the file of a trial.
+
+    Args:
+        path: The path of the file.
+        anew: Bool, whether what is in it is of an earlier run of the trial.
+    """
+
+    def __init__(self, path: Path, anew: bool) -> None:
+        super().__init__()
+        self._path = path
+        self._anew = anew
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._write({"event": "begin"})
+
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        self._write({"event": "epoch", "epoch": epoch, "logs": _floats(logs)})
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._write({"event": "end", "layers": layers_of(self.model)})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        line["time"] = round(time.time(), 3)
+        mode, self._anew = "w" if self._anew else "a", False
+        # A curve is not worth a training.
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self._path, mode, encoding="utf-8") as file:
+                file.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
+def _floats(logs: dict[str, Any] | None) -> dict[str, float]:
+    floats = {}
+    for name, value in (logs or {}).items():
+        with contextlib.suppress(TypeError, ValueError):
+            floats[name] = float(value)
+    return floats
+
+
+def layers_of(model: Any) -> list[dict[str, Any]]:
+    """Returns what `model.summary()` shows of each layer, as data."""
+    return [
+        {
+            "name": layer.name,
+            "type": type(layer).__name__,
+            "shape": _shape_of(layer),
+            "params": int(layer.count_params()) if layer.built else None,
+        }
+        for layer in model.layers
+    ]
+
+
+def _shape_of(layer: Any) -> str:
+    # A layer that is shared, or of a subclassed model, has not one output.
+    try:
+        shape = layer.output.shape
+    except (AttributeError, ValueError):
+        return ""
+    return " × ".join("?" if size is None else str(size) for size in shape[1:])
+
+
+@dataclasses.dataclass
+class TrainingRecord:
+    """What the file of a trial tells.
+
+    Args:
+        curves: List of dicts of metric names to their values by epoch, one
+            for each time that a model was fit.
+        layers: List of dicts, the layers of the model that was trained last.
+    """
+
+    curves: list[dict[str, list[float]]] = dataclasses.field(
+        default_factory=list
+    )
+    layers: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+
+def read_training(folder: Path) -> TrainingRecord:
+    """Returns what the folder of a trial tells of its training.
+
+    A file that is missing or damaged tells nothing, or less.
+    """
+    record = TrainingRecord()
+    try:
+        text = (folder / FILE_NAME).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return record
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError, KeyError, TypeError, IndexError):
+            _take(record, json.loads(line))
+    return record
+
+
+def _take(record: TrainingRecord, line: dict[str, Any]) -> None:
+    if line["event"] == "begin":
+        record.curves.append({})
+    elif line["event"] == "epoch":
+        curve = record.curves[-1]
+        for name, value in line["logs"].items():
+            # Validation may not run in each epoch.
+            values = curve.setdefault(name, [])
+            values += [float("nan")] * (line["epoch"] - len(values))
+            values.append(value)
+    elif line["event"] == "end":
+        record.layers = list(line["layers"])

@@ -1,0 +1,220 @@
+"""The command `kt-evolution`, on projects of all kinds."""
+
+import configparser
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kt_evolution
+from kt_evolution.reporting.command_line import main
+from tests import stock_projects
+from tests.reporting import projects
+
+
+def own(folder):
+    return projects.simulate(folder, 14)
+
+
+def own_trade_off(folder):
+    return projects.simulate(
+        folder,
+        14,
+        projects.OBJECTIVES,
+        constraints=kt_evolution.Limit("latency", max=4.0),
+    )
+
+
+PROJECTS = {
+    "own": own,
+    "trade_off": own_trade_off,
+    "random": stock_projects.random_search,
+    "hyperband": stock_projects.hyperband,
+    "bayesian": stock_projects.bayesian,
+}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("projects")
+    return {kind: make(root / kind) for kind, make in PROJECTS.items()}
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a command, and returns its status, output and errors."""
+
+    def run(*arguments):
+        status = main([str(one) for one in arguments])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.parametrize("kind", PROJECTS)
+def test_show(run, folders, kind):
+    status, out, err = run("show", folders[kind], "--top", 3)
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].startswith(f"{kind}: m")
+    assert [line.split()[0] for line in lines[-4:]] == ["rank", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("kind", PROJECTS)
+def test_best_is_code_that_runs(run, folders, kind):
+    status, out, err = run("best", folders[kind])
+    assert (status, err) == (0, "")
+    import keras_tuner
+
+    names = {"keras_tuner": keras_tuner, "build_model": lambda hp: hp.values}
+    exec(out, names)
+    project = json.loads(run("export", folders[kind], "--format", "json")[1])
+    (name, direction), *_ = project["objectives"].items()
+    (best,) = [
+        trial
+        for trial in project["trials"]
+        if out.startswith(f"# Trial {trial['trial_id']}: {name} ")
+    ]
+    assert best["values"] == names["model"]
+    if kind != "trade_off":
+        choose = min if direction == "min" else max
+        scores = [t["metrics"].get(name) for t in project["trials"]]
+        assert best["metrics"][name] == choose(filter(None.__ne__, scores))
+
+
+@pytest.mark.parametrize("kind", PROJECTS)
+def test_report(run, folders, kind, tmp_path):
+    path = tmp_path / "report.html"
+    status, out, _ = run("report", folders[kind], "-o", path)
+    assert (status, out.strip()) == (0, str(path))
+    text = path.read_text(encoding="utf-8")
+    assert f"<h1>{kind}</h1>" in text
+    assert text.count("<tr>") > 3
+
+
+def test_a_report_of_one_trial(run, folders, tmp_path):
+    path = tmp_path / "report.html"
+    assert run("report", folders["own"], "-o", path, "--trial", "07")[0] == 0
+    assert "trial 07, made by" in path.read_text(encoding="utf-8")
+    status, _, err = run("report", folders["own"], "-o", path, "--trial", "x")
+    assert status == 1 and "trial_id='x'" in err
+
+
+@pytest.mark.parametrize("kind", PROJECTS)
+def test_export(run, folders, kind, tmp_path):
+    status, out, _ = run("export", folders[kind])
+    assert status == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    whole = json.loads(run("export", folders[kind], "--format", "json")[1])
+    assert [row["trial_id"] for row in rows] == [
+        trial["trial_id"] for trial in whole["trials"]
+    ]
+    path = tmp_path / "trials.csv"
+    assert run("export", folders[kind], "-o", path)[:2] == (0, "")
+    assert path.read_text(encoding="utf-8").splitlines() == out.splitlines()
+
+
+def test_compare_puts_the_best_first(run, folders, tmp_path):
+    longer = projects.simulate(tmp_path / "longer", 30)
+    status, out, _ = run("compare", folders["own"], longer)
+    assert status == 0
+    header, first, second = out.splitlines()[2:]
+    assert "best val_accuracy" in header
+    assert "of the first 13" in header
+    assert first.split()[0] == longer.name
+    assert second.split()[0] == "own"
+    # Same seed, so the first trials are the same.
+    assert first.split()[4] == second.split()[4] == second.split()[3]
+
+
+def test_compare_of_trade_offs_has_the_best_of_each(run, folders):
+    status, out, _ = run("compare", folders["trade_off"], folders["trade_off"])
+    assert status == 0
+    assert "best val_accuracy  best params" in out
+
+
+def test_only_equals_are_compared(run, folders):
+    status, _, err = run("compare", folders["own"], folders["random"])
+    assert status == 1
+    assert "must have the same objective" in err
+    assert (
+        run(
+            "compare",
+            folders["random"],
+            folders["hyperband"],
+            folders["bayesian"],
+        )[0]
+        == 0
+    )
+
+
+def test_the_objective_of_a_stock_project(run, folders):
+    out = run("show", folders["random"], "--objective", "max:size")[1]
+    assert out.startswith("random: maximise size")
+    status, _, err = run("show", folders["random"], "--objective", "up:size")
+    assert status == 1 and "up:size" in err
+
+
+@pytest.mark.parametrize("command", ["show", "best", "export", "report"])
+def test_damaged_projects_are_shown_with_a_warning_per_trial(
+    run, tmp_path, command
+):
+    folder = stock_projects.random_search(tmp_path / "damaged", 5)
+    paths = sorted(folder.glob("trial_*/trial.json"))
+    for path in paths[:2]:
+        path.write_text("{")
+    output = ["-o", tmp_path / "r.html"] if command == "report" else []
+    status, out, err = run(command, folder, *output)
+    assert status == 0 and out
+    assert err.count("warning: ") == 2
+    assert all(f"{path} can't be read" in err for path in paths[:2])
+
+
+@pytest.mark.parametrize("command", ["show", "best", "report", "export"])
+def test_what_is_no_project_is_an_error(run, tmp_path, command):
+    status, out, err = run(command, tmp_path)
+    assert (status, out) == (1, "")
+    assert err.startswith("error: ") and str(tmp_path) in err
+    assert "Traceback" not in err
+
+
+def test_a_search_without_a_result(run, tmp_path):
+    folder = projects.simulate(tmp_path / "p", 2, failed=(0, 1))
+    status, out, _ = run("show", folder)
+    assert status == 0 and "No trial is completed." in out
+    assert run("best", folder)[0] == 1
+    assert run("report", folder, "-o", tmp_path / "r.html")[0] == 0
+    assert run("export", folder)[0] == 0
+
+
+def test_nothing_steers_the_terminal(run, hostile):
+    for command in ("show", "best"):
+        status, out, _ = run(command, hostile.folder)
+        assert status == 0
+        assert "\x1b" not in out and r"\x1b" in out
+
+
+def test_help_names_each_command_and_loads_nothing():
+    code = (
+        "import sys; from kt_evolution.reporting.command_line import main\n"
+        "try: main(['--help'])\n"
+        "finally: print([m for m in ('keras', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    for command in ("show", "best", "report", "export", "compare"):
+        assert f"\n    {command} " in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_command_is_installed():
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg")
+    script = setup["options.entry_points"]["console_scripts"].strip()
+    assert script == f"kt-evolution = {main.__module__}:{main.__name__}"

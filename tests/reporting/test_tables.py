@@ -1,0 +1,194 @@
+"""Searches as tables, and in other people's tools."""
+
+import io
+import json
+import subprocess
+import sys
+
+import pandas
+import pytest
+
+import kt_evolution
+from kt_evolution.reporting import extras
+from kt_evolution.reporting import log_to_mlflow
+from kt_evolution.reporting import read_search
+from kt_evolution.reporting import to_optuna
+from kt_evolution.reporting.tables import dataframe_of
+from kt_evolution.reporting.tables import write_csv
+from kt_evolution.reporting.tables import write_json
+from tests import stock_projects
+from tests.reporting import projects
+from tests.tuner.tuner_helpers import FIT
+from tests.tuner.tuner_helpers import build_dense
+
+
+def test_a_row_per_trial(single):
+    frame = dataframe_of(single)
+    assert list(frame["trial_id"]) == [t.trial_id for t in single.trials]
+    assert (
+        frame["metrics.val_accuracy"].max()
+        == (single.ranked()[0].metrics["val_accuracy"])
+    )
+    assert list(frame.index[frame["status"] == "FAILED"]) == [3]
+    assert "MemoryError" in frame["message"][3]
+    assert frame["metrics.val_accuracy"].isna().sum() == 1
+    dormant = frame["values.layers"] < 3
+    # No dry build tells what is dormant here, but branches do.
+    assert dormant.any()
+    has_momentum = frame["values.momentum"].notna()
+    assert (has_momentum == (frame["values.optimizer"] == "sgd")).all()
+    assert frame["values.layers"].dtype == "Int64"
+    assert frame["values.batch_norm"].dtype == "boolean"
+    assert str(frame["began"].dtype).endswith("UTC]")
+    assert (frame["ended"] >= frame["began"]).all()
+    assert set(frame["worker"]) == {"worker0", "worker1"}
+    children = frame[frame["parents"] != ""]
+    assert len(children) and children["operator"].notna().all()
+
+
+def test_the_dataframe_of_a_tuner(tmp_path):
+    tuner = kt_evolution.EvolutionTuner(
+        build_dense,
+        objective="val_loss",
+        max_trials=2,
+        directory=tmp_path,
+        project_name="p",
+    )
+    assert_raises_without_project(tuner)
+    tuner.search(**FIT)
+    frame = tuner.results_dataframe()
+    assert list(frame["metrics.val_loss"]) == [
+        tuner.oracle.get_trial(i).score for i in ("0", "1")
+    ]
+    assert (frame["metrics.params"] > 0).all()
+    study = tuner.to_optuna()
+    assert study.best_value == frame["metrics.val_loss"].min()
+
+
+def assert_raises_without_project(tuner):
+    with pytest.raises(ValueError, match="`source` must be the folder"):
+        tuner.results_dataframe()
+
+
+def test_what_is_missing_says_how_to_install_it():
+    with pytest.raises(ImportError, match=r'pip install "kt_evolution\[x\]"'):
+        extras.load("no_such_package.module", "x")
+
+
+def test_records_need_no_package_that_draws():
+    code = (
+        "import sys; import kt_evolution.tuner, kt_evolution.reporting.tables;"
+        "print([m for m in ('plotly', 'jinja2', 'optuna', 'mlflow') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_csv_can_be_read_back(single):
+    file = io.StringIO()
+    write_csv(single, file)
+    file.seek(0)
+    frame = pandas.read_csv(file, dtype={"trial_id": str})
+    assert len(frame) == len(single.trials)
+    assert list(frame["trial_id"]) == [t.trial_id for t in single.trials]
+    assert frame["metrics.params"].dropna().tolist() == [
+        trial.metrics["params"] for trial in single.completed
+    ]
+
+
+def test_json_is_strict(hostile):
+    file = io.StringIO()
+    write_json(hostile, file)
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    whole = json.loads(file.getvalue(), parse_constant=refuse)
+    assert whole["objectives"] == {"val_accuracy": "max"}
+    assert projects.HOSTILE in whole["trials"][0]["values"]
+    assert len(whole["trials"]) == len(hostile.trials)
+
+
+# Optuna.
+
+
+def test_an_optuna_study_has_the_same_best(single):
+    study = to_optuna(single)
+    best = single.ranked()[0]
+    assert study.best_value == best.metrics["val_accuracy"]
+    assert study.best_params == best.values
+    assert study.direction.name == "MAXIMIZE"
+    assert len(study.trials) == len(single.trials)
+    assert [t.number for t in study.trials if t.state.name == "FAIL"] == [3]
+    for frozen, trial in zip(study.trials, single.trials, strict=True):
+        # Of a branch that is not taken there is no parameter.
+        assert frozen.params == trial.values
+        assert frozen.datetime_start.timestamp() == trial.began
+    rate = study.best_trial.distributions["learning_rate"]
+    assert (rate.low, rate.high, rate.log) == (1e-5, 1e-1, True)
+
+
+def test_an_optuna_study_of_several_objectives(several):
+    study = to_optuna(several)
+    assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
+    # Its front is that of trials within the limits, too.
+    assert {t.user_attrs["trial_id"] for t in study.best_trials} == {
+        trial.trial_id for trial in several.front()
+    }
+
+
+def test_an_optuna_study_of_hostile_and_stock_projects(hostile, tmp_path):
+    assert projects.HOSTILE in to_optuna(hostile).trials[0].params
+    study = to_optuna(stock_projects.hyperband(tmp_path / "past"))
+    assert study.best_params.keys() == {"x", "y"}
+
+
+# MLflow.
+
+
+@pytest.fixture
+def mlflow_store(tmp_path, monkeypatch):
+    # MLflow keeps files as a store, but asks to be told so.
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    return f"file:{tmp_path / 'mlruns'}"
+
+
+def test_trials_are_nested_runs_logged_once(tmp_path, mlflow_store):
+    import mlflow
+
+    folder = tmp_path / "p"
+    projects.simulate(folder, 6)
+    log_to_mlflow(folder, "here", mlflow_store)
+    projects.simulate(folder, 8)
+    parent = log_to_mlflow(folder, "here", mlflow_store)
+    client = mlflow.MlflowClient(mlflow_store)
+    experiment = client.get_experiment_by_name("here")
+    runs = client.search_runs([experiment.experiment_id])
+    nested = {
+        run.info.run_name: run
+        for run in runs
+        if run.data.tags.get("mlflow.parentRunId") == parent
+    }
+    assert sorted(nested) == [f"trial {i}" for i in range(8)]
+    assert len(runs) == 9
+    search = read_search(folder)
+    for trial in search.trials:
+        run = nested[f"trial {trial.trial_id}"]
+        assert run.data.params == {
+            name: str(value) for name, value in trial.values.items()
+        }
+        assert run.data.metrics == pytest.approx(trial.metrics)
+    assert nested["trial 3"].info.status == "FAILED"
+    assert "MemoryError" in nested["trial 3"].data.tags["message"]
+    best = search.ranked()[0].trial_id
+    assert client.get_run(parent).data.tags["best_trial"] == best
+
+
+def test_hostile_names_are_logged(hostile, mlflow_store):
+    import mlflow
+
+    parent = log_to_mlflow(hostile, "here", mlflow_store)
+    assert mlflow.MlflowClient(mlflow_store).get_run(parent)
