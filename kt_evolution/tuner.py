@@ -399,7 +399,7 @@ class EvolutionTuner(kt.Tuner):
         self.oracle.update_trial(trial.trial_id, metrics, step=step)
 
     def _count_costs(self, trial: Trial) -> Mapping[str, float]:
-        """Returns what a build tells of a trial of a `run_trial` of one's own."""
+        """Returns what a build tells of a model that the tuner didn't train."""
         if self.hypermodel is None:
             return {}
         hp = trial.hyperparameters

@@ -127,7 +127,7 @@ def test_values_outside_the_space_are_dropped_and_counted(tmp_path, past):
     tuner = new_tuner(tmp_path, past, narrow)
     outside = [one for one in past_values(past) if one["x"] > 5]
     assert 0 < len(outside) < 8
-    message = f"{len(outside)} are none of this search space .*'x'"
+    message = f"{len(outside)} are none that this search can have .*'x'"
     with pytest.warns(UserWarning, match=message) as warned:
         tuner.search(loss)
     assert len(warned) == 1
@@ -198,7 +198,7 @@ def test_models_that_can_not_be_built_are_dropped(tmp_path, past):
         return empty_model()
 
     tuner = new_tuner(tmp_path, past, fussy)
-    with pytest.warns(UserWarning, match="none of this.*too wide"):
+    with pytest.warns(UserWarning, match="can have.*too wide"):
         tuner.search(loss)
     assert all(one["x"] <= 5 for one in imported_values(tuner))
 
