@@ -1,0 +1,49 @@
+"""Architectures as search spaces: blocks, ready spaces, and what they are."""
+
+import importlib
+from typing import Any
+
+# Loaded on first use, as in the package above.
+_HOMES = {
+    "Augmentation": "kt_evolution.nas.blocks.regularisation",
+    "Cell": "kt_evolution.nas.blocks.cells",
+    "ConvStage": "kt_evolution.nas.blocks.convolution",
+    "HyperCellNet": "kt_evolution.nas.spaces.images",
+    "HyperConvNet": "kt_evolution.nas.spaces.images",
+    "HyperMobileNet": "kt_evolution.nas.spaces.images",
+    "InputChoice": "kt_evolution.nas.blocks.composition",
+    "LayerChoice": "kt_evolution.nas.blocks.composition",
+    "MBConvStage": "kt_evolution.nas.blocks.convolution",
+    "Optimiser": "kt_evolution.nas.blocks.optimiser",
+    "Regulariser": "kt_evolution.nas.blocks.regularisation",
+    "Repeat": "kt_evolution.nas.blocks.composition",
+    "Site": "kt_evolution.nas.structure",
+    "describe": "kt_evolution.nas.describing",
+}
+
+__all__ = [
+    "Augmentation",
+    "Cell",
+    "ConvStage",
+    "HyperCellNet",
+    "HyperConvNet",
+    "HyperMobileNet",
+    "InputChoice",
+    "LayerChoice",
+    "MBConvStage",
+    "Optimiser",
+    "Regulariser",
+    "Repeat",
+    "Site",
+    "describe",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
