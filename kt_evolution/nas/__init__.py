@@ -1,17 +1,47 @@
-"""Architectures as search spaces."""
+"""Architectures as search spaces: blocks, ready spaces, and what they are."""
 
 import importlib
 from typing import Any
 
 # Loaded on first use, as in the package above.
 _HOMES = {
+    "Augmentation": "kt_evolution.nas.blocks.regularisation",
+    "Cell": "kt_evolution.nas.blocks.cells",
+    "ConvStage": "kt_evolution.nas.blocks.convolution",
+    "HyperCellNet": "kt_evolution.nas.spaces.images",
+    "HyperConvNet": "kt_evolution.nas.spaces.images",
+    "HyperMobileNet": "kt_evolution.nas.spaces.images",
     "HyperNASBench201": "kt_evolution.nas.nasbench201",
+    "InputChoice": "kt_evolution.nas.blocks.composition",
+    "LayerChoice": "kt_evolution.nas.blocks.composition",
+    "MBConvStage": "kt_evolution.nas.blocks.convolution",
     "NASBench201": "kt_evolution.nas.nasbench201",
+    "Optimiser": "kt_evolution.nas.blocks.optimiser",
+    "Regulariser": "kt_evolution.nas.blocks.regularisation",
+    "Repeat": "kt_evolution.nas.blocks.composition",
+    "Site": "kt_evolution.nas.structure",
+    "describe": "kt_evolution.nas.describing",
+    "draw": "kt_evolution.nas.drawing",
 }
 
 __all__ = [
+    "Augmentation",
+    "Cell",
+    "ConvStage",
+    "HyperCellNet",
+    "HyperConvNet",
+    "HyperMobileNet",
     "HyperNASBench201",
+    "InputChoice",
+    "LayerChoice",
+    "MBConvStage",
     "NASBench201",
+    "Optimiser",
+    "Regulariser",
+    "Repeat",
+    "Site",
+    "describe",
+    "draw",
 ]
 
 
