@@ -15,6 +15,7 @@ from keras import layers
 
 from kt_evolution.core.checks import check_count
 from kt_evolution.core.checks import is_number
+from kt_evolution.nas import structure
 
 # In the order of the tables: an operation's digit is its place here.
 OPERATIONS = (
@@ -117,6 +118,7 @@ class HyperNASBench201(kt.HyperModel):
         super().__init__(**kwargs)
         self.input_shape = _check_shape(input_shape)
         self.num_classes = check_count("num_classes", num_classes, at_least=2)
+        structure.remember_space(self)
 
     def build(self, hp: kt.HyperParameters) -> keras.Model:
         cell = ""
@@ -126,6 +128,7 @@ class HyperNASBench201(kt.HyperModel):
             )
             cell += str(OPERATIONS.index(operation))
         model = NASBench201(cell, self.input_shape, self.num_classes)
+        structure.begin(hp).parts.append(_part(model, cell))
         model.compile(
             keras.optimizers.SGD(
                 0.1, momentum=0.9, nesterov=True, weight_decay=5e-4
@@ -134,6 +137,26 @@ class HyperNASBench201(kt.HyperModel):
             metrics=["accuracy"],
         )
         return model
+
+
+def _part(model: keras.Model, cell: str) -> structure.Part:
+    """Returns the record of a network, which is that of its cell."""
+    names = ["input", *(f"node_{i}" for i in range(1, NUM_NODES - 1)), "output"]
+    return structure.Part(
+        "network",
+        "cell",
+        f"{len(WIDTHS)} stages of {CELLS_PER_STAGE} cells, with "
+        f"{', '.join(map(str, WIDTHS))} channels",
+        model.output_shape[1:],
+        model.count_params(),
+        edges=tuple(
+            structure.Edge(names[source], names[node], operation)
+            for (source, node), operation in zip(
+                EDGES, parse_cell(cell), strict=True
+            )
+            if operation != "none"
+        ),
+    )
 
 
 def edge_name(edge: tuple[int, int]) -> str:
