@@ -56,6 +56,9 @@ class ConvolutionalStage(Stage):
             that a residual branch is left out for.
     """
 
+    # Sequences and images.
+    ranks: tuple[int, ...] = (3, 4)
+
     def __init__(
         self,
         filters: int | Sequence[int],
@@ -110,7 +113,7 @@ class ConvolutionalStage(Stage):
     def build_unit(
         self, site: Site, x: Any, genes: Genes, number: int, mask: Any
     ) -> Any:
-        check_rank(type(self).__name__, x, 3, 4)
+        check_rank(type(self).__name__, x, *self.ranks)
         texts = []
         if number == 1 and genes["downsample"] != "none":
             x = _halve(site, x, genes["downsample"])

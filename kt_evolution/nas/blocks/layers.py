@@ -95,6 +95,17 @@ def apply_mask(site: Site, x: Any, mask: Any) -> Any:
     return site.layer(layers.Multiply, name="mask")([x, weights])
 
 
+def pool(site: Site, x: Any, pooling: str, mask: Any = None) -> Any:
+    """Makes one vector of a map, of a sequence without its padding."""
+    layer = site.layer(of_rank(f"Global{POOLINGS[pooling]}", x))
+    if mask is None:
+        return layer(x)
+    if pooling == "average":
+        return layer(x, mask=mask)
+    # The lowest number that is the same in half precision.
+    return layer(keras.ops.where(keras.ops.expand_dims(mask, -1), x, -6e4))
+
+
 def fit(site: Site, x: Any, like: Any, channels: int | None = None) -> Any:
     """Gives a tensor the shape of another.
 

@@ -11,7 +11,7 @@ from keras import layers
 
 from kt_evolution.core.checks import check_count
 from kt_evolution.nas.blocks.layers import drop
-from kt_evolution.nas.blocks.layers import of_rank
+from kt_evolution.nas.blocks.layers import pool
 from kt_evolution.nas.blocks.optimiser import OPTIMISERS
 from kt_evolution.nas.blocks.optimiser import Optimiser
 from kt_evolution.nas.genes import choose
@@ -110,7 +110,7 @@ class ReadySpace(kt.HyperModel, abc.ABC):
     def body(self, hp: kt.HyperParameters, inputs: Any) -> Any:
         """Returns the features of a sample, a vector or a map of them."""
 
-    def head(self, hp: kt.HyperParameters, x: Any, mask: Any = None) -> Any:
+    def head(self, hp: kt.HyperParameters, x: Any) -> Any:
         """Turns features into a prediction."""
         site = Site(hp, "head")
         texts = []
@@ -118,7 +118,7 @@ class ReadySpace(kt.HyperModel, abc.ABC):
             if len(x.shape) > 2:
                 poolings = self.choices("layers", "average", "max")
                 pooling = choose(hp, "pooling", poolings)
-                x = self._pool(site, x, pooling)
+                x = pool(site, x, pooling)
                 texts.append(f"{pooling} pooling")
             rates = self.choices("regularisation", 0.2, 0.0, 0.1, 0.3, 0.5)
             rate = choose(hp, "dropout", rates)
@@ -193,10 +193,6 @@ class ReadySpace(kt.HyperModel, abc.ABC):
             warm_up=0.05,
             steps=self.steps,
         )
-
-    def _pool(self, site: Site, x: Any, pooling: str) -> Any:
-        kind = {"average": "GlobalAveragePooling", "max": "GlobalMaxPooling"}
-        return site.layer(of_rank(kind[pooling], x))(x)
 
     def _scaled(self, site: Site, y: Any, targets: np.ndarray) -> Any:
         scale = site.layer(

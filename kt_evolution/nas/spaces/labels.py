@@ -64,14 +64,25 @@ def smoothed_labels(
         smoothing: Float in [0, 1).
         callbacks: List, receives the one that `fit` must be given.
     """
-    plain, optimizer = model.loss, model.optimizer
+    plain = model.loss
     smoothed = SmoothedCrossentropy(smoothing)
     callbacks.append(PlainValidation(smoothed))
-    model.compile(optimizer, smoothed, metrics=["accuracy"])
+    _compile(model, smoothed)
     try:
         yield
     finally:
-        model.compile(optimizer, plain, metrics=["accuracy"])
+        _compile(model, plain)
+
+
+def _compile(model: keras.Model, loss: Any) -> None:
+    """Gives a compiled classifier another loss."""
+    model.compile(
+        model.optimizer,
+        loss,
+        metrics=["accuracy"],
+        run_eagerly=model.run_eagerly,
+        jit_compile=model.jit_compile,
+    )
 
 
 def check_labels(
