@@ -122,6 +122,11 @@ class Site:
         self._layers[name] = kind(*args, name=name, **kwargs)
         return self._layers[name]
 
+    def adopt(self, x: Any, y: Any) -> None:
+        """Takes the layers between two tensors for those of this block."""
+        layers = keras.Model(x, y).layers
+        self._layers |= {layer.name: layer for layer in layers}
+
     def done(
         self,
         x: Any,
@@ -158,6 +163,16 @@ def note_training(hp: kt.HyperParameters, name: str, text: str) -> None:
     path = host.full_name(hp, name)
     structure.parts = [part for part in structure.parts if part.path != path]
     structure.parts.append(Part(path, TRAINING, text))
+
+
+def has_noted(hp: kt.HyperParameters, place: str) -> bool:
+    """Tells whether a part of a place was noted in the last build."""
+    structure = _STRUCTURES.get(hp, Structure())
+    path = host.full_name(hp, place)
+    return any(
+        part.path == path or part.path.startswith(f"{path}/")
+        for part in structure.parts
+    )
 
 
 def remember_space(hypermodel: Any) -> None:

@@ -22,6 +22,7 @@ from kt_evolution.nas.genes import deep_enough
 from kt_evolution.nas.genes import given
 from kt_evolution.nas.genes import one_of
 from kt_evolution.nas.structure import Site
+from kt_evolution.nas.structure import has_noted
 
 
 class Composition(Block):
@@ -187,7 +188,16 @@ JOINS = {"add": layers.Add, "concatenate": layers.Concatenate}
 def call(
     piece: Piece, hp: kt.HyperParameters, x: Any, name: str, mask: Any
 ) -> Any:
-    """Calls a block, or a function, which may know nothing of masks."""
+    """Calls a block, or a function, which may know nothing of masks.
+
+    A function is noted for what it is, unless it calls blocks, which note
+    themselves.
+    """
     if isinstance(piece, Block):
         return piece(hp, x, name, mask)
-    return piece(hp, x, name)
+    site = Site(hp, name)
+    y = piece(hp, x, name)
+    if y is x or has_noted(hp, name):
+        return y
+    site.adopt(x, y)
+    return site.done(y, "function", getattr(piece, "__name__", repr(piece)))

@@ -144,7 +144,7 @@ class ConvolutionalStage(Stage):
         if connection == "dense":
             y = site.layer(layers.Concatenate)([x, y])
         if connection == "parallel":
-            z = average_pool(site, x, filters - channels or 1, 3)
+            z = average_pool(site, x, max(1, filters - channels), 3)
             z = normalise(site, z, genes["normalisation"], mask)
             z = self.finish(site, z, genes)
             y = site.layer(layers.Concatenate)([y, z])

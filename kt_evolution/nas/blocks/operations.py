@@ -95,7 +95,8 @@ def inception(
     each = max(1, channels // (len(SCALES) + 1))
     kernels = [max(1, kernel // scale) for scale in SCALES]
     branches = [convolve(site, x, each, size, stride) for size in kernels]
-    pooled = max_pool(site, x, channels - len(branches) * each or 1, 3, stride)
+    rest = max(1, channels - len(branches) * each)
+    pooled = max_pool(site, x, rest, 3, stride)
     joined = site.layer(layers.Concatenate)([*branches, pooled])
     return fit(site, joined, like=joined, channels=channels)
 
