@@ -91,9 +91,10 @@ def run_all(
 
 
 def every_search(options: argparse.Namespace) -> Iterator[Search]:
-    for name in nas_tasks.task_names(options.tasks):
-        task = nas_tasks.TASKS[name]
-        for seed in options.seeds:
+    # All tasks of a seed first: a stopped run is even over the tasks.
+    for seed in options.seeds:
+        for name in nas_tasks.task_names(options.tasks):
+            task = nas_tasks.TASKS[name]
             for searcher in options.searchers:
                 if get_entry(searcher).is_for(name, task.kind):
                     yield Search(

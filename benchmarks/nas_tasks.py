@@ -252,7 +252,7 @@ def _sklearn(
     is_regression: bool = False,
 ) -> Task:
     return Task(
-        "tabular", load_sklearn(name), space, 16, 15, 2000, is_regression
+        "tabular", load_sklearn(name), space, 12, 15, 2000, is_regression
     )
 
 

@@ -4,7 +4,7 @@ The data are 640 recordings of nine speakers, each of 25 steps of 12 channels,
 that come with the package aeon (the set JapaneseVowels of the UEA archive).
 Run it again with the same arguments and it resumes where it was.
 
-    python examples/series_nas.py --trials 10 --epochs 15
+    python examples/series_nas.py --trials 8 --epochs 15
 """
 
 import numpy as np
@@ -29,7 +29,7 @@ def load_vowels():
 
 
 def main():
-    arguments = parse_arguments(__doc__, 10, 15, "series_nas_results")
+    arguments = parse_arguments(__doc__, 8, 15, "series_nas_results")
     train, validation, test = load_vowels()
     space = nas.HyperSeriesNet(
         input_shape=train[0].shape[1:], num_classes=len(set(train[1]))
