@@ -27,7 +27,7 @@ GAP = 18
 PANEL_PADDING = 12
 PANEL_TITLE = 24
 LANE = 14
-CHARACTERS = 52
+CHARACTERS = 58
 
 # Of the graph of a cell.
 OPERATION_WIDTH, OPERATION_HEIGHT = 118, 26
@@ -200,7 +200,7 @@ def _part_box(part: Part, y: float, cells: dict[tuple[Edge, ...], str]) -> Box:
         )
     if part.params:
         notes.append(f"{part.params:,}")
-    lines = tuple(textwrap.wrap(part.text, CHARACTERS))
+    lines = tuple(textwrap.wrap(part.text, CHARACTERS, break_on_hyphens=False))
     height = 2 * PADDING + LINE * (1 + len(lines))
     return Box(0, y, BOX_WIDTH, height, part.kind, title, lines, tuple(notes))
 
