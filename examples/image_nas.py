@@ -3,7 +3,7 @@
 The data are the 5,000 real MNIST images of `quickstart.py`. Run it again with
 the same arguments and it resumes where it was.
 
-    python examples/image_nas.py --trials 6 --epochs 2
+    python examples/image_nas.py --trials 8 --epochs 3
 """
 
 from architectures import parse_arguments
@@ -15,10 +15,12 @@ from kt_evolution import nas
 
 
 def main():
-    arguments = parse_arguments(__doc__, 6, 2, "image_nas_results")
+    arguments = parse_arguments(__doc__, 8, 3, "image_nas_results")
     train, validation, test = load_digits()
-    # Half of the default width, for a search of minutes on a CPU.
-    space = nas.HyperConvNet(input_shape=(28, 28, 1), num_classes=10, width=16)
+    # Smaller than by default, for a search of minutes on a CPU.
+    space = nas.HyperConvNet(
+        input_shape=(28, 28, 1), num_classes=10, max_depth=2, width=8
+    )
     tuner = search(space, train, validation, arguments)
     report(tuner, space, validation, test, arguments.draw)
 
