@@ -72,6 +72,11 @@ def settle_values(hyperparameters: kt.HyperParameters) -> None:
     }
 
 
+def full_name(hyperparameters: kt.HyperParameters, name: str) -> str:
+    """Returns the name that a hyperparameter has within the open scopes."""
+    return str(hyperparameters._get_name(name))
+
+
 def objective_directions(objective: kt.Objective) -> dict[str, str]:
     """Returns the direction of each metric that an objective names."""
     several = getattr(objective, "name_to_direction", {})

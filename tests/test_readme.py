@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import keras_tuner
 import numpy as np
 
 README = Path(__file__).parent.parent / "README.md"
@@ -54,3 +55,11 @@ def test_code_of_the_readme_runs(tmp_path, monkeypatch):
     assert best.metrics.get_best_value("num_executions") == 5
     exec(code_with("stop="), names)
     assert names["tuner"].oracle.stop_reason is None
+    spaces = code_with("nas.HyperConvNet").replace(
+        "max_trials=30", "max_trials=1"
+    )
+    exec(spaces.replace("epochs=5", "epochs=1"), names)
+    exec(code_with("def build_blocks"), names)
+    hp = keras_tuner.HyperParameters()
+    assert names["build_blocks"](hp).output_shape == (None, 10)
+    assert "stage_2/block_1/kernel" in hp

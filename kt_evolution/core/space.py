@@ -45,6 +45,9 @@ class SearchSpace:
             are the same choice made several times, two of them at least: one
             name but for its numbers, one domain. The operations of a cell's
             edges, for instance.
+        scopes: List of int arrays, the positions of genes that are parts of
+            one thing, two of them at least: their names are alike up to the
+            last slash. The genes "cell/node_1/..." of a node, for instance.
     """
 
     def __init__(self, genes: Iterable[Gene] = ()) -> None:
@@ -70,6 +73,7 @@ class SearchSpace:
             [self._controller(gene) for gene in self.genes], dtype=np.int64
         )
         self.families = self._families()
+        self.scopes = self._scopes()
         self._is_flat = not any(gene.conditions for gene in self.genes) and (
             len(self._by_name) == self.num_genes
         )
@@ -214,6 +218,14 @@ class SearchSpace:
                 choice = (re.sub(r"\d+", "#", gene.name), repr(gene.values))
                 families.setdefault(choice, []).append(i)
         return [np.array(each) for each in families.values() if len(each) > 1]
+
+    def _scopes(self) -> list[np.ndarray]:
+        scopes: dict[str, list[int]] = {}
+        for i, gene in enumerate(self.genes):
+            scope, slash, _ = gene.name.rpartition("/")
+            if slash:
+                scopes.setdefault(scope, []).append(i)
+        return [np.array(each) for each in scopes.values() if len(each) > 1]
 
     def _controller(self, gene: Gene) -> int:
         if not gene.conditions:

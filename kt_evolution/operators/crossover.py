@@ -2,7 +2,8 @@
 
 Every crossover respects conditions. Where the parents differ in a choice, the
 genes that it switches on come from the same parent as the choice; where they
-agree, those genes mix freely.
+agree, those genes mix freely. Genes of one name scope, such as "cell/node_1/",
+are likely to stay together: they were good together.
 """
 
 import abc
@@ -13,6 +14,9 @@ from kt_evolution.core.checks import check_positive
 from kt_evolution.core.checks import check_probability
 from kt_evolution.core.genes import LAST_CODE
 from kt_evolution.core.space import SearchSpace
+
+# The chance that the genes of a name scope come from one parent on purpose.
+SCOPE_LINKAGE = 0.5
 
 
 class Crossover(abc.ABC):
@@ -44,6 +48,7 @@ class Crossover(abc.ABC):
         """
         first, second = parents[:, 0], parents[:, 1]
         from_second = self.swap_mask(len(first), space.num_genes, rng)
+        from_second = keep_whole(from_second, space, rng)
         from_second, is_bound = link(from_second, first != second, space)
         children = np.where(from_second, second, first)
         blended = self.blend(first, second, rng)
@@ -70,6 +75,29 @@ class Crossover(abc.ABC):
     ) -> np.ndarray | None:
         """Returns new codes for numeric genes, or None to take the swap's."""
         return None
+
+
+def keep_whole(
+    from_second: np.ndarray, space: SearchSpace, rng: np.random.Generator
+) -> np.ndarray:
+    """Makes genes of one name scope travel together in some of the children.
+
+    Args:
+        from_second: Bool array of shape `(n, num_genes)`.
+        space: The `SearchSpace`.
+        rng: The source of randomness.
+
+    Returns:
+        The mask with some of the scopes of each row whole.
+    """
+    whole = from_second.copy()
+    for scope in space.scopes:
+        # None of them leads always: cuts favour the first.
+        leader = rng.choice(scope, size=len(whole))
+        leads = from_second[np.arange(len(whole)), leader][:, None]
+        linked = rng.random((len(whole), 1)) < SCOPE_LINKAGE
+        whole[:, scope] = np.where(linked, leads, whole[:, scope])
+    return whole
 
 
 def link(

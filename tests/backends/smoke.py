@@ -11,6 +11,7 @@ import tempfile
 import keras
 import model_costs
 import numpy as np
+import published_cells
 
 import kt_evolution
 
@@ -72,6 +73,7 @@ def main():
         loss = model.evaluate(x, y, verbose=0)
         assert abs(loss - trials[0].score) < 1e-3
     model_costs.main()
+    published_cells.main()
     backend = keras.backend.backend()
     assert backend == os.environ.get("KERAS_BACKEND", backend)
     if backend in WITHOUT_TENSORFLOW:

@@ -205,3 +205,21 @@ def test_a_bad_argument_is_named(make, argument):
     name = argument.split("=")[0]
     with pytest.raises(ValueError, match=f"`{name}` must be .*{argument}"):
         make()
+
+
+def test_genes_of_a_scope_stay_together_in_more_than_half_of_the_children():
+    names = ["a/x", "a/y", "a/z", "b/x", "b/y", "b/z", "c", "d"]
+    space = SearchSpace([OrdinalGene(name, range(4), 0) for name in names])
+    parents = pairs([0.125] * 8, [0.875] * 8, 4000)
+    children = UniformCrossover()(parents, space, np.random.default_rng(0))
+    swapped = children == 0.875
+    whole = [
+        (swapped[:, genes] == swapped[:, genes[:1]]).all(axis=1).mean()
+        for genes in ([0, 1, 2], [3, 4, 5], [6, 7])
+    ]
+    # By chance it is 1 / 4, and half of the scopes are kept on purpose.
+    np.testing.assert_allclose(whole, [0.625, 0.625, 0.5], atol=0.03)
+    # Each gene is still as likely to be of one parent as of the other, and
+    # scopes know nothing of each other.
+    np.testing.assert_allclose(swapped.mean(axis=0), 0.5, atol=0.03)
+    assert abs((swapped[:, 0] == swapped[:, 3]).mean() - 0.5) < 0.03

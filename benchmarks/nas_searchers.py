@@ -1,0 +1,362 @@
+"""What searches the spaces, and what is trained without a search.
+
+All models train with the same rows, batches and epochs. The best on validation
+counts, with its best epoch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import keras_tuner as kt
+import numpy as np
+
+import kt_evolution
+from benchmarks.nas_tasks import Data
+from benchmarks.nas_tasks import Task
+from kt_evolution import costs
+
+BATCH_SIZE = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """What a search may use.
+
+    Args:
+        trials: Int.
+        epochs: Int, of each trial.
+        seconds: Float, for those that search for a time. Defaults to None.
+    """
+
+    trials: int
+    epochs: int
+    seconds: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What a search came to.
+
+    Args:
+        score: Float, on the rows for testing.
+        trials: Int, how many models were trained.
+        params: Int, of the model; 0 if it is no Keras model.
+        values: Dict, the hyperparameters of the model.
+    """
+
+    score: float
+    trials: int
+    params: int = 0
+    values: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class HyperbandWithin(kt.Hyperband):
+    """Hyperband that ends once it has trained for so many epochs in all."""
+
+    def __init__(self, *args: Any, total_epochs: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._epochs_left = total_epochs
+
+    def on_trial_end(self, trial: kt.engine.trial.Trial) -> None:
+        super().on_trial_end(trial)
+        values = trial.hyperparameters.values
+        self._epochs_left -= (
+            values["tuner/epochs"] - values["tuner/initial_epoch"]
+        )
+        if self._epochs_left <= 0:
+            _end(self)
+
+
+class RandomSearchWithin(kt.RandomSearch):
+    """Random search that ends after a time, in the middle of an epoch too."""
+
+    def __init__(self, *args: Any, seconds: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.deadline = time.monotonic() + seconds
+
+    def on_trial_end(self, trial: kt.engine.trial.Trial) -> None:
+        super().on_trial_end(trial)
+        if time.monotonic() >= self.deadline:
+            _end(self)
+
+
+class StopAt(keras.callbacks.Callback):
+    """Ends the training at a time."""
+
+    def __init__(self, deadline: float) -> None:
+        super().__init__()
+        self._deadline = deadline
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if time.monotonic() >= self._deadline:
+            self.model.stop_training = True
+
+
+def _end(tuner: kt.Tuner) -> None:
+    tuner.oracle.max_trials = len(tuner.oracle.trials)
+
+
+# Searches.
+
+Searcher = Callable[[Task, Data, Budget, int, pathlib.Path], Found]
+
+
+def evolution(
+    task: Task, data: Data, budget: Budget, seed: int, folder: pathlib.Path
+) -> Found:
+    tuner = kt_evolution.EvolutionTuner(
+        task.space(data),
+        objective=task.objective,
+        max_trials=budget.trials,
+        seed=seed,
+        directory=folder,
+    )
+    return _search(task, data, tuner, budget.epochs)
+
+
+def default(
+    task: Task, data: Data, budget: Budget, seed: int, folder: pathlib.Path
+) -> Found:
+    """Trains the model of the space's default values."""
+    # Its first trial has them.
+    one = dataclasses.replace(budget, trials=1)
+    return evolution(task, data, one, seed, folder)
+
+
+def random(
+    task: Task, data: Data, budget: Budget, seed: int, folder: pathlib.Path
+) -> Found:
+    tuner = kt.RandomSearch(
+        task.space(data),
+        objective=task.objective,
+        max_trials=budget.trials,
+        # The host takes 0 for no seed, and those of neighbours for alike.
+        seed=1 + 1000 * seed,
+        max_consecutive_failed_trials=budget.trials,
+        directory=folder,
+    )
+    return _search(task, data, tuner, budget.epochs)
+
+
+def hyperband(
+    task: Task, data: Data, budget: Budget, seed: int, folder: pathlib.Path
+) -> Found:
+    """Trains more models for as many epochs in all, most of them for less."""
+    tuner = HyperbandWithin(
+        task.space(data),
+        objective=task.objective,
+        max_epochs=budget.epochs,
+        hyperband_iterations=budget.trials,
+        seed=1 + 1000 * seed,
+        max_consecutive_failed_trials=budget.trials,
+        directory=folder,
+        total_epochs=budget.trials * budget.epochs,
+    )
+    return _search(task, data, tuner, budget.epochs)
+
+
+def application(
+    hypermodel: type[kt.HyperModel],
+) -> Searcher:
+    """Returns a random search of a space of Keras Tuner's own, for a time."""
+
+    def search(
+        task: Task, data: Data, budget: Budget, seed: int, folder: pathlib.Path
+    ) -> Found:
+        classes = data.num_classes
+        one_hot = Data(
+            *(
+                (x, keras.utils.to_categorical(y, classes))
+                for x, y in (data.train, data.validation)
+            ),
+            data.test,
+        )
+        space = hypermodel(input_shape=data.input_shape, classes=classes)
+        tuner = RandomSearchWithin(
+            space,
+            objective=task.objective,
+            max_trials=1000,
+            seed=1 + 1000 * seed,
+            max_consecutive_failed_trials=1000,
+            directory=folder,
+            seconds=budget.seconds,
+        )
+        stop = StopAt(tuner.deadline)
+        return _search(task, one_hot, tuner, budget.epochs, [stop])
+
+    return search
+
+
+def _search(
+    task: Task,
+    data: Data,
+    tuner: kt.Tuner,
+    epochs: int,
+    callbacks: list[keras.callbacks.Callback] | None = None,
+) -> Found:
+    tuner.search(
+        *data.train,
+        validation_data=data.validation,
+        epochs=epochs,
+        batch_size=BATCH_SIZE,
+        callbacks=callbacks or [],
+        verbose=0,
+    )
+    best = tuner.oracle.get_best_trials()[0]
+    model = tuner.load_model(best)
+    return Found(
+        score=_test(task, data, model),
+        trials=len(tuner.oracle.trials),
+        params=costs.count_params(model),
+        values=best.hyperparameters.values,
+    )
+
+
+def _test(task: Task, data: Data, model: keras.Model) -> float:
+    inputs, targets = data.test
+    return task.score(targets, model.predict(inputs, verbose=0))
+
+
+# Without a search.
+
+
+def baseline(
+    task: Task, data: Data, budget: Budget, seed: int, folder: pathlib.Path
+) -> Found:
+    """Fits what one would try first, with its default values."""
+    if task.kind == "series":
+        return _series_baseline(task, data, budget, folder)
+    model = _text_baseline() if task.kind == "text" else _trees(task, seed)
+    model.fit(*data.train)
+    inputs, targets = data.test
+    predictions = (
+        model.predict(inputs)
+        if task.is_regression
+        else _by_class(model, model.predict_proba(inputs), data.num_classes)
+    )
+    return Found(task.score(targets, predictions), trials=1)
+
+
+def _by_class(model: Any, probabilities: np.ndarray, classes: int) -> Any:
+    columns = np.zeros((len(probabilities), classes))
+    columns[:, model.classes_.astype(int)] = probabilities
+    return columns
+
+
+def _text_baseline() -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    # Chinese has no spaces between words, so characters serve for both.
+    vectorizer = TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(1, 3), sublinear_tf=True
+    )
+    return make_pipeline(vectorizer, LogisticRegression(max_iter=1000))
+
+
+def _trees(task: Task, seed: int) -> Any:
+    from sklearn import ensemble
+
+    name = "Regressor" if task.is_regression else "Classifier"
+    return getattr(ensemble, f"HistGradientBoosting{name}")(random_state=seed)
+
+
+def _series_baseline(
+    task: Task, data: Data, budget: Budget, folder: pathlib.Path
+) -> Found:
+    """Trains the network of Keras's `timeseries_classification_from_scratch`.
+
+    There is one of it, so it trains for as long as all trials of a search.
+    """
+    inputs = x = keras.Input(data.input_shape)
+    for _ in range(3):
+        x = keras.layers.Conv1D(64, 3, padding="same")(x)
+        x = keras.layers.BatchNormalization()(x)
+        x = keras.layers.ReLU()(x)
+    x = keras.layers.GlobalAveragePooling1D()(x)
+    outputs = keras.layers.Dense(data.num_classes, activation="softmax")(x)
+    model = keras.Model(inputs, outputs)
+    model.compile(
+        "adam",
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    weights = str(folder / "best.weights.h5")
+    model.fit(
+        *data.train,
+        validation_data=data.validation,
+        epochs=budget.trials * budget.epochs,
+        batch_size=BATCH_SIZE,
+        callbacks=[
+            keras.callbacks.ReduceLROnPlateau(
+                "val_loss", factor=0.5, patience=20, min_lr=1e-4
+            ),
+            keras.callbacks.ModelCheckpoint(
+                weights,
+                monitor="val_accuracy",
+                save_best_only=True,
+                save_weights_only=True,
+            ),
+        ],
+        verbose=0,
+    )
+    model.load_weights(weights)
+    return Found(_test(task, data, model), 1, model.count_params())
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A searcher of the registry.
+
+    Args:
+        run: Function that searches.
+        title: String, for the tables.
+        tasks: Names of the only tasks it is for, or of their kinds. Defaults
+            to every task.
+        for_a_time: Boolean, whether it searches for as long as evolution did,
+            instead of a number of trials. Defaults to False.
+    """
+
+    run: Searcher
+    title: str
+    tasks: tuple[str, ...] = ()
+    for_a_time: bool = False
+
+    def is_for(self, task: str, kind: str) -> bool:
+        return not self.tasks or bool({task, kind} & set(self.tasks))
+
+
+SEARCHERS: dict[str, Entry] = {
+    "evolution": Entry(evolution, "EvolutionTuner"),
+    "default": Entry(default, "the default model"),
+    "random": Entry(random, "kt.RandomSearch"),
+    "hyperband": Entry(hyperband, "kt.Hyperband"),
+    "baseline": Entry(baseline, "baseline", ("text", "tabular", "series")),
+    "resnet": Entry(
+        application(kt.applications.HyperResNet),
+        "HyperResNet",
+        ("cifar10/conv",),
+        for_a_time=True,
+    ),
+    "xception": Entry(
+        application(kt.applications.HyperXception),
+        "HyperXception",
+        ("cifar10/conv",),
+        for_a_time=True,
+    ),
+}
+
+
+def get_entry(name: str) -> Entry:
+    if name not in SEARCHERS:
+        raise ValueError(
+            f"A searcher must be one of {list(SEARCHERS)}. Received: {name}"
+        )
+    return SEARCHERS[name]

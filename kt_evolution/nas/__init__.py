@@ -1,0 +1,71 @@
+"""Architectures as search spaces: blocks, ready spaces, and what they are."""
+
+import importlib
+from typing import Any
+
+# Loaded on first use, as in the package above.
+_HOMES = {
+    "Augmentation": "kt_evolution.nas.blocks.regularisation",
+    "Cell": "kt_evolution.nas.blocks.cells",
+    "ConvStage": "kt_evolution.nas.blocks.convolution",
+    "HyperCellNet": "kt_evolution.nas.spaces.images",
+    "HyperConvNet": "kt_evolution.nas.spaces.images",
+    "HyperMobileNet": "kt_evolution.nas.spaces.images",
+    "HyperNASBench201": "kt_evolution.nas.nasbench201",
+    "HyperSeriesNet": "kt_evolution.nas.spaces.series",
+    "HyperTabularNet": "kt_evolution.nas.spaces.tabular",
+    "HyperTextNet": "kt_evolution.nas.spaces.text",
+    "InputChoice": "kt_evolution.nas.blocks.composition",
+    "LayerChoice": "kt_evolution.nas.blocks.composition",
+    "MBConvStage": "kt_evolution.nas.blocks.convolution",
+    "NASBench201": "kt_evolution.nas.nasbench201",
+    "Optimiser": "kt_evolution.nas.blocks.optimiser",
+    "RecurrentStage": "kt_evolution.nas.blocks.tokens",
+    "Regulariser": "kt_evolution.nas.blocks.regularisation",
+    "Repeat": "kt_evolution.nas.blocks.composition",
+    "ResidualMLP": "kt_evolution.nas.blocks.dense",
+    "SeriesStage": "kt_evolution.nas.blocks.series",
+    "Site": "kt_evolution.nas.structure",
+    "TokenEncoder": "kt_evolution.nas.blocks.tokens",
+    "TransformerStage": "kt_evolution.nas.blocks.tokens",
+    "describe": "kt_evolution.nas.describing",
+    "draw": "kt_evolution.nas.drawing",
+}
+
+__all__ = [
+    "Augmentation",
+    "Cell",
+    "ConvStage",
+    "HyperCellNet",
+    "HyperConvNet",
+    "HyperMobileNet",
+    "HyperNASBench201",
+    "HyperSeriesNet",
+    "HyperTabularNet",
+    "HyperTextNet",
+    "InputChoice",
+    "LayerChoice",
+    "MBConvStage",
+    "NASBench201",
+    "Optimiser",
+    "RecurrentStage",
+    "Regulariser",
+    "Repeat",
+    "ResidualMLP",
+    "SeriesStage",
+    "Site",
+    "TokenEncoder",
+    "TransformerStage",
+    "describe",
+    "draw",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,1 @@
+"""Blocks: pieces that a build function composes, one module a family."""

@@ -1,0 +1,283 @@
+"""NAS-Bench-201: a published space of cells whose scores are in tables.
+
+Reference:
+    Dong and Yang (2020), "NAS-Bench-201: Extending the Scope of Reproducible
+    Neural Architecture Search".
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import keras_tuner as kt
+from keras import layers
+
+from kt_evolution.core.checks import check_count
+from kt_evolution.core.checks import is_number
+from kt_evolution.nas import structure
+
+# In the order of the tables: an operation's digit is its place here.
+OPERATIONS = (
+    "none",
+    "skip_connect",
+    "nor_conv_1x1",
+    "nor_conv_3x3",
+    "avg_pool_3x3",
+)
+NUM_NODES = 4
+EDGES = tuple(
+    (source, node) for node in range(1, NUM_NODES) for source in range(node)
+)
+RESNET_CELL = "303101"
+
+WIDTHS = (16, 32, 64)
+CELLS_PER_STAGE = 5
+
+
+def NASBench201(
+    cell: str,
+    input_shape: Sequence[int | None] = (32, 32, 3),
+    num_classes: int = 10,
+) -> keras.Model:
+    """Builds the published network around one of the 15,625 cells.
+
+    A stem of 16 channels, three stages of five cells, and a residual block
+    that halves the image and doubles the channels between stages. A cell has
+    four nodes, the first of which is its input and the last its output, and
+    an operation on each of its six edges. What leads nowhere is in the network
+    all the same, as it is in the published one.
+
+    Example:
+
+    ```python
+    model = nas.NASBench201(
+        "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|"
+        "+|skip_connect~0|none~1|skip_connect~2|"
+    )
+    ```
+
+    Args:
+        cell: String, as in the publication, `"|op~0|+|op~0|op~1|+|op~0|op~1|"
+            "op~2|"`; or six digits for the operations of the edges 0-1, 0-2,
+            1-2, 0-3, 1-3, 2-3: 0 none, 1 skip_connect, 2 nor_conv_1x1,
+            3 nor_conv_3x3, 4 avg_pool_3x3.
+        input_shape: Tuple `(height, width, channels)`. Defaults to
+            `(32, 32, 3)`.
+        num_classes: Int. Defaults to 10.
+
+    Returns:
+        A `keras.Model` that is not compiled; its outputs are probabilities.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference:
+        Dong and Yang (2020), "NAS-Bench-201: Extending the Scope of
+        Reproducible Neural Architecture Search".
+    """
+    operations = parse_cell(cell)
+    inputs = keras.Input(_check_shape(input_shape))
+    num_classes = check_count("num_classes", num_classes, at_least=2)
+    x = layers.Conv2D(WIDTHS[0], 3, padding="same", use_bias=False)(inputs)
+    x = _batch_norm()(x)
+    for width in WIDTHS:
+        if width != WIDTHS[0]:
+            x = _reduction(x, width)
+        for _ in range(CELLS_PER_STAGE):
+            x = _cell(x, operations, width)
+    x = layers.ReLU()(_batch_norm()(x))
+    x = layers.GlobalAveragePooling2D()(x)
+    outputs = layers.Dense(num_classes, activation="softmax")(x)
+    return keras.Model(inputs, outputs, name="nasbench201")
+
+
+class HyperNASBench201(kt.HyperModel):
+    """The search space of NAS-Bench-201: an operation for each edge.
+
+    Its six hyperparameters are `"edge_0_1"` to `"edge_2_3"`; their defaults
+    make the cell of a residual network. Models are compiled with the
+    publication's optimiser without its schedule, for labels that are integers.
+
+    Args:
+        input_shape: Tuple `(height, width, channels)`. Defaults to
+            `(32, 32, 3)`.
+        num_classes: Int. Defaults to 10.
+        **kwargs: Further arguments of `keras_tuner.HyperModel`.
+
+    Raises:
+        ValueError: If an argument is not as described.
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int | None] = (32, 32, 3),
+        num_classes: int = 10,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.input_shape = _check_shape(input_shape)
+        self.num_classes = check_count("num_classes", num_classes, at_least=2)
+        structure.remember_space(self)
+
+    def build(self, hp: kt.HyperParameters) -> keras.Model:
+        cell = ""
+        for edge, default in zip(EDGES, parse_cell(RESNET_CELL), strict=True):
+            operation = hp.Choice(
+                edge_name(edge), list(OPERATIONS), default=default
+            )
+            cell += str(OPERATIONS.index(operation))
+        model = NASBench201(cell, self.input_shape, self.num_classes)
+        structure.begin(hp).parts.append(_part(model, cell))
+        model.compile(
+            keras.optimizers.SGD(
+                0.1, momentum=0.9, nesterov=True, weight_decay=5e-4
+            ),
+            loss="sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+        )
+        return model
+
+
+def _part(model: keras.Model, cell: str) -> structure.Part:
+    """Returns the record of a network, which is that of its cell."""
+    names = ["input", *(f"node_{i}" for i in range(1, NUM_NODES - 1)), "output"]
+    return structure.Part(
+        "network",
+        "cell",
+        f"{len(WIDTHS)} stages of {CELLS_PER_STAGE} cells, with "
+        f"{', '.join(map(str, WIDTHS))} channels",
+        model.output_shape[1:],
+        model.count_params(),
+        edges=tuple(
+            structure.Edge(names[source], names[node], operation)
+            for (source, node), operation in zip(
+                EDGES, parse_cell(cell), strict=True
+            )
+            if operation != "none"
+        ),
+    )
+
+
+def edge_name(edge: tuple[int, int]) -> str:
+    """Returns the name of an edge's hyperparameter."""
+    return f"edge_{edge[0]}_{edge[1]}"
+
+
+def parse_cell(cell: str) -> tuple[str, ...]:
+    """Returns the operations of a cell, in the order of `EDGES`.
+
+    Args:
+        cell: String, as `NASBench201` takes it.
+
+    Raises:
+        ValueError: If the cell is not one of the space.
+    """
+    if not isinstance(cell, str):
+        raise ValueError(
+            "`cell` must be a string, such as "
+            f'"{RESNET_CELL}". Received: cell={cell!r}'
+        )
+    if "|" not in cell:
+        return _parse_digits(cell)
+    operations = []
+    nodes = cell.split("+")
+    for node, edges in enumerate(nodes, 1):
+        for source, edge in enumerate(edges.strip("|").split("|")):
+            operation, _, tail = edge.partition("~")
+            if operation not in OPERATIONS:
+                raise ValueError(
+                    f"The operations of `cell` must be of {OPERATIONS}. "
+                    f"Received: {operation!r} in cell={cell!r}"
+                )
+            if tail != str(source):
+                break
+            operations.append((operation, (source, node)))
+    if tuple(edge for _, edge in operations) != EDGES:
+        raise ValueError(
+            "`cell` must have one edge to node 1, two to node 2 and three to "
+            'node 3: "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|". '
+            f"Received: cell={cell!r}"
+        )
+    return tuple(operation for operation, _ in operations)
+
+
+def _parse_digits(cell: str) -> tuple[str, ...]:
+    known = "".join(map(str, range(len(OPERATIONS))))
+    if len(cell) != len(EDGES) or not set(cell) <= set(known):
+        raise ValueError(
+            f"`cell` must have {len(EDGES)} digits from {known[0]} to "
+            f"{known[-1]}, one an edge. Received: cell={cell!r}"
+        )
+    return tuple(OPERATIONS[int(digit)] for digit in cell)
+
+
+def _check_shape(input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+    if (
+        not isinstance(input_shape, (tuple, list))
+        or len(input_shape) != 3
+        or not all(n is None or is_number(n) and n >= 1 for n in input_shape)
+        or input_shape[-1] is None
+    ):
+        raise ValueError(
+            "`input_shape` must be (height, width, channels). "
+            f"Received: input_shape={input_shape}"
+        )
+    return tuple(input_shape)
+
+
+def _cell(x: Any, operations: Sequence[str], width: int) -> Any:
+    nodes = [x]
+    for node in range(1, NUM_NODES):
+        nodes.append(
+            layers.Add()(
+                [
+                    _operation(operation, nodes[source], width)
+                    for (source, target), operation in zip(
+                        EDGES, operations, strict=True
+                    )
+                    if target == node
+                ]
+            )
+            if node > 1
+            else _operation(operations[0], x, width)
+        )
+    return nodes[-1]
+
+
+def _operation(name: str, x: Any, width: int) -> Any:
+    if name == "none":
+        # A product, as published, so that what comes before stays reachable.
+        return layers.Rescaling(0.0)(x)
+    if name == "skip_connect":
+        return x
+    if name == "avg_pool_3x3":
+        return layers.AveragePooling2D(3, strides=1, padding="same")(x)
+    return _conv(x, width, kernel_size=1 if name == "nor_conv_1x1" else 3)
+
+
+def _conv(x: Any, width: int, kernel_size: int, strides: int = 1) -> Any:
+    """Activates, convolves and normalises."""
+    x = layers.ReLU()(x)
+    padding = "same"
+    if strides > 1:
+        # Padding "same" would be that of the right and the bottom only.
+        x, padding = layers.ZeroPadding2D(kernel_size // 2)(x), "valid"
+    x = layers.Conv2D(width, kernel_size, strides, padding, use_bias=False)(x)
+    return _batch_norm()(x)
+
+
+def _reduction(x: Any, width: int) -> Any:
+    """Halves the image, with a shortcut that isn't normalised."""
+    convolved = _conv(x, width, kernel_size=3, strides=2)
+    convolved = _conv(convolved, width, kernel_size=3)
+    # Padding counts for odd sizes only.
+    shortcut = layers.AveragePooling2D(2, padding="same")(x)
+    shortcut = layers.Conv2D(width, 1, use_bias=False)(shortcut)
+    return layers.Add()([shortcut, convolved])
+
+
+# Those of the publication, which are torch's defaults.
+_batch_norm = functools.partial(
+    layers.BatchNormalization, momentum=0.9, epsilon=1e-5
+)

@@ -1,0 +1,271 @@
+"""What all ready spaces have in common: head, training, checks."""
+
+import abc
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import keras_tuner as kt
+import numpy as np
+from keras import layers
+
+from kt_evolution.core.checks import check_count
+from kt_evolution.nas.blocks.layers import drop
+from kt_evolution.nas.blocks.layers import pool
+from kt_evolution.nas.blocks.optimiser import OPTIMISERS
+from kt_evolution.nas.blocks.optimiser import Optimiser
+from kt_evolution.nas.genes import choose
+from kt_evolution.nas.genes import first_of
+from kt_evolution.nas.spaces.labels import check_labels
+from kt_evolution.nas.spaces.labels import smoothed_labels
+from kt_evolution.nas.structure import Site
+from kt_evolution.nas.structure import begin
+from kt_evolution.nas.structure import remember_space
+
+TASKS = ("classification", "regression")
+# What may be searched; the rest stays at its defaults.
+GROUPS = ("layers", "connections", "regularisation", "training")
+
+
+class ReadySpace(kt.HyperModel, abc.ABC):
+    """A space of whole networks, from the input to the optimiser.
+
+    Classification takes integer labels and has the metric "accuracy";
+    regression takes numbers and has the metric "mae".
+
+    Args:
+        num_classes: Int, for classification.
+        num_outputs: Int, for regression. Defaults to 1.
+        task: "classification" or "regression".
+        max_depth: Int, how many units a stage has at most.
+        width: Int, how many channels or units the first stage has by default.
+        search: String or several, the groups of genes that are searched.
+        steps: Int, in how many batches a model is trained, for the learning
+            rate's schedule. Defaults to a constant learning rate.
+        targets: Array of the targets of a regression, whose mean and scale the
+            output gets. Defaults to outputs around 0.
+        name: String, the name of the hypermodel.
+        tunable: Boolean, as in `keras_tuner.HyperModel`.
+    """
+
+    def __init__(
+        self,
+        num_classes: int | None,
+        num_outputs: int | None,
+        task: str,
+        max_depth: int,
+        width: int,
+        search: str | Sequence[str],
+        steps: int | None,
+        targets: Any,
+        name: str | None,
+        tunable: bool,
+    ) -> None:
+        super().__init__(name=name, tunable=tunable)
+        self.task = _check_task(task, num_classes, num_outputs, targets)
+        self.num_classes = num_classes
+        self.num_outputs = num_outputs or 1
+        self.max_depth = check_count("max_depth", max_depth)
+        self.width = check_count("width", width)
+        self.search = _check_search(search)
+        self.steps = None if steps is None else check_count("steps", steps)
+        self.targets = None
+        if targets is not None:
+            targets = np.asarray(targets, dtype="float32")
+            self.targets = targets.reshape(len(targets), -1)
+            check_labels(self.targets, self.num_classes, self.num_outputs)
+        remember_space(self)
+
+    def build(self, hp: kt.HyperParameters) -> keras.Model:
+        """Builds and compiles the model of some hyperparameters."""
+        begin(hp)
+        inputs = self.inputs()
+        outputs = self.head(hp, self.body(hp, inputs))
+        model = keras.Model(inputs, outputs)
+        self.compile(hp, model)
+        return model
+
+    def fit(
+        self,
+        hp: kt.HyperParameters,
+        model: keras.Model,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Trains a model, with smoothed labels if it has the gene."""
+        labels = args[1] if len(args) > 1 else kwargs.get("y")
+        check_labels(labels, self.num_classes, self.num_outputs)
+        smoothing = self.label_smoothing(hp)
+        if not smoothing:
+            return super().fit(hp, model, *args, **kwargs)
+        kwargs["callbacks"] = list(kwargs.get("callbacks") or [])
+        with smoothed_labels(model, smoothing, kwargs["callbacks"]):
+            return super().fit(hp, model, *args, **kwargs)
+
+    @abc.abstractmethod
+    def inputs(self) -> Any:
+        """Returns the model's inputs."""
+
+    @abc.abstractmethod
+    def body(self, hp: kt.HyperParameters, inputs: Any) -> Any:
+        """Returns the features of a sample, a vector or a map of them."""
+
+    def head(self, hp: kt.HyperParameters, x: Any) -> Any:
+        """Turns features into a prediction."""
+        site = Site(hp, "head")
+        texts = []
+        with hp.name_scope("head"):
+            if len(x.shape) > 2:
+                poolings = self.choices("layers", "average", "max")
+                pooling = choose(hp, "pooling", poolings)
+                x = pool(site, x, pooling)
+                texts.append(f"{pooling} pooling")
+            rates = self.choices("regularisation", 0.2, 0.0, 0.1, 0.3, 0.5)
+            rate = choose(hp, "dropout", rates)
+        if rate:
+            texts.append(f"dropout {rate:g}")
+        x = drop(site, x, rate)
+        if self.task == "classification":
+            output = site.layer(layers.Dense, self.num_classes, name="logits")
+            # Probabilities in single precision, whatever the policy is.
+            probabilities = site.layer(
+                layers.Softmax, dtype="float32", name="probabilities"
+            )
+            y = probabilities(output(x))
+            texts.append(f"softmax over {self.num_classes} classes")
+        else:
+            y = site.layer(layers.Dense, self.num_outputs, name="outputs")(x)
+            if self.targets is not None:
+                y = self._scaled(site, y, self.targets)
+            texts.append(f"{self.num_outputs} outputs")
+        return site.done(y, "head", ", ".join(texts))
+
+    def compile(self, hp: kt.HyperParameters, model: keras.Model) -> None:
+        """Gives a model its optimiser, loss and metrics."""
+        optimiser = self._optimiser()(hp, "training")
+        if self.task == "classification":
+            self.label_smoothing(hp)
+            model.compile(
+                optimiser,
+                "sparse_categorical_crossentropy",
+                metrics=["accuracy"],
+            )
+        else:
+            model.compile(optimiser, "mse", metrics=["mae"])
+
+    def label_smoothing(self, hp: kt.HyperParameters) -> float:
+        """Returns the part of each label that is spread over all classes."""
+        if self.task == "regression":
+            return 0.0
+        rates = self.choices("regularisation", 0.0, 0.05, 0.1)
+        with hp.name_scope("training"):
+            return float(choose(hp, "label_smoothing", rates))
+
+    def choices(
+        self, group: str, default: Any, *others: Any
+    ) -> tuple[Any, ...]:
+        """Returns the default, and the others if their group is searched."""
+        return (default, *others) if group in self.search else (default,)
+
+    def depths(self, default: int = 2) -> tuple[int, ...]:
+        """Returns how many units a stage may have, the default first."""
+        default = min(default, self.max_depth)
+        every = range(1, self.max_depth + 1)
+        return self.choices("layers", *first_of(default, every))
+
+    def widths(self, factor: int = 1) -> tuple[int, ...]:
+        """Returns how many channels a stage may have, the default first."""
+        width = self.width * factor
+        others = (max(1, width // 2), max(1, 3 * width // 4), 3 * width // 2)
+        every = first_of(width, (*others, 2 * width))
+        return self.choices("layers", *every)
+
+    def _optimiser(self) -> Optimiser:
+        if "training" in self.search:
+            decay = None if "regularisation" in self.search else 1e-2
+            return Optimiser(weight_decay=decay, steps=self.steps)
+        recipe = OPTIMISERS["adamw"]
+        return Optimiser(
+            "adamw",
+            learning_rate=recipe.learning_rate[0],
+            weight_decay=self.choices("regularisation", *recipe.weight_decay),
+            schedule="cosine",
+            warm_up=0.05,
+            steps=self.steps,
+        )
+
+    def _scaled(self, site: Site, y: Any, targets: np.ndarray) -> Any:
+        scale = site.layer(
+            layers.Normalization,
+            mean=targets.mean(axis=0),
+            variance=targets.var(axis=0),
+            invert=True,
+            name="scale",
+        )
+        return scale(y)
+
+
+def _check_task(
+    task: str, num_classes: Any, num_outputs: Any, targets: Any
+) -> str:
+    if task not in TASKS:
+        raise ValueError(
+            '`task` must be "classification" or "regression". '
+            f"Received: task={task!r}"
+        )
+    if task == "classification":
+        if num_classes is None:
+            raise ValueError(
+                "`num_classes` must be given for classification. "
+                f"Received: num_classes=None, task={task!r}"
+            )
+        check_count("num_classes", num_classes, at_least=2)
+        for name, value in (("num_outputs", num_outputs), ("targets", targets)):
+            if value is not None:
+                raise ValueError(
+                    f"`{name}` is for regression only. "
+                    f"Received: {name}={value}, task={task!r}"
+                )
+    elif num_classes is not None:
+        raise ValueError(
+            "`num_classes` is for classification only; a regression has "
+            f"`num_outputs`. Received: num_classes={num_classes}, task={task!r}"
+        )
+    elif num_outputs is not None:
+        check_count("num_outputs", num_outputs)
+    return task
+
+
+def _check_search(search: str | Sequence[str]) -> tuple[str, ...]:
+    groups = (search,) if isinstance(search, str) else tuple(search)
+    for group in groups:
+        if group not in GROUPS:
+            raise ValueError(
+                "`search` must be of "
+                f"{', '.join(repr(each) for each in GROUPS)}. "
+                f"Received: search={search!r}"
+            )
+    return groups
+
+
+def check_shape(
+    input_shape: Any, what: str, rank: int, any_length: bool = False
+) -> tuple[Any, ...]:
+    """Returns the shape of a sample if it is one of some rank.
+
+    Args:
+        input_shape: What was given.
+        what: String, what it must be, for the error.
+        rank: Int, how many axes a sample has.
+        any_length: Boolean, whether the first may be None. Defaults to False.
+    """
+    is_shape = isinstance(input_shape, (list, tuple)) and all(
+        (size is None and axis == 0 and any_length)
+        or (isinstance(size, int) and size > 0)
+        for axis, size in enumerate(input_shape)
+    )
+    if not is_shape or len(input_shape) != rank:
+        raise ValueError(
+            f"`input_shape` must be {what}. Received: input_shape={input_shape}"
+        )
+    return tuple(input_shape)

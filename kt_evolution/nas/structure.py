@@ -1,0 +1,229 @@
+"""The record of an expressed architecture.
+
+Each block that is built notes a `Part`: where it is, what it is, how large it
+is. The record of the last build with a `hp` is kept as long as the `hp` is,
+as plain data: it holds no layer and no weight.
+"""
+
+import dataclasses
+import math
+import re
+import weakref
+from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import keras_tuner as kt
+
+from kt_evolution import host
+
+# The kind of the part that tells how a model is trained.
+TRAINING = "training"
+
+
+@dataclasses.dataclass(frozen=True)
+class Edge:
+    """An operation in a cell, from one node to another.
+
+    Args:
+        source: String, for instance "input_1" or "node_2".
+        target: String, for instance "node_3" or "output".
+        operation: String, "" where nothing is done on the way.
+    """
+
+    source: str
+    target: str
+    operation: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A block of an expressed architecture.
+
+    Args:
+        path: String, where it is, for instance "stage_2/block_1".
+        kind: String, what it is in one word, for instance "conv".
+        text: String, what it is in a line.
+        shape: Tuple, the shape of its output without the batch.
+        params: Int, how many parameters its layers have.
+        inputs: Tuple of the paths of the parts that it takes its input from;
+            empty for the part that was noted before it.
+        edges: Tuple of `Edge`s, if it is a cell.
+    """
+
+    path: str
+    kind: str
+    text: str
+    shape: tuple[int | None, ...] = ()
+    params: int = 0
+    inputs: tuple[str, ...] = ()
+    edges: tuple[Edge, ...] = ()
+
+
+@dataclasses.dataclass
+class Structure:
+    """An expressed architecture: its parts, in the order of the build."""
+
+    parts: list[Part] = dataclasses.field(default_factory=list)
+
+    @property
+    def params(self) -> int:
+        """How many parameters all parts have."""
+        return sum(part.params for part in self.parts)
+
+
+_STRUCTURES: weakref.WeakKeyDictionary[kt.HyperParameters, Structure] = (
+    weakref.WeakKeyDictionary()
+)
+# Hypermodels that can tell what architecture a `hp` of their space is.
+_SPACES: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+class Site:
+    """Where a block builds: names its layers and counts their parameters.
+
+    Args:
+        hp: The `keras_tuner.HyperParameters` of the build.
+        name: String, the block's name within the open name scopes.
+    """
+
+    def __init__(self, hp: kt.HyperParameters, name: str) -> None:
+        self.path = host.full_name(hp, name)
+        structure = _STRUCTURES.get(hp)
+        # A name is of one place, so the same again is another build.
+        if structure is None or any(
+            part.path == self.path for part in structure.parts
+        ):
+            structure = begin(hp)
+        self._structure = structure
+        self._layers: dict[str, keras.layers.Layer] = {}
+
+    def layer(self, kind: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Makes a layer of this block.
+
+        Args:
+            kind: The class of the layer.
+            *args: Arguments of the class.
+            **kwargs: Further ones. A `name` takes the place of the class in
+                the layer's name.
+
+        Returns:
+            The layer, to be called.
+        """
+        what = kwargs.pop("name", getattr(kind, "__name__", "layer").lower())
+        # The name of a layer can't have a slash.
+        base = re.sub(r"\W+", "_", f"{self.path}_{what}")
+        name = base
+        number = 1
+        while name in self._layers:
+            number += 1
+            name = f"{base}_{number}"
+        self._layers[name] = kind(*args, name=name, **kwargs)
+        return self._layers[name]
+
+    def adopt(self, x: Any, y: Any) -> None:
+        """Takes the layers between two tensors for those of this block."""
+        layers = keras.Model(x, y).layers
+        self._layers |= {layer.name: layer for layer in layers}
+
+    def done(
+        self,
+        x: Any,
+        kind: str,
+        text: str,
+        inputs: Iterable[str] = (),
+        edges: Iterable[Edge] = (),
+    ) -> Any:
+        """Notes the block and returns its output."""
+        weights = [w for each in self._layers.values() for w in each.weights]
+        params = sum(math.prod(weight.shape) for weight in weights)
+        part = Part(
+            self.path,
+            kind,
+            text,
+            tuple(x.shape[1:]),
+            params,
+            tuple(inputs),
+            tuple(edges),
+        )
+        self._structure.parts.append(part)
+        return x
+
+
+def begin(hp: kt.HyperParameters) -> Structure:
+    """Starts the record of a build."""
+    _STRUCTURES[hp] = Structure()
+    return _STRUCTURES[hp]
+
+
+def note_training(hp: kt.HyperParameters, name: str, text: str) -> None:
+    """Notes how the model is trained."""
+    structure = _STRUCTURES.get(hp) or begin(hp)
+    path = host.full_name(hp, name)
+    structure.parts = [part for part in structure.parts if part.path != path]
+    structure.parts.append(Part(path, TRAINING, text))
+
+
+def has_noted(hp: kt.HyperParameters, place: str) -> bool:
+    """Tells whether a part of a place was noted in the last build."""
+    structure = _STRUCTURES.get(hp, Structure())
+    path = host.full_name(hp, place)
+    return any(
+        part.path == path or part.path.startswith(f"{path}/")
+        for part in structure.parts
+    )
+
+
+def remember_space(hypermodel: Any) -> None:
+    """Makes a hypermodel known to `structure_of` while it lives."""
+    _SPACES.add(hypermodel)
+
+
+def structure_of(hp: kt.HyperParameters, hypermodel: Any = None) -> Structure:
+    """Returns the architecture that hyperparameters express.
+
+    Args:
+        hp: The `keras_tuner.HyperParameters`.
+        hypermodel: A `keras_tuner.HyperModel` or a build function. Defaults
+            to what was last built with `hp`, and if nothing was, to the ready
+            space that declares the hyperparameters of `hp`.
+
+    Raises:
+        ValueError: If the architecture is not known without a hypermodel, or
+            if the hypermodel built no block.
+    """
+    if hypermodel is not None:
+        structure, _ = _rebuilt(hp, hypermodel)
+        return structure
+    if hp in _STRUCTURES:
+        return _STRUCTURES[hp]
+    known = {repr(each) for each in hp.space}
+    found: list[Structure] = []
+    for space in list(_SPACES) if known else []:
+        structure, fresh = _rebuilt(hp, space)
+        if {repr(each) for each in fresh.space} <= known:
+            found.append(structure)
+    if not found or any(other != found[0] for other in found):
+        raise ValueError(
+            "No model was built with `hp` in this process, and "
+            f"{'several ready spaces' if found else 'no ready space'} could "
+            "have made it. Pass `hypermodel=`, the hypermodel or the build "
+            f"function that it belongs to. Received: hp={hp!r}"
+        )
+    return found[0]
+
+
+def _rebuilt(
+    hp: kt.HyperParameters, hypermodel: Any
+) -> tuple[Structure, kt.HyperParameters]:
+    fresh = kt.HyperParameters()
+    fresh.values = dict(hp.values)
+    with keras.device("cpu:0"):
+        getattr(hypermodel, "build", hypermodel)(fresh)
+    if fresh not in _STRUCTURES:
+        raise ValueError(
+            "`hypermodel` must build blocks of `kt_evolution.nas` with the "
+            f"`hp` that it is given. Received: hypermodel={hypermodel!r}"
+        )
+    return _STRUCTURES[fresh], fresh

@@ -1,0 +1,252 @@
+"""Blocks in build functions of one's own, with any tuner."""
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+
+from kt_evolution import nas
+from kt_evolution.nas.structure import structure_of
+from tests.nas.nas_helpers import declared
+from tests.nas.nas_helpers import random_values
+from tests.nas.nas_helpers import with_values
+
+
+def model_of(x, y):
+    return keras.Model(x, keras.layers.Dense(1)(keras.layers.Flatten()(y)))
+
+
+def dense(hp, x, name):
+    return keras.layers.Dense(hp.Int(f"{name}_units", 2, 4))(x)
+
+
+def build_repeat(hp):
+    x = keras.Input((3,))
+    return model_of(x, nas.Repeat(dense, depth=(2, 1, 3))(hp, x, "body"))
+
+
+def build_choice(hp):
+    x = keras.Input((6, 4))
+    options = {
+        "stage": nas.ConvStage(filters=(4, 2)),
+        "recurrent": nas.RecurrentStage(units=4),
+        "attention": nas.TransformerStage(),
+        "mine": lambda hp, x, name: keras.layers.Dense(
+            hp.Int(f"{name}_units", 2, 4)
+        )(x),
+    }
+    return model_of(x, nas.LayerChoice(options)(hp, x, "body"))
+
+
+def build_inputs(hp):
+    x = keras.Input((9, 9, 2))
+    small = nas.ConvStage(filters=3, depth=1, downsample="max")(hp, x, "a")
+    smaller = nas.ConvStage(filters=5, depth=1, downsample="max")(
+        hp, small, "b"
+    )
+    y = nas.InputChoice(3)(hp, [x, small, smaller], "joined")
+    y = nas.Regulariser()(hp, y, "regulariser")
+    return model_of(x, y)
+
+
+def build_nested(hp):
+    x = keras.Input((8, 8, 2))
+    stage = nas.LayerChoice(
+        {"conv": nas.ConvStage(filters=(2, 3)), "mobile": nas.MBConvStage(2)}
+    )
+    return model_of(x, nas.Repeat(stage, depth=(1, 2))(hp, x, "body"))
+
+
+BUILDS = [build_repeat, build_choice, build_inputs, build_nested]
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_random_genomes_are_models_and_record_themselves(build):
+    for values in random_values(build, 5):
+        hp = with_values(values)
+        model = build(hp)
+        # All but the last layer are of blocks.
+        in_blocks = model.count_params() - model.layers[-1].count_params()
+        assert structure_of(hp).params == in_blocks
+
+
+def test_a_function_that_calls_blocks_is_not_told_twice():
+    def stage(hp, x, name):
+        return nas.ConvStage(filters=2, depth=1)(hp, x, f"{name}/stage")
+
+    hp = kt.HyperParameters()
+    nas.Repeat(stage, depth=1)(hp, keras.Input((8, 8, 1)), "body")
+    paths = [part.path for part in structure_of(hp).parts]
+    assert paths == ["body/block_1/stage/block_1"]
+
+
+def test_repeats_are_active_as_the_depth_has_them():
+    hp = kt.HyperParameters()
+    stage = nas.ConvStage(filters=(2, 4), depth=(1, 2, 3))
+    stage(hp, keras.Input((8, 8, 1)), "stage_1")
+    third = "stage_1/block_3/kernel"
+    (gene,) = [each for each in hp.space if each.name == third]
+    (condition,) = gene.conditions
+    assert (condition.name, condition.values) == ("stage_1/depth", [3])
+    assert third not in hp.values
+    hp.values["stage_1/depth"] = 3
+    assert hp.is_active(third)
+
+
+def test_dormant_genes_are_declared_by_the_first_build():
+    names = {each.name for each in declared(build_nested).space}
+    assert {
+        "body/depth",
+        "body/block_1/layer",
+        "body/block_2/layer",
+        "body/block_1/mobile/block_3/expansion",
+        "body/block_2/conv/block_1/kernel",
+    } <= names
+    # What a function asks for is known only once it is called.
+    assert "body/mine_units" not in {
+        each.name for each in declared(build_choice).space
+    }
+
+
+def test_one_value_is_no_gene():
+    hp = kt.HyperParameters()
+    nas.ResidualMLP(
+        units=4,
+        depth=2,
+        expansion=1,
+        connection="dense",
+        activation="relu",
+        normalisation="none",
+        dropout=0.0,
+    )(hp, keras.Input((3,)), "body")
+    assert hp.space == []
+
+
+def test_the_first_value_is_the_default():
+    hp = kt.HyperParameters()
+    nas.ConvStage(filters=(8, 4, 16))(hp, keras.Input((8, 8, 1)), "stage")
+    assert hp["stage/filters"] == 8
+
+
+def test_layers_are_named_by_their_place():
+    hp = kt.HyperParameters()
+    x = keras.Input((8, 8, 1))
+    with hp.name_scope("left"):
+        y = nas.ConvStage(filters=2, depth=1)(hp, x, "stage_1")
+    names = [layer.name for layer in keras.Model(x, y).layers]
+    assert "left_stage_1_block_1_conv2d" in names
+    assert structure_of(hp).parts[0].path == "left/stage_1/block_1"
+
+
+@pytest.mark.parametrize("build", [build_repeat, build_choice])
+def test_random_search_knows_all_genes(build, tmp_path):
+    def compiled(hp):
+        model = build(hp)
+        model.compile(nas.Optimiser(steps=10)(hp), "mse")
+        return model
+
+    tuner = kt.RandomSearch(
+        compiled,
+        objective=kt.Objective("score", "max"),
+        max_trials=3,
+        directory=tmp_path,
+    )
+    tuner.run_trial = lambda trial: compiled(
+        trial.hyperparameters
+    ).count_params()
+    tuner.search()
+    assert len(tuner.oracle.get_best_trials(3)) == 3
+    known = {each.name for each in tuner.oracle.get_space().space}
+    asked = "body/block_3_units" if build is build_repeat else "body/mine_units"
+    assert {asked, "training/sgd_learning_rate", "training/warm_up"} <= known
+
+
+def test_padding_changes_nothing_and_empty_texts_are_read():
+    space = nas.HyperTextNet(
+        input_shape=(None,), vocabulary_size=20, num_classes=2, width=4
+    )
+    tokens = np.random.default_rng(0).integers(1, 20, size=(4, 5))
+    tokens[0] = 0
+    padded = np.pad(tokens, ((0, 0), (0, 4)))
+    for values in random_values(space, 5):
+        model = space.build(with_values(values))
+        short, long = (
+            keras.ops.convert_to_numpy(model(x, training=False))
+            for x in (tokens, padded)
+        )
+        assert np.isfinite(short).all()
+        np.testing.assert_allclose(short, long, atol=1e-5)
+
+
+def test_a_cell_can_have_its_genes_in_several_places():
+    hp = kt.HyperParameters()
+    before = x = inputs = keras.Input((8, 8, 2))
+    cell = nas.Cell(filters=2, num_nodes=2)
+    genes = cell.declare(hp, "cell")
+    for i in range(1, 4):
+        site = nas.Site(hp, f"cell_{i}")
+        before, x = x, cell.build(site, [before, x], genes)
+    assert keras.Model(inputs, x).built
+    paths = [part.path for part in structure_of(hp).parts]
+    assert paths == ["cell_1", "cell_2", "cell_3"]
+    assert all(gene.name.startswith("cell/") for gene in hp.space)
+
+
+def test_an_optimiser_has_what_its_genes_say():
+    hp = kt.HyperParameters()
+    hp.values = {
+        "training/optimiser": "sgd",
+        "training/sgd_learning_rate": 0.05,
+        "training/sgd_weight_decay": 0.005,
+        "training/schedule": "cosine",
+        "training/warm_up": 0.2,
+    }
+    optimiser = nas.Optimiser(steps=100)(hp, "training")
+    assert isinstance(optimiser, keras.optimizers.SGD)
+    assert optimiser.weight_decay == 0.005
+    schedule = optimiser.get_config()["learning_rate"]["config"]
+    assert schedule["warmup_steps"] == 20
+    assert schedule["decay_steps"] == 80
+    assert schedule["warmup_target"] == 0.05
+    constant = nas.Optimiser("adamw", learning_rate=0.01)(hp, "other")
+    assert float(constant.learning_rate) == pytest.approx(0.01)
+
+
+IMAGE = keras.Input((8, 8, 1))
+VECTOR = keras.Input((3,))
+
+
+def call(block, x):
+    return lambda: block(kt.HyperParameters(), x, "body")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nas.Repeat(dense, depth=0), "`depth`.*depth=0"),
+        (lambda: nas.Repeat(3), "`block`.*block=3"),
+        (lambda: nas.LayerChoice({}), "`options`"),
+        (lambda: nas.ConvStage(operation="convv"), "`operation`.*'convv'"),
+        (lambda: nas.ConvStage(depth=(1, 0)), "`depth`.*depth=0"),
+        (lambda: nas.ConvStage(kernel=()), "`kernel`"),
+        (lambda: nas.ConvStage(dropout=1.0), "`dropout`.*1.0"),
+        (lambda: nas.ConvStage(squeeze_excite="no"), "`squeeze_excite`.*'no'"),
+        (lambda: nas.ResidualMLP(connection="parallel"), "`connection`"),
+        (lambda: nas.Cell(operation="conv"), "`operation`.*'conv'"),
+        (lambda: nas.Cell(operation=["conv_3", "sew_3"]), "'sew_3'"),
+        (lambda: nas.Cell(num_nodes=0), "`num_nodes`.*num_nodes=0"),
+        (lambda: nas.InputChoice(1), "`num_inputs`.*num_inputs=1"),
+        (lambda: nas.Optimiser("adam"), "`optimiser`.*'adam'"),
+        (lambda: nas.Optimiser(learning_rate=(0.1, 0.01)), "`learning_rate`"),
+        (lambda: nas.Optimiser(steps=0), "`steps`.*steps=0"),
+        (call(nas.ConvStage(), VECTOR), "`x` of ConvStage.*rank 3 or 4"),
+        (call(nas.SeriesStage(), IMAGE), "`x` of SeriesStage.*rank 3"),
+        (call(nas.ResidualMLP(), IMAGE), "`x` of ResidualMLP.*rank 2"),
+        (call(nas.Cell(), IMAGE), "num_inputs=2.*1 tensors"),
+        (call(nas.InputChoice(2), [IMAGE]), "num_inputs=2"),
+        (call(nas.Augmentation(), VECTOR), "`x` of Augmentation"),
+    ],
+)
+def test_wrong_arguments_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

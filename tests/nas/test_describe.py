@@ -1,0 +1,120 @@
+"""Architectures in words, and where they are remembered."""
+
+import gc
+
+import keras
+import keras_tuner as kt
+import pytest
+
+import kt_evolution
+from kt_evolution import nas
+from kt_evolution.nas.structure import structure_of
+from tests.nas.nas_helpers import SPACES
+from tests.nas.nas_helpers import declared
+from tests.nas.nas_helpers import new_space
+from tests.nas.nas_helpers import with_values
+
+
+def small_net(**arguments):
+    return new_space("HyperConvNet", max_depth=1, **arguments)[0]
+
+
+def build_own(hp):
+    x = keras.Input((8, 8, 1))
+    y = nas.ConvStage(filters=(2, 3), depth=1)(hp, x, "stage")
+    model = keras.Model(x, keras.layers.GlobalAveragePooling2D()(y))
+    model.compile(nas.Optimiser()(hp, "training"), "mse")
+    return model
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_block_has_a_line_and_all_parameters_are_told(name, capsys):
+    space, _ = new_space(name)
+    hp = kt.HyperParameters()
+    model = space.build(hp)
+    text = nas.describe(hp)
+    assert capsys.readouterr().out == text + "\n"
+    lines = text.splitlines()
+    for part in structure_of(hp).parts:
+        assert sum(line.split()[0] == part.path for line in lines) == 1
+    assert lines[-1].split()[-1] == f"{model.count_params():,}"
+
+
+def test_only_what_is_expressed_is_shown():
+    text = nas.describe(
+        with_values({"stage/filters": 3, "stage/connection": "plain"}),
+        build_own,
+    )
+    assert "conv 3x3, 3, batch norm, relu, plain" in text
+    assert "block_2" not in text and "stochastic" not in text
+
+
+def test_cells_are_told_by_their_nodes():
+    space, _ = new_space("HyperCellNet")
+    text = nas.describe(kt.HyperParameters(), space)
+    assert "node_1 = separable_3(input_2) + identity(input_1)" in text
+    assert "output = node_4" in text
+    assert "as in stage_1/cell_1" in text
+
+
+def test_the_last_build_counts():
+    hp = kt.HyperParameters()
+    build_own(hp)
+    hp.values["stage/filters"] = 3
+    build_own(hp)
+    parts = structure_of(hp).parts
+    assert [part.path for part in parts] == ["stage/block_1", "training"]
+    assert parts[0].shape == (8, 8, 3)
+
+
+def test_the_best_hyperparameters_of_a_resumed_search_are_known(tmp_path):
+    class Tuner(kt_evolution.EvolutionTuner):
+        def run_trial(self, trial):
+            return {
+                "score": self.hypermodel.build(
+                    trial.hyperparameters
+                ).count_params()
+            }
+
+    def new_tuner():
+        tuner = Tuner(
+            small_net(),
+            objective=kt.Objective("score", "max"),
+            max_trials=3,
+            seed=0,
+            directory=tmp_path,
+        )
+        tuner.search()
+        return tuner
+
+    gc.collect()
+    best = new_tuner().get_best_hyperparameters()[0]
+    text = nas.describe(best)
+    tuner = new_tuner()
+    gc.collect()
+    assert nas.describe(tuner.get_best_hyperparameters()[0]) == text
+
+
+def test_what_is_not_known_must_be_told():
+    with pytest.raises(ValueError, match="Pass `hypermodel=`"):
+        nas.describe(kt.HyperParameters())
+    hp = declared(build_own)
+    with pytest.raises(ValueError, match="Pass `hypermodel=`"):
+        nas.describe(hp.copy())
+    one, other = small_net(), small_net(num_classes=4)
+    with pytest.raises(ValueError, match="several ready spaces"):
+        nas.describe(declared(one).copy())
+    assert "softmax over 4 classes" in nas.describe(declared(other))
+    with pytest.raises(ValueError, match="`hypermodel` must build blocks"):
+        nas.describe(hp, lambda hp: None)
+
+
+def test_a_record_goes_with_its_hyperparameters():
+    from kt_evolution.nas.structure import _STRUCTURES
+
+    hp = declared(build_own)
+    assert hp in _STRUCTURES
+    before = len(_STRUCTURES)
+    del hp
+    gc.collect()
+    assert len(_STRUCTURES) < before

@@ -1,0 +1,227 @@
+import builtins
+import itertools
+import xml.etree.ElementTree as ElementTree
+
+import keras_tuner as kt
+import pytest
+
+from kt_evolution import nas
+from kt_evolution.nas import drawing
+from kt_evolution.nas import layout
+from kt_evolution.nas.structure import Edge
+from kt_evolution.nas.structure import Part
+from kt_evolution.nas.structure import Structure
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+CELL = (
+    Edge("input_1", "node_1", "conv 3"),
+    Edge("input_2", "node_1", "max_pool"),
+    Edge("node_1", "node_2", "identity"),
+    Edge("input_1", "node_2", "conv 5"),
+    Edge("node_1", "output"),
+    Edge("node_2", "output"),
+)
+OTHER = (Edge("input_1", "node_1", "conv 3"), Edge("node_1", "output"))
+
+
+def structure():
+    return Structure(
+        [
+            Part("stem", "conv", "conv 3x3", (32, 32, 16), 400),
+            Part("stage_1/cell_1", "cell", "a cell", (8,), 70, (), CELL),
+            Part(
+                "stage_1/cell_2",
+                "cell",
+                "a cell",
+                (8,),
+                30,
+                ("stem", "stage_1/cell_1"),
+                CELL,
+            ),
+            Part("reduction", "cell", "another", (8,), 0, (), OTHER),
+            Part("head", "dense", "a line of words " * 9, (10,), 1000),
+            Part("training", "training", "adam"),
+        ]
+    )
+
+
+def box(picture, title):
+    (found,) = [b for b in picture.boxes + picture.panels if b.title == title]
+    return found
+
+
+def overlap(a, b):
+    return (
+        a.x < b.x + b.width
+        and b.x < a.x + a.width
+        and a.y < b.bottom
+        and b.y < a.bottom
+    )
+
+
+# What is arranged.
+
+
+def test_every_part_is_a_box_in_order():
+    picture = layout.arrange(structure())
+    titles = [one.title for one in picture.boxes if one.lines]
+    assert titles == [
+        "stem",
+        "cell 1 · cell A",
+        "cell 2 · cell A",
+        "reduction · cell B",
+        "head",
+        "training",
+    ]
+    tops = [one.y for one in picture.boxes if one.lines]
+    assert tops == sorted(tops)
+    assert box(picture, "stem").notes == ("32 × 32 × 16", "400")
+    assert box(picture, "training").notes == ()
+    assert picture.title == "1,500 parameters"
+    head = box(picture, "head")
+    assert " ".join(head.lines) == ("a line of words " * 9).strip()
+    assert max(map(len, head.lines)) <= layout.CHARACTERS
+
+
+def test_boxes_do_not_overlap_and_are_inside():
+    picture = layout.arrange(structure())
+    for a, b in itertools.combinations(picture.boxes, 2):
+        assert not overlap(a, b), (a, b)
+    for a, b in itertools.combinations(picture.panels, 2):
+        assert not overlap(a, b), (a, b)
+    corners = [(b.x + b.width, b.bottom) for b in picture.boxes]
+    for x, y in [*corners, *itertools.chain(*picture.arrows)]:
+        assert 0 <= x <= picture.width
+        assert 0 <= y <= picture.height
+
+
+def test_a_stage_holds_its_parts():
+    picture = layout.arrange(structure())
+    stage = box(picture, "stage_1")
+    for name in ("cell 1 · cell A", "cell 2 · cell A"):
+        inside = box(picture, name)
+        assert stage.y < inside.y and inside.bottom < stage.bottom
+    assert not overlap(stage, box(picture, "stem"))
+    assert not overlap(stage, box(picture, "reduction · cell B"))
+
+
+def test_a_cell_that_comes_twice_is_drawn_once():
+    picture = layout.arrange(structure())
+    graphs = [panel.title for panel in picture.panels if panel.kind == "graph"]
+    assert graphs == ["cell A", "cell B"]
+
+
+def test_a_skip_goes_round_on_the_left():
+    picture = layout.arrange(structure())
+    stem, target = box(picture, "stem"), box(picture, "cell 2 · cell A")
+    (skip,) = [a for a in picture.arrows if a[1][0] < stem.x - 1]
+    assert stem.y < skip[0][1] < stem.bottom
+    assert target.y < skip[-1][1] < target.bottom
+    # And nothing leads to what isn't part of the network.
+    training = box(picture, "training")
+    ends = [arrow[-1] for arrow in picture.arrows]
+    in_column = [y for x, y in ends if x <= stem.x + stem.width]
+    assert len(in_column) == 5
+    assert max(in_column) < training.y
+
+
+def test_skips_that_meet_take_lanes_of_their_own():
+    parts = [Part(f"part_{i}", "conv", "", (8,)) for i in range(3)]
+    parts += [
+        Part("part_3", "conv", "", (8,), 0, ("part_0",)),
+        Part("part_4", "conv", "", (8,), 0, ("part_1",)),
+        Part("part_5", "conv", "", (8,), 0, ("part_4",)),
+    ]
+    picture = layout.arrange(Structure(parts))
+    left = picture.boxes[0].x
+    lanes = [a[1][0] for a in picture.arrows if a[1][0] < left - 1]
+    assert len(lanes) == len(set(lanes)) == 2
+
+
+def test_the_graph_of_a_cell():
+    picture = layout.arrange_cell(CELL, "cell A")
+    titles = sorted(one.title for one in picture.boxes)
+    assert titles == [
+        "1",
+        "2",
+        "conv 3",
+        "conv 5",
+        "identity",
+        "input 1",
+        "input 2",
+        "max pool",
+        "output",
+    ]
+    # Into and out of four operations, and twice to the output at once.
+    assert len(picture.arrows) == 2 * 4 + 2
+    places = {one.title: one.middle for one in picture.boxes}
+    assert places["input 1"] < places["conv 3"] < places["1"]
+    assert places["1"] < places["identity"] < places["2"] < places["output"]
+
+
+# What is drawn.
+
+
+def test_the_picture_says_what_the_parts_say():
+    svg = drawing.render(layout.arrange(structure())).as_svg()
+    root = ElementTree.fromstring(svg)
+    texts = ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
+    for expected in (
+        "1,500 parameters",
+        "stage 1",
+        "conv 3x3",
+        "32 × 32 × 16 · 400",
+        "max pool",
+        "output",
+    ):
+        assert expected in texts
+    # A background, and one for each box and panel.
+    picture = layout.arrange(structure())
+    assert len(list(root.iter(f"{SVG}rect"))) == 1 + len(
+        picture.boxes + picture.panels
+    )
+
+
+def test_kinds_have_colours_of_their_own():
+    kinds = ("conv 3", "separable 3", "depthwise 5", "max_pool", "identity")
+    assert len({drawing.colours_of(kind) for kind in kinds}) == len(kinds)
+    assert drawing.colours_of("average_pool") == drawing.colours_of("max_pool")
+    assert drawing.colours_of("unheard of") == drawing.COLOURS[""]
+
+
+def test_a_search_space_is_drawn(tmp_path):
+    file = tmp_path / "arch.svg"
+    hp = kt.HyperParameters()
+    space = nas.HyperNASBench201((8, 8, 3))
+    nas.draw(hp, file, hypermodel=space)
+    text = file.read_text()
+    assert "nor conv 3x3" in text
+    assert "skip connect" in text
+    assert f"{space.build(hp).count_params():,} parameters" in text
+
+
+# Errors.
+
+
+def test_another_format_is_named():
+    with pytest.raises(ValueError, match="`path` must end in .svg.*a.png"):
+        nas.draw(kt.HyperParameters(), "a.png")
+
+
+def test_a_missing_package_is_named(tmp_path, monkeypatch):
+    real = builtins.__import__
+
+    def missing(name, *args, **kwargs):
+        if name.startswith("drawsvg"):
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(ImportError, match=r"kt-evolution\[drawing\]"):
+        nas.draw(
+            kt.HyperParameters(),
+            tmp_path / "a.svg",
+            nas.HyperNASBench201((8, 8, 3)),
+        )
+    assert not list(tmp_path.iterdir())

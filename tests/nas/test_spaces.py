@@ -1,0 +1,227 @@
+"""Ready spaces: arguments, labels, groups, and searches in them."""
+
+import json
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+
+import kt_evolution
+from kt_evolution import nas
+from kt_evolution.nas.spaces.base import GROUPS
+from kt_evolution.nas.structure import structure_of
+from kt_evolution.operators.mutation import UniformMutation
+from kt_evolution.phenotype import DryBuild
+from tests.nas.nas_helpers import LABELS
+from tests.nas.nas_helpers import SPACES
+from tests.nas.nas_helpers import declared
+from tests.nas.nas_helpers import new_space
+from tests.nas.nas_helpers import predictions
+from tests.nas.nas_helpers import search_space
+from tests.nas.nas_helpers import with_values
+
+
+def architecture(space, values):
+    """Returns all that a model is, and how it is trained."""
+    keras.backend.clear_session()
+    hp = with_values(values)
+    model = space.build(hp)
+    structure = structure_of(hp)
+    compiled = model.get_compile_config()
+    return json.dumps(
+        [model.get_config(), compiled, space.label_smoothing(hp)],
+        default=str,
+        sort_keys=True,
+    ) + repr(structure)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_mutation_of_an_expressed_gene_is_another_architecture(name):
+    space, _ = new_space(name)
+    genes = search_space(declared(space))
+    rng = np.random.default_rng(0)
+    parents = genes.snap(rng.random((3, genes.num_genes)))
+    for parent in parents:
+        hp = with_values(genes.decode(parent))
+        found = DryBuild(space)(declared(space), hp.values)
+        keys = set(found.asked)
+        expressed = np.array([gene.key in keys for gene in genes.genes])
+        child = UniformMutation(stop_probability=1.0)(
+            parent[None], expressed[None], genes, rng
+        )[0]
+        before, after = genes.decode(parent), genes.decode(child)
+        assert architecture(space, before) != architecture(space, after)
+
+
+class Counting(kt_evolution.EvolutionTuner):
+    """Scores models by their size, and keeps what it would have trained."""
+
+    def __init__(self, *args, **kwargs):
+        self.trained = []
+        super().__init__(*args, **kwargs)
+
+    def run_trial(self, trial):
+        hp = trial.hyperparameters
+        self.trained.append(architecture(self.hypermodel, hp.values))
+        return {"score": float(structure_of_values(self.hypermodel, hp))}
+
+
+def structure_of_values(space, hp):
+    return structure_of(with_values(hp.values), space).params
+
+
+def search(name, max_trials, directory):
+    tuner = Counting(
+        new_space(name)[0],
+        objective=kt.Objective("score", "max"),
+        max_trials=max_trials,
+        seed=0,
+        directory=directory,
+    )
+    tuner.search()
+    return tuner
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SPACES)
+def test_nothing_is_trained_twice(name, tmp_path):
+    tuner = search(name, 60, tmp_path)
+    assert len(tuner.trained) == 60
+    assert len(set(tuner.trained)) == 60
+
+
+def test_a_short_search_trains_nothing_twice(tmp_path):
+    tuner = search("HyperTabularNet", 10, tmp_path)
+    assert len(set(tuner.trained)) == 10
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_groups_that_are_not_searched_have_no_genes(name):
+    (space, _), (none, _) = new_space(name), new_space(name, search=())
+    assert declared(none).space == []
+    # The defaults are the same, whatever is searched.
+    assert architecture(none, {}) == architecture(space, {})
+    every = {gene.name for gene in declared(space).space}
+    parts = [
+        {gene.name for gene in declared(new_space(name, search=group)[0]).space}
+        for group in GROUPS
+    ]
+    assert all(parts)
+    assert set.union(*parts) <= every
+
+
+def test_labels_are_smoothed_in_training_only():
+    space, x = new_space("HyperTabularNet", search="regularisation", steps=None)
+    values = {"training/label_smoothing": 0.1, "head/dropout": 0.0}
+    values["body/dropout"] = 0.0
+    values["body/normalisation"] = "none"
+    losses = {}
+    for smoothing in (0.0, 0.1):
+        keras.utils.set_random_seed(0)
+        hp = with_values({**values, "training/label_smoothing": smoothing})
+        model = space.build(hp)
+        model.optimizer.learning_rate = 0.0
+        # The statistics of the batch are not those of validation.
+        losses[smoothing] = space.fit(
+            hp,
+            model,
+            x,
+            LABELS,
+            validation_data=(x, LABELS),
+            batch_size=8,
+            verbose=0,
+        ).history
+        assert model.loss == "sparse_categorical_crossentropy"
+    assert losses[0.0]["loss"] != pytest.approx(losses[0.1]["loss"], abs=1e-3)
+    assert "val_accuracy" in losses[0.1]
+    assert losses[0.0]["val_loss"] == pytest.approx(
+        losses[0.1]["val_loss"], abs=1e-2
+    )
+
+
+def test_regressions_come_out_at_the_scale_of_their_targets():
+    targets = np.linspace(900, 1100, 8).reshape(-1, 1)
+    space, x = new_space(
+        "HyperTabularNet", num_classes=None, task="regression", targets=targets
+    )
+    hp = kt.HyperParameters()
+    model = space.build(hp)
+    history = space.fit(hp, model, x, targets, verbose=0).history
+    assert "mae" in history
+    assert np.all(np.abs(predictions(model, x) - 1000) < 500)
+
+
+def test_raw_strings_go_through_the_vectorizer(tmp_path):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("TextVectorization in a model is TensorFlow's")
+    texts = np.array(["good film", "bad film", "good", "bad", ""])
+    vectorizer = keras.layers.TextVectorization(output_sequence_length=4)
+    vectorizer.adapt(texts)
+    space = nas.HyperTextNet(vectorizer=vectorizer, num_classes=2, width=4)
+    hp = kt.HyperParameters()
+    model = space.build(hp)
+    x = keras.ops.convert_to_tensor(texts)
+    space.fit(hp, model, x, np.array([1, 0, 1, 0, 0]), verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        again.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-5
+    )
+
+
+def test_missing_numbers_and_unknown_categories_are_read():
+    space, x = new_space("HyperTabularNet", data=SPACES["HyperTabularNet"][1])
+    model = space.build(kt.HyperParameters())
+    strange = np.array([[np.nan, np.nan, 99, 0], [0, 0, -1, 0]], "float32")
+    assert np.isfinite(predictions(model, strange)).all()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([0, 1, 3] + [0] * 5),
+        np.array([-1] + [0] * 7),
+        np.array([0.5] + [0] * 7),
+        np.eye(3)[LABELS],
+        np.array(["a"] * 8),
+    ],
+)
+def test_labels_that_do_not_fit_end_the_search(labels, tmp_path):
+    space, x = new_space("HyperTabularNet")
+    tuner = kt_evolution.EvolutionTuner(
+        space, objective="val_accuracy", max_trials=3, directory=tmp_path
+    )
+    with pytest.raises(kt.errors.FatalValueError, match="`y` must be"):
+        tuner.search(x, labels, validation_data=(x, LABELS), verbose=0)
+
+
+CONV = {"input_shape": (8, 8, 1)}
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "message"),
+    [
+        ("HyperConvNet", {"input_shape": (8, 8)}, r"`input_shape`.*\(8, 8\)"),
+        ("HyperConvNet", {"input_shape": (None, 8, 1)}, "`input_shape`"),
+        ("HyperTextNet", {"input_shape": (8, 2)}, r"`input_shape`.*\(8, 2\)"),
+        ("HyperTabularNet", {"input_shape": 4}, "`input_shape`.*=4"),
+        ("HyperSeriesNet", {"input_shape": (8,)}, r"`input_shape`.*\(8,\)"),
+        ("HyperConvNet", {"max_depth": 0}, "`max_depth`.*max_depth=0"),
+        ("HyperConvNet", {"width": 0}, "`width`.*width=0"),
+        ("HyperConvNet", {"task": "ranking"}, "`task`.*'ranking'"),
+        ("HyperConvNet", {"search": "colour"}, "`search`.*'colour'"),
+        ("HyperConvNet", {"num_classes": 1}, "`num_classes`.*num_classes=1"),
+        ("HyperConvNet", {"num_classes": None}, "`num_classes`.*None"),
+        ("HyperConvNet", {"num_outputs": 2}, "`num_outputs`.*num_outputs=2"),
+        ("HyperConvNet", {"task": "regression"}, "`num_classes`.*=3"),
+        ("HyperConvNet", {"steps": 0}, "`steps`.*steps=0"),
+        ("HyperTextNet", {"vocabulary_size": None}, "`vocabulary_size`"),
+        ("HyperTextNet", {"vectorizer": "words"}, "`vectorizer`.*'words'"),
+        ("HyperTabularNet", {"categorical": {7: 2}}, "`categorical`.*7"),
+        ("HyperTabularNet", {"data": np.zeros((3, 2))}, "`data`.*columns"),
+    ],
+)
+def test_wrong_arguments_are_named(make, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        new_space(make, **arguments)
