@@ -6,6 +6,7 @@ Elsewhere one line for each trial.
 """
 
 import contextlib
+import dataclasses
 import threading
 import time
 from collections import deque
@@ -181,6 +182,7 @@ class Frame(JupyterMixin):
         """Shows the last picture."""
         with self._lock:
             self._trial_id = None
+            self._news = dataclasses.replace(self._news, seconds_left=None)
         self._shown = 0.0
         self._refresh()
 

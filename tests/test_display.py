@@ -169,6 +169,13 @@ def test_durations(seconds, text):
     assert duration(seconds) == text
 
 
+def test_nothing_is_left_at_the_end():
+    frame = Frame(search_news(), ONE)
+    frame.end()
+    (line, *_) = drawn(frame)
+    assert line.rstrip().endswith("1:40")
+
+
 def test_the_time_that_is_left():
     assert seconds_left(10.0, 5, 20, np.inf) == 30.0
     assert seconds_left(10.0, 5, 20, 25.0) == 15.0

@@ -1,0 +1,77 @@
+"""The code of the pages under docs/ runs, and what they name is there."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kt_evolution
+from kt_evolution import nas
+from kt_evolution import reporting
+
+DOCS = Path(__file__).parent.parent / "docs"
+API = "\n".join(page.read_text() for page in (DOCS / "api").glob("*.md"))
+# What makes a search as short as it can be.
+SHORT = [
+    (r"max_trials=\d+", "max_trials=2"),
+    (r"epochs(=|\": )\d+", r"epochs\g<1>1"),
+    (r"new_tuner\(30\)", "new_tuner(2)"),
+    (r"new_tuner\(31\)", "new_tuner(3)"),
+    (r"cross_validation=5", "cross_validation=2"),
+]
+
+
+def blocks_of(page):
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+PAGES = [page for page in sorted(DOCS.rglob("*.md")) if blocks_of(page)]
+
+
+@pytest.fixture
+def eager():
+    """One batch is trained sooner than a graph is made for it."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def names():
+    """What the pages take for granted."""
+    rng = np.random.default_rng(0)
+    return {
+        "x_train": rng.random((32, 28, 28, 1), dtype="float32"),
+        "y_train": np.arange(32) % 10,
+        "x_val": rng.random((8, 28, 28, 1), dtype="float32"),
+        "y_val": np.arange(8) % 10,
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.usefixtures("eager")
+def test_code_runs(page, names, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    start = blocks_of(DOCS / "getting_started.md")[0]
+    code = "\n".join([start, *blocks_of(page)])
+    for pattern, short in SHORT:
+        code = re.sub(pattern, short, code)
+    exec(compile(code, page.name, "exec"), names)
+
+
+@pytest.mark.parametrize(
+    "module", [kt_evolution, nas, reporting, reporting.figures]
+)
+def test_every_public_name_is_in_the_reference(module):
+    headings = re.findall(r"heading: (\S+)", API)
+    public = {f"{module.__name__}.{name}" for name in module.__all__}
+    assert public <= set(headings)
+
+
+def test_every_page_is_in_the_navigation():
+    listed = (DOCS.parent / "mkdocs.yml").read_text()
+    pages = [str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")]
+    assert [page for page in pages if f"- {page}\n" not in listed] == []
