@@ -507,14 +507,19 @@ def _kind_of(problem: str) -> str:
     return re.sub(r"\d+(\.\d+)?", "#", problem)
 
 
+def _one_of(problems: list[str]) -> str:
+    if len(set(problems)) == 1:
+        return problems[0]
+    return f"for instance: {problems[-1]}"
+
+
 def _explain(rejected: list[dict[str, Any]]) -> str:
     examples: dict[str, list[str]] = {}
     for rejection in rejected:
         problem = rejection["problem"]
         examples.setdefault(_kind_of(problem), []).append(problem)
     causes = "\n".join(
-        f"  {len(problems)} x {'for instance: ' * (len(problems) > 1)}"
-        f"{problems[-1]}"
+        f"  {len(problems)} x {_one_of(problems)}"
         for problems in sorted(examples.values(), key=len, reverse=True)
     )
     return (

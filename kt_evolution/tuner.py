@@ -517,7 +517,8 @@ class EvolutionTuner(kt.Tuner):
         if callback is not None:
             kwargs["callbacks"].append(callback)
         # A `fit` of one's own may have another idea of it.
-        is_own = type(self.hypermodel).fit is not kt.HyperModel.fit
+        home = type(self.hypermodel).fit.__module__.partition(".")[0]
+        is_own = home not in ("keras_tuner", "kt_evolution")
         if "verbose" in kwargs or not (is_own or len(args) > VERBOSE_POSITION):
             kwargs["verbose"] = display.fit_verbose
 

@@ -127,8 +127,7 @@ def test_tuner_with_an_id_of_its_own_resumes(tmp_path, tuner_id):
         "tuner_id": tuner_id,
     }
     tuner = Quadratic(**options)
-    with pytest.raises(KeyboardInterrupt):
-        tuner.search(interrupt_at=3, verbose=0)
+    tuner.search(interrupt_at=3, verbose=0)
     assert tuner.ran == ["0", "1", "2"]
     values = dict(tuner.oracle.get_trial("2").hyperparameters.values)
 
@@ -144,8 +143,7 @@ def test_tuner_with_an_id_of_its_own_resumes(tmp_path, tuner_id):
 
 def test_interrupted_search_goes_on_when_called_again(tmp_path):
     tuner = Quadratic(max_trials=6, directory=tmp_path, project_name="p")
-    with pytest.raises(KeyboardInterrupt):
-        tuner.search(interrupt_at=3, verbose=0)
+    tuner.search(interrupt_at=3, verbose=0)
     tuner.search(verbose=0)
     assert tuner.ran == ["0", "1", "2", "2", "3", "4", "5"]
     tuner.search(verbose=0)

@@ -125,8 +125,7 @@ def test_a_time_budget_counts_across_sessions(tmp_path, time):
         return slow(hp)
 
     tuner = new_tuner(tmp_path, TimeBudget(seconds=55))
-    with pytest.raises(KeyboardInterrupt):
-        tuner.search(killed)
+    tuner.search(killed)
     assert tuner.oracle.search_seconds() == 20.0
     time[0] += 9999.0
     resumed = new_tuner(tmp_path, TimeBudget(seconds=55))

@@ -83,7 +83,7 @@ def test_what_is_asked_for_is_measured(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("bad", "error"), [(["watts"], ValueError), ("flops", TypeError)]
+    ("bad", "error"), [(["watts"], ValueError), (7, TypeError)]
 )
 def test_measure_must_name_costs(tmp_path, bad, error):
     with pytest.raises(error, match="`measure`.*Received: measure="):
