@@ -59,6 +59,8 @@ def test_public_tables():
 def test_every_searcher_races_and_once_only(name, tmp_path):
     if name.startswith("optuna"):
         pytest.importorskip("optuna")
+    if name == "optuna-gp":
+        pytest.importorskip("torch")
     if name.startswith("pymoo"):
         pytest.importorskip("pymoo")
     wanted = [race.Race(name, NAME, tradeoffs.TRACK, 0, 5)]
