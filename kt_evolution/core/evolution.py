@@ -233,8 +233,8 @@ class Evolution:
         models are bred for that alone; it costs no trial.
         """
         newest = history.individuals[-MANY_REJECTED:]
-        # In turns with what is proposed otherwise.
-        if len(newest) < MANY_REJECTED or len(history) % 2:
+        # Now and then something else is proposed.
+        if len(newest) < MANY_REJECTED or len(history) % 4 == 0:
             return None
         if any(one.status is not Status.REJECTED for one in newest):
             return None

@@ -1,0 +1,35 @@
+"""Limits that next to nothing keeps are searched for, without trials."""
+
+import keras
+import pytest
+from tuner_helpers import ScoringTuner
+from tuner_helpers import trials_of
+
+from kt_evolution import Limit
+
+
+def build(hp):
+    model = keras.Sequential([keras.Input((64,))])
+    for i in range(hp.Int("layers", 1, 3)):
+        model.add(keras.layers.Dense(hp.Int(f"units_{i}", 8, 64, step=8)))
+    model.add(keras.layers.Dense(10))
+    hp.Float("rate", 1e-4, 1e-1, sampling="log")
+    return model
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_models_are_bred_for_the_limit_alone(tmp_path, seed):
+    tuner = ScoringTuner(
+        build,
+        max_trials=3,
+        seed=seed,
+        # Of a hundred models two have so many.
+        constraints=Limit("params", min=10_000),
+        directory=tmp_path,
+    )
+    with pytest.warns(UserWarning, match="rejected before"):
+        tuner.search(lambda hp: hp.get("rate"))
+    trials = trials_of(tuner, "COMPLETED")
+    assert len(trials) == 3
+    for trial in trials:
+        assert trial.metrics.get_best_value("params") >= 10_000
