@@ -10,6 +10,7 @@ import numpy as np
 
 from kt_evolution.core.checks import check_count
 from kt_evolution.core.checks import is_number
+from kt_evolution.extras import load
 
 # So that all trials, workers and sessions have the same folds.
 SHUFFLE_SEED = 0
@@ -227,13 +228,7 @@ def _count_splits(splitter: Any) -> int:
 
 
 def _model_selection() -> Any:
-    try:
-        from sklearn import model_selection
-    except ImportError as error:
-        raise ImportError(
-            "`cross_validation` needs scikit-learn: `pip install scikit-learn`."
-        ) from error
-    return model_selection
+    return load("sklearn.model_selection", "cross_validation")
 
 
 def _shown(value: Any) -> str:

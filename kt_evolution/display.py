@@ -93,8 +93,9 @@ class SearchDisplay:
         if not self.verbose:
             return
         seconds = 0.0 if began is None else time.monotonic() - began
-        trial_news = self.oracle.trial_news(trial, seconds)
         search_news = self.oracle.search_news()
+        is_best = search_news.best_trial_id == trial.trial_id
+        trial_news = self.oracle.trial_news(trial, seconds, is_best)
         if self._frame is not None:
             self._frame.add(trial_news, search_news)
         else:

@@ -253,21 +253,23 @@ class HistoryOracle(DurableOracle):
         """What a person sees of the search."""
         return self._display
 
-    def trial_news(self, trial: Trial, seconds: float) -> TrialNews:
+    def trial_news(
+        self, trial: Trial, seconds: float, is_best: bool
+    ) -> TrialNews:
         """Returns what there is to tell of a trial that ended.
 
         Args:
             trial: The `Trial`.
             seconds: Float, how long it took.
+            is_best: Boolean, whether no trial is better.
         """
         trial_id = trial.trial_id
         position = self._history.position_of(trial_id)
         is_completed = trial.status == TrialStatus.COMPLETED
-        best = self.get_best_trials(1) if is_completed else []
         return TrialNews(
             trial_id=trial_id,
             scores=self._scores_of(trial) if is_completed else (),
-            is_best=[one.trial_id for one in best] == [trial_id],
+            is_best=is_best,
             expected=expected_of(self._history, trial_id, self._sign),
             origin=origin_of(self._history.individuals[position], trial_id),
             seconds=seconds,

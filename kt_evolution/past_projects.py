@@ -17,8 +17,7 @@ from kt_evolution import host
 from kt_evolution.core.genes import Value
 from kt_evolution.stored_trials import StoredMetric
 from kt_evolution.stored_trials import StoredTrial
-from kt_evolution.stored_trials import is_project
-from kt_evolution.stored_trials import projects_inside
+from kt_evolution.stored_trials import check_project
 from kt_evolution.stored_trials import read_stored
 
 
@@ -75,7 +74,7 @@ def read_project(
     Raises:
         ValueError: If there is no project, or if it has not this objective.
     """
-    project = read_stored(_checked_folder(path))
+    project = read_stored(check_project("warm_start", Path(path)))
     completed = [
         trial
         for trial in project.trials
@@ -110,19 +109,6 @@ def read_project(
     return PastProject(
         list(trials.values()), num_unscored, len(project.damaged)
     )
-
-
-def _checked_folder(path: str) -> Path:
-    folder = Path(path)
-    if not is_project(folder):
-        inside = projects_inside(folder)
-        hint = f" It holds the projects {inside}." if inside else ""
-        raise ValueError(
-            "`warm_start` must be the folder of a Keras Tuner project, which "
-            "has a trial.json for each trial. Received: "
-            f"warm_start={str(folder)!r}.{hint}"
-        )
-    return folder
 
 
 def _objectives(objective: kt.Objective) -> dict[str, str]:

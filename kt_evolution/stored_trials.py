@@ -114,6 +114,27 @@ def is_project(folder: Path) -> bool:
     )
 
 
+def check_project(argument: str, folder: Path) -> Path:
+    """Returns a folder if it is that of a Keras Tuner project.
+
+    Args:
+        argument: String, the argument's name, for the error.
+        folder: Path.
+
+    Raises:
+        ValueError: If it is not; it names the projects that lie in it.
+    """
+    if is_project(folder):
+        return folder
+    inside = projects_inside(folder)
+    hint = f" It holds the projects {inside}." if inside else ""
+    raise ValueError(
+        f"`{argument}` must be the folder of a Keras Tuner project, which has "
+        "a journal.jsonl or a trial.json for each trial. Received: "
+        f"{argument}={str(folder)!r}.{hint}"
+    )
+
+
 def projects_inside(folder: Path) -> list[str]:
     """Returns the projects that lie in a folder, for an error to name them."""
     marks = ("*/trial_*/trial.json", "*/journal.jsonl")

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 from scipy.stats import rankdata
 
+from kt_evolution.extras import load
 from kt_evolution.reporting.diversity import genome_of
-from kt_evolution.reporting.extras import load
 from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from kt_evolution.reporting.extras import load
-from kt_evolution.reporting.reading import read_search
+from kt_evolution.extras import load
+from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.training_log import read_training
@@ -54,9 +54,7 @@ def log_to_mlflow(
         ImportError: If MLflow is not installed.
     """
     mlflow = load("mlflow", "mlflow")
-    search = source
-    if not isinstance(source, SearchRecord):
-        search = read_search(source)
+    search = search_of(source)
     client = mlflow.MlflowClient(tracking_uri)
     found = client.get_experiment_by_name(experiment)
     experiment_id = (

@@ -6,8 +6,8 @@ from typing import Any
 from kt_evolution.core.genes import ContinuousGene
 from kt_evolution.core.genes import Gene
 from kt_evolution.core.genes import IntegerGene
-from kt_evolution.reporting.extras import load
-from kt_evolution.reporting.reading import read_search
+from kt_evolution.extras import load
+from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.training_log import read_training
@@ -38,9 +38,7 @@ def to_optuna(source: Any, storage: Any = None) -> Any:
         ImportError: If Optuna is not installed.
     """
     optuna = load("optuna", "optuna")
-    search = source
-    if not isinstance(source, SearchRecord):
-        search = read_search(source)
+    search = search_of(source)
     study = optuna.create_study(
         storage=storage,
         study_name=search.name,

@@ -26,8 +26,7 @@ from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.stored_trials import StoredProject
 from kt_evolution.stored_trials import StoredTrial
-from kt_evolution.stored_trials import is_project
-from kt_evolution.stored_trials import projects_inside
+from kt_evolution.stored_trials import check_project
 from kt_evolution.stored_trials import read_stored
 
 
@@ -58,15 +57,7 @@ def read_search(
     Raises:
         ValueError: If there is no project, or no such metric.
     """
-    folder = folder_of(source)
-    if not is_project(folder):
-        inside = projects_inside(folder)
-        hint = f" It holds the projects {inside}." if inside else ""
-        raise ValueError(
-            "`source` must be the folder of a Keras Tuner project, which has "
-            "a journal.jsonl or a trial.json for each trial. Received: "
-            f"source={str(folder)!r}.{hint}"
-        )
+    folder = check_project("source", folder_of(source))
     project = read_stored(folder, salvage=True)
     for problem in project.damaged:
         warnings.warn(problem, stacklevel=2)
@@ -88,6 +79,15 @@ def read_search(
         project.search.get("seed"),
         tuple(project.damaged),
     )
+
+
+def search_of(source: Any) -> SearchRecord:
+    """Returns a `SearchRecord` as it is, and reads anything else.
+
+    Args:
+        source: A `SearchRecord`, or what `read_search` takes.
+    """
+    return source if isinstance(source, SearchRecord) else read_search(source)
 
 
 def folder_of(source: Any) -> Path:

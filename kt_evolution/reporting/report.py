@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import kt_evolution
+from kt_evolution.extras import load
 from kt_evolution.journal import write_atomically
-from kt_evolution.reporting.extras import load
-from kt_evolution.reporting.reading import read_search
+from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.rebuild import rebuild_code
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.summary import number
@@ -150,9 +150,7 @@ def write_report(
         ImportError: If plotly, jinja2 or scikit-learn is not installed.
         ValueError: If there is no project, or no such trial.
     """
-    search = source
-    if not isinstance(source, SearchRecord):
-        search = read_search(source)
+    search = search_of(source)
     write_atomically(path, render(search, trial_id))
     return Path(path)
 

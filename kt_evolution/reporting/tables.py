@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import IO
 from typing import Any
 
-from kt_evolution.reporting.extras import load
+from kt_evolution.extras import load
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 

@@ -9,7 +9,7 @@ import pandas
 import pytest
 
 import kt_evolution
-from kt_evolution.reporting import extras
+from kt_evolution import extras
 from kt_evolution.reporting import log_to_mlflow
 from kt_evolution.reporting import read_search
 from kt_evolution.reporting import to_optuna

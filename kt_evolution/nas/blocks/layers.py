@@ -38,6 +38,18 @@ def normalise(site: Site, x: Any, normalisation: str, mask: Any = None) -> Any:
     return x
 
 
+def standardise(site: Site, x: Any) -> Any:
+    """Makes the network see the same, whatever range its inputs have."""
+    layer = site.layer(
+        layers.BatchNormalization,
+        momentum=MOMENTUM,
+        center=False,
+        scale=False,
+        name="standardisation",
+    )
+    return layer(x)
+
+
 def activate(site: Site, x: Any, activation: str) -> Any:
     """Applies an activation function."""
     return site.layer(layers.Activation, activation)(x)

@@ -23,45 +23,23 @@ def convolve(
     site: Site, x: Any, channels: int, kernel: int, stride: int = 1
 ) -> Any:
     """A convolution."""
-    conv = site.layer(
-        of_rank("Conv", x),
-        channels,
-        kernel,
-        strides=stride,
-        padding="same",
-        use_bias=False,
-    )
-    return conv(x)
+    return _convolved("Conv", site, x, channels, kernel, strides=stride)
 
 
 def separable(
     site: Site, x: Any, channels: int, kernel: int, stride: int = 1
 ) -> Any:
     """A convolution of each channel, then one across them."""
-    conv = site.layer(
-        of_rank("SeparableConv", x),
-        channels,
-        kernel,
-        strides=stride,
-        padding="same",
-        use_bias=False,
+    return _convolved(
+        "SeparableConv", site, x, channels, kernel, strides=stride
     )
-    return conv(x)
 
 
 def dilated(
     site: Site, x: Any, channels: int, kernel: int, stride: int = 1
 ) -> Any:
     """A convolution with gaps of one, after which the stride is taken."""
-    conv = site.layer(
-        of_rank("Conv", x),
-        channels,
-        kernel,
-        dilation_rate=2,
-        padding="same",
-        use_bias=False,
-    )
-    x = conv(x)
+    x = _convolved("Conv", site, x, channels, kernel, dilation_rate=2)
     if stride == 1:
         return x
     # Backends can't do both at once.
@@ -72,14 +50,7 @@ def depthwise(
     site: Site, x: Any, channels: int, kernel: int, stride: int = 1
 ) -> Any:
     """A convolution of each channel; the channels are mixed if they differ."""
-    conv = site.layer(
-        of_rank("DepthwiseConv", x),
-        kernel,
-        strides=stride,
-        padding="same",
-        use_bias=False,
-    )
-    x = conv(x)
+    x = _convolved("DepthwiseConv", site, x, kernel, strides=stride)
     return fit(site, x, like=x, channels=channels)
 
 
@@ -122,6 +93,13 @@ def identity(
     if stride == 1:
         return fit(site, x, like=x, channels=channels)
     return convolve(site, x, channels, 1, stride)
+
+
+def _convolved(kind: str, site: Site, x: Any, *args: int, **kwargs: int) -> Any:
+    conv = site.layer(
+        of_rank(kind, x), *args, padding="same", use_bias=False, **kwargs
+    )
+    return conv(x)
 
 
 def _pool(

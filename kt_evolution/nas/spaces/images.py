@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 import keras_tuner as kt
-from keras import layers
 
 from kt_evolution.nas.blocks.cells import OPERATIONS
 from kt_evolution.nas.blocks.cells import Cell
@@ -14,9 +13,9 @@ from kt_evolution.nas.blocks.convolution import CONNECTIONS
 from kt_evolution.nas.blocks.convolution import ConvStage
 from kt_evolution.nas.blocks.convolution import MBConvStage
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
-from kt_evolution.nas.blocks.layers import MOMENTUM
 from kt_evolution.nas.blocks.layers import activate
 from kt_evolution.nas.blocks.layers import normalise
+from kt_evolution.nas.blocks.layers import standardise
 from kt_evolution.nas.blocks.operations import convolve
 from kt_evolution.nas.blocks.regularisation import Augmentation
 from kt_evolution.nas.genes import choose
@@ -90,14 +89,7 @@ class HyperImageNet(ReadySpace):
 
     def body(self, hp: kt.HyperParameters, inputs: Any) -> Any:
         site = Site(hp, "input")
-        # Whatever range the pixels have, the network sees the same.
-        x = site.layer(
-            layers.BatchNormalization,
-            momentum=MOMENTUM,
-            center=False,
-            scale=False,
-            name="standardisation",
-        )(inputs)
+        x = standardise(site, inputs)
         x = site.done(x, "input", "standardised image")
         augmentation = Augmentation(
             flip=self.choices("regularisation", True, False),

@@ -5,13 +5,12 @@ from typing import Any
 
 import keras
 import keras_tuner as kt
-from keras import layers
 
 from kt_evolution.nas.blocks.base import Piece
 from kt_evolution.nas.blocks.composition import LayerChoice
 from kt_evolution.nas.blocks.convolution import CONNECTIONS
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
-from kt_evolution.nas.blocks.layers import MOMENTUM
+from kt_evolution.nas.blocks.layers import standardise
 from kt_evolution.nas.blocks.series import SeriesStage
 from kt_evolution.nas.blocks.tokens import RecurrentStage
 from kt_evolution.nas.blocks.tokens import TransformerStage
@@ -89,14 +88,7 @@ class HyperSeriesNet(ReadySpace):
 
     def body(self, hp: kt.HyperParameters, inputs: Any) -> Any:
         site = Site(hp, "input")
-        # Whatever range the channels have, the network sees the same.
-        x = site.layer(
-            layers.BatchNormalization,
-            momentum=MOMENTUM,
-            center=False,
-            scale=False,
-            name="standardisation",
-        )(inputs)
+        x = standardise(site, inputs)
         x = site.done(x, "input", "standardised series")
         activation = choose(
             hp, "activation", self.choices("layers", *ACTIVATIONS)

@@ -13,7 +13,7 @@ from kt_evolution.core.checks import check_count
 from kt_evolution.nas.blocks.dense import CONNECTIONS
 from kt_evolution.nas.blocks.dense import ResidualMLP
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
-from kt_evolution.nas.blocks.layers import MOMENTUM
+from kt_evolution.nas.blocks.layers import standardise
 from kt_evolution.nas.genes import choose
 from kt_evolution.nas.spaces.base import GROUPS
 from kt_evolution.nas.spaces.base import ReadySpace
@@ -130,15 +130,7 @@ class HyperTabularNet(ReadySpace):
         if self.categorical:
             x = keras.ops.take(inputs, self.numeric, axis=1)
         if self.moments is None:
-            x = keras.ops.nan_to_num(x)
-            layer = site.layer(
-                layers.BatchNormalization,
-                momentum=MOMENTUM,
-                center=False,
-                scale=False,
-                name="standardisation",
-            )
-            return layer(x)
+            return standardise(site, keras.ops.nan_to_num(x))
         mean, variance = self.moments
         layer = site.layer(
             layers.Normalization,

@@ -1,4 +1,4 @@
-"""Packages that only reports need."""
+"""Packages that only a part of what we do needs."""
 
 import importlib
 from typing import Any
