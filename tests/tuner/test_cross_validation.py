@@ -151,6 +151,7 @@ def test_classes_are_stratified(targets, is_stratified):
 
 
 def test_real_training_with_executions(tmp_path):
+    keras.utils.set_random_seed(0)
     x, y = load_breast_cancer(return_X_y=True)
     x = (x - x.mean(axis=0)) / x.std(axis=0)
 
