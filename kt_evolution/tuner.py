@@ -19,14 +19,12 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution import costs
 from kt_evolution import host
+from kt_evolution.callbacks import SearchCallback
 from kt_evolution.clock import SearchClock
 from kt_evolution.core.checks import check_count
 from kt_evolution.cross_validation import CrossValidation
 from kt_evolution.cross_validation import Fold
 from kt_evolution.display import interruption
-from kt_evolution.gaps import Gap
-from kt_evolution.gaps import gap_table
-from kt_evolution.gaps import gaps_of
 from kt_evolution.journal import write_atomically
 from kt_evolution.limits import Limit
 from kt_evolution.operators.crossover import Crossover
@@ -37,16 +35,13 @@ from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.phenotype import DryBuild
 from kt_evolution.phenotype import changed_declarations
 from kt_evolution.phenotype import explore
-from kt_evolution.reporting.optuna_study import to_optuna
-from kt_evolution.reporting.reading import read_search
-from kt_evolution.reporting.report import write_report
-from kt_evolution.reporting.tables import dataframe_of
 from kt_evolution.results import metrics_of
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.surrogate import Surrogate
 from kt_evolution.training_log import FILE_NAME
 from kt_evolution.training_log import TrainingLog
+from kt_evolution.tuner_results import TunerResults
 
 # Of `verbose` among the arguments of `keras.Model.fit`.
 VERBOSE_POSITION = 4
@@ -60,7 +55,7 @@ class _OutOfTime(Exception):
     """A further execution of a trial would begin after the time budget."""
 
 
-class EvolutionTuner(kt.Tuner):
+class EvolutionTuner(TunerResults):
     """Searches hyperparameters and architectures by evolution.
 
     A drop-in for `keras_tuner.RandomSearch`: the arguments have the same
@@ -191,8 +186,6 @@ class EvolutionTuner(kt.Tuner):
         keep_checkpoints: int | None = None,
         **kwargs: Any,
     ) -> None:
-        if keep_checkpoints is not None:
-            check_count("keep_checkpoints", keep_checkpoints)
         check_count(
             "executions_per_trial", kwargs.get("executions_per_trial", 1)
         )
@@ -206,12 +199,11 @@ class EvolutionTuner(kt.Tuner):
         self._costs: list[dict[str, float]] = []
         self._results: list[Any] = []
         self.seed = seed
-        self.keep_checkpoints = keep_checkpoints
         self._builds_dry = dry_build
         self._max_model_size = kwargs.get("max_model_size")
         self._given_space = hyperparameters or kt.HyperParameters()
         self._given_tuner_id = kwargs.get("tuner_id")
-        self._checkpointed: set[str] | None = None
+        self._search_callbacks: list[SearchCallback] = []
         oracle = EvolutionOracle(
             objective=objective,
             max_trials=max_trials,
@@ -246,7 +238,7 @@ class EvolutionTuner(kt.Tuner):
         if self._is_worker():
             # The project is the chief's, who may have begun.
             kwargs["overwrite"] = False
-        super().__init__(oracle, hypermodel, **kwargs)
+        super().__init__(oracle, hypermodel, keep_checkpoints, **kwargs)
 
     @property
     def _trains_models(self) -> bool:
@@ -357,10 +349,12 @@ class EvolutionTuner(kt.Tuner):
             *fit_args: Positional arguments of `keras.Model.fit`.
             **fit_kwargs: Further arguments of `keras.Model.fit`; with
                 `cross_validation` also `groups`, the labels of rows that the
-                splitter keeps together. `verbose` is 0 for silence, 1 for the
+                splitter keeps together. `callbacks` may have
+                `SearchCallback`s too. `verbose` is 0 for silence, 1 for the
                 display of the search, 2 for Keras's bars as well. Defaults
                 to 1.
         """
+        self._take_search_callbacks(fit_kwargs)
         if self._cross_validation is not None:
             self._folds = self._cross_validation.folds(fit_args, fit_kwargs)
         if self._is_worker() or host.is_chief():
@@ -379,6 +373,24 @@ class EvolutionTuner(kt.Tuner):
             )
             if not self.oracle.get_best_trials():
                 raise
+
+    def _take_search_callbacks(self, fit_kwargs: dict[str, Any]) -> None:
+        """Takes the callbacks out that are not those of a training."""
+        callbacks = fit_kwargs.get("callbacks")
+        self._search_callbacks = []
+        if not isinstance(callbacks, (list, tuple)):
+            return
+        others = []
+        for callback in callbacks:
+            if isinstance(callback, SearchCallback):
+                self._search_callbacks.append(callback)
+            else:
+                others.append(callback)
+        if others:
+            fit_kwargs["callbacks"] = others
+        else:
+            # A `run_trial` of one's own need not know the argument.
+            del fit_kwargs["callbacks"]
 
     # One trial.
 
@@ -524,13 +536,16 @@ class EvolutionTuner(kt.Tuner):
 
     def on_trial_end(self, trial: Trial) -> None:
         super().on_trial_end(trial)
-        self._prune_checkpoints(trial)
+        for callback in self._search_callbacks:
+            callback.on_trial_end(self, trial)
 
     def on_search_begin(self) -> None:
         super().on_search_begin()
         self._clock.end()
         if not self._is_worker():
             self.oracle.begin_session()
+        for callback in self._search_callbacks:
+            callback.on_search_begin(self)
 
     def on_trial_begin(self, trial: Trial) -> None:
         super().on_trial_begin(trial)
@@ -542,120 +557,8 @@ class EvolutionTuner(kt.Tuner):
     def on_search_end(self) -> None:
         super().on_search_end()
         self.save()
-
-    # Several objectives.
-
-    def get_pareto_trials(self) -> list[Trial]:
-        """Returns the completed trials that no other is better than.
-
-        Of each, every other trial is worse in one objective at least. They
-        keep all limits, and the knee comes first: the trial nearest to the
-        best of each objective.
-
-        Example:
-
-        ```python
-        tuner = kt_evolution.EvolutionTuner(
-            build_model, objective=["val_accuracy", "params"]
-        )
-        tuner.search(x, y, validation_data=(x_val, y_val))
-        for trial in tuner.get_pareto_trials():
-            print(trial.metrics.get_best_value("val_accuracy"))
-        ```
-
-        Returns:
-            List of `keras_tuner` `Trial`s.
-        """
-        return self.oracle.get_pareto_trials()
-
-    def get_pareto_hyperparameters(self) -> list[kt.HyperParameters]:
-        """Returns the hyperparameters of the Pareto trials, knee first."""
-        return [trial.hyperparameters for trial in self.get_pareto_trials()]
-
-    def get_pareto_models(self, num_models: int | None = None) -> list[Any]:
-        """Returns the trained models of the Pareto trials, knee first.
-
-        Args:
-            num_models: Int, how many at most. Defaults to None, all of them.
-        """
-        if num_models is not None:
-            check_count("num_models", num_models)
-        trials = self.get_pareto_trials()[:num_models]
-        return [self.load_model(trial) for trial in trials]
-
-    # Overfitting.
-
-    def gap_report(self, num_trials: int = 10) -> list[Gap]:
-        """Prints how training and validation of the best trials differ.
-
-        Example:
-
-        ```python
-        tuner.search(x, y, validation_data=(x_val, y_val))
-        tuner.gap_report()
-        ```
-
-        Args:
-            num_trials: Int, of how many trials at most. Defaults to 10.
-
-        Returns:
-            List of `Gap`s, best trial first. A gap is positive where
-            validation is worse than training. It is empty if no metric is
-            known of both.
-        """
-        check_count("num_trials", num_trials)
-        gaps = gaps_of(
-            self.oracle.get_best_trials(num_trials), self.oracle.objective
-        )
-        print(gap_table(gaps))
-        return gaps
-
-    # After it ran, and while it runs.
-
-    def results_dataframe(self) -> Any:
-        """Returns a pandas `DataFrame` with a row for each trial.
-
-        Its columns are "trial_id" and "status", one "metrics.name" for each
-        metric, at the best epoch, and one "values.name" for each
-        hyperparameter, empty where a model does not use it; then how and
-        when the trial was made: "operator", "parents", "predicted",
-        "worker", "began", "ended", "seconds" and others.
-
-        Raises:
-            ImportError: If pandas is not installed.
-        """
-        return dataframe_of(read_search(self))
-
-    def report(
-        self,
-        path: str | os.PathLike[str] = "report.html",
-        trial_id: str | None = None,
-    ) -> Path:
-        """Writes a report of the search, one HTML file that works offline.
-
-        Args:
-            path: String or path, the file. Defaults to "report.html".
-            trial_id: String, the trial that is shown in full. Defaults to
-                the best.
-
-        Returns:
-            The path of the file.
-
-        Raises:
-            ImportError: If plotly, jinja2 or scikit-learn is not installed.
-        """
-        return write_report(self, path, trial_id)
-
-    def to_optuna(self, storage: Any = None) -> Any:
-        """Returns the search as an Optuna study, for its plots and dashboard.
-
-        Args:
-            storage: String or Optuna storage. Defaults to memory.
-
-        Raises:
-            ImportError: If Optuna is not installed.
-        """
-        return to_optuna(self, storage)
+        for callback in self._search_callbacks:
+            callback.on_search_end(self)
 
     # Files.
 
@@ -666,46 +569,3 @@ class EvolutionTuner(kt.Tuner):
         path = Path(self._get_tuner_fname())
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             write_atomically(path, text)
-
-    def _prune_checkpoints(self, trial: Trial) -> None:
-        """Deletes the weights of all but the best trials."""
-        if self.keep_checkpoints is None:
-            return
-        if self._checkpointed is None:
-            # A worker knows only the trials that it ran itself.
-            known = getattr(self.oracle, "end_order", ())
-            self._checkpointed = set(known)
-        self._checkpointed.add(trial.trial_id)
-        best = self.oracle.get_best_trials(self.keep_checkpoints)
-        kept = {best_trial.trial_id for best_trial in best}
-        for trial_id in self._checkpointed - kept:
-            path = self._get_checkpoint_fname(trial_id)
-            if os.path.exists(path):
-                os.remove(path)
-        self._checkpointed &= kept
-
-    def load_model(self, trial: Trial) -> Any:
-        """Returns the trained model of a trial.
-
-        Raises:
-            ValueError: If the trial's weights are not on disk.
-        """
-        path = self._get_checkpoint_fname(trial.trial_id)
-        if not os.path.exists(path):
-            reason = (
-                f"they were deleted, because keep_checkpoints="
-                f"{self.keep_checkpoints} keeps those of the best trials only"
-                if self.keep_checkpoints is not None
-                else "the file was moved or never written"
-            )
-            raise ValueError(
-                f"There are no weights of trial {trial.trial_id} at {path}: "
-                f"{reason}. Build the model from "
-                "`trial.hyperparameters` and train it again."
-            )
-        with warnings.catch_warnings():
-            # The host loads weights into a model whose optimizer is new.
-            warnings.filterwarnings(
-                "ignore", message="Skipping variable loading for optimizer"
-            )
-            return super().load_model(trial)

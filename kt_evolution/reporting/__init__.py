@@ -5,6 +5,7 @@ from typing import Any
 
 # Loaded on first use: records load Keras Tuner, Keras and its backend.
 _HOMES = {
+    "MLflowCallback": "mlflow_runs",
     "ObjectiveRecord": "records",
     "SearchRecord": "records",
     "TrialRecord": "records",
@@ -15,6 +16,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "MLflowCallback",
     "ObjectiveRecord",
     "SearchRecord",
     "TrialRecord",

@@ -1,12 +1,22 @@
 """A search as MLflow runs: one for the search, one nested for each trial."""
 
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import keras_tuner as kt
+from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution.callbacks import SearchCallback
 from kt_evolution.extras import load
+from kt_evolution.reporting.reading import folder_of
+from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.stored_trials import is_project
 from kt_evolution.training_log import read_training
 
 SEARCH_TAG = "kt_evolution.project"
@@ -24,7 +34,8 @@ def log_to_mlflow(
 ) -> str:
     """Logs the trials that ended to MLflow, each once.
 
-    It may be called again while a search goes on: it adds what is new.
+    It may be called again: it adds what is new. To log trials while a search
+    goes on, pass an `MLflowCallback` to it.
 
     Example:
 
@@ -53,86 +64,184 @@ def log_to_mlflow(
     Raises:
         ImportError: If MLflow is not installed.
     """
-    mlflow = load("mlflow", "mlflow")
     search = search_of(source)
-    client = mlflow.MlflowClient(tracking_uri)
-    found = client.get_experiment_by_name(experiment)
-    experiment_id = (
-        found.experiment_id if found else client.create_experiment(experiment)
+    runs = _SearchRuns(search.folder, experiment, tracking_uri)
+    runs.add(search)
+    runs.set_running(
+        any(trial.status == TrialStatus.RUNNING for trial in search.trials)
     )
-    project = str(search.folder.resolve())
-    runs = list(_runs(client, experiment_id, SEARCH_TAG, project))
-    of_search = [run for run in runs if PARENT_TAG not in run.data.tags]
-    if of_search:
-        parent = of_search[0].info.run_id
-    else:
-        tags = {SEARCH_TAG: project, NAME_TAG: search.name}
-        parent = client.create_run(experiment_id, tags=tags).info.run_id
-    logged = {run.data.tags.get(TRIAL_TAG) for run in runs}
-    for trial in search.trials:
-        if trial.status != "RUNNING" and trial.trial_id not in logged:
-            tags = {SEARCH_TAG: project, PARENT_TAG: parent}
-            _log_trial(mlflow, client, experiment_id, search, trial, tags)
-    _log_best(client, search, parent)
-    return parent
+    return runs.parent
 
 
-def _runs(
-    client: Any, experiment_id: str, tag: str, value: str
-) -> Iterator[Any]:
-    """Yields all runs of an experiment that have a tag."""
-    token = None
-    while True:
-        page = client.search_runs([experiment_id], page_token=token)
-        yield from (run for run in page if run.data.tags.get(tag) == value)
-        token = page.token
-        if not token:
-            return
+class MLflowCallback(SearchCallback):
+    """Logs each trial to MLflow as it ends, as a run nested in the search's.
 
+    What it logs is what `log_to_mlflow` does. A search that is resumed goes on
+    in the same run.
 
-def _log_trial(
-    mlflow: Any,
-    client: Any,
-    experiment_id: str,
-    search: SearchRecord,
-    trial: TrialRecord,
-    tags: dict[str, str],
-) -> None:
-    entities = mlflow.entities
-    run = client.create_run(
-        experiment_id,
-        start_time=_milliseconds(trial.began),
-        run_name=f"trial {trial.trial_id}",
-        tags=tags,
-    )
-    run_id = run.info.run_id
-    ended = _milliseconds(trial.ended) or run.info.start_time
-    notes = {
-        "operator": trial.operator,
-        "parents": " ".join(trial.parents),
-        "worker": trial.worker or "",
-        "message": trial.message or "",
-        # The last, so that what was cut off half-way is logged anew.
-        TRIAL_TAG: trial.trial_id,
-    }
-    metrics = [
-        entities.Metric(_key(name), value, ended, step)
-        for name, step, value in _measured(search, trial)
-    ]
-    client.log_batch(
-        run_id,
-        params=[
-            entities.Param(_key(name), str(value)[:MAX_LENGTH])
-            for name, value in trial.values.items()
+    Example:
+
+    ```python
+    tuner.search(
+        x,
+        y,
+        validation_data=(x_val, y_val),
+        callbacks=[
+            kt_evolution.reporting.MLflowCallback(tracking_uri="file:mlruns")
         ],
     )
-    for start in range(0, len(metrics), 1000):
-        client.log_batch(run_id, metrics=metrics[start : start + 1000])
-    for name, note in notes.items():
-        if note:
-            client.set_tag(run_id, name, note[-MAX_LENGTH:])
-    status = "FINISHED" if trial.is_completed else "FAILED"
-    client.set_terminated(run_id, status, ended)
+    ```
+
+    Where MLflow can't be reached the search does not begin. If that happens
+    later there is a warning, and the next trial logs what is missing.
+
+    Args:
+        experiment: String, the name of the experiment, which is made if
+            there is none. Defaults to "kt_evolution".
+        tracking_uri: String, where MLflow stores runs. Defaults to its own
+            setting.
+
+    Raises:
+        ImportError: If MLflow is not installed.
+    """
+
+    def __init__(
+        self,
+        experiment: str = "kt_evolution",
+        tracking_uri: str | None = None,
+    ) -> None:
+        load("mlflow", "mlflow")
+        self._experiment = experiment
+        self._tracking_uri = tracking_uri
+        self._runs: _SearchRuns | None = None
+
+    def on_search_begin(self, tuner: kt.Tuner) -> None:
+        folder = folder_of(tuner)
+        self._runs = _SearchRuns(folder, self._experiment, self._tracking_uri)
+        self._runs.set_running(True)
+
+    def on_trial_end(self, tuner: kt.Tuner, trial: Trial) -> None:
+        self._log(tuner, is_running=True)
+
+    def on_search_end(self, tuner: kt.Tuner) -> None:
+        self._log(tuner, is_running=False)
+
+    def _log(self, tuner: kt.Tuner, is_running: bool) -> None:
+        if self._runs is None:
+            return
+        try:
+            if is_project(folder_of(tuner)):
+                self._runs.add(read_search(tuner))
+            if not is_running:
+                self._runs.set_running(False)
+        except Exception as error:
+            # No kind of failure there is worth a search.
+            warnings.warn(f"MLflow could not log: {error}", stacklevel=2)
+
+
+class _SearchRuns:
+    """The runs of one search, found or made.
+
+    Args:
+        folder: The path of the project.
+        experiment: String, the name of the experiment.
+        tracking_uri: String, where MLflow stores runs, or None.
+    """
+
+    def __init__(
+        self, folder: Path, experiment: str, tracking_uri: str | None
+    ) -> None:
+        self._mlflow = load("mlflow", "mlflow")
+        self._client = self._mlflow.MlflowClient(tracking_uri)
+        found = self._client.get_experiment_by_name(experiment)
+        self._experiment_id = (
+            found.experiment_id
+            if found
+            else self._client.create_experiment(experiment)
+        )
+        self._project = str(folder.resolve())
+        runs = list(self._known_runs())
+        self._logged = {run.data.tags.get(TRIAL_TAG) for run in runs}
+        own = [run for run in runs if PARENT_TAG not in run.data.tags]
+        self.parent: str = own[0].info.run_id if own else self._new_parent()
+
+    def _known_runs(self) -> Iterator[Any]:
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment_id], page_token=token
+            )
+            for run in page:
+                if run.data.tags.get(SEARCH_TAG) == self._project:
+                    yield run
+            token = page.token
+            if not token:
+                return
+
+    def _new_parent(self) -> str:
+        tags = {SEARCH_TAG: self._project, NAME_TAG: Path(self._project).name}
+        run = self._client.create_run(self._experiment_id, tags=tags)
+        return str(run.info.run_id)
+
+    def add(self, search: SearchRecord) -> None:
+        """Logs the trials that ended and are not logged, and the best."""
+        for trial in search.trials:
+            is_new = trial.trial_id not in self._logged
+            if is_new and trial.status != TrialStatus.RUNNING:
+                self._log_trial(search, trial)
+                self._logged.add(trial.trial_id)
+        ranked = search.ranked()
+        if ranked:
+            self._client.set_tag(self.parent, "best_trial", ranked[0].trial_id)
+            for one in search.objectives:
+                value = ranked[0].metrics[one.name]
+                self._client.log_metric(self.parent, _key(one.name), value)
+
+    def set_running(self, is_running: bool) -> None:
+        """Says whether the search goes on."""
+        if is_running:
+            self._client.update_run(self.parent, status="RUNNING")
+        else:
+            self._client.set_terminated(self.parent)
+
+    def _log_trial(self, search: SearchRecord, trial: TrialRecord) -> None:
+        entities = self._mlflow.entities
+        run = self._client.create_run(
+            self._experiment_id,
+            start_time=_milliseconds(trial.began),
+            run_name=f"trial {trial.trial_id}",
+            tags={SEARCH_TAG: self._project, PARENT_TAG: self.parent},
+        )
+        run_id = run.info.run_id
+        ended = _milliseconds(trial.ended) or run.info.start_time
+        notes = {
+            "operator": trial.operator,
+            "parents": " ".join(trial.parents),
+            "worker": trial.worker or "",
+            "message": trial.message or "",
+            # The last, so that what was cut off half-way is logged anew.
+            TRIAL_TAG: trial.trial_id,
+        }
+        metrics = [
+            entities.Metric(_key(name), value, ended, step)
+            for name, step, value in _measured(search, trial)
+        ]
+        self._client.log_batch(
+            run_id,
+            params=[
+                entities.Param(_key(name), str(value)[:MAX_LENGTH])
+                for name, value in trial.values.items()
+            ],
+        )
+        for start in range(0, len(metrics), 1000):
+            self._client.log_batch(
+                run_id, metrics=metrics[start : start + 1000]
+            )
+        for name, note in notes.items():
+            if note:
+                self._client.set_tag(run_id, name, note[-MAX_LENGTH:])
+        status = "FINISHED" if trial.is_completed else "FAILED"
+        self._client.set_terminated(run_id, status, ended)
 
 
 def _measured(
@@ -151,15 +260,6 @@ def _measured(
     last = max((len(v) for curve in curves for v in curve.values()), default=0)
     for name, value in trial.metrics.items():
         yield name, last, value
-
-
-def _log_best(client: Any, search: SearchRecord, run_id: str) -> None:
-    ranked = search.ranked()
-    if ranked:
-        client.set_tag(run_id, "best_trial", ranked[0].trial_id)
-        for one in search.objectives:
-            value = ranked[0].metrics[one.name]
-            client.log_metric(run_id, _key(one.name), value)
 
 
 def _key(name: str) -> str:

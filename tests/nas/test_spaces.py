@@ -225,3 +225,20 @@ CONV = {"input_shape": (8, 8, 1)}
 def test_wrong_arguments_are_named(make, arguments, message):
     with pytest.raises(ValueError, match=message):
         new_space(make, **arguments)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_step_of_training_is_traced_once(smoothing):
+    space, x = new_space("HyperTabularNet")
+    hp = with_values({"training/label_smoothing": smoothing})
+    model = space.build(hp)
+    traced = []
+    train_step = model.train_step
+
+    def counting(*args, **kwargs):
+        traced.append(args)
+        return train_step(*args, **kwargs)
+
+    model.train_step = counting
+    space.fit(hp, model, x, LABELS, batch_size=8, epochs=3, verbose=0)
+    assert len(traced) == 1

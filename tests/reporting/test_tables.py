@@ -10,8 +10,6 @@ import pytest
 
 import kt_evolution
 from kt_evolution import extras
-from kt_evolution.reporting import log_to_mlflow
-from kt_evolution.reporting import read_search
 from kt_evolution.reporting import to_optuna
 from kt_evolution.reporting.tables import dataframe_of
 from kt_evolution.reporting.tables import write_csv
@@ -144,51 +142,3 @@ def test_an_optuna_study_of_hostile_and_stock_projects(hostile, tmp_path):
     assert projects.HOSTILE in to_optuna(hostile).trials[0].params
     study = to_optuna(stock_projects.hyperband(tmp_path / "past"))
     assert study.best_params.keys() == {"x", "y"}
-
-
-# MLflow.
-
-
-@pytest.fixture
-def mlflow_store(tmp_path, monkeypatch):
-    # MLflow keeps files as a store, but asks to be told so.
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    return f"file:{tmp_path / 'mlruns'}"
-
-
-def test_trials_are_nested_runs_logged_once(tmp_path, mlflow_store):
-    import mlflow
-
-    folder = tmp_path / "p"
-    projects.simulate(folder, 6)
-    log_to_mlflow(folder, "here", mlflow_store)
-    projects.simulate(folder, 8)
-    parent = log_to_mlflow(folder, "here", mlflow_store)
-    client = mlflow.MlflowClient(mlflow_store)
-    experiment = client.get_experiment_by_name("here")
-    runs = client.search_runs([experiment.experiment_id])
-    nested = {
-        run.info.run_name: run
-        for run in runs
-        if run.data.tags.get("mlflow.parentRunId") == parent
-    }
-    assert sorted(nested) == [f"trial {i}" for i in range(8)]
-    assert len(runs) == 9
-    search = read_search(folder)
-    for trial in search.trials:
-        run = nested[f"trial {trial.trial_id}"]
-        assert run.data.params == {
-            name: str(value) for name, value in trial.values.items()
-        }
-        assert run.data.metrics == pytest.approx(trial.metrics)
-    assert nested["trial 3"].info.status == "FAILED"
-    assert "MemoryError" in nested["trial 3"].data.tags["message"]
-    best = search.ranked()[0].trial_id
-    assert client.get_run(parent).data.tags["best_trial"] == best
-
-
-def test_hostile_names_are_logged(hostile, mlflow_store):
-    import mlflow
-
-    parent = log_to_mlflow(hostile, "here", mlflow_store)
-    assert mlflow.MlflowClient(mlflow_store).get_run(parent)

@@ -18,6 +18,7 @@ from kt_evolution.nas.genes import choose
 from kt_evolution.nas.genes import first_of
 from kt_evolution.nas.spaces.labels import check_labels
 from kt_evolution.nas.spaces.labels import smoothed_labels
+from kt_evolution.nas.spaces.tracing import create_training_state
 from kt_evolution.nas.structure import Site
 from kt_evolution.nas.structure import begin
 from kt_evolution.nas.structure import remember_space
@@ -95,11 +96,10 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         """Trains a model, with smoothed labels if it has the gene."""
         labels = args[1] if len(args) > 1 else kwargs.get("y")
         check_labels(labels, self.num_classes, self.num_outputs)
-        smoothing = self.label_smoothing(hp)
-        if not smoothing:
-            return super().fit(hp, model, *args, **kwargs)
         kwargs["callbacks"] = list(kwargs.get("callbacks") or [])
+        smoothing = self.label_smoothing(hp)
         with smoothed_labels(model, smoothing, kwargs["callbacks"]):
+            create_training_state(model, labels)
             return super().fit(hp, model, *args, **kwargs)
 
     @abc.abstractmethod

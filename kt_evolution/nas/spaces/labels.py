@@ -61,9 +61,12 @@ def smoothed_labels(
 
     Args:
         model: The model, compiled with a loss for integer labels.
-        smoothing: Float in [0, 1).
+        smoothing: Float in [0, 1); 0 leaves the model as it is.
         callbacks: List, receives the one that `fit` must be given.
     """
+    if not smoothing:
+        yield
+        return
     plain = model.loss
     smoothed = SmoothedCrossentropy(smoothing)
     callbacks.append(PlainValidation(smoothed))

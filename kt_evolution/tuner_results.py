@@ -1,0 +1,206 @@
+"""What a tuner has found: its models, and what tells of the search."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras_tuner as kt
+from keras_tuner.engine.trial import Trial
+
+from kt_evolution.core.checks import check_count
+from kt_evolution.gaps import Gap
+from kt_evolution.gaps import gap_table
+from kt_evolution.gaps import gaps_of
+from kt_evolution.reporting.optuna_study import to_optuna
+from kt_evolution.reporting.reading import read_search
+from kt_evolution.reporting.report import write_report
+from kt_evolution.reporting.tables import dataframe_of
+
+
+class TunerResults(kt.Tuner):
+    """The part of `EvolutionTuner` that gives back what was found.
+
+    Args:
+        oracle: An `EvolutionOracle`.
+        hypermodel: As for `EvolutionTuner`.
+        keep_checkpoints: Int, the number of best trials whose weights stay
+            on disk, or None for all.
+        **kwargs: Further arguments of `keras_tuner.Tuner`.
+    """
+
+    def __init__(
+        self,
+        oracle: Any,
+        hypermodel: Any,
+        keep_checkpoints: int | None,
+        **kwargs: Any,
+    ) -> None:
+        if keep_checkpoints is not None:
+            check_count("keep_checkpoints", keep_checkpoints)
+        self.keep_checkpoints = keep_checkpoints
+        self._checkpointed: set[str] | None = None
+        super().__init__(oracle, hypermodel, **kwargs)
+
+    def on_trial_end(self, trial: Trial) -> None:
+        super().on_trial_end(trial)
+        self._prune_checkpoints(trial)
+
+    # Several objectives.
+
+    def get_pareto_trials(self) -> list[Trial]:
+        """Returns the completed trials that no other is better than.
+
+        Of each, every other trial is worse in one objective at least. They
+        keep all limits, and the knee comes first: the trial nearest to the
+        best of each objective.
+
+        Example:
+
+        ```python
+        tuner = kt_evolution.EvolutionTuner(
+            build_model, objective=["val_accuracy", "params"]
+        )
+        tuner.search(x, y, validation_data=(x_val, y_val))
+        for trial in tuner.get_pareto_trials():
+            print(trial.metrics.get_best_value("val_accuracy"))
+        ```
+
+        Returns:
+            List of `keras_tuner` `Trial`s.
+        """
+        return self.oracle.get_pareto_trials()
+
+    def get_pareto_hyperparameters(self) -> list[kt.HyperParameters]:
+        """Returns the hyperparameters of the Pareto trials, knee first."""
+        return [trial.hyperparameters for trial in self.get_pareto_trials()]
+
+    def get_pareto_models(self, num_models: int | None = None) -> list[Any]:
+        """Returns the trained models of the Pareto trials, knee first.
+
+        Args:
+            num_models: Int, how many at most. Defaults to None, all of them.
+        """
+        if num_models is not None:
+            check_count("num_models", num_models)
+        trials = self.get_pareto_trials()[:num_models]
+        return [self.load_model(trial) for trial in trials]
+
+    # Overfitting.
+
+    def gap_report(self, num_trials: int = 10) -> list[Gap]:
+        """Prints how training and validation of the best trials differ.
+
+        Example:
+
+        ```python
+        tuner.search(x, y, validation_data=(x_val, y_val))
+        tuner.gap_report()
+        ```
+
+        Args:
+            num_trials: Int, of how many trials at most. Defaults to 10.
+
+        Returns:
+            List of `Gap`s, best trial first. A gap is positive where
+            validation is worse than training. It is empty if no metric is
+            known of both.
+        """
+        check_count("num_trials", num_trials)
+        gaps = gaps_of(
+            self.oracle.get_best_trials(num_trials), self.oracle.objective
+        )
+        print(gap_table(gaps))
+        return gaps
+
+    # After it ran, and while it runs.
+
+    def results_dataframe(self) -> Any:
+        """Returns a pandas `DataFrame` with a row for each trial.
+
+        Its columns are "trial_id" and "status", one "metrics.name" for each
+        metric, at the best epoch, and one "values.name" for each
+        hyperparameter, empty where a model does not use it; then how and
+        when the trial was made: "operator", "parents", "predicted",
+        "worker", "began", "ended", "seconds" and others.
+
+        Raises:
+            ImportError: If pandas is not installed.
+        """
+        return dataframe_of(read_search(self))
+
+    def report(
+        self,
+        path: str | os.PathLike[str] = "report.html",
+        trial_id: str | None = None,
+    ) -> Path:
+        """Writes a report of the search, one HTML file that works offline.
+
+        Args:
+            path: String or path, the file. Defaults to "report.html".
+            trial_id: String, the trial that is shown in full. Defaults to
+                the best.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            ImportError: If plotly, jinja2 or scikit-learn is not installed.
+        """
+        return write_report(self, path, trial_id)
+
+    def to_optuna(self, storage: Any = None) -> Any:
+        """Returns the search as an Optuna study, for its plots and dashboard.
+
+        Args:
+            storage: String or Optuna storage. Defaults to memory.
+
+        Raises:
+            ImportError: If Optuna is not installed.
+        """
+        return to_optuna(self, storage)
+
+    # Weights.
+
+    def _prune_checkpoints(self, trial: Trial) -> None:
+        """Deletes the weights of all but the best trials."""
+        if self.keep_checkpoints is None:
+            return
+        if self._checkpointed is None:
+            # A worker knows only the trials that it ran itself.
+            known = getattr(self.oracle, "end_order", ())
+            self._checkpointed = set(known)
+        self._checkpointed.add(trial.trial_id)
+        best = self.oracle.get_best_trials(self.keep_checkpoints)
+        kept = {best_trial.trial_id for best_trial in best}
+        for trial_id in self._checkpointed - kept:
+            path = self._get_checkpoint_fname(trial_id)
+            if os.path.exists(path):
+                os.remove(path)
+        self._checkpointed &= kept
+
+    def load_model(self, trial: Trial) -> Any:
+        """Returns the trained model of a trial.
+
+        Raises:
+            ValueError: If the trial's weights are not on disk.
+        """
+        path = self._get_checkpoint_fname(trial.trial_id)
+        if not os.path.exists(path):
+            reason = (
+                f"they were deleted, because keep_checkpoints="
+                f"{self.keep_checkpoints} keeps those of the best trials only"
+                if self.keep_checkpoints is not None
+                else "the file was moved or never written"
+            )
+            raise ValueError(
+                f"There are no weights of trial {trial.trial_id} at {path}: "
+                f"{reason}. Build the model from "
+                "`trial.hyperparameters` and train it again."
+            )
+        with warnings.catch_warnings():
+            # The host loads weights into a model whose optimizer is new.
+            warnings.filterwarnings(
+                "ignore", message="Skipping variable loading for optimizer"
+            )
+            return super().load_model(trial)

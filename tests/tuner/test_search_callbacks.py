@@ -1,0 +1,85 @@
+"""`SearchCallback`: told of a search and its trials."""
+
+import keras
+from tuner_helpers import FIT
+from tuner_helpers import ScoringTuner
+from tuner_helpers import build_dense
+
+import kt_evolution
+
+
+class Recorder(kt_evolution.SearchCallback):
+    """Remembers what it was told."""
+
+    def __init__(self):
+        self.told = []
+
+    def on_search_begin(self, tuner):
+        self.told.append("begin")
+
+    def on_trial_end(self, tuner, trial):
+        assert tuner.oracle.trials[trial.trial_id].status == trial.status
+        self.told.append((trial.trial_id, trial.status))
+
+    def on_search_end(self, tuner):
+        self.told.append("end")
+
+
+class Epochs(keras.callbacks.Callback):
+    """Counts epochs, of all copies that Keras Tuner makes."""
+
+    ended = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        Epochs.ended += 1
+
+
+def test_it_goes_with_the_callbacks_of_training(tmp_path):
+    tuner = kt_evolution.EvolutionTuner(
+        build_dense, objective="val_loss", max_trials=2, directory=tmp_path
+    )
+    recorder, given = Recorder(), [Epochs()]
+    given.append(recorder)
+    Epochs.ended = 0
+    tuner.search(**FIT, callbacks=given)
+    assert recorder.told == [
+        "begin",
+        ("0", "COMPLETED"),
+        ("1", "COMPLETED"),
+        "end",
+    ]
+    assert Epochs.ended == 2
+    # What the caller gave is as it was.
+    assert given[1] is recorder
+
+
+def test_failures_and_interrupts_are_told(tmp_path):
+    def score(hp):
+        hp.Int("a", 1, 9)
+        runs.append(1)
+        if len(runs) == 1:
+            raise RuntimeError("crash")
+        if len(runs) == 3:
+            raise KeyboardInterrupt
+        return 1.0
+
+    runs = []
+    recorder = Recorder()
+    tuner = ScoringTuner(max_trials=5, directory=tmp_path)
+    tuner.search(score, callbacks=[recorder])
+    assert recorder.told == [
+        "begin",
+        ("0", "FAILED"),
+        ("1", "COMPLETED"),
+        "end",
+    ]
+
+
+def test_a_search_without_it_forgets_that_of_the_last(tmp_path):
+    recorder = Recorder()
+    tuner = ScoringTuner(max_trials=1, directory=tmp_path)
+    tuner.search(lambda hp: hp.Int("a", 1, 9), callbacks=[recorder])
+    told = list(recorder.told)
+    tuner.oracle.max_trials = 2
+    tuner.search(lambda hp: hp.Int("a", 1, 9))
+    assert recorder.told == told
