@@ -275,7 +275,7 @@ def search_line(
         count += f"/{news.max_trials}"
     parts = [f"{count} trials", *best_words(news, names)]
     times = duration(news.seconds + passed)
-    if news.seconds_left is not None:
+    if news.seconds_left:
         left = max(news.seconds_left - passed, 0.0)
         times += f", about {duration(left)} left"
     parts.append(times)

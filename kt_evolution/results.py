@@ -113,6 +113,11 @@ def _with_objective(
                 " Costs are measured of Keras models that the tuner builds "
                 "and fits itself."
             )
+        elif any(name.startswith("val_") for name in names):
+            hint = (
+                " What begins with val_ needs `validation_data` or "
+                "`validation_split`."
+            )
         raise kt.errors.FatalValueError(
             f"`objective` must be among the metrics that {source} returns."
             f"{hint} Received: objective={names}, metrics={sorted(logs)}"

@@ -378,10 +378,18 @@ class EvolutionTuner(TunerResults):
         """Takes the callbacks out that are not those of a training."""
         callbacks = fit_kwargs.get("callbacks")
         self._search_callbacks = []
-        if not isinstance(callbacks, (list, tuple)):
+        if callbacks is None:
             return
+        if not isinstance(callbacks, Iterable):
+            callbacks = [callbacks]
         others = []
         for callback in callbacks:
+            if isinstance(callback, type):
+                raise TypeError(
+                    "`callbacks` must be a list of callbacks, not of their "
+                    f"classes. Received: {callback.__name__}, not "
+                    f"{callback.__name__}()"
+                )
             if isinstance(callback, SearchCallback):
                 self._search_callbacks.append(callback)
             else:

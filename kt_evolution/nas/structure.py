@@ -193,6 +193,11 @@ def structure_of(hp: kt.HyperParameters, hypermodel: Any = None) -> Structure:
         ValueError: If the architecture is not known without a hypermodel, or
             if the hypermodel built no block.
     """
+    if not isinstance(hp, kt.HyperParameters):
+        raise TypeError(
+            "`hp` must be a `keras_tuner.HyperParameters`. "
+            f"Received: hp={hp!r} (of type {type(hp).__name__})"
+        )
     if hypermodel is not None:
         structure, _ = _rebuilt(hp, hypermodel)
         return structure

@@ -93,7 +93,9 @@ class MLflowCallback(SearchCallback):
     ```
 
     Where MLflow can't be reached the search does not begin. If that happens
-    later there is a warning, and the next trial logs what is missing.
+    later there is a warning, and the next trial logs what is missing. MLflow
+    tries a server again for minutes, unless the environment variable
+    `MLFLOW_HTTP_REQUEST_MAX_RETRIES` tells it otherwise.
 
     Args:
         experiment: String, the name of the experiment, which is made if

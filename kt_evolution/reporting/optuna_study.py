@@ -31,8 +31,9 @@ def to_optuna(source: Any, storage: Any = None) -> Any:
     Args:
         source: A `SearchRecord`, or what `read_search` takes.
         storage: String or Optuna storage, for instance
-            `"sqlite:///study.db"` for `optuna-dashboard`. Defaults to
-            memory.
+            `"sqlite:///study.db"` for `optuna-dashboard`. Where it has a
+            study with the project's name, that gets the trials that it
+            lacks. Defaults to memory.
 
     Raises:
         ImportError: If Optuna is not installed.
@@ -46,7 +47,9 @@ def to_optuna(source: Any, storage: Any = None) -> Any:
             "maximize" if one.direction == "max" else "minimize"
             for one in search.objectives
         ],
+        load_if_exists=True,
     )
+    known = {trial.user_attrs.get("trial_id") for trial in study.trials}
     distributions = {
         name: _distribution(optuna.distributions, search, name)
         for name in search.parameters
@@ -55,7 +58,7 @@ def to_optuna(source: Any, storage: Any = None) -> Any:
         [
             _frozen(optuna, search, trial, distributions)
             for trial in search.trials
-            if trial.status != "RUNNING"
+            if trial.status != "RUNNING" and trial.trial_id not in known
         ]
     )
     return study

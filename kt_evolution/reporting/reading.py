@@ -27,6 +27,7 @@ from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.stored_trials import StoredProject
 from kt_evolution.stored_trials import StoredTrial
 from kt_evolution.stored_trials import check_project
+from kt_evolution.stored_trials import is_project
 from kt_evolution.stored_trials import read_stored
 
 
@@ -57,7 +58,13 @@ def read_search(
     Raises:
         ValueError: If there is no project, or no such metric.
     """
-    folder = check_project("source", folder_of(source))
+    folder = folder_of(source)
+    is_path = isinstance(source, (str, os.PathLike))
+    if not is_path and not is_project(folder):
+        raise ValueError(
+            f"The search in {folder} has no trial so far: call `search` first."
+        )
+    check_project("source", folder)
     project = read_stored(folder, salvage=True)
     for problem in project.damaged:
         warnings.warn(problem, stacklevel=2)

@@ -9,8 +9,8 @@ WEIGHTS = "checkpoint.weights.h5"
 def rebuild_code(search: SearchRecord, trial: TrialRecord) -> str:
     """Returns Python code that builds a trial's model.
 
-    It names the hypermodel `build_model`. Where the trial's weights are on
-    disk it loads them.
+    It names the build function `build_model`; of a `HyperModel` that is its
+    `build`. Where the trial's weights are on disk it loads them.
 
     Args:
         search: The `SearchRecord`.
@@ -20,8 +20,11 @@ def rebuild_code(search: SearchRecord, trial: TrialRecord) -> str:
         f"    {name!r}: {value!r},\n" for name, value in trial.values.items()
     )
     lines = [
+        "import keras_tuner",
+        "",
         "hp = keras_tuner.HyperParameters()",
         f"hp.values = {{\n{values}}}" if values else "hp.values = {}",
+        "# The function that you searched, or the `build` of your HyperModel.",
         "model = build_model(hp)",
     ]
     weights = search.folder / f"trial_{trial.trial_id}" / WEIGHTS

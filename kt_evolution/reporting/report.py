@@ -11,6 +11,7 @@ from typing import Any
 
 import kt_evolution
 from kt_evolution.extras import load
+from kt_evolution.journal import JournalError
 from kt_evolution.journal import write_atomically
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.rebuild import rebuild_code
@@ -149,9 +150,17 @@ def write_report(
     Raises:
         ImportError: If plotly, jinja2 or scikit-learn is not installed.
         ValueError: If there is no project, or no such trial.
+        OSError: If the file can't be written.
     """
     search = search_of(source)
-    write_atomically(path, render(search, trial_id))
+    text = render(search, trial_id)
+    try:
+        write_atomically(path, text)
+    except JournalError as error:
+        raise OSError(
+            f"`path` must be a file that can be written: {error.__cause__}. "
+            f"Received: path={str(path)!r}"
+        ) from error
     return Path(path)
 
 

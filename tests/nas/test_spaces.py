@@ -5,6 +5,7 @@ import json
 import keras
 import keras_tuner as kt
 import numpy as np
+import pandas
 import pytest
 
 import kt_evolution
@@ -152,13 +153,42 @@ def test_regressions_come_out_at_the_scale_of_their_targets():
     assert np.all(np.abs(predictions(model, x) - 1000) < 500)
 
 
-def test_raw_strings_go_through_the_vectorizer(tmp_path):
+TEXTS = ["good film", "bad film", "good", "bad", ""]
+
+
+def text_space():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("TextVectorization in a model is TensorFlow's")
-    texts = np.array(["good film", "bad film", "good", "bad", ""])
     vectorizer = keras.layers.TextVectorization(output_sequence_length=4)
-    vectorizer.adapt(texts)
-    space = nas.HyperTextNet(vectorizer=vectorizer, num_classes=2, width=4)
+    vectorizer.adapt(TEXTS)
+    return nas.HyperTextNet(vectorizer=vectorizer, num_classes=2, width=4)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        list,
+        np.array,
+        lambda texts: np.array(texts)[:, None],
+        lambda texts: np.array(texts, dtype=object),
+        pandas.Series,
+        keras.ops.convert_to_tensor,
+    ],
+    ids=["list", "array", "column", "objects", "series", "tensor"],
+)
+def test_strings_may_come_in_any_form(make):
+    space, hp = text_space(), kt.HyperParameters()
+    model = space.build(hp)
+    model.run_eagerly = True
+    x, y = make(TEXTS), np.array([1, 0, 1, 0, 0])
+    history = space.fit(hp, model, x, y, validation_data=(x, y), verbose=0)
+    again = space.fit(hp, model, x=x, y=y, verbose=0)
+    assert np.isfinite(history.history["val_loss"][0])
+    assert np.isfinite(again.history["loss"][0])
+
+
+def test_raw_strings_go_through_the_vectorizer(tmp_path):
+    space, texts = text_space(), np.array(TEXTS)
     hp = kt.HyperParameters()
     model = space.build(hp)
     x = keras.ops.convert_to_tensor(texts)
@@ -194,6 +224,27 @@ def test_labels_that_do_not_fit_end_the_search(labels, tmp_path):
     )
     with pytest.raises(kt.errors.FatalValueError, match="`y` must be"):
         tuner.search(x, labels, validation_data=(x, LABELS), verbose=0)
+    with pytest.raises(
+        kt.errors.FatalValueError, match=r"`validation_data\[1\]` must be"
+    ):
+        tuner.search(x, LABELS, validation_data=(x, labels), verbose=0)
+    assert not tuner.oracle.get_best_trials()
+
+
+def test_samples_of_another_shape_end_the_search(tmp_path):
+    space, x = new_space("HyperConvNet")
+    tuner = kt_evolution.EvolutionTuner(
+        space, objective="val_accuracy", max_trials=3, directory=tmp_path
+    )
+    wrong = x[:, :, :7]
+    with pytest.raises(
+        kt.errors.FatalValueError, match=r"`x` must be.*\(8, 8, 1\).*7, 1"
+    ):
+        tuner.search(wrong, LABELS, validation_data=(x, LABELS), verbose=0)
+    with pytest.raises(
+        kt.errors.FatalValueError, match=r"`validation_data\[0\]` must be"
+    ):
+        tuner.search(x, LABELS, validation_data=(wrong, LABELS), verbose=0)
 
 
 CONV = {"input_shape": (8, 8, 1)}
@@ -220,6 +271,7 @@ CONV = {"input_shape": (8, 8, 1)}
         ("HyperTextNet", {"vectorizer": "words"}, "`vectorizer`.*'words'"),
         ("HyperTabularNet", {"categorical": {7: 2}}, "`categorical`.*7"),
         ("HyperTabularNet", {"data": np.zeros((3, 2))}, "`data`.*columns"),
+        ("HyperTabularNet", {"data": [["a"] * 4]}, "`data`.*'a'"),
     ],
 )
 def test_wrong_arguments_are_named(make, arguments, message):
@@ -242,3 +294,17 @@ def test_a_step_of_training_is_traced_once(smoothing):
     model.train_step = counting
     space.fit(hp, model, x, LABELS, batch_size=8, epochs=3, verbose=0)
     assert len(traced) == 1
+
+
+def test_arguments_of_the_wrong_type_are_named():
+    with pytest.raises(TypeError, match=r"`categorical` must be a dict.*\[2\]"):
+        new_space("HyperTabularNet", categorical=[2])
+    with pytest.raises(ValueError, match="`targets` must be finite.*1 that"):
+        new_space(
+            "HyperTabularNet",
+            num_classes=None,
+            task="regression",
+            targets=[1.0, np.nan],
+        )
+    with pytest.raises(TypeError, match="`hp` must be.*dict"):
+        nas.describe({"body/units": 64})

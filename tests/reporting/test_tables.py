@@ -10,6 +10,7 @@ import pytest
 
 import kt_evolution
 from kt_evolution import extras
+from kt_evolution.reporting import read_search
 from kt_evolution.reporting import to_optuna
 from kt_evolution.reporting.tables import dataframe_of
 from kt_evolution.reporting.tables import write_csv
@@ -64,7 +65,7 @@ def test_the_dataframe_of_a_tuner(tmp_path):
 
 
 def assert_raises_without_project(tuner):
-    with pytest.raises(ValueError, match="`source` must be the folder"):
+    with pytest.raises(ValueError, match="no trial so far"):
         tuner.results_dataframe()
 
 
@@ -127,6 +128,16 @@ def test_an_optuna_study_has_the_same_best(single):
         assert frozen.datetime_start.timestamp() == trial.began
     rate = study.best_trial.distributions["learning_rate"]
     assert (rate.low, rate.high, rate.log) == (1e-5, 1e-1, True)
+
+
+def test_a_stored_study_gets_the_trials_that_it_lacks(tmp_path):
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    folder = projects.simulate(tmp_path / "p", 6)
+    to_optuna(folder, storage)
+    projects.simulate(folder, 8)
+    study = to_optuna(folder, storage)
+    ids = [trial.user_attrs["trial_id"] for trial in study.trials]
+    assert ids == [trial.trial_id for trial in read_search(folder).trials]
 
 
 def test_an_optuna_study_of_several_objectives(several):

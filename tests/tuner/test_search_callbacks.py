@@ -1,6 +1,7 @@
 """`SearchCallback`: told of a search and its trials."""
 
 import keras
+import pytest
 from tuner_helpers import FIT
 from tuner_helpers import ScoringTuner
 from tuner_helpers import build_dense
@@ -83,3 +84,17 @@ def test_a_search_without_it_forgets_that_of_the_last(tmp_path):
     tuner.oracle.max_trials = 2
     tuner.search(lambda hp: hp.Int("a", 1, 9))
     assert recorder.told == told
+
+
+def test_one_callback_needs_no_list(tmp_path):
+    recorder = Recorder()
+    tuner = ScoringTuner(max_trials=1, directory=tmp_path)
+    tuner.search(lambda hp: hp.Int("a", 1, 9), callbacks=recorder)
+    assert recorder.told == ["begin", ("0", "COMPLETED"), "end"]
+
+
+def test_a_class_is_no_callback(tmp_path):
+    tuner = ScoringTuner(max_trials=1, directory=tmp_path)
+    with pytest.raises(TypeError, match="`callbacks`.*Recorder, not Recorder"):
+        tuner.search(lambda hp: hp.Int("a", 1, 9), callbacks=[Recorder])
+    assert not tuner.oracle.trials

@@ -16,6 +16,7 @@ from kt_evolution.nas.blocks.optimiser import OPTIMISERS
 from kt_evolution.nas.blocks.optimiser import Optimiser
 from kt_evolution.nas.genes import choose
 from kt_evolution.nas.genes import first_of
+from kt_evolution.nas.spaces.labels import check_inputs
 from kt_evolution.nas.spaces.labels import check_labels
 from kt_evolution.nas.spaces.labels import smoothed_labels
 from kt_evolution.nas.spaces.tracing import create_training_state
@@ -74,7 +75,14 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         if targets is not None:
             targets = np.asarray(targets, dtype="float32")
             self.targets = targets.reshape(len(targets), -1)
-            check_labels(self.targets, self.num_classes, self.num_outputs)
+            if not np.all(np.isfinite(self.targets)):
+                raise ValueError(
+                    "`targets` must be finite. Received: "
+                    f"{np.sum(~np.isfinite(self.targets))} that are not"
+                )
+            check_labels(
+                self.targets, self.num_classes, self.num_outputs, "targets"
+            )
         remember_space(self)
 
     def build(self, hp: kt.HyperParameters) -> keras.Model:
@@ -95,7 +103,15 @@ class ReadySpace(kt.HyperModel, abc.ABC):
     ) -> Any:
         """Trains a model, with smoothed labels if it has the gene."""
         labels = args[1] if len(args) > 1 else kwargs.get("y")
-        check_labels(labels, self.num_classes, self.num_outputs)
+        check_labels(labels, self.num_classes, self.num_outputs, "y")
+        check_inputs(args[0] if args else kwargs.get("x"), model, "x")
+        held_out = kwargs.get("validation_data")
+        if isinstance(held_out, (list, tuple)) and len(held_out) > 1:
+            x, y = held_out[:2]
+            check_labels(
+                y, self.num_classes, self.num_outputs, "validation_data[1]"
+            )
+            check_inputs(x, model, "validation_data[0]")
         kwargs["callbacks"] = list(kwargs.get("callbacks") or [])
         smoothing = self.label_smoothing(hp)
         with smoothed_labels(model, smoothing, kwargs["callbacks"]):

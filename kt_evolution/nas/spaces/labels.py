@@ -1,4 +1,4 @@
-"""Labels: that they fit the task, and that they are smoothed in training.
+"""Samples and labels: that they fit, and that labels are smoothed.
 
 Keras smooths one-hot labels only, and a model saved with a loss of ours could
 not be loaded without us. So a model is compiled with Keras's own loss for
@@ -89,7 +89,7 @@ def _compile(model: keras.Model, loss: Any) -> None:
 
 
 def check_labels(
-    labels: Any, num_classes: int | None, num_outputs: int
+    labels: Any, num_classes: int | None, num_outputs: int, name: str
 ) -> None:
     """Raises if the labels of a fit are not those of the task.
 
@@ -99,6 +99,7 @@ def check_labels(
         labels: The `y` of a fit.
         num_classes: Int, or None for a regression.
         num_outputs: Int, for a regression.
+        name: String, the argument, for the error.
 
     Raises:
         keras_tuner.errors.FatalValueError: It ends the search, as no other
@@ -111,22 +112,48 @@ def check_labels(
         width = 1 if y.ndim == 1 else int(np.prod(y.shape[1:]))
         if y.dtype.kind not in "fiub" or width != num_outputs:
             raise kt.errors.FatalValueError(
-                f"`y` must be numbers, num_outputs={num_outputs} for each "
+                f"`{name}` must be numbers, num_outputs={num_outputs} for each "
                 f"sample. Received: y of shape {y.shape} and dtype {y.dtype}"
             )
         return
     if y.dtype.kind not in "fiub" or y.size != len(y):
         raise kt.errors.FatalValueError(
-            "`y` must be integer labels, one for each sample. "
+            f"`{name}` must be integer labels, one for each sample; of one-hot "
+            "labels these are y.argmax(axis=-1). "
             f"Received: y of shape {y.shape} and dtype {y.dtype}"
         )
     if y.size and (np.any(y != np.floor(y)) or y.min() < 0):
         raise kt.errors.FatalValueError(
-            "`y` must be integer labels from 0. "
+            f"`{name}` must be integer labels from 0. "
             f"Received: y from {y.min()} to {y.max()}"
         )
     if y.size and y.max() >= num_classes:
         raise kt.errors.FatalValueError(
-            f"`y` must be labels below num_classes={num_classes}. "
+            f"`{name}` must be labels below num_classes={num_classes}. "
             f"Received: y from {y.min()} to {y.max()}"
+        )
+
+
+def check_inputs(samples: Any, model: keras.Model, name: str) -> None:
+    """Raises if samples have not the shape that a model takes.
+
+    What has another rank is left to Keras, which may add an axis.
+
+    Args:
+        samples: The `x` of a fit. What is no array is not looked into.
+        model: The model, with one input.
+        name: String, the argument, for the error.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: It ends the search, as no other
+            model would fit them.
+    """
+    shape, expected = getattr(samples, "shape", ()), model.input_shape
+    if len(shape) == len(expected) and any(
+        size not in (None, given)
+        for size, given in zip(expected[1:], shape[1:], strict=True)
+    ):
+        raise kt.errors.FatalValueError(
+            f"`{name}` must be samples of shape {expected[1:]}, the "
+            f"`input_shape`. Received: {name} of shape {tuple(shape)}"
         )

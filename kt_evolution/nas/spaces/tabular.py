@@ -153,6 +153,11 @@ class HyperTabularNet(ReadySpace):
 def _check_categorical(
     categorical: Mapping[int, int], columns: int
 ) -> dict[int, int]:
+    if not isinstance(categorical, Mapping):
+        raise TypeError(
+            "`categorical` must be a dict of columns to how many categories "
+            f"they have. Received: categorical={categorical!r}"
+        )
     for column, count in categorical.items():
         if column not in range(columns):
             raise ValueError(
@@ -167,7 +172,14 @@ def _moments(
     data: Any, columns: int, numeric: list[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns mean and variance of the numbers that are not missing."""
-    table = np.asarray(data, dtype="float64")
+    try:
+        table = np.asarray(data, dtype="float64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "`data` must be numbers; categories are integers from 0, of the "
+            "columns that `categorical` names, such as "
+            f"`frame[name].astype('category').cat.codes`. Received: {error}"
+        ) from error
     if table.ndim != 2 or table.shape[1] != columns:
         raise ValueError(
             f"`data` must have the {columns} columns of `input_shape`. "

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import keras_tuner as kt
+import numpy as np
 
 from kt_evolution.core.checks import check_count
 from kt_evolution.nas.blocks.composition import LayerChoice
@@ -39,6 +40,10 @@ class HyperTextNet(ReadySpace):
     vectorizer.adapt(texts)
     space = nas.HyperTextNet(vectorizer=vectorizer, num_classes=2)
     ```
+
+    `search` takes strings in a list, an array, a pandas `Series` or a
+    `tf.data.Dataset`. A model's own `predict` takes the last and arrays of
+    objects: `model.predict(np.array(texts, dtype=object))`.
 
     Args:
         input_shape: Tuple, the number of token ids of a text, or None in it if
@@ -101,6 +106,27 @@ class HyperTextNet(ReadySpace):
             name,
             tunable,
         )
+
+    def fit(
+        self,
+        hp: kt.HyperParameters,
+        model: keras.Model,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Trains a model; strings may be in a list, an array or a Series."""
+        if self.vectorizer is not None:
+            if args:
+                args = (_as_objects(args[0]), *args[1:])
+            elif "x" in kwargs:
+                kwargs["x"] = _as_objects(kwargs["x"])
+            held_out = kwargs.get("validation_data")
+            if isinstance(held_out, (list, tuple)):
+                kwargs["validation_data"] = (
+                    _as_objects(held_out[0]),
+                    *held_out[1:],
+                )
+        return super().fit(hp, model, *args, **kwargs)
 
     def inputs(self) -> Any:
         dtype = "int32" if self.vectorizer is None else "string"
@@ -165,6 +191,19 @@ class HyperTextNet(ReadySpace):
         }
         searched = self.choices("layers", *encoders)
         return {name: encoders[name] for name in searched}
+
+
+def _as_objects(texts: Any) -> Any:
+    """Returns strings as Keras takes them: an array of objects, one for each.
+
+    Anything else, such as a tensor or a data set, is returned as it is.
+    """
+    is_pandas = hasattr(texts, "to_numpy")
+    if isinstance(texts, (list, tuple, np.ndarray)) or is_pandas:
+        array = np.asarray(texts)
+        if array.dtype.kind in "UO" and array.size == len(array):
+            return array.reshape(-1).astype(object)
+    return texts
 
 
 def _check_vocabulary_size(vocabulary_size: int | None) -> int:

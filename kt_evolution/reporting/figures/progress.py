@@ -99,6 +99,10 @@ def diversity(search: SearchRecord) -> Any | None:
     return drawn
 
 
+# As many as have a tick each.
+FEW_SUCCESSES = 5
+
+
 def operator_credit(search: SearchRecord) -> Any | None:
     """Draws the successes of each operator as they add up."""
     credits = credits_of(search)
@@ -107,6 +111,9 @@ def operator_credit(search: SearchRecord) -> Any | None:
     last = max(trial.number for trial in search.completed)
     drawn = figure("trial", "successes so far")
     drawn.update_yaxes(tickformat=",d", rangemode="tozero")
+    if max(sum(credit.succeeded) for credit in credits) <= FEW_SUCCESSES:
+        # Plotly would mark halves, and write them as whole numbers.
+        drawn.update_yaxes(dtick=1)
     for i, credit in enumerate(credits):
         numbers = [trial.number for trial in credit.trials]
         successes = np.cumsum(credit.succeeded)

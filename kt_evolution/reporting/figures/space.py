@@ -123,13 +123,12 @@ def _ticks(gene: Gene) -> dict[float, str]:
     They are not escaped: on these axes plotly takes them for mere text.
     """
     if gene.size <= MAX_TICKS:
-        places = (np.arange(int(gene.size)) + 0.5) / gene.size
+        codes = (np.arange(int(gene.size)) + 0.5) / gene.size
     else:
-        places = np.linspace(0.0, LAST_CODE, MAX_TICKS)
-    return {
-        place: short(number(gene.decode(place)), 14)
-        for place in places.tolist()
-    }
+        codes = np.linspace(0.0, LAST_CODE, MAX_TICKS)
+    values = [gene.decode(code) for code in codes.tolist()]
+    # A value's line runs through its own code, the middle of a range of them.
+    return {gene.encode(value): short(number(value), 14) for value in values}
 
 
 def _score_axis(label: str, scores: np.ndarray) -> dict[str, Any]:

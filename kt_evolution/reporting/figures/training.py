@@ -82,7 +82,7 @@ def learning_curves(search: SearchRecord) -> Any | None:
     drawn.update_xaxes(tickformat="d", dtick=max(1, longest // 10), tick0=1)
     for i, trial in reversed(list(enumerate(best))):
         values = curves[trial.trial_id].get(metric, [])
-        _draw_curve(drawn, search, trial, values, i == 0)
+        _draw_curve(drawn, search, trial, values, i, len(best))
     counterpart = metric.removeprefix("val_")
     training = curves[best[0].trial_id].get(counterpart)
     if training and counterpart != metric:
@@ -95,8 +95,10 @@ def _draw_curve(
     search: SearchRecord,
     trial: TrialRecord,
     values: list[float],
-    is_best: bool,
+    rank: int,
+    num_curves: int,
 ) -> None:
+    is_best = rank == 0
     drawn.add_trace(
         go.Scatter(
             x=list(range(1, len(values) + 1)),
@@ -104,9 +106,9 @@ def _draw_curve(
             mode="lines+markers",
             name=f"best, trial {text(trial.trial_id)}"
             if is_best
-            else f"next {NUM_CURVES - 1}",
+            else f"next {num_curves - 1}",
             legendgroup="best" if is_best else "next",
-            showlegend=is_best or trial is search.ranked()[1],
+            showlegend=rank <= 1,
             line={
                 "color": ORANGE if is_best else BLUE,
                 "width": 3 if is_best else 1.2,
