@@ -1,6 +1,9 @@
 """The report in a real browser: Chromium, without a network."""
 
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -234,6 +237,21 @@ def test_hostile_names_are_shown_and_do_nothing(visit, hostile, tmp_path):
     hover = page.locator("#best_so_far .hoverlayer .hovertext").first
     hover.wait_for()
     assert f"{projects.HOSTILE} = " in hover.text_content()
+
+
+@pytest.mark.slow
+def test_thirty_trials_of_the_quickstart(visit, tmp_path):
+    script = Path(__file__).parents[2] / "examples" / "quickstart.py"
+    command = [sys.executable, script, "--trials", "30", "--epochs", "1"]
+    subprocess.run([*command, "--directory", tmp_path], check=True)
+    (journal,) = tmp_path.rglob("journal.jsonl")
+    page = visit(write_report(journal.parent, tmp_path / "r.html"))
+    every = {section.name for section in SECTIONS}
+    assert set(see_all(page)) == every - {"pareto_front"}
+    assert len(column(page, "rank")) == 30
+    page.get_by_role("button", name="val_accuracy", exact=True).click()
+    scores = [float(score) for score in column(page, "val_accuracy")]
+    assert scores in (sorted(scores), sorted(scores, reverse=True))
 
 
 @pytest.mark.slow
