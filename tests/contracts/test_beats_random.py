@@ -174,6 +174,7 @@ def test_evolution_beats_random_search(function):
     assert_wins(search, function, "minimised")
 
 
+@pytest.mark.slow
 def test_the_default_beats_random_search_in_few_trials():
     def search(hp, space, loss, seed):
         return best_of_evolution(space, loss, seed, NUM_SCREENED_TRIALS)
