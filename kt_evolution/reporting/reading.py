@@ -59,12 +59,12 @@ def read_search(
         ValueError: If there is no project, or no such metric.
     """
     folder = folder_of(source)
-    is_path = isinstance(source, (str, os.PathLike))
-    if not is_path and not is_project(folder):
+    if isinstance(source, (str, os.PathLike)):
+        check_project("source", folder)
+    elif not is_project(folder):
         raise ValueError(
             f"The search in {folder} has no trial so far: call `search` first."
         )
-    check_project("source", folder)
     project = read_stored(folder, salvage=True)
     for problem in project.damaged:
         warnings.warn(problem, stacklevel=2)

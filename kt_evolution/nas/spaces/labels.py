@@ -88,6 +88,11 @@ def _compile(model: keras.Model, loss: Any) -> None:
     )
 
 
+def is_array(data: Any) -> bool:
+    """Tells whether data can be looked into, unlike a data set."""
+    return hasattr(data, "shape") or isinstance(data, (list, tuple))
+
+
 def check_labels(
     labels: Any, num_classes: int | None, num_outputs: int, name: str
 ) -> None:
@@ -105,7 +110,7 @@ def check_labels(
         keras_tuner.errors.FatalValueError: It ends the search, as no other
             model would fit them.
     """
-    if not hasattr(labels, "shape") and not isinstance(labels, (list, tuple)):
+    if not is_array(labels):
         return
     y = np.asarray(labels)
     if num_classes is None:

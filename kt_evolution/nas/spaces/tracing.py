@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kt_evolution.nas.spaces.labels import is_array
+
 
 def create_training_state(model: keras.Model, labels: Any) -> None:
     """Creates the variables of a compiled model's training before it begins.
@@ -20,7 +22,7 @@ def create_training_state(model: keras.Model, labels: Any) -> None:
     if keras.backend.backend() != "tensorflow":
         return
     model.optimizer.build(model.trainable_variables)
-    if hasattr(labels, "shape") or isinstance(labels, (list, tuple)):
+    if is_array(labels):
         one = np.zeros_like(np.asarray(labels)[:1])
         predicted = keras.ops.ones((1, *model.output_shape[1:]))
         model.compute_metrics(None, keras.ops.array(one), predicted)
