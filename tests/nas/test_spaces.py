@@ -247,6 +247,57 @@ def test_samples_of_another_shape_end_the_search(tmp_path):
         tuner.search(x, LABELS, validation_data=(wrong, LABELS), verbose=0)
 
 
+@pytest.mark.parametrize(
+    ("rows", "labels", "message"),
+    [
+        (8, LABELS, None),
+        (8, LABELS.reshape(-1, 1), None),
+        (7, LABELS, r"must be samples of shape \(8, 8, 1\).*\(7, 8, 1\)"),
+        (8, np.eye(3)[LABELS], "must be integer labels, one for each"),
+        (8, np.array(["a"] * 8), "must be integer labels, one for each"),
+    ],
+)
+@pytest.mark.parametrize("part", ["x", "validation_data"])
+def test_a_data_set_that_does_not_fit_is_told_from_its_shapes(
+    rows, labels, message, part, monkeypatch
+):
+    import tensorflow as tf
+
+    space, x = new_space("HyperConvNet")
+    hp = with_values({})
+    model = space.build(hp)
+    good = tf.data.Dataset.from_tensor_slices((x, LABELS)).batch(4)
+    tested = tf.data.Dataset.from_tensor_slices((x[:, :rows], labels)).batch(4)
+    given = {"x": good, "validation_data": good, "verbose": 0, part: tested}
+    if message is None:
+        assert space.fit(hp, model, **given).history["val_loss"]
+        return
+    monkeypatch.setattr(model, "fit", lambda **kwargs: pytest.fail("trained"))
+    with pytest.raises(kt.errors.FatalValueError, match=message) as raised:
+        space.fit(hp, model, **given)
+    assert part in str(raised.value) or "`y`" in str(raised.value)
+
+
+def test_a_data_set_of_series_of_any_length_is_trained_on():
+    import tensorflow as tf
+
+    space, _ = new_space("HyperSeriesNet", input_shape=(None, 2))
+
+    def batches():
+        yield np.zeros((8, 5, 2), "float32"), LABELS
+
+    data = tf.data.Dataset.from_generator(
+        batches,
+        output_signature=(
+            tf.TensorSpec((None, None, 2), tf.float32),
+            tf.TensorSpec((None,), tf.int32),
+        ),
+    )
+    hp = with_values({})
+    history = space.fit(hp, space.build(hp), data, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+
+
 CONV = {"input_shape": (8, 8, 1)}
 
 
@@ -279,8 +330,11 @@ def test_wrong_arguments_are_named(make, arguments, message):
         new_space(make, **arguments)
 
 
+@pytest.mark.parametrize("is_data_set", [False, True])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_a_step_of_training_is_traced_once(smoothing):
+def test_a_step_of_training_is_traced_once(smoothing, is_data_set):
+    import tensorflow as tf
+
     space, x = new_space("HyperTabularNet")
     hp = with_values({"training/label_smoothing": smoothing})
     model = space.build(hp)
@@ -292,7 +346,12 @@ def test_a_step_of_training_is_traced_once(smoothing):
         return train_step(*args, **kwargs)
 
     model.train_step = counting
-    space.fit(hp, model, x, LABELS, batch_size=8, epochs=3, verbose=0)
+    data = (
+        (tf.data.Dataset.from_tensor_slices((x, LABELS)).batch(8),)
+        if is_data_set
+        else (x, LABELS)
+    )
+    space.fit(hp, model, *data, epochs=3, verbose=0)
     assert len(traced) == 1
 
 

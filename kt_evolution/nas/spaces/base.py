@@ -16,9 +16,10 @@ from kt_evolution.nas.blocks.optimiser import OPTIMISERS
 from kt_evolution.nas.blocks.optimiser import Optimiser
 from kt_evolution.nas.genes import choose
 from kt_evolution.nas.genes import first_of
-from kt_evolution.nas.spaces.labels import check_inputs
-from kt_evolution.nas.spaces.labels import check_labels
-from kt_evolution.nas.spaces.labels import smoothed_labels
+from kt_evolution.nas.spaces.data import check_inputs
+from kt_evolution.nas.spaces.data import check_labels
+from kt_evolution.nas.spaces.data import samples_and_labels
+from kt_evolution.nas.spaces.smoothing import smoothed_labels
 from kt_evolution.nas.spaces.tracing import create_training_state
 from kt_evolution.nas.structure import Site
 from kt_evolution.nas.structure import begin
@@ -102,16 +103,17 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         **kwargs: Any,
     ) -> Any:
         """Trains a model, with smoothed labels if it has the gene."""
-        labels = args[1] if len(args) > 1 else kwargs.get("y")
-        check_labels(labels, self.num_classes, self.num_outputs, "y")
-        check_inputs(args[0] if args else kwargs.get("x"), model, "x")
+        labels = self._check_data(
+            model,
+            ("x", "y"),
+            args[0] if args else kwargs.get("x"),
+            args[1] if len(args) > 1 else kwargs.get("y"),
+        )
         held_out = kwargs.get("validation_data")
-        if isinstance(held_out, (list, tuple)) and len(held_out) > 1:
-            x, y = held_out[:2]
-            check_labels(
-                y, self.num_classes, self.num_outputs, "validation_data[1]"
-            )
-            check_inputs(x, model, "validation_data[0]")
+        if not isinstance(held_out, (list, tuple)):
+            held_out = (held_out,)
+        names = ("validation_data[0]", "validation_data[1]")
+        self._check_data(model, names, *held_out[:2])
         kwargs["callbacks"] = list(kwargs.get("callbacks") or [])
         smoothing = self.label_smoothing(hp)
         with smoothed_labels(model, smoothing, kwargs["callbacks"]):
@@ -195,6 +197,19 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         others = (max(1, width // 2), max(1, 3 * width // 4), 3 * width // 2)
         every = first_of(width, (*others, 2 * width))
         return self.choices("layers", *every)
+
+    def _check_data(
+        self,
+        model: keras.Model,
+        names: tuple[str, str],
+        x: Any = None,
+        y: Any = None,
+    ) -> Any:
+        """Returns labels that fit, or one like those of a data set."""
+        x, y = samples_and_labels(x, y)
+        check_inputs(x, model, names[0])
+        check_labels(y, self.num_classes, self.num_outputs, names[1])
+        return y
 
     def _optimiser(self) -> Optimiser:
         if "training" in self.search:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kt_evolution.nas.spaces.labels import is_array
+from kt_evolution.nas.spaces.data import is_array
 
 
 def create_training_state(model: keras.Model, labels: Any) -> None:
