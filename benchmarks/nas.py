@@ -28,10 +28,10 @@ import keras
 from benchmarks import nas_report
 from benchmarks import nas_tasks
 from benchmarks import results
+from benchmarks.nas_budget import Budget
 from benchmarks.nas_report import Record
 from benchmarks.nas_report import Search
 from benchmarks.nas_searchers import SEARCHERS
-from benchmarks.nas_searchers import Budget
 from benchmarks.nas_searchers import get_entry
 from benchmarks.race import parse_seeds
 

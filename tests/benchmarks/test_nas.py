@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import nas
+from benchmarks import nas_budget
 from benchmarks import nas_report
 from benchmarks import nas_searchers
 from benchmarks import nas_tasks
@@ -179,7 +180,7 @@ def test_a_torn_line_is_run_again(small, tmp_path):
 def test_hyperband_keeps_the_epochs(small, tmp_path):
     small = small.split(None, 0, 30)
     task = nas_tasks.TASKS["small"]
-    budget = nas_searchers.Budget(trials=4, epochs=3)
+    budget = nas_budget.Budget(trials=4, epochs=3)
     found = nas_searchers.hyperband(task, small, budget, 0, tmp_path)
     epochs = 0
     for file in pathlib.Path(tmp_path).glob("**/trial.json"):

@@ -1,0 +1,51 @@
+"""What a search of architectures may use, and what it comes to."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+
+from benchmarks.nas_tasks import Data
+from benchmarks.nas_tasks import Task
+
+BATCH_SIZE = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """What a search may use.
+
+    Args:
+        trials: Int.
+        epochs: Int, of each trial.
+        seconds: Float, for those that search for a time. Defaults to None.
+    """
+
+    trials: int
+    epochs: int
+    seconds: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What a search came to.
+
+    Args:
+        score: Float, on the rows for testing.
+        trials: Int, how many models were trained.
+        params: Int, of the model; 0 if it is no Keras model.
+        values: Dict, the hyperparameters of the model.
+    """
+
+    score: float
+    trials: int
+    params: int = 0
+    values: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def tested(task: Task, data: Data, model: keras.Model) -> float:
+    """Returns the score of a model on the rows for testing."""
+    inputs, targets = data.test
+    return task.score(targets, model.predict(inputs, verbose=0))
