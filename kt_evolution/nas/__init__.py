@@ -17,7 +17,7 @@ _HOMES = {
     "HyperTextNet": "kt_evolution.nas.spaces.text",
     "InputChoice": "kt_evolution.nas.blocks.composition",
     "LayerChoice": "kt_evolution.nas.blocks.composition",
-    "MBConvStage": "kt_evolution.nas.blocks.convolution",
+    "MBConvStage": "kt_evolution.nas.blocks.bottlenecks",
     "NASBench201": "kt_evolution.nas.nasbench201",
     "Optimiser": "kt_evolution.nas.blocks.optimiser",
     "RecurrentStage": "kt_evolution.nas.blocks.tokens",

@@ -7,12 +7,12 @@ from typing import Any
 import keras_tuner as kt
 
 from kt_evolution.nas.layout import LINE
-from kt_evolution.nas.layout import MARGIN
 from kt_evolution.nas.layout import PADDING
-from kt_evolution.nas.layout import Box
-from kt_evolution.nas.layout import Picture
-from kt_evolution.nas.layout import Point
 from kt_evolution.nas.layout import arrange
+from kt_evolution.nas.picture import MARGIN
+from kt_evolution.nas.picture import Box
+from kt_evolution.nas.picture import Picture
+from kt_evolution.nas.picture import Point
 from kt_evolution.nas.structure import structure_of
 
 FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"

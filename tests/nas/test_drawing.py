@@ -6,6 +6,7 @@ import keras_tuner as kt
 import pytest
 
 from kt_evolution import nas
+from kt_evolution.nas import cell_graph
 from kt_evolution.nas import drawing
 from kt_evolution.nas import layout
 from kt_evolution.nas.structure import Edge
@@ -140,7 +141,7 @@ def test_skips_that_meet_take_lanes_of_their_own():
 
 
 def test_the_graph_of_a_cell():
-    picture = layout.arrange_cell(CELL, "cell A")
+    picture = cell_graph.arrange_cell(CELL, "cell A")
     titles = sorted(one.title for one in picture.boxes)
     assert titles == [
         "1",

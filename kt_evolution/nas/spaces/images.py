@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
+from kt_evolution.nas.blocks.bottlenecks import MBConvStage
 from kt_evolution.nas.blocks.cells import OPERATIONS
 from kt_evolution.nas.blocks.cells import Cell
 from kt_evolution.nas.blocks.convolution import CONNECTIONS
 from kt_evolution.nas.blocks.convolution import ConvStage
-from kt_evolution.nas.blocks.convolution import MBConvStage
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
 from kt_evolution.nas.blocks.layers import activate
 from kt_evolution.nas.blocks.layers import normalise

@@ -1,0 +1,221 @@
+"""What ready spaces are trained on: samples, labels, texts, data sets."""
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pandas
+import pytest
+import tensorflow as tf
+
+import kt_evolution
+from kt_evolution import nas
+from tests.nas.nas_helpers import LABELS
+from tests.nas.nas_helpers import SPACES
+from tests.nas.nas_helpers import new_space
+from tests.nas.nas_helpers import predictions
+from tests.nas.nas_helpers import with_values
+
+
+def test_labels_are_smoothed_in_training_only():
+    space, x = new_space("HyperTabularNet", search="regularisation", steps=None)
+    values = {"training/label_smoothing": 0.1, "head/dropout": 0.0}
+    values["body/dropout"] = 0.0
+    values["body/normalisation"] = "none"
+    losses = {}
+    for smoothing in (0.0, 0.1):
+        keras.utils.set_random_seed(0)
+        hp = with_values({**values, "training/label_smoothing": smoothing})
+        model = space.build(hp)
+        model.optimizer.learning_rate = 0.0
+        # The statistics of the batch are not those of validation.
+        losses[smoothing] = space.fit(
+            hp,
+            model,
+            x,
+            LABELS,
+            validation_data=(x, LABELS),
+            batch_size=8,
+            verbose=0,
+        ).history
+        assert model.loss == "sparse_categorical_crossentropy"
+    assert losses[0.0]["loss"] != pytest.approx(losses[0.1]["loss"], abs=1e-3)
+    assert "val_accuracy" in losses[0.1]
+    assert losses[0.0]["val_loss"] == pytest.approx(
+        losses[0.1]["val_loss"], abs=1e-2
+    )
+
+
+def test_regressions_come_out_at_the_scale_of_their_targets():
+    targets = np.linspace(900, 1100, 8).reshape(-1, 1)
+    space, x = new_space(
+        "HyperTabularNet", num_classes=None, task="regression", targets=targets
+    )
+    hp = kt.HyperParameters()
+    model = space.build(hp)
+    history = space.fit(hp, model, x, targets, verbose=0).history
+    assert "mae" in history
+    assert np.all(np.abs(predictions(model, x) - 1000) < 500)
+
+
+TEXTS = ["good film", "bad film", "good", "bad", ""]
+
+
+def text_space():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("TextVectorization in a model is TensorFlow's")
+    vectorizer = keras.layers.TextVectorization(output_sequence_length=4)
+    vectorizer.adapt(TEXTS)
+    return nas.HyperTextNet(vectorizer=vectorizer, num_classes=2, width=4)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        list,
+        np.array,
+        lambda texts: np.array(texts)[:, None],
+        lambda texts: np.array(texts, dtype=object),
+        pandas.Series,
+        keras.ops.convert_to_tensor,
+    ],
+    ids=["list", "array", "column", "objects", "series", "tensor"],
+)
+def test_strings_may_come_in_any_form(make):
+    space, hp = text_space(), kt.HyperParameters()
+    model = space.build(hp)
+    model.run_eagerly = True
+    x, y = make(TEXTS), np.array([1, 0, 1, 0, 0])
+    history = space.fit(hp, model, x, y, validation_data=(x, y), verbose=0)
+    again = space.fit(hp, model, x=x, y=y, verbose=0)
+    assert np.isfinite(history.history["val_loss"][0])
+    assert np.isfinite(again.history["loss"][0])
+
+
+def test_raw_strings_go_through_the_vectorizer(tmp_path):
+    space, texts = text_space(), np.array(TEXTS)
+    hp = kt.HyperParameters()
+    model = space.build(hp)
+    x = keras.ops.convert_to_tensor(texts)
+    space.fit(hp, model, x, np.array([1, 0, 1, 0, 0]), verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        again.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-5
+    )
+
+
+def test_missing_numbers_and_unknown_categories_are_read():
+    space, x = new_space("HyperTabularNet", data=SPACES["HyperTabularNet"][1])
+    model = space.build(kt.HyperParameters())
+    strange = np.array([[np.nan, np.nan, 99, 0], [0, 0, -1, 0]], "float32")
+    assert np.isfinite(predictions(model, strange)).all()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([0, 1, 3] + [0] * 5),
+        np.array([-1] + [0] * 7),
+        np.array([0.5] + [0] * 7),
+        np.eye(3)[LABELS],
+        np.array(["a"] * 8),
+    ],
+)
+def test_labels_that_do_not_fit_end_the_search(labels, tmp_path):
+    space, x = new_space("HyperTabularNet")
+    tuner = kt_evolution.EvolutionTuner(
+        space, objective="val_accuracy", max_trials=3, directory=tmp_path
+    )
+    with pytest.raises(kt.errors.FatalValueError, match="`y` must be"):
+        tuner.search(x, labels, validation_data=(x, LABELS), verbose=0)
+    with pytest.raises(
+        kt.errors.FatalValueError, match=r"`validation_data\[1\]` must be"
+    ):
+        tuner.search(x, LABELS, validation_data=(x, labels), verbose=0)
+    assert not tuner.oracle.get_best_trials()
+
+
+def test_samples_of_another_shape_end_the_search(tmp_path):
+    space, x = new_space("HyperConvNet")
+    tuner = kt_evolution.EvolutionTuner(
+        space, objective="val_accuracy", max_trials=3, directory=tmp_path
+    )
+    wrong = x[:, :, :7]
+    with pytest.raises(
+        kt.errors.FatalValueError, match=r"`x` must be.*\(8, 8, 1\).*7, 1"
+    ):
+        tuner.search(wrong, LABELS, validation_data=(x, LABELS), verbose=0)
+    with pytest.raises(
+        kt.errors.FatalValueError, match=r"`validation_data\[0\]` must be"
+    ):
+        tuner.search(x, LABELS, validation_data=(wrong, LABELS), verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "message"),
+    [
+        (8, LABELS, None),
+        (8, LABELS.reshape(-1, 1), None),
+        (7, LABELS, r"must be samples of shape \(8, 8, 1\).*\(7, 8, 1\)"),
+        (8, np.eye(3)[LABELS], "must be integer labels, one for each"),
+        (8, np.array(["a"] * 8), "must be integer labels, one for each"),
+    ],
+)
+@pytest.mark.parametrize("part", ["x", "validation_data"])
+def test_a_data_set_that_does_not_fit_is_told_from_its_shapes(
+    rows, labels, message, part, monkeypatch
+):
+    space, x = new_space("HyperConvNet")
+    hp = with_values({})
+    model = space.build(hp)
+    good = tf.data.Dataset.from_tensor_slices((x, LABELS)).batch(4)
+    tested = tf.data.Dataset.from_tensor_slices((x[:, :rows], labels)).batch(4)
+    given = {"x": good, "validation_data": good, "verbose": 0, part: tested}
+    if message is None:
+        assert space.fit(hp, model, **given).history["val_loss"]
+        return
+    monkeypatch.setattr(model, "fit", lambda **kwargs: pytest.fail("trained"))
+    with pytest.raises(kt.errors.FatalValueError, match=message) as raised:
+        space.fit(hp, model, **given)
+    assert part in str(raised.value) or "`y`" in str(raised.value)
+
+
+def test_a_data_set_of_series_of_any_length_is_trained_on():
+    space, _ = new_space("HyperSeriesNet", input_shape=(None, 2))
+
+    def batches():
+        yield np.zeros((8, 5, 2), "float32"), LABELS
+
+    data = tf.data.Dataset.from_generator(
+        batches,
+        output_signature=(
+            tf.TensorSpec((None, None, 2), tf.float32),
+            tf.TensorSpec((None,), tf.int32),
+        ),
+    )
+    hp = with_values({})
+    history = space.fit(hp, space.build(hp), data, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+
+
+@pytest.mark.parametrize("is_data_set", [False, True])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_step_of_training_is_traced_once(smoothing, is_data_set):
+    space, x = new_space("HyperTabularNet")
+    hp = with_values({"training/label_smoothing": smoothing})
+    model = space.build(hp)
+    traced = []
+    train_step = model.train_step
+
+    def counting(*args, **kwargs):
+        traced.append(args)
+        return train_step(*args, **kwargs)
+
+    model.train_step = counting
+    data = (
+        (tf.data.Dataset.from_tensor_slices((x, LABELS)).batch(8),)
+        if is_data_set
+        else (x, LABELS)
+    )
+    space.fit(hp, model, *data, epochs=3, verbose=0)
+    assert len(traced) == 1
