@@ -7,8 +7,8 @@ python -m benchmarks.nas --data FOLDER --tasks tabular text series
 python -m benchmarks.nas --report
 ```
 
-Every search trains as many models for as many epochs on the same rows; the
-best on validation is tested. Searches that are recorded already are skipped,
+Every search trains for as many epochs in all on the same rows; the best on
+validation is tested. Searches that are recorded already are skipped,
 so a stopped run goes on where it was. `HyperResNet` and `HyperXception` search
 for as long as evolution did with the same seed, so that comes first.
 """

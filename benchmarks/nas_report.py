@@ -73,7 +73,7 @@ class Record(Search):
         return Search(**{name: getattr(self, name) for name in names})
 
 
-Budget = tuple[str, int, int, int]
+Setting = tuple[str, int, int, int]
 Scores = dict[str, dict[int, float]]
 
 
@@ -94,9 +94,9 @@ def load(folder: pathlib.Path) -> list[Record]:
     return records
 
 
-def scores_of(records: Sequence[Record]) -> dict[Budget, Scores]:
+def scores_of(records: Sequence[Record]) -> dict[Setting, Scores]:
     """Returns budget -> searcher -> seed -> score, in the tasks' order."""
-    found: dict[Budget, Scores] = {}
+    found: dict[Setting, Scores] = {}
     for task in TASKS:
         for one in records:
             if one.task == task:
@@ -118,7 +118,7 @@ def outcome(ours: Mapping[int, float], theirs: Mapping[int, float]) -> str:
     return "tie"
 
 
-def score_table(found: Mapping[Budget, Scores]) -> str:
+def score_table(found: Mapping[Setting, Scores]) -> str:
     """Returns the mean and range of each searcher on each task."""
     names = [n for n in SEARCHERS if any(n in s for s in found.values())]
     rows = []
@@ -144,7 +144,7 @@ def score_table(found: Mapping[Budget, Scores]) -> str:
     return table(["task", "trials", *titles], rows)
 
 
-def standing_table(found: Mapping[Budget, Scores]) -> str:
+def standing_table(found: Mapping[Setting, Scores]) -> str:
     """Returns where evolution wins, ties and loses, by opponent."""
     rows = []
     for name in SEARCHERS:

@@ -1,7 +1,8 @@
 """What searches the spaces.
 
-All models train with the same rows, batches and epochs. The best on validation
-counts, with its best epoch.
+All train on the same rows in batches of the same size, evolution and random
+search as many models for as many epochs, Hyperband more models for as many
+epochs in all. The best on validation counts, with its best epoch.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class HyperbandWithin(kt.Hyperband):
 
 
 class RandomSearchWithin(kt.RandomSearch):
-    """Random search that ends after a time, in the middle of an epoch too."""
+    """Random search that begins no trial after a time."""
 
     def __init__(self, *args: Any, seconds: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

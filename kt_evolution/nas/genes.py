@@ -7,10 +7,14 @@ fixed, or several, of which the first is the default, as in `hp.Choice`.
 import contextlib
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Hashable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import keras_tuner as kt
+
+from kt_evolution.core.checks import is_number
 
 # The values of the genes of a block by their names, None for dormant ones.
 Genes = dict[str, Any]
@@ -42,7 +46,7 @@ def one_of(known: Collection[Any]) -> Callable[[str, Any], Any]:
     """Returns a check that a value is one of those that are known."""
 
     def check(name: str, value: Any) -> Any:
-        if value not in known:
+        if not isinstance(value, Hashable) or value not in known:
             listed = ", ".join(repr(each) for each in known)
             raise ValueError(
                 f"`{name}` must be of {listed}. Received: {name}={value!r}"
@@ -63,9 +67,9 @@ def check_flag(name: str, value: bool) -> bool:
 
 def check_rate(name: str, value: float) -> float:
     """Returns `value` if a dropout can have it: in [0, 1)."""
-    if isinstance(value, bool) or not 0.0 <= value < 1.0:
+    if not is_number(value) or not 0.0 <= value < 1.0:
         raise ValueError(
-            f"`{name}` must be in [0, 1). Received: {name}={value}"
+            f"`{name}` must be in [0, 1). Received: {name}={value!r}"
         )
     return float(value)
 
@@ -83,6 +87,13 @@ def choose(hp: kt.HyperParameters, name: str, options: tuple[Any, ...]) -> Any:
     if all(isinstance(option, bool) for option in options):
         return hp.Boolean(name, default=options[0])
     return hp.Choice(name, list(options))
+
+
+def choose_each(
+    hp: kt.HyperParameters, options: Mapping[str, tuple[Any, ...]]
+) -> Genes:
+    """Returns the values of several genes by their names."""
+    return {name: choose(hp, name, each) for name, each in options.items()}
 
 
 def given(

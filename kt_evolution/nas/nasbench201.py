@@ -14,8 +14,8 @@ import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.core.checks import check_count
-from kt_evolution.core.checks import is_number
 from kt_evolution.nas import structure
+from kt_evolution.nas.shapes import check_shape
 
 # In the order of the tables: an operation's digit is its place here.
 OPERATIONS = (
@@ -32,6 +32,8 @@ EDGES = tuple(
 RESNET_CELL = "303101"
 
 WIDTHS = (16, 32, 64)
+# What an input shape is, for errors.
+IMAGE = "(height, width, channels)"
 CELLS_PER_STAGE = 5
 
 
@@ -77,7 +79,7 @@ def NASBench201(
         Reproducible Neural Architecture Search".
     """
     operations = parse_cell(cell)
-    inputs = keras.Input(_check_shape(input_shape))
+    inputs = keras.Input(check_shape(input_shape, IMAGE, 3, 2))
     num_classes = check_count("num_classes", num_classes, at_least=2)
     x = layers.Conv2D(WIDTHS[0], 3, padding="same", use_bias=False)(inputs)
     x = _batch_norm()(x)
@@ -116,7 +118,7 @@ class HyperNASBench201(kt.HyperModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.input_shape = _check_shape(input_shape)
+        self.input_shape = check_shape(input_shape, IMAGE, 3, 2)
         self.num_classes = check_count("num_classes", num_classes, at_least=2)
         structure.remember_space(self)
 
@@ -210,20 +212,6 @@ def _parse_digits(cell: str) -> tuple[str, ...]:
             f"{known[-1]}, one an edge. Received: cell={cell!r}"
         )
     return tuple(OPERATIONS[int(digit)] for digit in cell)
-
-
-def _check_shape(input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-    if (
-        not isinstance(input_shape, (tuple, list))
-        or len(input_shape) != 3
-        or not all(n is None or is_number(n) and n >= 1 for n in input_shape)
-        or input_shape[-1] is None
-    ):
-        raise ValueError(
-            "`input_shape` must be (height, width, channels). "
-            f"Received: input_shape={input_shape}"
-        )
-    return tuple(input_shape)
 
 
 def _cell(x: Any, operations: Sequence[str], width: int) -> Any:

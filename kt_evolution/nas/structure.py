@@ -63,9 +63,18 @@ class Part:
 
 @dataclasses.dataclass
 class Structure:
-    """An expressed architecture: its parts, in the order of the build."""
+    """An expressed architecture: its parts, in the order of the build.
+
+    Args:
+        parts: List of `Part`s.
+        values: Dict of the hyperparameters as they were when the last part
+            was begun. Defaults to none.
+    """
 
     parts: list[Part] = dataclasses.field(default_factory=list)
+    values: dict[str, Any] = dataclasses.field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def params(self) -> int:
@@ -91,13 +100,20 @@ class Site:
     def __init__(self, hp: kt.HyperParameters, name: str) -> None:
         self.path = host.full_name(hp, name)
         structure = _STRUCTURES.get(hp)
-        # A name is of one place, so the same again is another build.
-        if structure is None or any(
-            part.path == self.path for part in structure.parts
-        ):
+        if structure is None or self._is_another_build(hp, structure):
             structure = begin(hp)
+        structure.values = dict(hp.values)
         self._structure = structure
         self._layers: dict[str, keras.layers.Layer] = {}
+
+    def _is_another_build(
+        self, hp: kt.HyperParameters, structure: Structure
+    ) -> bool:
+        # A name is of one place, and no value changes during a build.
+        return any(part.path == self.path for part in structure.parts) or any(
+            hp.values.get(name) != value
+            for name, value in structure.values.items()
+        )
 
     def layer(self, kind: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Makes a layer of this block.
@@ -198,6 +214,11 @@ def structure_of(hp: kt.HyperParameters, hypermodel: Any = None) -> Structure:
             "`hp` must be a `keras_tuner.HyperParameters`. "
             f"Received: hp={hp!r} (of type {type(hp).__name__})"
         )
+    if isinstance(hypermodel, type):
+        raise TypeError(
+            "`hypermodel` must be an instance of a `keras_tuner.HyperModel` "
+            f"or a build function. Received: hypermodel={hypermodel!r}"
+        )
     if hypermodel is not None:
         structure, _ = _rebuilt(hp, hypermodel)
         return structure
@@ -207,7 +228,7 @@ def structure_of(hp: kt.HyperParameters, hypermodel: Any = None) -> Structure:
     found: list[Structure] = []
     for space in list(_SPACES) if known else []:
         structure, fresh = _rebuilt(hp, space)
-        if {repr(each) for each in fresh.space} <= known:
+        if {repr(each) for each in fresh.space} == known:
             found.append(structure)
     if not found or any(other != found[0] for other in found):
         raise ValueError(

@@ -212,6 +212,31 @@ def test_an_optimiser_has_what_its_genes_say():
     assert float(constant.learning_rate) == pytest.approx(0.01)
 
 
+def test_a_cell_of_one_input_and_cells_in_a_row():
+    hp, inputs = kt.HyperParameters(), keras.Input((8, 8, 3))
+    x = nas.Cell(filters=4, num_inputs=1)(hp, inputs, "cell")
+    cell = nas.Cell(filters=4)
+    genes = cell.declare(hp, "cells")
+    before = x
+    for i in range(1, 4):
+        before, x = x, cell.build(nas.Site(hp, f"cell_{i}"), [before, x], genes)
+    assert keras.Model(inputs, x).output_shape[1:3] == (8, 8)
+
+
+def test_a_cell_halves_series_of_any_length():
+    inputs = keras.Input((None, 3))
+    values = {
+        f"cell/node_{node}/from_{i}": "input_1"
+        for node in (1, 2)
+        for i in (1, 2)
+    }
+    cell = nas.Cell(filters=4, num_nodes=2, stride=2)
+    y = cell(with_values(values), [inputs, inputs], "cell")
+    model = keras.Model(inputs, y)
+    for length in (5, 6):
+        assert model(np.zeros((2, length, 3))).shape[1] == 3
+
+
 IMAGE = keras.Input((8, 8, 1))
 VECTOR = keras.Input((3,))
 
@@ -226,10 +251,14 @@ def call(block, x):
         (lambda: nas.Repeat(dense, depth=0), "`depth`.*depth=0"),
         (lambda: nas.Repeat(3), "`block`.*block=3"),
         (lambda: nas.LayerChoice({}), "`options`"),
+        (lambda: nas.LayerChoice({1: dense}), "`options`.*1:"),
         (lambda: nas.ConvStage(operation="convv"), "`operation`.*'convv'"),
         (lambda: nas.ConvStage(depth=(1, 0)), "`depth`.*depth=0"),
         (lambda: nas.ConvStage(kernel=()), "`kernel`"),
         (lambda: nas.ConvStage(dropout=1.0), "`dropout`.*1.0"),
+        (lambda: nas.ConvStage(dropout="a"), "`dropout`.*'a'"),
+        (lambda: nas.ConvStage(operation=[["conv"]]), r"`operation`.*\['conv'"),
+        (lambda: nas.Optimiser(learning_rate="1"), "`learning_rate`.*'1'"),
         (lambda: nas.ConvStage(squeeze_excite="no"), "`squeeze_excite`.*'no'"),
         (lambda: nas.ResidualMLP(connection="parallel"), "`connection`"),
         (lambda: nas.Cell(operation="conv"), "`operation`.*'conv'"),

@@ -67,6 +67,31 @@ def test_the_last_build_counts():
     assert parts[0].shape == (8, 8, 3)
 
 
+def test_another_build_may_begin_with_another_block():
+    def build(hp):
+        x = keras.Input((4,))
+        name = hp.Choice("first", ["a", "b"])
+        y = nas.ResidualMLP(units=3, depth=1)(hp, x, name)
+        y = nas.ResidualMLP(units=2, depth=1)(hp, y, "top")
+        return keras.Model(x, y)
+
+    hp = kt.HyperParameters()
+    build(hp)
+    hp.values["first"] = "b"
+    build(hp)
+    paths = [part.path for part in structure_of(hp).parts]
+    assert paths == ["b/block_1", "top/block_1"]
+
+
+def test_a_space_with_fewer_genes_is_another_space():
+    hp = declared(small_net()).copy()
+    gc.collect()
+    fewer = small_net(search="training")
+    with pytest.raises(ValueError, match="no ready space"):
+        nas.describe(hp)
+    assert "softmax over 3 classes" in nas.describe(hp, fewer)
+
+
 def test_the_best_hyperparameters_of_a_resumed_search_are_known(tmp_path):
     class Tuner(kt_evolution.EvolutionTuner):
         def run_trial(self, trial):
@@ -105,6 +130,8 @@ def test_what_is_not_known_must_be_told():
     with pytest.raises(ValueError, match="several ready spaces"):
         nas.describe(declared(one).copy())
     assert "softmax over 4 classes" in nas.describe(declared(other))
+    with pytest.raises(TypeError, match="`hypermodel` must be an instance"):
+        nas.describe(hp, nas.HyperConvNet)
     with pytest.raises(ValueError, match="`hypermodel` must build blocks"):
         nas.describe(hp, lambda hp: None)
 

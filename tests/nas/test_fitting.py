@@ -219,3 +219,152 @@ def test_a_step_of_training_is_traced_once(smoothing, is_data_set):
     )
     space.fit(hp, model, *data, epochs=3, verbose=0)
     assert len(traced) == 1
+
+
+# What users bring.
+
+
+def test_a_distribution_strategy_trains_a_ready_space(tmp_path):
+    space, x = new_space("HyperTabularNet")
+    tuner = kt_evolution.EvolutionTuner(
+        space,
+        objective="val_accuracy",
+        max_trials=2,
+        directory=tmp_path,
+        distribution_strategy=tf.distribute.OneDeviceStrategy("cpu:0"),
+    )
+    tuner.search(x, LABELS, validation_data=(x, LABELS), verbose=0)
+    assert len(tuner.oracle.get_best_trials(2)) == 2
+
+
+def smoothed_model(**values):
+    space, x = new_space("HyperTabularNet", steps=None)
+    hp = with_values({"training/label_smoothing": 0.1, **values})
+    return space, hp, space.build(hp), x
+
+
+def test_smoothing_keeps_the_metrics_and_the_loss_of_the_user():
+    space, hp, model, x = smoothed_model()
+    calls = []
+
+    def own_loss(y_true, y_pred):
+        calls.append(1)
+        return keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
+
+    top = keras.metrics.SparseTopKCategoricalAccuracy(2, name="top")
+    model.compile("sgd", own_loss, metrics=[top])
+    given = {"validation_data": (x, LABELS), "verbose": 0}
+    assert "val_top" in space.fit(hp, model, x, LABELS, **given).history
+    assert calls
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=[top])
+    history = space.fit(hp, model, x, LABELS, **given).history
+    assert "val_top" in history
+    assert "compute_loss" not in vars(model)
+    plain = model.evaluate(x, LABELS, return_dict=True, verbose=0)["loss"]
+    assert history["val_loss"][-1] == pytest.approx(plain, rel=1e-5)
+
+
+def test_what_is_saved_while_labels_are_smoothed_is_loaded_by_keras(tmp_path):
+    space, hp, model, x = smoothed_model()
+    path = tmp_path / "model.keras"
+    saving = keras.callbacks.ModelCheckpoint(path)
+    space.fit(hp, model, x, LABELS, callbacks=[saving], verbose=0)
+    reloaded = keras.models.load_model(path)
+    assert reloaded.loss == "sparse_categorical_crossentropy"
+    np.testing.assert_allclose(predictions(reloaded, x), predictions(model, x))
+
+
+@pytest.mark.parametrize("has_data", [False, True])
+def test_large_numbers_fit_into_mixed_precision(has_data):
+    x = np.random.default_rng(0).normal(3e5, 1e5, (16, 2)).astype("float32")
+    targets = x.sum(axis=1)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        space = nas.HyperTabularNet(
+            (2,),
+            task="regression",
+            targets=targets,
+            data=x if has_data else None,
+        )
+        hp = with_values({})
+        model = space.build(hp)
+        losses = space.fit(hp, model, x, targets, verbose=0).history["loss"]
+        told = model.predict(x, verbose=0)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert np.isfinite(losses).all() and np.isfinite(told).all()
+    # Each column counts.
+    for column in (0, 1):
+        other = x.copy()
+        other[:, column] *= 2
+        assert not np.allclose(model.predict(other, verbose=0), told)
+
+
+def test_lists_of_labels_are_taken():
+    space, x = new_space("HyperTabularNet")
+    hp = with_values({})
+    held_out = (x, LABELS.tolist())
+    history = space.fit(
+        hp,
+        space.build(hp),
+        x,
+        LABELS.tolist(),
+        validation_data=held_out,
+        verbose=0,
+    ).history
+    assert "val_accuracy" in history
+
+
+def test_unknown_token_ids_end_the_search(tmp_path):
+    space = nas.HyperTextNet((3,), vocabulary_size=5, num_classes=3)
+    tuner = kt_evolution.EvolutionTuner(
+        space, objective="val_accuracy", max_trials=2, directory=tmp_path
+    )
+    good = np.ones((8, 3), "int32")
+    for wrong in (good * 5, good * -1):
+        with pytest.raises(
+            kt.errors.FatalValueError, match="`x` must be token ids.*=5"
+        ):
+            tuner.search(wrong, LABELS, validation_data=(good, LABELS))
+        with pytest.raises(
+            kt.errors.FatalValueError, match=r"`validation_data\[0\]` must be"
+        ):
+            tuner.search(good, LABELS, validation_data=(wrong, LABELS))
+
+
+def test_a_data_set_of_samples_must_be_batched():
+    space = nas.HyperTabularNet((2,), task="regression", num_outputs=3)
+    data = tf.data.Dataset.from_tensor_slices(
+        (np.zeros((8, 2), "float32"), np.zeros((8, 3), "float32"))
+    )
+    hp = with_values({})
+    model = space.build(hp)
+    with pytest.raises(kt.errors.FatalValueError, match="`x`.*batch"):
+        space.fit(hp, model, data, verbose=0)
+    with pytest.raises(
+        kt.errors.FatalValueError, match=r"`validation_data\[0\]`.*batch"
+    ):
+        space.fit(hp, model, data.batch(4), validation_data=data, verbose=0)
+
+
+@pytest.mark.parametrize("targets", [[], 5.0, ["a"], [np.nan]])
+def test_targets_must_be_numbers(targets):
+    with pytest.raises(ValueError, match="`targets` must be"):
+        nas.HyperTabularNet((2,), task="regression", targets=targets)
+
+
+def test_decay_that_is_not_searched_is_that_of_the_optimiser():
+    space, _ = new_space("HyperTabularNet", search="training")
+    for optimiser, decay in (("adamw", 1e-2), ("sgd", 5e-4)):
+        model = space.build(with_values({"training/optimiser": optimiser}))
+        assert model.optimizer.weight_decay == pytest.approx(decay)
+
+
+def test_a_stem_sees_the_whole_image():
+    space = nas.HyperConvNet((160, 160, 1), num_classes=2, width=4)
+    model = space.build(with_values({}))
+    image = tf.Variable(np.random.default_rng(0).normal(size=(1, 160, 160, 1)))
+    with tf.GradientTape() as tape:
+        output = model(tf.cast(image, "float32"))[0, 0]
+    seen = tape.gradient(output, image).numpy() != 0
+    assert seen.mean() > 0.95

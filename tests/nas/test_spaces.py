@@ -128,12 +128,16 @@ CONV = {"input_shape": (8, 8, 1)}
         ("HyperConvNet", {"num_classes": None}, "`num_classes`.*None"),
         ("HyperConvNet", {"num_outputs": 2}, "`num_outputs`.*num_outputs=2"),
         ("HyperConvNet", {"task": "regression"}, "`num_classes`.*=3"),
+        ("HyperConvNet", {"search": None}, "`search`.*search=None"),
         ("HyperConvNet", {"steps": 0}, "`steps`.*steps=0"),
         ("HyperTextNet", {"vocabulary_size": None}, "`vocabulary_size`"),
         ("HyperTextNet", {"vectorizer": "words"}, "`vectorizer`.*'words'"),
         ("HyperTabularNet", {"categorical": {7: 2}}, "`categorical`.*7"),
         ("HyperTabularNet", {"data": np.zeros((3, 2))}, "`data`.*columns"),
         ("HyperTabularNet", {"data": [["a"] * 4]}, "`data`.*'a'"),
+        ("HyperTabularNet", {"data": np.zeros((0, 4))}, r"`data`.*\(0, 4\)"),
+        ("HyperTabularNet", {"data": [[0, np.inf, 0, 0]]}, "`data`.*column 1"),
+        ("HyperTabularNet", {"categorical": {1.0: 2}}, "`categorical`.*1.0"),
     ],
 )
 def test_wrong_arguments_are_named(make, arguments, message):

@@ -268,7 +268,16 @@ def test_data_sets_say_what_to_do(tmp_path):
         search(tmp_path, dataset)
 
 
-@pytest.mark.parametrize("data", [(one for one in ROWS), [1, 2, 3]])
+def test_lists_of_texts_and_labels_have_rows(tmp_path):
+    texts = [f"text {i}" for i in range(20)]
+    _, seen = search(tmp_path, texts, CLASSES.tolist())
+    assert len(seen) == 8
+    x, y, (x_held_out, _), _ = seen[0]
+    assert sorted([*x, *x_held_out]) == sorted(texts)
+    assert [int(text.split()[1]) % 2 for text in x] == y.tolist()
+
+
+@pytest.mark.parametrize("data", [(one for one in ROWS), [1, "a", 3]])
 def test_what_has_no_rows(tmp_path, data):
     with pytest.raises(TypeError, match="`x` must be an array"):
         search(tmp_path, data)

@@ -23,6 +23,7 @@ from kt_evolution.nas.genes import check_flag
 from kt_evolution.nas.genes import check_options
 from kt_evolution.nas.genes import check_rate
 from kt_evolution.nas.genes import choose
+from kt_evolution.nas.genes import choose_each
 from kt_evolution.nas.genes import first_of
 from kt_evolution.nas.genes import one_of
 from kt_evolution.nas.structure import Edge
@@ -48,17 +49,18 @@ class Cell(Unit):
     nodes before it, and what is done to each. Whatever no node takes is
     concatenated and comes out.
 
-    It is called with a tensor, or with two: what the last two cells gave, the
-    last one second. To use the same genes in several places, declare them once
-    and build the cell where it is wanted.
+    It is called with as many tensors as it has inputs, by default two: what
+    the last two cells gave, the last one second. To use the same genes in
+    several places, declare them once and build the cell where it is wanted.
 
     Example:
 
     ```python
-    x = nas.Cell(filters=32)(hp, x, "cell")
+    x = nas.Cell(filters=32, num_inputs=1)(hp, x, "cell")
 
     cell = nas.Cell(filters=32)
-    genes = cell.declare(hp, "cell")
+    genes = cell.declare(hp, "cells")
+    before = x
     for i in range(1, 4):
         before, x = x, cell.build(nas.Site(hp, f"cell_{i}"), [before, x], genes)
     ```
@@ -126,10 +128,7 @@ class Cell(Unit):
     def declare(self, hp: kt.HyperParameters, name: str) -> Genes:
         states = [f"input_{i}" for i in range(1, self.num_inputs + 1)]
         with hp.name_scope(name):
-            genes = {
-                gene: choose(hp, gene, options)
-                for gene, options in self.shared.items()
-            }
+            genes = choose_each(hp, self.shared)
             for number in range(1, self.num_nodes + 1):
                 node = f"node_{number}"
                 for i, operations in enumerate(self.operations, start=1):
@@ -177,7 +176,10 @@ class Cell(Unit):
         taken = {edge.source for edge in edges}
         loose = [state for state in states if state not in taken]
         edges += [Edge(state, "output") for state in loose]
-        ends = [fit(site, states[end], like=states[node]) for end in loose]
+        ends = [
+            self._end(site, end, states[end], like=states[node])
+            for end in loose
+        ]
         y = site.layer(layers.Concatenate)(ends) if len(ends) > 1 else ends[0]
         y = drop(site, y, genes["dropout"])
         return site.done(y, "cell", self._text(genes), edges=edges)
@@ -187,6 +189,15 @@ class Cell(Unit):
         x = fit(site, x, like=like, channels=x.shape[-1])
         x = pointwise(site, x, self.filters, use_bias=False, name="input")
         return normalise(site, x, genes["normalisation"])
+
+    def _end(self, site: Site, name: str, x: Any, like: Any) -> Any:
+        """Gives what no node takes the size of the nodes."""
+        # Sizes that aren't known can't be compared.
+        if name.startswith("input_") and None in x.shape[1:-1]:
+            x = EDGES["average_pool"](
+                site, x, self.filters, self.stride, self.stride
+            )
+        return fit(site, x, like=like)
 
     def _operate(
         self,

@@ -111,7 +111,11 @@ class LayerChoice(Composition):
     """
 
     def __init__(self, options: Mapping[str, Piece]) -> None:
-        if not isinstance(options, Mapping) or not options:
+        if (
+            not isinstance(options, Mapping)
+            or not options
+            or not all(isinstance(name, str) for name in options)
+        ):
             raise ValueError(
                 "`options` must be a dict of names to blocks, at least one. "
                 f"Received: options={options!r}"

@@ -29,6 +29,7 @@ from kt_evolution.nas.genes import check_flag
 from kt_evolution.nas.genes import check_options
 from kt_evolution.nas.genes import check_rate
 from kt_evolution.nas.genes import choose
+from kt_evolution.nas.genes import choose_each
 from kt_evolution.nas.genes import given
 from kt_evolution.nas.genes import one_of
 from kt_evolution.nas.structure import Site
@@ -97,10 +98,7 @@ class ConvolutionalStage(Stage):
         )
 
     def declare_shared(self, hp: kt.HyperParameters) -> Genes:
-        genes = {
-            name: choose(hp, name, options)
-            for name, options in self.shared.items()
-        }
+        genes = choose_each(hp, self.shared)
         connections = self.shared["connection"]
         if "residual" in connections:
             with given(hp, "connection", connections, ["residual"]):

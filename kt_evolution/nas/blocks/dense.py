@@ -19,6 +19,7 @@ from kt_evolution.nas.genes import Genes
 from kt_evolution.nas.genes import check_options
 from kt_evolution.nas.genes import check_rate
 from kt_evolution.nas.genes import choose
+from kt_evolution.nas.genes import choose_each
 from kt_evolution.nas.genes import one_of
 from kt_evolution.nas.structure import Site
 
@@ -75,10 +76,7 @@ class ResidualMLP(Stage):
         }
 
     def declare_shared(self, hp: kt.HyperParameters) -> Genes:
-        return {
-            name: choose(hp, name, options)
-            for name, options in self.shared.items()
-        }
+        return choose_each(hp, self.shared)
 
     def declare_unit(self, hp: kt.HyperParameters, unit: str) -> Genes:
         name = f"{unit}/expansion"

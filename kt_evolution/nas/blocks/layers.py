@@ -45,9 +45,18 @@ def standardise(site: Site, x: Any) -> Any:
         momentum=MOMENTUM,
         center=False,
         scale=False,
+        dtype=full_precision(),
         name="standardisation",
     )
     return layer(x)
+
+
+def full_precision() -> str:
+    """Returns the dtype for what half precision is too narrow for.
+
+    What goes in and what comes out may be large whatever the policy is.
+    """
+    return str(keras.config.dtype_policy().variable_dtype)
 
 
 def activate(site: Site, x: Any, activation: str) -> Any:

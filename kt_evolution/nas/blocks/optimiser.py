@@ -68,7 +68,8 @@ class Optimiser:
         learning_rate: Float, or the least and the largest, which are searched
             on a logarithmic scale from their geometric mean. Defaults to a
             range for each optimiser.
-        weight_decay: Float or several. Defaults to some for each optimiser.
+        weight_decay: Float or several, or "default": the first of those that
+            it defaults to, which are some for each optimiser.
         schedule: "constant" or "cosine" (down to zero at the end of the
             training), or several. It is "constant" without `steps`. Defaults
             to "cosine", or "constant".
@@ -83,7 +84,7 @@ class Optimiser:
         self,
         optimiser: str | Sequence[str] = ("adamw", "sgd"),
         learning_rate: float | Sequence[float] | None = None,
-        weight_decay: float | Sequence[float] | None = None,
+        weight_decay: float | Sequence[float] | str | None = None,
         schedule: str | Sequence[str] = SCHEDULES,
         warm_up: float | Sequence[float] = (0.05, 0.0, 0.2),
         steps: int | None = None,
@@ -92,11 +93,10 @@ class Optimiser:
             "optimiser", optimiser, one_of(OPTIMISERS)
         )
         self.learning_rate = _check_bounds(learning_rate)
-        self.weight_decay = None
-        if weight_decay is not None:
-            self.weight_decay = check_options(
-                "weight_decay", weight_decay, check_rate
-            )
+        self.weight_decay = {
+            name: _decays(recipe, weight_decay)
+            for name, recipe in OPTIMISERS.items()
+        }
         self.schedule = check_options("schedule", schedule, one_of(SCHEDULES))
         self.warm_up = check_options("warm_up", warm_up, check_rate)
         self.steps = None if steps is None else check_count("steps", steps)
@@ -142,7 +142,7 @@ class Optimiser:
             decay = choose(
                 hp,
                 f"{optimiser}_weight_decay",
-                self.weight_decay or recipe.weight_decay,
+                self.weight_decay[optimiser],
             )
         return rate, decay
 
@@ -168,13 +168,26 @@ class Optimiser:
         return cosine, f"{text}, {warm_up:.0%} warm-up"
 
 
+def _decays(
+    recipe: Recipe, weight_decay: float | Sequence[float] | str | None
+) -> tuple[float, ...]:
+    """Returns the weight decays that an optimiser may have."""
+    if weight_decay is None:
+        return recipe.weight_decay
+    if weight_decay == "default":
+        return recipe.weight_decay[:1]
+    return check_options("weight_decay", weight_decay, check_rate)
+
+
 def _check_bounds(
     given_rate: float | Sequence[float] | None,
 ) -> tuple[float, float, float] | None:
     """Returns the default, the least and the largest learning rate."""
     if given_rate is None:
         return None
-    bounds = given_rate if isinstance(given_rate, Sequence) else [given_rate]
+    bounds: Any = given_rate
+    if not isinstance(given_rate, (list, tuple)):
+        bounds = (given_rate,)
     rates = [check_positive("learning_rate", rate) for rate in bounds]
     if not 1 <= len(rates) <= 2 or rates[0] > rates[-1]:
         raise ValueError(

@@ -15,7 +15,7 @@ from kt_evolution.nas.genes import Genes
 from kt_evolution.nas.genes import check_flag
 from kt_evolution.nas.genes import check_options
 from kt_evolution.nas.genes import check_rate
-from kt_evolution.nas.genes import choose
+from kt_evolution.nas.genes import choose_each
 from kt_evolution.nas.genes import one_of
 from kt_evolution.nas.structure import Site
 
@@ -48,7 +48,8 @@ class Regulariser(Unit):
         }
 
     def declare(self, hp: kt.HyperParameters, name: str) -> Genes:
-        return _declare_all(hp, name, self.options)
+        with hp.name_scope(name):
+            return choose_each(hp, self.options)
 
     def build(self, site: Site, x: Any, genes: Genes, mask: Any = None) -> Any:
         x = normalise(site, x, genes["normalisation"], mask)
@@ -96,7 +97,8 @@ class Augmentation(Unit):
         }
 
     def declare(self, hp: kt.HyperParameters, name: str) -> Genes:
-        return _declare_all(hp, name, self.options)
+        with hp.name_scope(name):
+            return choose_each(hp, self.options)
 
     def build(self, site: Site, x: Any, genes: Genes, mask: Any = None) -> Any:
         check_rank("Augmentation", x, 4)
@@ -120,10 +122,3 @@ class Augmentation(Unit):
 def _contrast(factor: float, name: str) -> Any:
     # Images need not lie between 0 and 255, so nothing is cut off.
     return layers.RandomContrast(factor, value_range=(-1e9, 1e9), name=name)
-
-
-def _declare_all(
-    hp: kt.HyperParameters, name: str, options: dict[str, tuple[Any, ...]]
-) -> Genes:
-    with hp.name_scope(name):
-        return {gene: choose(hp, gene, each) for gene, each in options.items()}

@@ -19,6 +19,7 @@ from kt_evolution.nas.genes import check_flag
 from kt_evolution.nas.genes import check_options
 from kt_evolution.nas.genes import check_rate
 from kt_evolution.nas.genes import choose
+from kt_evolution.nas.genes import choose_each
 from kt_evolution.nas.genes import one_of
 from kt_evolution.nas.structure import Site
 
@@ -63,10 +64,7 @@ class TokenEncoder(Unit):
 
     def declare(self, hp: kt.HyperParameters, name: str) -> Genes:
         with hp.name_scope(name):
-            return {
-                gene: choose(hp, gene, options)
-                for gene, options in self.options.items()
-            }
+            return choose_each(hp, self.options)
 
     def build(self, site: Site, x: Any, genes: Genes, mask: Any = None) -> Any:
         check_rank("TokenEncoder", x, 2)
@@ -125,10 +123,7 @@ class TransformerStage(Stage):
         }
 
     def declare_shared(self, hp: kt.HyperParameters) -> Genes:
-        return {
-            name: choose(hp, name, options)
-            for name, options in self.shared.items()
-        }
+        return choose_each(hp, self.shared)
 
     def declare_unit(self, hp: kt.HyperParameters, unit: str) -> Genes:
         return {
@@ -205,10 +200,7 @@ class RecurrentStage(Stage):
         }
 
     def declare_shared(self, hp: kt.HyperParameters) -> Genes:
-        return {
-            name: choose(hp, name, options)
-            for name, options in self.shared.items()
-        }
+        return choose_each(hp, self.shared)
 
     def build_unit(
         self, site: Site, x: Any, genes: Genes, number: int, mask: Any

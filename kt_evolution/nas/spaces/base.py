@@ -1,6 +1,7 @@
 """What all ready spaces have in common: head, training, checks."""
 
 import abc
+from collections.abc import Collection
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,14 +12,18 @@ from keras import layers
 
 from kt_evolution.core.checks import check_count
 from kt_evolution.nas.blocks.layers import drop
+from kt_evolution.nas.blocks.layers import full_precision
 from kt_evolution.nas.blocks.layers import pool
 from kt_evolution.nas.blocks.optimiser import OPTIMISERS
 from kt_evolution.nas.blocks.optimiser import Optimiser
 from kt_evolution.nas.genes import choose
 from kt_evolution.nas.genes import first_of
+from kt_evolution.nas.spaces.data import as_labels
+from kt_evolution.nas.spaces.data import check_batches
 from kt_evolution.nas.spaces.data import check_inputs
 from kt_evolution.nas.spaces.data import check_labels
 from kt_evolution.nas.spaces.data import samples_and_labels
+from kt_evolution.nas.spaces.smoothing import LOSS
 from kt_evolution.nas.spaces.smoothing import smoothed_labels
 from kt_evolution.nas.spaces.tracing import create_training_state
 from kt_evolution.nas.structure import Site
@@ -74,16 +79,7 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         self.steps = None if steps is None else check_count("steps", steps)
         self.targets = None
         if targets is not None:
-            targets = np.asarray(targets, dtype="float32")
-            self.targets = targets.reshape(len(targets), -1)
-            if not np.all(np.isfinite(self.targets)):
-                raise ValueError(
-                    "`targets` must be finite. Received: "
-                    f"{np.sum(~np.isfinite(self.targets))} that are not"
-                )
-            check_labels(
-                self.targets, self.num_classes, self.num_outputs, "targets"
-            )
+            self.targets = _check_targets(targets, self.num_outputs)
         remember_space(self)
 
     def build(self, hp: kt.HyperParameters) -> keras.Model:
@@ -99,26 +95,25 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         self,
         hp: kt.HyperParameters,
         model: keras.Model,
+        x: Any = None,
+        y: Any = None,
         *args: Any,
         **kwargs: Any,
     ) -> Any:
         """Trains a model, with smoothed labels if it has the gene."""
-        labels = self._check_data(
-            model,
-            ("x", "y"),
-            args[0] if args else kwargs.get("x"),
-            args[1] if len(args) > 1 else kwargs.get("y"),
-        )
+        y = as_labels(y)
+        labels = self._check_data(model, ("x", "y"), x, y)
         held_out = kwargs.get("validation_data")
-        if not isinstance(held_out, (list, tuple)):
-            held_out = (held_out,)
+        if isinstance(held_out, (list, tuple)) and len(held_out) > 1:
+            x_held_out, y_held_out, *weights = held_out
+            held_out = (x_held_out, as_labels(y_held_out), *weights)
+            kwargs["validation_data"] = held_out
         names = ("validation_data[0]", "validation_data[1]")
-        self._check_data(model, names, *held_out[:2])
-        kwargs["callbacks"] = list(kwargs.get("callbacks") or [])
-        smoothing = self.label_smoothing(hp)
-        with smoothed_labels(model, smoothing, kwargs["callbacks"]):
+        parts = held_out if isinstance(held_out, tuple) else (held_out,)
+        self._check_data(model, names, *parts[:2])
+        with smoothed_labels(model, self.label_smoothing(hp)):
             create_training_state(model, labels)
-            return super().fit(hp, model, *args, **kwargs)
+            return super().fit(hp, model, x, y, *args, **kwargs)
 
     @abc.abstractmethod
     def inputs(self) -> Any:
@@ -145,14 +140,19 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         x = drop(site, x, rate)
         if self.task == "classification":
             output = site.layer(layers.Dense, self.num_classes, name="logits")
-            # Probabilities in single precision, whatever the policy is.
             probabilities = site.layer(
-                layers.Softmax, dtype="float32", name="probabilities"
+                layers.Softmax, dtype=full_precision(), name="probabilities"
             )
             y = probabilities(output(x))
             texts.append(f"softmax over {self.num_classes} classes")
         else:
-            y = site.layer(layers.Dense, self.num_outputs, name="outputs")(x)
+            output = site.layer(
+                layers.Dense,
+                self.num_outputs,
+                dtype=full_precision(),
+                name="outputs",
+            )
+            y = output(x)
             if self.targets is not None:
                 y = self._scaled(site, y, self.targets)
             texts.append(f"{self.num_outputs} outputs")
@@ -165,7 +165,7 @@ class ReadySpace(kt.HyperModel, abc.ABC):
             self.label_smoothing(hp)
             model.compile(
                 optimiser,
-                "sparse_categorical_crossentropy",
+                LOSS,
                 metrics=["accuracy"],
             )
         else:
@@ -206,6 +206,7 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         y: Any = None,
     ) -> Any:
         """Returns labels that fit, or one like those of a data set."""
+        check_batches(x, model, names[0])
         x, y = samples_and_labels(x, y)
         check_inputs(x, model, names[0])
         check_labels(y, self.num_classes, self.num_outputs, names[1])
@@ -213,7 +214,8 @@ class ReadySpace(kt.HyperModel, abc.ABC):
 
     def _optimiser(self) -> Optimiser:
         if "training" in self.search:
-            decay = None if "regularisation" in self.search else 1e-2
+            is_searched = "regularisation" in self.search
+            decay = None if is_searched else "default"
             return Optimiser(weight_decay=decay, steps=self.steps)
         recipe = OPTIMISERS["adamw"]
         return Optimiser(
@@ -231,6 +233,7 @@ class ReadySpace(kt.HyperModel, abc.ABC):
             mean=targets.mean(axis=0),
             variance=targets.var(axis=0),
             invert=True,
+            dtype=full_precision(),
             name="scale",
         )
         return scale(y)
@@ -267,36 +270,36 @@ def _check_task(
     return task
 
 
-def _check_search(search: str | Sequence[str]) -> tuple[str, ...]:
-    groups = (search,) if isinstance(search, str) else tuple(search)
-    for group in groups:
-        if group not in GROUPS:
-            raise ValueError(
-                "`search` must be of "
-                f"{', '.join(repr(each) for each in GROUPS)}. "
-                f"Received: search={search!r}"
-            )
-    return groups
-
-
-def check_shape(
-    input_shape: Any, what: str, rank: int, any_length: bool = False
-) -> tuple[Any, ...]:
-    """Returns the shape of a sample if it is one of some rank.
-
-    Args:
-        input_shape: What was given.
-        what: String, what it must be, for the error.
-        rank: Int, how many axes a sample has.
-        any_length: Boolean, whether the first may be None. Defaults to False.
-    """
-    is_shape = isinstance(input_shape, (list, tuple)) and all(
-        (size is None and axis == 0 and any_length)
-        or (isinstance(size, int) and size > 0)
-        for axis, size in enumerate(input_shape)
-    )
-    if not is_shape or len(input_shape) != rank:
+def _check_targets(targets: Any, num_outputs: int) -> np.ndarray:
+    """Returns the targets of a regression, a row for each sample."""
+    try:
+        table = np.asarray(targets, dtype="float32")
+    except (TypeError, ValueError) as error:
         raise ValueError(
-            f"`input_shape` must be {what}. Received: input_shape={input_shape}"
+            f"`targets` must be numbers. Received: {error}"
+        ) from error
+    if not table.size or not table.ndim:
+        raise ValueError(
+            f"`targets` must be those of all samples. Received: {targets!r}"
         )
-    return tuple(input_shape)
+    table = table.reshape(len(table), -1)
+    if not np.all(np.isfinite(table)):
+        raise ValueError(
+            "`targets` must be finite. Received: "
+            f"{np.sum(~np.isfinite(table))} that are not"
+        )
+    check_labels(table, None, num_outputs, "targets")
+    return table
+
+
+def _check_search(search: str | Sequence[str]) -> tuple[str, ...]:
+    groups = (search,) if isinstance(search, str) else search
+    if not isinstance(groups, Collection) or not all(
+        group in GROUPS for group in groups
+    ):
+        raise ValueError(
+            "`search` must be of "
+            f"{', '.join(repr(each) for each in GROUPS)}. "
+            f"Received: search={search!r}"
+        )
+    return tuple(groups)

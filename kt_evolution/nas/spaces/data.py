@@ -7,6 +7,11 @@ import keras_tuner as kt
 import numpy as np
 
 
+def as_labels(y: Any) -> Any:
+    """Returns a list of labels as an array, and anything else as it is."""
+    return np.asarray(y) if isinstance(y, (list, tuple)) else y
+
+
 def is_array(data: Any) -> bool:
     """Tells whether data can be looked into, unlike a data set."""
     return hasattr(data, "shape") or isinstance(data, (list, tuple))
@@ -62,24 +67,50 @@ def check_labels(
         if y.dtype.kind not in "fiub" or width != num_outputs:
             raise kt.errors.FatalValueError(
                 f"`{name}` must be numbers, num_outputs={num_outputs} for each "
-                f"sample. Received: y of shape {y.shape} and dtype {y.dtype}"
+                f"sample. Received: {name} of shape {y.shape} and dtype "
+                f"{y.dtype}"
             )
         return
     if y.dtype.kind not in "fiub" or y.size != len(y):
         raise kt.errors.FatalValueError(
             f"`{name}` must be integer labels, one for each sample; of one-hot "
             "labels these are y.argmax(axis=-1). "
-            f"Received: y of shape {y.shape} and dtype {y.dtype}"
+            f"Received: {name} of shape {y.shape} and dtype {y.dtype}"
         )
     if y.size and (np.any(y != np.floor(y)) or y.min() < 0):
         raise kt.errors.FatalValueError(
             f"`{name}` must be integer labels from 0. "
-            f"Received: y from {y.min()} to {y.max()}"
+            f"Received: {name} from {y.min()} to {y.max()}"
         )
     if y.size and y.max() >= num_classes:
         raise kt.errors.FatalValueError(
             f"`{name}` must be labels below num_classes={num_classes}. "
-            f"Received: y from {y.min()} to {y.max()}"
+            f"Received: {name} from {y.min()} to {y.max()}"
+        )
+
+
+def check_batches(data: Any, model: keras.Model, name: str) -> None:
+    """Raises if a `tf.data.Dataset` gives samples instead of batches.
+
+    Args:
+        data: The `x` of a fit. What is no data set is not looked into.
+        model: The model, with one input.
+        name: String, the argument, for the error.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: It ends the search, as no other
+            model would fit them.
+    """
+    parts = getattr(data, "element_spec", None)
+    if not isinstance(parts, tuple):
+        return
+    shape: Any = getattr(parts[0], "shape", None)
+    if getattr(shape, "rank", None) is None:
+        return
+    if tuple(shape) == model.input_shape[1:]:
+        raise kt.errors.FatalValueError(
+            f"`{name}` must be a data set of batches: add `.batch(32)`. "
+            f"Received: a data set of elements of shape {tuple(shape)}"
         )
 
 

@@ -19,15 +19,15 @@ from kt_evolution.nas.blocks.layers import standardise
 from kt_evolution.nas.blocks.operations import convolve
 from kt_evolution.nas.blocks.regularisation import Augmentation
 from kt_evolution.nas.genes import choose
+from kt_evolution.nas.shapes import check_shape
 from kt_evolution.nas.spaces.base import GROUPS
 from kt_evolution.nas.spaces.base import ReadySpace
-from kt_evolution.nas.spaces.base import check_shape
 from kt_evolution.nas.structure import Site
 
 MAX_STAGES = 4
 # Maps of this size and below are not halved.
 SMALL = 8
-# Larger maps are halved by the stem already.
+# The stem halves larger maps, one convolution after the other.
 LARGE = 64
 
 
@@ -70,7 +70,7 @@ class HyperImageNet(ReadySpace):
         self.input_shape = check_shape(
             input_shape, "the height, width and channels of an image", rank=3
         )
-        self.stem_stride, self.num_stages = _layout(self.input_shape)
+        self.stem_strides, self.num_stages = _layout(self.input_shape)
         super().__init__(
             num_classes,
             num_outputs,
@@ -110,11 +110,14 @@ class HyperImageNet(ReadySpace):
         activation: str,
         normalisation: str,
     ) -> Any:
-        """Builds the first convolution."""
+        """Builds the first convolutions."""
         site = Site(hp, "stem")
-        x = convolve(site, x, self.width, 3, self.stem_stride)
-        x = activate(site, normalise(site, x, normalisation), activation)
+        for stride in self.stem_strides:
+            x = convolve(site, x, self.width, 3, stride)
+            x = activate(site, normalise(site, x, normalisation), activation)
+        number = len(self.stem_strides)
         text = f"conv 3x3, {self.width}, {normalisation} norm, {activation}"
+        text = text if number == 1 else f"{number} times {text}"
         return site.done(x, "conv", text)
 
     def staged(
@@ -255,16 +258,16 @@ class HyperCellNet(HyperImageNet):
         )
 
 
-def _layout(input_shape: tuple[int, ...]) -> tuple[int, int]:
-    """Returns the stride of the stem, and how many stages follow."""
+def _layout(input_shape: tuple[int, ...]) -> tuple[list[int], int]:
+    """Returns the strides of the stem, and how many stages follow."""
     size = min(input_shape[:2])
-    stride = 1
+    strides: list[int] = []
     while size > LARGE:
-        stride, size = 2 * stride, -(-size // 2)
+        strides, size = [*strides, 2], -(-size // 2)
     num_stages = 1
     # Small images are halved too, as long as something is left.
     while num_stages < MAX_STAGES and (size > SMALL or num_stages < 3):
         if size < 4:
             break
         num_stages, size = num_stages + 1, -(-size // 2)
-    return stride, num_stages
+    return strides or [1], num_stages

@@ -15,9 +15,9 @@ from kt_evolution.nas.blocks.series import SeriesStage
 from kt_evolution.nas.blocks.tokens import RecurrentStage
 from kt_evolution.nas.blocks.tokens import TransformerStage
 from kt_evolution.nas.genes import choose
+from kt_evolution.nas.shapes import check_shape
 from kt_evolution.nas.spaces.base import GROUPS
 from kt_evolution.nas.spaces.base import ReadySpace
-from kt_evolution.nas.spaces.base import check_shape
 from kt_evolution.nas.structure import Site
 
 MAX_STAGES = 3
@@ -67,7 +67,7 @@ class HyperSeriesNet(ReadySpace):
         tunable: bool = True,
     ) -> None:
         self.input_shape = check_shape(
-            input_shape, "the length and channels of a series", 2, True
+            input_shape, "the length and channels of a series", 2, 1
         )
         self.num_stages = _count_stages(self.input_shape[0])
         super().__init__(

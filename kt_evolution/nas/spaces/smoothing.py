@@ -1,8 +1,8 @@
 """Labels that are spread over the classes while a classifier is trained.
 
 Keras smooths one-hot labels only, and a model saved with a loss of ours could
-not be loaded without us. So a model is compiled with Keras's own loss for
-integer labels, and has the smoothing one while it is fitted.
+not be loaded without us. So a model keeps Keras's own loss for integer labels,
+and what smoothing adds to it is added while it is fitted.
 """
 
 import contextlib
@@ -11,76 +11,60 @@ from typing import Any
 
 import keras
 
+LOSS = "sparse_categorical_crossentropy"
 
-class SmoothedCrossentropy(keras.losses.Loss):
-    """The cross-entropy with integer labels that are spread over all classes.
+
+class AddedBySmoothing(keras.losses.Loss):
+    """What smoothing adds to the cross-entropy with integer labels.
 
     Args:
         smoothing: Float in [0, 1), the part of a label that is spread.
     """
 
     def __init__(self, smoothing: float) -> None:
-        super().__init__(name="smoothed_crossentropy")
+        super().__init__(name="added_by_smoothing")
         self.smoothing = smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         labels = keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32")
-        return keras.losses.categorical_crossentropy(
+        smoothed = keras.losses.categorical_crossentropy(
             keras.ops.one_hot(labels, y_pred.shape[-1]),
             y_pred,
             label_smoothing=self.smoothing,
         )
-
-
-class PlainValidation(keras.callbacks.Callback):
-    """Validates with labels as they are, so that losses can be compared.
-
-    Training and validation are traced on their own, each with the smoothing
-    that holds then.
-    """
-
-    def __init__(self, loss: SmoothedCrossentropy) -> None:
-        super().__init__()
-        self.loss = loss
-        self.smoothing = loss.smoothing
-
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self.loss.smoothing = 0.0
-
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        self.loss.smoothing = self.smoothing
+        plain = keras.losses.sparse_categorical_crossentropy(labels, y_pred)
+        return smoothed - plain
 
 
 @contextlib.contextmanager
-def smoothed_labels(
-    model: keras.Model, smoothing: float, callbacks: list[Any]
-) -> Iterator[None]:
-    """Smooths the labels of a classifier while it is fitted.
+def smoothed_labels(model: keras.Model, smoothing: float) -> Iterator[None]:
+    """Smooths the labels that a classifier is trained on, not validated on.
 
     Args:
-        model: The model, compiled with a loss for integer labels.
+        model: The compiled model. One with another loss than `LOSS` is left
+            as it is.
         smoothing: Float in [0, 1); 0 leaves the model as it is.
-        callbacks: List, receives the one that `fit` must be given.
     """
-    if not smoothing:
+    if not smoothing or model.loss != LOSS:
         yield
         return
-    plain = model.loss
-    smoothed = SmoothedCrossentropy(smoothing)
-    callbacks.append(PlainValidation(smoothed))
-    _compile(model, smoothed)
+    compute_plain = model.compute_loss
+    added = AddedBySmoothing(smoothing)
+
+    def compute_loss(
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        loss = compute_plain(x, y, y_pred, sample_weight, training)
+        return loss + added(y, y_pred, sample_weight) if training else loss
+
+    # What was traced before has the loss of then.
+    model.compute_loss, model.train_function = compute_loss, None
     try:
         yield
     finally:
-        _compile(model, plain)
-
-
-def _compile(model: keras.Model, loss: Any) -> None:
-    """Gives a compiled classifier another loss."""
-    model.compile(
-        model.optimizer,
-        loss,
-        metrics=["accuracy"],
-        run_eagerly=model.run_eagerly,
-        jit_compile=model.jit_compile,
-    )
+        del model.compute_loss
+        model.train_function = None

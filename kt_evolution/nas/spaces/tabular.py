@@ -13,11 +13,12 @@ from kt_evolution.core.checks import check_count
 from kt_evolution.nas.blocks.dense import CONNECTIONS
 from kt_evolution.nas.blocks.dense import ResidualMLP
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
+from kt_evolution.nas.blocks.layers import full_precision
 from kt_evolution.nas.blocks.layers import standardise
 from kt_evolution.nas.genes import choose
+from kt_evolution.nas.shapes import check_shape
 from kt_evolution.nas.spaces.base import GROUPS
 from kt_evolution.nas.spaces.base import ReadySpace
-from kt_evolution.nas.spaces.base import check_shape
 from kt_evolution.nas.structure import Site
 
 
@@ -136,6 +137,7 @@ class HyperTabularNet(ReadySpace):
             layers.Normalization,
             mean=mean,
             variance=variance,
+            dtype=full_precision(),
             name="standardisation",
         )
         return keras.ops.nan_to_num(layer(x))
@@ -159,7 +161,7 @@ def _check_categorical(
             f"they have. Received: categorical={categorical!r}"
         )
     for column, count in categorical.items():
-        if column not in range(columns):
+        if not isinstance(column, int) or column not in range(columns):
             raise ValueError(
                 f"`categorical` must have columns from 0 to {columns - 1}. "
                 f"Received: categorical={dict(categorical)}"
@@ -184,6 +186,16 @@ def _moments(
         raise ValueError(
             f"`data` must have the {columns} columns of `input_shape`. "
             f"Received: data of shape {table.shape}"
+        )
+    if not len(table):
+        raise ValueError(
+            f"`data` must have rows. Received: data of shape {table.shape}"
+        )
+    if np.any(np.isinf(table)):
+        column = int(np.argmax(np.isinf(table).any(axis=0)))
+        raise ValueError(
+            "`data` must be finite, or NaN where a number is missing. "
+            f"Received: infinite numbers in column {column}"
         )
     table = table[:, numeric]
     return np.nanmean(table, axis=0), np.nanvar(table, axis=0)

@@ -15,9 +15,9 @@ from kt_evolution.nas.blocks.tokens import RecurrentStage
 from kt_evolution.nas.blocks.tokens import TokenEncoder
 from kt_evolution.nas.blocks.tokens import TransformerStage
 from kt_evolution.nas.genes import choose
+from kt_evolution.nas.shapes import check_shape
 from kt_evolution.nas.spaces.base import GROUPS
 from kt_evolution.nas.spaces.base import ReadySpace
-from kt_evolution.nas.spaces.base import check_shape
 from kt_evolution.nas.structure import Site
 
 
@@ -85,9 +85,15 @@ class HyperTextNet(ReadySpace):
         tunable: bool = True,
     ) -> None:
         self.vectorizer = vectorizer
+        if vectorizer is None and input_shape is None:
+            raise ValueError(
+                "A `vectorizer` must be given for strings, or `input_shape` "
+                "and `vocabulary_size` for token ids. "
+                "Received: vectorizer=None, input_shape=None"
+            )
         if vectorizer is None:
             self.input_shape = check_shape(
-                input_shape, "the number of tokens of a text", 1, True
+                input_shape, "the number of tokens of a text", 1, 1
             )
             self.vocabulary_size = _check_vocabulary_size(vocabulary_size)
         else:
@@ -111,22 +117,32 @@ class HyperTextNet(ReadySpace):
         self,
         hp: kt.HyperParameters,
         model: keras.Model,
+        x: Any = None,
+        y: Any = None,
         *args: Any,
         **kwargs: Any,
     ) -> Any:
         """Trains a model; strings may be in a list, an array or a Series."""
+        x = self._texts(x, "x")
+        held_out = kwargs.get("validation_data")
+        if isinstance(held_out, (list, tuple)) and held_out:
+            texts = self._texts(held_out[0], "validation_data[0]")
+            kwargs["validation_data"] = (texts, *held_out[1:])
+        return super().fit(hp, model, x, y, *args, **kwargs)
+
+    def _texts(self, x: Any, name: str) -> Any:
+        """Returns texts as Keras takes them, and checks that ids are known."""
         if self.vectorizer is not None:
-            if args:
-                args = (_as_objects(args[0]), *args[1:])
-            elif "x" in kwargs:
-                kwargs["x"] = _as_objects(kwargs["x"])
-            held_out = kwargs.get("validation_data")
-            if isinstance(held_out, (list, tuple)):
-                kwargs["validation_data"] = (
-                    _as_objects(held_out[0]),
-                    *held_out[1:],
+            return _as_objects(x)
+        if isinstance(x, np.ndarray) and x.size and x.dtype.kind in "iu":
+            least, largest = x.min(), x.max()
+            if least < 0 or largest >= self.vocabulary_size:
+                raise kt.errors.FatalValueError(
+                    f"`{name}` must be token ids from 0, below "
+                    f"vocabulary_size={self.vocabulary_size}. "
+                    f"Received: {name} from {least} to {largest}"
                 )
-        return super().fit(hp, model, *args, **kwargs)
+        return x
 
     def inputs(self) -> Any:
         dtype = "int32" if self.vectorizer is None else "string"

@@ -11,6 +11,7 @@ from kt_evolution.nas.spaces.data import is_array
 def create_training_state(model: keras.Model, labels: Any) -> None:
     """Creates the variables of a compiled model's training before it begins.
 
+    A distribution strategy creates them on its devices itself. Elsewhere
     TensorFlow traces a function again that created variables when it was
     traced first, and for a deep network that takes longer than an epoch.
 
@@ -19,7 +20,7 @@ def create_training_state(model: keras.Model, labels: Any) -> None:
         labels: The `y` of a fit. Where it is no array, the variables of
             metrics are left for the training to create.
     """
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow" or _is_distributed(model):
         return
     model.optimizer.build(model.trainable_variables)
     if is_array(labels):
@@ -27,3 +28,10 @@ def create_training_state(model: keras.Model, labels: Any) -> None:
         predicted = keras.ops.ones((1, *model.output_shape[1:]))
         model.compute_metrics(None, keras.ops.array(one), predicted)
         model.reset_metrics()
+
+
+def _is_distributed(model: keras.Model) -> bool:
+    import tensorflow as tf
+
+    current = tf.distribute.get_strategy()
+    return tf.distribute.has_strategy() or model.distribute_strategy != current
