@@ -94,16 +94,23 @@ def load(folder: pathlib.Path) -> list[Record]:
     return records
 
 
-def scores_of(records: Sequence[Record]) -> dict[Setting, Scores]:
-    """Returns budget -> searcher -> seed -> score, in the tasks' order."""
-    found: dict[Setting, Scores] = {}
+def by_setting(records: Sequence[Record]) -> dict[Setting, list[Record]]:
+    """Returns the records of each task and budget, in the tasks' order."""
+    found: dict[Setting, list[Record]] = {}
     for task in TASKS:
         for one in records:
             if one.task == task:
-                budget = (task, one.trials, one.epochs, one.train_size)
-                seeds = found.setdefault(budget, {})
-                seeds.setdefault(one.searcher, {})[one.seed] = one.score
+                setting = (task, one.trials, one.epochs, one.train_size)
+                found.setdefault(setting, []).append(one)
     return found
+
+
+def scores_of(records: Sequence[Record]) -> Scores:
+    """Returns searcher -> seed -> score of the records of one setting."""
+    scores: Scores = {}
+    for one in records:
+        scores.setdefault(one.searcher, {})[one.seed] = one.score
+    return scores
 
 
 def outcome(ours: Mapping[int, float], theirs: Mapping[int, float]) -> str:
@@ -118,15 +125,19 @@ def outcome(ours: Mapping[int, float], theirs: Mapping[int, float]) -> str:
     return "tie"
 
 
+def trials_text(trials: int, epochs: int, size: int) -> str:
+    return f"{trials} of {epochs} epochs, {size:,} rows"
+
+
 def score_table(found: Mapping[Setting, Scores]) -> str:
     """Returns the mean and range of each searcher on each task."""
     names = [n for n in SEARCHERS if any(n in s for s in found.values())]
     rows = []
-    for (task, trials, epochs, size), scores in found.items():
+    for (task, *budget), scores in found.items():
         means = {n: float(np.mean(list(s.values()))) for n, s in scores.items()}
         row = [
             f"{task}, {TASKS[task].metric}",
-            f"{trials} of {epochs} epochs, {size:,} rows",
+            trials_text(*budget),
         ]
         for name in names:
             if name not in scores:
@@ -171,39 +182,36 @@ def standing_table(found: Mapping[Setting, Scores]) -> str:
     return table(header, rows)
 
 
-def time_table(records: Sequence[Record]) -> str:
+def time_table(found: Mapping[Setting, Sequence[Record]]) -> str:
     """Returns the mean seconds and models of the searches, by task."""
-    names = [n for n in SEARCHERS if any(r.searcher == n for r in records)]
+    known = {one.searcher for records in found.values() for one in records}
+    names = [name for name in SEARCHERS if name in known]
     rows = []
-    for task in TASKS:
-        of_task = [r for r in records if r.task == task]
-        if not of_task:
-            continue
-        row = [task]
+    for (task, *budget), records in found.items():
+        row = [task, trials_text(*budget)]
         for name in names:
-            mine = [r for r in of_task if r.searcher == name]
-            seconds = np.mean([r.seconds for r in mine]) if mine else None
-            row.append(
-                f"{seconds:.0f} s, {np.mean([r.models for r in mine]):.0f}"
-                if mine
-                else NOTHING
-            )
+            mine = [one for one in records if one.searcher == name]
+            seconds = np.mean([one.seconds for one in mine]) if mine else 0
+            models = np.mean([one.models for one in mine]) if mine else 0
+            row.append(f"{seconds:.0f} s, {models:.0f}" if mine else NOTHING)
         rows.append(row)
-    return table(["task", *(SEARCHERS[name].title for name in names)], rows)
+    titles = [SEARCHERS[name].title for name in names]
+    return table(["task", "trials", *titles], rows)
 
 
 def report(records: Sequence[Record]) -> str:
     """Returns all tables."""
     if not records:
         return "Nothing was run so far."
-    found = scores_of(records)
+    found = by_setting(records)
+    scores = {setting: scores_of(them) for setting, them in found.items()}
     return "\n\n".join(
         [
             "### Test scores: mean (range) over seeds",
-            score_table(found),
+            score_table(scores),
             "### Better in every seed, in some, in none",
-            standing_table(found),
+            standing_table(scores),
             "### Seconds of a search, and models trained",
-            time_table(records),
+            time_table(found),
         ]
     )

@@ -251,5 +251,7 @@ def test_tables_by_hand(small):
     ) in text
     assert "| kt.RandomSearch | small | – | – | 2/0/0 |" in text
     assert "| kt.Hyperband | – | – | small | 0/0/1 |" in text
-    assert "| small | 4 s, 3 | 5 s, 2 | 4 s, 5 |" in text
+    row = "| small | 2 of 1 epochs, 30 rows | 4 s, 2 | 5 s, 2 | 4 s, 5 |"
+    assert row in text
+    assert "| small | 4 of 1 epochs, 30 rows | 4 s, 4 | – | – |" in text
     assert nas_report.report([]) == "Nothing was run so far."
