@@ -101,12 +101,16 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         **kwargs: Any,
     ) -> Any:
         """Trains a model, with smoothed labels if it has the gene."""
-        y = as_labels(y)
+        x, y = self.samples(x, "x"), as_labels(y)
         labels = self._check_data(model, ("x", "y"), x, y)
         held_out = kwargs.get("validation_data")
         if isinstance(held_out, (list, tuple)) and len(held_out) > 1:
             x_held_out, y_held_out, *weights = held_out
-            held_out = (x_held_out, as_labels(y_held_out), *weights)
+            held_out = (
+                self.samples(x_held_out, "validation_data[0]"),
+                as_labels(y_held_out),
+                *weights,
+            )
             kwargs["validation_data"] = held_out
         names = ("validation_data[0]", "validation_data[1]")
         parts = held_out if isinstance(held_out, tuple) else (held_out,)
@@ -114,6 +118,15 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         with smoothed_labels(model, self.label_smoothing(hp)):
             create_training_state(model, labels)
             return super().fit(hp, model, x, y, *args, **kwargs)
+
+    def samples(self, x: Any, name: str) -> Any:
+        """Returns samples as Keras takes them.
+
+        Args:
+            x: What `fit` is given, also a data set or None.
+            name: String, the argument, for an error.
+        """
+        return x
 
     @abc.abstractmethod
     def inputs(self) -> Any:

@@ -12,11 +12,6 @@ def as_labels(y: Any) -> Any:
     return np.asarray(y) if isinstance(y, (list, tuple)) else y
 
 
-def is_array(data: Any) -> bool:
-    """Tells whether data can be looked into, unlike a data set."""
-    return hasattr(data, "shape") or isinstance(data, (list, tuple))
-
-
 def samples_and_labels(x: Any, y: Any = None) -> tuple[Any, Any]:
     """Returns what a fit is given, a data set as one sample and its label.
 
@@ -59,7 +54,7 @@ def check_labels(
         keras_tuner.errors.FatalValueError: It ends the search, as no other
             model would fit them.
     """
-    if not is_array(labels):
+    if not hasattr(labels, "shape"):
         return
     y = np.asarray(labels)
     if num_classes is None:

@@ -113,25 +113,11 @@ class HyperTextNet(ReadySpace):
             tunable,
         )
 
-    def fit(
-        self,
-        hp: kt.HyperParameters,
-        model: keras.Model,
-        x: Any = None,
-        y: Any = None,
-        *args: Any,
-        **kwargs: Any,
-    ) -> Any:
-        """Trains a model; strings may be in a list, an array or a Series."""
-        x = self._texts(x, "x")
-        held_out = kwargs.get("validation_data")
-        if isinstance(held_out, (list, tuple)) and held_out:
-            texts = self._texts(held_out[0], "validation_data[0]")
-            kwargs["validation_data"] = (texts, *held_out[1:])
-        return super().fit(hp, model, x, y, *args, **kwargs)
+    def samples(self, x: Any, name: str) -> Any:
+        """Returns texts as Keras takes them, and checks that ids are known.
 
-    def _texts(self, x: Any, name: str) -> Any:
-        """Returns texts as Keras takes them, and checks that ids are known."""
+        Strings may be in a list, an array or a pandas `Series`.
+        """
         if self.vectorizer is not None:
             return _as_objects(x)
         if isinstance(x, np.ndarray) and x.size and x.dtype.kind in "iu":

@@ -5,8 +5,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from kt_evolution.nas.spaces.data import is_array
-
 
 def create_training_state(model: keras.Model, labels: Any) -> None:
     """Creates the variables of a compiled model's training before it begins.
@@ -23,7 +21,7 @@ def create_training_state(model: keras.Model, labels: Any) -> None:
     if keras.backend.backend() != "tensorflow" or _is_distributed(model):
         return
     model.optimizer.build(model.trainable_variables)
-    if is_array(labels):
+    if hasattr(labels, "shape"):
         one = np.zeros_like(np.asarray(labels)[:1])
         predicted = keras.ops.ones((1, *model.output_shape[1:]))
         model.compute_metrics(None, keras.ops.array(one), predicted)
