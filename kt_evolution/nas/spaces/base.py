@@ -226,15 +226,13 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         return y
 
     def _optimiser(self) -> Optimiser:
+        decay = None if "regularisation" in self.search else "default"
         if "training" in self.search:
-            is_searched = "regularisation" in self.search
-            decay = None if is_searched else "default"
             return Optimiser(weight_decay=decay, steps=self.steps)
-        recipe = OPTIMISERS["adamw"]
         return Optimiser(
             "adamw",
-            learning_rate=recipe.learning_rate[0],
-            weight_decay=self.choices("regularisation", *recipe.weight_decay),
+            learning_rate=OPTIMISERS["adamw"].learning_rate[0],
+            weight_decay=decay,
             schedule="cosine",
             warm_up=0.05,
             steps=self.steps,
