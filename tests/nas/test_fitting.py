@@ -300,19 +300,37 @@ def test_large_numbers_fit_into_mixed_precision(has_data):
         assert not np.allclose(model.predict(other, verbose=0), told)
 
 
-def test_lists_of_labels_are_taken():
-    space, x = new_space("HyperTabularNet")
+@pytest.mark.parametrize(
+    "name, as_given",
+    [
+        ("HyperTabularNet", lambda x: x.tolist()),
+        ("HyperConvNet", lambda x: list(x)),
+        ("HyperConvNet", lambda x: [x]),
+        ("HyperTextNet", lambda x: x.tolist()),
+    ],
+    ids=["rows", "images", "inputs", "token ids"],
+)
+def test_lists_of_samples_and_labels_are_taken(name, as_given):
+    space, x = new_space(name)
     hp = with_values({})
-    held_out = (x, LABELS.tolist())
     history = space.fit(
         hp,
         space.build(hp),
-        x,
+        as_given(x),
         LABELS.tolist(),
-        validation_data=held_out,
+        validation_data=(as_given(x), LABELS.tolist()),
         verbose=0,
     ).history
     assert "val_accuracy" in history
+
+
+def test_rows_of_other_lengths_end_the_search(tmp_path):
+    space = nas.HyperTextNet((None,), vocabulary_size=5, num_classes=3)
+    tuner = kt_evolution.EvolutionTuner(
+        space, objective="val_accuracy", max_trials=2, directory=tmp_path
+    )
+    with pytest.raises(kt.errors.FatalValueError, match="`x` must.*pad_seq"):
+        tuner.search([[1, 2], [3]], [0, 1])
 
 
 def test_unknown_token_ids_end_the_search(tmp_path):

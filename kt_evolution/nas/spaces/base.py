@@ -18,7 +18,7 @@ from kt_evolution.nas.blocks.optimiser import OPTIMISERS
 from kt_evolution.nas.blocks.optimiser import Optimiser
 from kt_evolution.nas.genes import choose
 from kt_evolution.nas.genes import first_of
-from kt_evolution.nas.spaces.data import as_labels
+from kt_evolution.nas.spaces.data import as_array
 from kt_evolution.nas.spaces.data import check_batches
 from kt_evolution.nas.spaces.data import check_inputs
 from kt_evolution.nas.spaces.data import check_labels
@@ -55,6 +55,9 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         name: String, the name of the hypermodel.
         tunable: Boolean, as in `keras_tuner.HyperModel`.
     """
+
+    # Of a sample; set by each space.
+    input_shape: tuple[Any, ...]
 
     def __init__(
         self,
@@ -101,14 +104,14 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         **kwargs: Any,
     ) -> Any:
         """Trains a model, with smoothed labels if it has the gene."""
-        x, y = self.samples(x, "x"), as_labels(y)
+        x, y = self.samples(x, "x"), as_array(y, "y")
         labels = self._check_data(model, ("x", "y"), x, y)
         held_out = kwargs.get("validation_data")
         if isinstance(held_out, (list, tuple)) and len(held_out) > 1:
             x_held_out, y_held_out, *weights = held_out
             held_out = (
                 self.samples(x_held_out, "validation_data[0]"),
-                as_labels(y_held_out),
+                as_array(y_held_out, "validation_data[1]"),
                 *weights,
             )
             kwargs["validation_data"] = held_out
@@ -120,13 +123,18 @@ class ReadySpace(kt.HyperModel, abc.ABC):
             return super().fit(hp, model, x, y, *args, **kwargs)
 
     def samples(self, x: Any, name: str) -> Any:
-        """Returns samples as Keras takes them.
+        """Returns samples as Keras takes them, a list of them as an array.
 
         Args:
             x: What `fit` is given, also a data set or None.
             name: String, the argument, for an error.
         """
-        return x
+        if isinstance(x, (list, tuple)) and len(x) == 1:
+            # Perhaps no sample, but all of them, of a model's only input.
+            (first,) = x
+            if len(getattr(first, "shape", ())) > len(self.input_shape):
+                return first
+        return as_array(x, name)
 
     @abc.abstractmethod
     def inputs(self) -> Any:

@@ -7,9 +7,26 @@ import keras_tuner as kt
 import numpy as np
 
 
-def as_labels(y: Any) -> Any:
-    """Returns a list of labels as an array, and anything else as it is."""
-    return np.asarray(y) if isinstance(y, (list, tuple)) else y
+def as_array(rows: Any, name: str) -> Any:
+    """Returns a list of samples or labels as an array, and the rest as it is.
+
+    Args:
+        rows: The `x` or `y` of a fit.
+        name: String, the argument, for the error.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: If the rows have not all the same
+            shape. It ends the search, as no other model would fit them.
+    """
+    if not isinstance(rows, (list, tuple)):
+        return rows
+    try:
+        return np.asarray(rows)
+    except ValueError as error:
+        raise kt.errors.FatalValueError(
+            f"`{name}` must be rows of the same shape; sequences get it by "
+            f"`keras.utils.pad_sequences`. Received: {error}"
+        ) from error
 
 
 def samples_and_labels(x: Any, y: Any = None) -> tuple[Any, Any]:

@@ -120,6 +120,7 @@ class HyperTextNet(ReadySpace):
         """
         if self.vectorizer is not None:
             return _as_objects(x)
+        x = super().samples(x, name)
         if isinstance(x, np.ndarray) and x.size and x.dtype.kind in "iu":
             least, largest = x.min(), x.max()
             if least < 0 or largest >= self.vocabulary_size:
