@@ -75,6 +75,7 @@ def draw(
     Raises:
         ValueError: If `path` has another ending, or if the architecture is
             not known without a hypermodel.
+        TypeError: If `hp` is no hyperparameters or `hypermodel` is a class.
         ImportError: If a package is missing.
     """
     path = Path(path)

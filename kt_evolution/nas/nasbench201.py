@@ -98,8 +98,9 @@ class HyperNASBench201(kt.HyperModel):
     """The search space of NAS-Bench-201: an operation for each edge.
 
     Its six hyperparameters are `"edge_0_1"` to `"edge_2_3"`; their defaults
-    make the cell of a residual network. Models are compiled with the
-    publication's optimiser without its schedule, for labels that are integers.
+    make the cell of a residual network. Models are compiled for labels that
+    are integers, with the publication's optimiser but without its schedule;
+    Keras decays weights apart from the momentum, which is a weaker decay.
 
     Args:
         input_shape: Tuple `(height, width, channels)`. Defaults to

@@ -67,14 +67,27 @@ class Structure:
 
     Args:
         parts: List of `Part`s.
+        tensors: The outputs of the parts by their paths, while they live.
         values: Dict of the hyperparameters as they were when the last part
             was begun. Defaults to none.
     """
 
     parts: list[Part] = dataclasses.field(default_factory=list)
+    tensors: weakref.WeakValueDictionary[str, Any] = dataclasses.field(
+        default_factory=weakref.WeakValueDictionary, compare=False, repr=False
+    )
     values: dict[str, Any] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
+
+    def sources_of(self, tensors: Iterable[Any]) -> list[str]:
+        """Returns the paths of the parts that some tensors came out of.
+
+        What layers between blocks made of them is not known.
+        """
+        paths = {id(x): path for path, x in self.tensors.items()}
+        known = [paths[id(x)] for x in tensors if id(x) in paths]
+        return list(dict.fromkeys(known))
 
     @property
     def params(self) -> int:
@@ -104,6 +117,7 @@ class Site:
             structure = begin(hp)
         structure.values = dict(hp.values)
         self._structure = structure
+        self._parts_before = len(structure.parts)
         self._layers: dict[str, keras.layers.Layer] = {}
 
     def _is_another_build(
@@ -138,6 +152,10 @@ class Site:
         self._layers[name] = kind(*args, name=name, **kwargs)
         return self._layers[name]
 
+    def has_noted_parts(self) -> bool:
+        """Tells whether other blocks were noted since this one was begun."""
+        return len(self._structure.parts) > self._parts_before
+
     def adopt(self, x: Any, y: Any) -> None:
         """Takes the layers between two tensors for those of this block."""
         layers = keras.Model(x, y).layers
@@ -148,10 +166,19 @@ class Site:
         x: Any,
         kind: str,
         text: str,
-        inputs: Iterable[str] = (),
+        inputs: Iterable[Any] = (),
         edges: Iterable[Edge] = (),
     ) -> Any:
-        """Notes the block and returns its output."""
+        """Notes the block and returns its output.
+
+        Args:
+            x: The output.
+            kind: String, what it is in one word.
+            text: String, what it is in a line.
+            inputs: The tensors that went in, of a block with several. Defaults
+                to what the block before gave.
+            edges: `Edge`s, if it is a cell.
+        """
         weights = [w for each in self._layers.values() for w in each.weights]
         params = sum(math.prod(weight.shape) for weight in weights)
         part = Part(
@@ -160,10 +187,11 @@ class Site:
             text,
             tuple(x.shape[1:]),
             params,
-            tuple(inputs),
+            tuple(self._structure.sources_of(inputs)),
             tuple(edges),
         )
         self._structure.parts.append(part)
+        self._structure.tensors[self.path] = x
         return x
 
 
@@ -179,16 +207,6 @@ def note_training(hp: kt.HyperParameters, name: str, text: str) -> None:
     path = host.full_name(hp, name)
     structure.parts = [part for part in structure.parts if part.path != path]
     structure.parts.append(Part(path, TRAINING, text))
-
-
-def has_noted(hp: kt.HyperParameters, place: str) -> bool:
-    """Tells whether a part of a place was noted in the last build."""
-    structure = _STRUCTURES.get(hp, Structure())
-    path = host.full_name(hp, place)
-    return any(
-        part.path == path or part.path.startswith(f"{path}/")
-        for part in structure.parts
-    )
 
 
 def remember_space(hypermodel: Any) -> None:
@@ -208,6 +226,7 @@ def structure_of(hp: kt.HyperParameters, hypermodel: Any = None) -> Structure:
     Raises:
         ValueError: If the architecture is not known without a hypermodel, or
             if the hypermodel built no block.
+        TypeError: If an argument is no hyperparameters or a class.
     """
     if not isinstance(hp, kt.HyperParameters):
         raise TypeError(
@@ -227,7 +246,11 @@ def structure_of(hp: kt.HyperParameters, hypermodel: Any = None) -> Structure:
     known = {repr(each) for each in hp.space}
     found: list[Structure] = []
     for space in list(_SPACES) if known else []:
-        structure, fresh = _rebuilt(hp, space)
+        try:
+            structure, fresh = _rebuilt(hp, space)
+        except Exception:
+            # A space need not know what to do with the values of another.
+            continue
         if {repr(each) for each in fresh.space} == known:
             found.append(structure)
     if not found or any(other != found[0] for other in found):

@@ -161,21 +161,44 @@ def test_random_search_knows_all_genes(build, tmp_path):
     assert {asked, "training/sgd_learning_rate", "training/warm_up"} <= known
 
 
-def test_padding_changes_nothing_and_empty_texts_are_read():
+@pytest.mark.parametrize("padding", [(0, 4), (4, 0)], ids=["right", "left"])
+@pytest.mark.parametrize("encoder", ["convolution", "recurrent", "transformer"])
+def test_padding_changes_nothing_and_empty_texts_are_read(encoder, padding):
     space = nas.HyperTextNet(
         input_shape=(None,), vocabulary_size=20, num_classes=2, width=4
     )
     tokens = np.random.default_rng(0).integers(1, 20, size=(4, 5))
     tokens[0] = 0
-    padded = np.pad(tokens, ((0, 0), (0, 4)))
-    for values in random_values(space, 5):
-        model = space.build(with_values(values))
+    padded = np.pad(tokens, ((0, 0), padding))
+    for values in random_values(space, 3):
+        model = space.build(with_values({**values, "encoder/layer": encoder}))
         short, long = (
             keras.ops.convert_to_numpy(model(x, training=False))
             for x in (tokens, padded)
         )
         assert np.isfinite(short).all()
         np.testing.assert_allclose(short, long, atol=1e-5)
+
+
+def test_learned_positions_are_those_of_the_tokens():
+    space = nas.HyperTextNet(
+        input_shape=(6,), vocabulary_size=20, num_classes=2, width=4
+    )
+    values = {"encoder/layer": "transformer", "tokens/positions": "learned"}
+    model = space.build(with_values(values))
+    tokens = np.array([[5, 7, 9, 0, 0, 0]])
+    right, left = (
+        keras.ops.convert_to_numpy(model(x, training=False))
+        for x in (tokens, np.roll(tokens, 3, axis=1))
+    )
+    np.testing.assert_allclose(right, left, atol=1e-5)
+
+
+def test_a_stage_that_halves_takes_no_mask():
+    x, mask = keras.Input((10, 2)), keras.Input((10,), dtype="bool")
+    stage = nas.ConvStage(2, depth=1, downsample="max")
+    with pytest.raises(ValueError, match="`mask` must not.*'max'"):
+        stage(kt.HyperParameters(), x, "stage", mask)
 
 
 def test_a_cell_can_have_its_genes_in_several_places():

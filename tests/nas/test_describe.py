@@ -120,6 +120,28 @@ def test_the_best_hyperparameters_of_a_resumed_search_are_known(tmp_path):
     assert nas.describe(tuner.get_best_hyperparameters()[0]) == text
 
 
+def test_spaces_that_cannot_build_a_genome_of_another_are_passed_over():
+    deep, _ = new_space("HyperConvNet", max_depth=3)
+    shallow, _ = new_space("HyperConvNet", max_depth=2)
+    hp = declared(deep).copy()
+    hp.values = {**hp.values, "stage_1/depth": 3}
+    with pytest.raises(KeyError):
+        shallow.build(with_values(hp.values))
+    assert "stage_1/block_3" in nas.describe(hp)
+
+
+def test_a_function_may_name_its_blocks_as_it_likes():
+    def mine(hp, x, name):
+        return nas.ResidualMLP(units=3, depth=1)(hp, x, f"{name}_dense")
+
+    hp = kt.HyperParameters()
+    x = keras.Input((4,))
+    model = keras.Model(x, nas.Repeat(mine, depth=2)(hp, x, "body"))
+    paths = [part.path for part in structure_of(hp).parts]
+    assert paths == ["body/block_1_dense/block_1", "body/block_2_dense/block_1"]
+    assert structure_of(hp).params == model.count_params()
+
+
 def test_what_is_not_known_must_be_told():
     with pytest.raises(ValueError, match="Pass `hypermodel=`"):
         nas.describe(kt.HyperParameters())

@@ -2,6 +2,7 @@ import builtins
 import itertools
 import xml.etree.ElementTree as ElementTree
 
+import keras
 import keras_tuner as kt
 import pytest
 
@@ -12,6 +13,10 @@ from kt_evolution.nas import layout
 from kt_evolution.nas.structure import Edge
 from kt_evolution.nas.structure import Part
 from kt_evolution.nas.structure import Structure
+from kt_evolution.nas.structure import structure_of
+from tests.nas.nas_helpers import declared
+from tests.nas.nas_helpers import new_space
+from tests.nas.nas_helpers import with_values
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -138,6 +143,23 @@ def test_skips_that_meet_take_lanes_of_their_own():
     left = picture.boxes[0].x
     lanes = [a[1][0] for a in picture.arrows if a[1][0] < left - 1]
     assert len(lanes) == len(set(lanes)) == 2
+
+
+def test_inputs_that_are_taken_are_known():
+    hp = with_values({"joined/from_1": True, "joined/from_2": False})
+    x, outputs = keras.Input((8, 8, 2)), []
+    for name in ("first", "second", "third"):
+        x = nas.ConvStage(2, depth=1)(hp, x, name)
+        outputs.append(x)
+    nas.InputChoice(3)(hp, outputs, "joined")
+    joined = structure_of(hp).parts[-1]
+    assert joined.inputs == ("first/block_1", "third/block_1")
+
+
+def test_a_cell_takes_the_two_before_it():
+    hp = declared(new_space("HyperCellNet")[0])
+    parts = {part.path: part for part in structure_of(hp).parts}
+    assert parts["stage_2/reduction"].inputs == ("stem", "stage_1/cell_1")
 
 
 def test_the_graph_of_a_cell():

@@ -1,5 +1,8 @@
 """What ready spaces are trained on: samples, labels, texts, data sets."""
 
+import gc
+import weakref
+
 import keras
 import keras_tuner as kt
 import numpy as np
@@ -11,6 +14,7 @@ import kt_evolution
 from kt_evolution import nas
 from tests.nas.nas_helpers import LABELS
 from tests.nas.nas_helpers import SPACES
+from tests.nas.nas_helpers import declared
 from tests.nas.nas_helpers import new_space
 from tests.nas.nas_helpers import predictions
 from tests.nas.nas_helpers import with_values
@@ -104,11 +108,68 @@ def test_raw_strings_go_through_the_vectorizer(tmp_path):
     )
 
 
-def test_missing_numbers_and_unknown_categories_are_read():
-    space, x = new_space("HyperTabularNet", data=SPACES["HyperTabularNet"][1])
+def test_models_that_share_a_vectorizer_do_not_stay_in_memory():
+    space = text_space()
     model = space.build(kt.HyperParameters())
-    strange = np.array([[np.nan, np.nan, 99, 0], [0, 0, -1, 0]], "float32")
-    assert np.isfinite(predictions(model, strange)).all()
+    seen = weakref.ref(model.layers[-1])
+    del model
+    keras.backend.clear_session()
+    gc.collect()
+    assert seen() is None
+
+
+def test_missing_numbers_and_unknown_categories_are_read():
+    x = SPACES["HyperTabularNet"][1]
+    space, _ = new_space("HyperTabularNet", data=x)
+    model = space.build(kt.HyperParameters())
+    means = np.nanmean(x, axis=0)
+    strange, known = (
+        np.array([[number, 0, 99, 0], [0, 0, -1, 0]], "float32")
+        for number in (np.nan, means[0])
+    )
+    known[:, 2] = [4, 0]
+    np.testing.assert_allclose(
+        predictions(model, strange), predictions(model, known), atol=1e-5
+    )
+
+
+def test_a_number_that_was_always_the_same_is_not_blown_up():
+    table = np.column_stack([np.arange(8), np.zeros(8)]).astype("float32")
+    space, _ = new_space(
+        "HyperTabularNet", input_shape=(2,), categorical=None, data=table
+    )
+    model = space.build(with_values({}))
+    standardised = keras.Model(
+        model.input, model.get_layer("columns_standardisation").output
+    )
+    new = predictions(standardised, np.array([[3.5, 1.0]], "float32"))
+    np.testing.assert_allclose(new, [[0.0, 1.0]], atol=1e-6)
+
+
+def test_no_category_has_more_numbers_than_it_needs():
+    space, _ = new_space("HyperTabularNet", categorical={np.int64(2): 3})
+    sizes = next(
+        each
+        for each in declared(space).space
+        if each.name.endswith("embedding")
+    )
+    assert sizes.values == [3, 2]
+    assert "1 embedded in 3" in nas.describe(kt.HyperParameters(), space)
+
+
+def test_lists_of_weights_are_taken():
+    space, x = new_space("HyperTabularNet")
+    hp, weights = with_values({}), [1.0] * len(LABELS)
+    history = space.fit(
+        hp,
+        space.build(hp),
+        x,
+        LABELS,
+        sample_weight=weights,
+        validation_data=(x, LABELS, weights),
+        verbose=0,
+    ).history
+    assert np.isfinite(history["val_loss"]).all()
 
 
 @pytest.mark.parametrize(

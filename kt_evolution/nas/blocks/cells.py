@@ -182,7 +182,7 @@ class Cell(Unit):
         ]
         y = site.layer(layers.Concatenate)(ends) if len(ends) > 1 else ends[0]
         y = drop(site, y, genes["dropout"])
-        return site.done(y, "cell", self._text(genes), edges=edges)
+        return site.done(y, "cell", self._text(genes), inputs, edges)
 
     def _prepare(self, site: Site, x: Any, like: Any, genes: Genes) -> Any:
         """Gives an input the size of the last one and the cell's channels."""

@@ -22,7 +22,6 @@ from kt_evolution.nas.genes import deep_enough
 from kt_evolution.nas.genes import given
 from kt_evolution.nas.genes import one_of
 from kt_evolution.nas.structure import Site
-from kt_evolution.nas.structure import has_noted
 
 
 class Composition(Block):
@@ -146,6 +145,15 @@ class InputChoice(Unit):
 
     The others are made to fit the last one's shape.
 
+    Example:
+
+    ```python
+    x = nas.InputChoice(3)(hp, [first, second, x], "inputs")
+    ```
+
+    The genes are `"inputs/from_1"` and `"inputs/from_2"`, whether the first
+    and the second are taken, and `"inputs/join"`.
+
     Args:
         num_inputs: Int, how many tensors there are, at least two.
         join: "add" or "concatenate", or several. Defaults to either.
@@ -178,12 +186,13 @@ class InputChoice(Unit):
             )
         *others, last = x
         taken = [i for i in range(1, len(x)) if genes[f"from_{i}"]]
+        inputs = [*(others[i - 1] for i in taken), last]
         text = "input " + ", ".join(str(i) for i in [*taken, len(x)])
         if taken:
             fitted = [fit(site, others[i - 1], like=last) for i in taken]
             last = site.layer(JOINS[genes["join"]])([*fitted, last])
             text += f", {genes['join']}"
-        return site.done(last, "inputs", text)
+        return site.done(last, "inputs", text, inputs)
 
 
 JOINS = {"add": layers.Add, "concatenate": layers.Concatenate}
@@ -201,7 +210,7 @@ def call(
         return piece(hp, x, name, mask)
     site = Site(hp, name)
     y = piece(hp, x, name)
-    if y is x or has_noted(hp, name):
+    if y is x or site.has_noted_parts():
         return y
     site.adopt(x, y)
     return site.done(y, "function", getattr(piece, "__name__", repr(piece)))

@@ -111,6 +111,12 @@ class ConvolutionalStage(Stage):
         self, site: Site, x: Any, genes: Genes, number: int, mask: Any
     ) -> Any:
         check_rank(type(self).__name__, x, *self.ranks)
+        if mask is not None and self.shared["downsample"] != ("none",):
+            raise ValueError(
+                "`mask` must not be given to a stage that halves the size, "
+                "for it would not fit what comes out. Received: "
+                f"downsample={self.shared['downsample']}"
+            )
         texts = []
         if number == 1 and genes["downsample"] != "none":
             x = _halve(site, x, genes["downsample"])
@@ -183,7 +189,8 @@ class ConvStage(ConvolutionalStage):
             the first three.
         kernel: Int or several, the size of each kernel. Defaults to 3, or 5.
         connection: "residual", "plain", "dense" (what went in is concatenated)
-            or "parallel" (beside a pooling), or several. Defaults to all.
+            or "parallel" (beside a pooling, with one channel each at least),
+            or several. Defaults to all.
         activation: "relu", "gelu" or "silu", or several. Defaults to all.
         normalisation: "batch", "layer", "group" or "none", or several.
             Defaults to the first three.

@@ -34,14 +34,14 @@ class ResidualMLP(Stage):
         data".
 
     Args:
-        units: Int or several, the size of the vector that comes out. Of
-            several values the first is the default, here and below. Defaults
-            to 64, or 32, 128, 256.
+        units: Int or several, the size of the vector that comes out of each
+            block. Of several values the first is the default, here and below.
+            Defaults to 64, or 32, 128, 256.
         depth: Int or several, how many blocks. Defaults to 2, or 1, 3, 4.
         expansion: Int or several, by how much the inner layer of each block is
             wider. Defaults to 2, or 1, 4.
         connection: "residual", "plain" or "dense" (what went in is
-            concatenated), or several. Defaults to all.
+            concatenated, so that more comes out), or several. Defaults to all.
         activation: "relu", "gelu" or "silu", or several. Defaults to all.
         normalisation: "batch", "layer", "group" or "none", or several.
             Defaults to "batch", or "layer", "none".

@@ -72,7 +72,10 @@ class TokenEncoder(Unit):
         y = site.layer(layers.Embedding, self.vocabulary_size, dimension)(x)
         texts = [f"embedding {dimension} of {self.vocabulary_size} tokens"]
         if genes["positions"] == "learned" and self.length is not None:
-            counted = keras.ops.cumsum(keras.ops.ones_like(x), axis=1)
+            is_token = keras.ops.ones_like(x)
+            if mask is not None:
+                is_token = keras.ops.cast(mask, x.dtype)
+            counted = keras.ops.cumsum(is_token, axis=1)
             positions = site.layer(
                 layers.Embedding, self.length + 1, dimension, name="positions"
             )
@@ -165,9 +168,9 @@ class RecurrentStage(Stage):
     """Recurrent layers in a row, in one direction or both.
 
     Args:
-        units: Int or several, the size of the vectors that come out. Of
-            several values the first is the default, here and below. Defaults
-            to 64, or 32, 128.
+        units: Int or several, the size of the vectors that come out, one more
+            if it is odd and both directions share it. Of several values the
+            first is the default, here and below. Defaults to 64, or 32, 128.
         depth: Int or several, how many layers. Defaults to 1, or 2.
         cell: "gru" or "lstm", or both. Defaults to both.
         bidirectional: Boolean or both, whether each layer goes in both

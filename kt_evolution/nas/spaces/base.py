@@ -106,13 +106,16 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         """Trains a model, with smoothed labels if it has the gene."""
         x, y = self.samples(x, "x"), as_array(y, "y")
         labels = self._check_data(model, ("x", "y"), x, y)
+        if "sample_weight" in kwargs:
+            weights = as_array(kwargs["sample_weight"], "sample_weight")
+            kwargs["sample_weight"] = weights
         held_out = kwargs.get("validation_data")
         if isinstance(held_out, (list, tuple)) and len(held_out) > 1:
             x_held_out, y_held_out, *weights = held_out
             held_out = (
                 self.samples(x_held_out, "validation_data[0]"),
                 as_array(y_held_out, "validation_data[1]"),
-                *weights,
+                *(as_array(each, "validation_data[2]") for each in weights),
             )
             kwargs["validation_data"] = held_out
         names = ("validation_data[0]", "validation_data[1]")

@@ -24,8 +24,8 @@ def as_array(rows: Any, name: str) -> Any:
         return np.asarray(rows)
     except ValueError as error:
         raise kt.errors.FatalValueError(
-            f"`{name}` must be rows of the same shape; sequences get it by "
-            f"`keras.utils.pad_sequences`. Received: {error}"
+            f"`{name}` must be rows of the same shape; token ids get it "
+            f"by `keras.utils.pad_sequences`. Received: {error}"
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -25,9 +26,17 @@ from kt_evolution.nas.structure import Site
 class HyperTabularNet(ReadySpace):
     """Networks for tables: embeddings of categories and residual dense blocks.
 
-    Numbers are standardised inside the network; one that is missing (NaN) is
-    taken for the mean. Categories are integers from 0; one that is not known
-    is taken for the nearest.
+    Numbers are standardised inside the network. One that is missing (NaN) is
+    taken for the mean of `data`, and for 0 without `data`. Categories are
+    integers from 0; one that is not known is taken for the nearest.
+
+    Example:
+
+    ```python
+    space = nas.HyperTabularNet(
+        input_shape=(3,), num_classes=2, categorical={2: 5}, data=x_train
+    )
+    ```
 
     Args:
         input_shape: Tuple, the number of columns.
@@ -113,14 +122,19 @@ class HyperTabularNet(ReadySpace):
             parts.append(self._standardised(site, inputs))
             texts.append(f"{len(self.numeric)} standardised")
         if self.categorical:
-            sizes = self.choices("layers", 8, 2, 4, 16)
+            largest = max(self.categorical.values())
+            # No category needs more numbers than there are of them.
+            sizes = [min(size, largest) for size in (8, 2, 4, 16)]
             with hp.name_scope("columns"):
-                size = choose(hp, "embedding", sizes)
+                options = self.choices("layers", *dict.fromkeys(sizes))
+                size = choose(hp, "embedding", options)
             parts += [
                 self._embedded(site, inputs, column, size)
                 for column in self.categorical
             ]
-            texts.append(f"{len(self.categorical)} embedded in {size}")
+            in_all = {min(size, n) for n in self.categorical.values()}
+            most = "" if len(in_all) == 1 else "at most "
+            texts.append(f"{len(self.categorical)} embedded in {most}{size}")
         x = parts[0]
         if len(parts) > 1:
             x = site.layer(layers.Concatenate)(parts)
@@ -161,13 +175,13 @@ def _check_categorical(
             f"they have. Received: categorical={categorical!r}"
         )
     for column, count in categorical.items():
-        if not isinstance(column, int) or column not in range(columns):
+        if not isinstance(column, Integral) or column not in range(columns):
             raise ValueError(
                 f"`categorical` must have columns from 0 to {columns - 1}. "
                 f"Received: categorical={dict(categorical)}"
             )
         check_count(f"categorical[{column}]", count)
-    return dict(sorted(categorical.items()))
+    return {int(column): categorical[column] for column in sorted(categorical)}
 
 
 def _moments(
@@ -198,4 +212,6 @@ def _moments(
             f"Received: infinite numbers in column {column}"
         )
     table = table[:, numeric]
-    return np.nanmean(table, axis=0), np.nanvar(table, axis=0)
+    variance = np.nanvar(table, axis=0)
+    # A number that is always the same has no scale to be divided by.
+    return np.nanmean(table, axis=0), np.where(variance > 0, variance, 1.0)

@@ -136,11 +136,18 @@ class HyperTextNet(ReadySpace):
         return keras.Input(self.input_shape, dtype=dtype, name="text")
 
     def body(self, hp: kt.HyperParameters, inputs: Any) -> Any:
-        ids = inputs if self.vectorizer is None else self.vectorizer(inputs)
+        ids = inputs
+        if self.vectorizer is not None:
+            ids = _copied(self.vectorizer)(inputs)
+        is_token = keras.ops.not_equal(ids, 0)
+        is_empty = keras.ops.logical_not(
+            keras.ops.any(is_token, axis=1, keepdims=True)
+        )
         counted = keras.ops.cumsum(keras.ops.ones_like(ids), axis=1)
         # An empty text is one token, or its mean would be of nothing.
         mask = keras.ops.logical_or(
-            keras.ops.not_equal(ids, 0), keras.ops.equal(counted, 1)
+            is_token,
+            keras.ops.logical_and(is_empty, keras.ops.equal(counted, 1)),
         )
         encoder = TokenEncoder(
             self.vocabulary_size,
@@ -194,6 +201,18 @@ class HyperTextNet(ReadySpace):
         }
         searched = self.choices("layers", *encoders)
         return {name: encoders[name] for name in searched}
+
+
+def _copied(vectorizer: Any) -> Any:
+    """Returns a layer that does the same.
+
+    A layer holds what was built on it, so that models which share one would
+    all stay in memory.
+    """
+    config = {**vectorizer.get_config(), "vocabulary": None}
+    copy = type(vectorizer)(**config)
+    copy.set_vocabulary(vectorizer.get_vocabulary())
+    return copy
 
 
 def _as_objects(texts: Any) -> Any:
