@@ -102,6 +102,12 @@ class HyperNASBench201(kt.HyperModel):
     are integers, with the publication's optimiser but without its schedule;
     Keras decays weights apart from the momentum, which is a weaker decay.
 
+    Example:
+
+    ```python
+    space = nas.HyperNASBench201(input_shape=(32, 32, 3), num_classes=10)
+    ```
+
     Args:
         input_shape: Tuple `(height, width, channels)`. Defaults to
             `(32, 32, 3)`.

@@ -105,6 +105,14 @@ _SPACES: weakref.WeakSet[Any] = weakref.WeakSet()
 class Site:
     """Where a block builds: names its layers and counts their parameters.
 
+    Example:
+
+    ```python
+    site = nas.Site(hp, "head")
+    x = site.layer(keras.layers.Dense, 10)(x)
+    x = site.done(x, "dense", "dense 10")
+    ```
+
     Args:
         hp: The `keras_tuner.HyperParameters` of the build.
         name: String, the block's name within the open name scopes.

@@ -23,6 +23,12 @@ from kt_evolution.nas.structure import Site
 class MBConvStage(ConvolutionalStage):
     """Inverted bottlenecks in a row: wide inside, narrow outside.
 
+    Example:
+
+    ```python
+    x = nas.MBConvStage(filters=(32, 16, 64), expansion=4)(hp, x, "stage_1")
+    ```
+
     Reference:
         Sandler et al. (2018), "MobileNetV2: inverted residuals and linear
         bottlenecks"; Tan and Le (2019), "EfficientNet".

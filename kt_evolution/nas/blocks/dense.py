@@ -29,6 +29,12 @@ CONNECTIONS = ("residual", "plain", "dense")
 class ResidualMLP(Stage):
     """Blocks of two dense layers, the first of which widens.
 
+    Example:
+
+    ```python
+    x = nas.ResidualMLP(units=(64, 128), depth=(2, 1, 3))(hp, x, "body")
+    ```
+
     Reference:
         Gorishniy et al. (2021), "Revisiting deep learning models for tabular
         data".

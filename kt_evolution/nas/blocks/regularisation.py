@@ -23,6 +23,12 @@ from kt_evolution.nas.structure import Site
 class Regulariser(Unit):
     """A normalisation, dropout and noise, for tensors of any rank.
 
+    Example:
+
+    ```python
+    x = nas.Regulariser(dropout=(0.2, 0.0, 0.5))(hp, x, "regulariser")
+    ```
+
     Args:
         normalisation: "batch", "layer", "group" or "none", or several. Of
             several values the first is the default, here and below. Defaults
@@ -69,6 +75,12 @@ class Regulariser(Unit):
 
 class Augmentation(Unit):
     """Random changes of images, in training only.
+
+    Example:
+
+    ```python
+    x = nas.Augmentation(flip=True, shift=(0.1, 0.0))(hp, x, "augmentation")
+    ```
 
     Args:
         flip: Boolean or both, whether images are mirrored left to right. Of

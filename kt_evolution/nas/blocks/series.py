@@ -13,6 +13,12 @@ class SeriesStage(ConvStage):
 
     It takes tensors of shape `(batch, time, channels)`.
 
+    Example:
+
+    ```python
+    x = nas.SeriesStage(filters=(32, 64), kernel=(9, 5))(hp, x, "stage_1")
+    ```
+
     Args:
         filters: Int or several, how many channels come out. Of several values
             the first is the default, here and below. Defaults to 32, or 16,

@@ -30,6 +30,13 @@ CELLS = {"gru": layers.GRU, "lstm": layers.LSTM}
 class TokenEncoder(Unit):
     """Turns token ids into vectors, with their position or without.
 
+    Example:
+
+    ```python
+    mask = keras.ops.not_equal(ids, 0)
+    x = nas.TokenEncoder(vocabulary_size=5000)(hp, ids, "tokens", mask)
+    ```
+
     Args:
         vocabulary_size: Int, how many ids there are.
         length: Int, the longest sequence, or None if that is not known, which
@@ -89,6 +96,12 @@ class TokenEncoder(Unit):
 
 class TransformerStage(Stage):
     """Transformer blocks in a row, each normalised where it begins.
+
+    Example:
+
+    ```python
+    x = nas.TransformerStage(heads=(4, 8))(hp, x, "body", mask)
+    ```
 
     Reference:
         Vaswani et al. (2017), "Attention is all you need".
@@ -166,6 +179,12 @@ class TransformerStage(Stage):
 
 class RecurrentStage(Stage):
     """Recurrent layers in a row, in one direction or both.
+
+    Example:
+
+    ```python
+    x = nas.RecurrentStage(units=(64, 32), cell="gru")(hp, x, "body", mask)
+    ```
 
     Args:
         units: Int or several, the size of the vectors that come out, one more

@@ -51,6 +51,11 @@ class HyperImageNet(ReadySpace):
             output gets. Defaults to outputs around 0.
         name: String, the name of the hypermodel.
         tunable: Boolean, as in `keras_tuner.HyperModel`. Defaults to True.
+
+    Raises:
+        ValueError: If an argument is not as described. `fit`, and so a search,
+            raises `keras_tuner.errors.FatalValueError` for samples and labels
+            that fit no model of the space.
     """
 
     def __init__(
@@ -196,6 +201,12 @@ class HyperMobileNet(HyperImageNet):
     are genes. The default is a small MobileNetV2. The arguments are those of
     `HyperImageNet`.
 
+    Example:
+
+    ```python
+    space = nas.HyperMobileNet(input_shape=(96, 96, 3), num_classes=10)
+    ```
+
     Reference:
         Sandler et al. (2018), "MobileNetV2: inverted residuals and linear
         bottlenecks".
@@ -219,6 +230,12 @@ class HyperCellNet(HyperImageNet):
     What the nodes of the two cells take and do is searched, the network around
     them is given: stages of `max_depth` normal cells at most, with a
     reduction between them. The arguments are those of `HyperImageNet`.
+
+    Example:
+
+    ```python
+    space = nas.HyperCellNet(input_shape=(32, 32, 3), num_classes=10)
+    ```
 
     Reference:
         Zoph et al. (2018), "Learning transferable architectures for scalable

@@ -32,6 +32,12 @@ class HyperSeriesNet(ReadySpace):
     transformer stage that sees the series as a whole. The default is a small
     residual network.
 
+    Example:
+
+    ```python
+    space = nas.HyperSeriesNet(input_shape=(128, 9), num_classes=6)
+    ```
+
     Args:
         input_shape: Tuple, the length of a series and its channels; the length
             is None if it differs.
@@ -50,6 +56,11 @@ class HyperSeriesNet(ReadySpace):
             output gets. Defaults to outputs around 0.
         name: String, the name of the hypermodel.
         tunable: Boolean, as in `keras_tuner.HyperModel`. Defaults to True.
+
+    Raises:
+        ValueError: If an argument is not as described. `fit`, and so a search,
+            raises `keras_tuner.errors.FatalValueError` for samples and labels
+            that fit no model of the space.
     """
 
     def __init__(

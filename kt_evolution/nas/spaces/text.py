@@ -66,6 +66,11 @@ class HyperTextNet(ReadySpace):
             output gets. Defaults to outputs around 0.
         name: String, the name of the hypermodel.
         tunable: Boolean, as in `keras_tuner.HyperModel`. Defaults to True.
+
+    Raises:
+        ValueError: If an argument is not as described. `fit`, and so a search,
+            raises `keras_tuner.errors.FatalValueError` for samples and labels
+            that fit no model of the space.
     """
 
     def __init__(
