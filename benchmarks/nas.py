@@ -83,7 +83,7 @@ def run_all(
         number += 1
         print(
             f"{one.task} {one.searcher} seed {one.seed}: {record.score:.4f} "
-            f"with {record.params:,} parameters, {record.models} models in "
+            f"with {record.params:,} parameters, {record.models} trials in "
             f"{record.seconds:.0f} s",
             flush=True,
         )

@@ -34,7 +34,8 @@ class Found:
 
     Args:
         score: Float, on the rows for testing.
-        trials: Int, how many models were trained.
+        trials: Int, how many were made; those that Hyperband goes on with
+            count again.
         params: Int, of the model; 0 if it is no Keras model.
         values: Dict, the hyperparameters of the model.
     """

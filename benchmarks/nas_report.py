@@ -53,7 +53,8 @@ class Record(Search):
 
     Args:
         score: Float, accuracy or R2 of the best model on the test rows.
-        models: Integer, how many were trained.
+        models: Integer, how many trials it made; those that Hyperband goes on
+            with count again.
         params: Integer, of the best model.
         values: Dict, hyperparameters of the best model.
         seconds: Float, for the whole search.
@@ -183,7 +184,7 @@ def standing_table(found: Mapping[Setting, Scores]) -> str:
 
 
 def time_table(found: Mapping[Setting, Sequence[Record]]) -> str:
-    """Returns the mean seconds and models of the searches, by task."""
+    """Returns the mean seconds and trials of the searches, by task."""
     known = {one.searcher for records in found.values() for one in records}
     names = [name for name in SEARCHERS if name in known]
     rows = []
@@ -211,7 +212,7 @@ def report(records: Sequence[Record]) -> str:
             score_table(scores),
             "### Better in every seed, in some, in none",
             standing_table(scores),
-            "### Seconds of a search, and models trained",
+            "### Seconds of a search, and trials",
             time_table(found),
         ]
     )
