@@ -157,6 +157,28 @@ def test_no_category_has_more_numbers_than_it_needs():
     assert "1 embedded in 3" in nas.describe(kt.HyperParameters(), space)
 
 
+@pytest.mark.parametrize("make", [np.array, list, pandas.DataFrame])
+def test_more_categories_than_were_announced_end_the_search(make, tmp_path):
+    space, x = new_space("HyperTabularNet")
+    wrong = x.copy()
+    wrong[3, 2] = 5
+    tuner = kt_evolution.EvolutionTuner(
+        space, objective="val_accuracy", max_trials=2, directory=tmp_path
+    )
+    with pytest.raises(
+        kt.errors.FatalValueError, match="`x` must have.*below 5 in column 2.*5"
+    ):
+        tuner.search(make(wrong), LABELS, validation_data=(x, LABELS))
+    with pytest.raises(
+        kt.errors.FatalValueError, match=r"`validation_data\[0\]` must have"
+    ):
+        tuner.search(x, LABELS, validation_data=(make(wrong), LABELS))
+    missing = x.copy()
+    missing[3, 2] = -1
+    hp = with_values({})
+    assert space.fit(hp, space.build(hp), make(missing), LABELS, verbose=0)
+
+
 def test_lists_of_weights_are_taken():
     space, x = new_space("HyperTabularNet")
     hp, weights = with_values({}), [1.0] * len(LABELS)

@@ -137,6 +137,7 @@ CONV = {"input_shape": (8, 8, 1)}
         ("HyperTabularNet", {"data": np.zeros((0, 4))}, r"`data`.*\(0, 4\)"),
         ("HyperTabularNet", {"data": [[0, np.inf, 0, 0]]}, "`data`.*column 1"),
         ("HyperTabularNet", {"categorical": {1.0: 2}}, "`categorical`.*1.0"),
+        ("HyperTabularNet", {"data": [[0, 0, 5, 0]]}, "`data`.*column 2.*5"),
     ],
 )
 def test_wrong_arguments_are_named(make, arguments, message):

@@ -28,7 +28,7 @@ class HyperTabularNet(ReadySpace):
 
     Numbers are standardised inside the network. One that is missing (NaN) is
     taken for the mean of `data`, and for 0 without `data`. Categories are
-    integers from 0; one that is not known is taken for the nearest.
+    integers from 0; a prediction takes one beyond them for the nearest.
 
     Example:
 
@@ -88,6 +88,7 @@ class HyperTabularNet(ReadySpace):
         self.moments = None
         if data is not None:
             self.moments = _moments(data, columns, self.numeric)
+            _check_codes(np.asarray(data), self.categorical, "data")
         super().__init__(
             num_classes,
             num_outputs,
@@ -100,6 +101,19 @@ class HyperTabularNet(ReadySpace):
             name,
             tunable,
         )
+
+    def samples(self, x: Any, name: str) -> Any:
+        """Returns rows as Keras takes them, and checks that there is room.
+
+        A category below 0, as pandas has it for one that is missing, counts
+        as 0.
+        """
+        x = super().samples(x, name)
+        table = x.to_numpy() if hasattr(x, "to_numpy") else x
+        is_array = isinstance(table, np.ndarray)
+        if is_array and table.shape[1:] == self.input_shape:
+            _check_codes(table, self.categorical, name)
+        return x
 
     def inputs(self) -> Any:
         return keras.Input(self.input_shape, name="table")
@@ -187,6 +201,23 @@ def _check_categorical(
             )
         check_count(f"categorical[{column}]", count)
     return {int(column): categorical[column] for column in sorted(categorical)}
+
+
+def _check_codes(
+    table: np.ndarray, categorical: Mapping[int, int], name: str
+) -> None:
+    """Raises if a column has more categories than it was said to have."""
+    if table.dtype.kind not in "fiub":
+        return
+    for column, count in categorical.items():
+        largest = np.max(
+            table[:, column], initial=0, where=table[:, column] > 0
+        )
+        if largest >= count:
+            raise kt.errors.FatalValueError(
+                f"`{name}` must have categories below {count} in column "
+                f"{column}, as `categorical` says. Received: {largest:g}"
+            )
 
 
 def _moments(
