@@ -1,4 +1,4 @@
-"""The parts of Keras Tuner that are not public, in one place.
+"""The parts of Keras Tuner and Keras that are not public, in one place.
 
 Each is guarded by a test, so that a change of the host is noticed. What the
 host offers publicly is used directly.
@@ -75,6 +75,21 @@ def settle_values(hyperparameters: kt.HyperParameters) -> None:
 def full_name(hyperparameters: kt.HyperParameters, name: str) -> str:
     """Returns the name that a hyperparameter has within the open scopes."""
     return str(hyperparameters._get_name(name))
+
+
+def is_made_of(tensor: Any, source: Any) -> bool:
+    """Tells whether one symbolic tensor was computed from another."""
+    seen: set[int] = set()
+    waiting = [tensor]
+    while waiting:
+        each = waiting.pop()
+        if each is source:
+            return True
+        if id(each) not in seen:
+            seen.add(id(each))
+            operation, number, _ = each._keras_history
+            waiting += operation._inbound_nodes[number].input_tensors
+    return False
 
 
 def objective_directions(objective: kt.Objective) -> dict[str, str]:

@@ -34,7 +34,7 @@ def check_count(name: str, value: int, at_least: int = 1) -> int:
     if not is_whole or value < at_least:
         raise ValueError(
             f"`{name}` must be an integer of at least {at_least}. "
-            f"Received: {name}={value}"
+            f"Received: {name}={value!r}"
         )
     return int(value)
 

@@ -34,7 +34,7 @@ def describe(hp: kt.HyperParameters, hypermodel: Any = None) -> str:
 
     Raises:
         ValueError: If it is not known what `hp` belongs to.
-        TypeError: If `hp` is no hyperparameters or `hypermodel` is a class.
+        TypeError: If an argument is of another type.
     """
     structure = structure_of(hp, hypermodel)
     rows: list[tuple[str, str, str, str]] = []

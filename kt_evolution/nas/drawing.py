@@ -75,14 +75,16 @@ def draw(
     Raises:
         ValueError: If `path` has another ending, or if the architecture is
             not known without a hypermodel.
-        TypeError: If `hp` is no hyperparameters or `hypermodel` is a class.
+        TypeError: If an argument is of another type.
         ImportError: If a package is missing.
     """
-    path = Path(path)
-    if path.suffix != ".svg":
-        raise ValueError(
-            f"`path` must end in .svg. Received: path={str(path)!r}"
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(
+            "`path` must be a string or a path. "
+            f"Received: path={path!r} (of type {type(path).__name__})"
         )
+    if Path(path).suffix.lower() != ".svg":
+        raise ValueError(f"`path` must end in .svg. Received: path={path!r}")
     structure = structure_of(hp, hypermodel)
     try:
         drawing = render(arrange(structure))

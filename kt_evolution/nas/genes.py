@@ -10,9 +10,11 @@ from collections.abc import Collection
 from collections.abc import Hashable
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import keras_tuner as kt
+import numpy as np
 
 from kt_evolution.core.checks import is_number
 
@@ -27,13 +29,16 @@ def check_options(
 
     Args:
         name: String, the argument's name.
-        given: One value, or a list or tuple of them.
+        given: One value, or a sequence of them.
         check: Function of a name and a value that returns the value or raises.
 
     Raises:
         ValueError: If there is no value, or if one of them is not allowed.
     """
-    values = given if isinstance(given, (list, tuple)) else (given,)
+    if isinstance(given, np.ndarray):
+        given = given.tolist()
+    is_one = isinstance(given, str) or not isinstance(given, Sequence)
+    values = (given,) if is_one else given
     options = tuple(dict.fromkeys(check(name, value) for value in values))
     if not options:
         raise ValueError(
@@ -58,11 +63,11 @@ def one_of(known: Collection[Any]) -> Callable[[str, Any], Any]:
 
 def check_flag(name: str, value: bool) -> bool:
     """Returns `value` if it is True or False."""
-    if not isinstance(value, bool):
+    if not isinstance(value, (bool, np.bool_)):
         raise ValueError(
             f"`{name}` must be True or False. Received: {name}={value!r}"
         )
-    return value
+    return bool(value)
 
 
 def check_rate(name: str, value: float) -> float:

@@ -37,7 +37,7 @@ def arrange(structure: Structure) -> Picture:
     cells = name_cells(structure.parts)
     column, lanes = _column(structure.parts, cells)
     picture = column.shifted(MARGIN + lanes * LANE, HEADER)
-    picture.title = f"{structure.params:,} parameters"
+    picture.title = f"{structure.params:,} parameters of all blocks"
     right = max(right_of(box) for box in picture.boxes + picture.panels)
     below = float(HEADER)
     for edges, name in cells.items():

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from kt_evolution.core.checks import is_number
 
 
@@ -17,6 +19,8 @@ def check_shape(
         may_be_none: Int, how many of the first axes may be None, which is any
             size. Defaults to 0.
     """
+    if isinstance(input_shape, np.ndarray):
+        input_shape = tuple(input_shape.tolist())
     is_shape = isinstance(input_shape, (list, tuple)) and all(
         (size is None and axis < may_be_none)
         or (is_number(size) and size >= 1 and size % 1 == 0)

@@ -121,6 +121,7 @@ class Site:
     def __init__(self, hp: kt.HyperParameters, name: str) -> None:
         self.path = host.full_name(hp, name)
         structure = _STRUCTURES.get(hp)
+        self._namesake = structure and structure.tensors.get(self.path)
         if structure is None or self._is_another_build(hp, structure):
             structure = begin(hp)
         structure.values = dict(hp.values)
@@ -186,7 +187,15 @@ class Site:
             inputs: The tensors that went in, of a block with several. Defaults
                 to what the block before gave.
             edges: `Edge`s, if it is a cell.
+
+        Raises:
+            ValueError: If a block before this one has the same name.
         """
+        if self._namesake is not None and host.is_made_of(x, self._namesake):
+            raise ValueError(
+                "The `name` of a block must be used once in a model. "
+                f"Received: {self.path!r} a second time"
+            )
         weights = [w for each in self._layers.values() for w in each.weights]
         params = sum(math.prod(weight.shape) for weight in weights)
         part = Part(
@@ -217,6 +226,15 @@ def note_training(hp: kt.HyperParameters, name: str, text: str) -> None:
     structure.parts.append(Part(path, TRAINING, text))
 
 
+def check_hyperparameters(hp: Any) -> None:
+    """Raises if what a build is given is no hyperparameters."""
+    if not isinstance(hp, kt.HyperParameters):
+        raise TypeError(
+            "`hp` must be a `keras_tuner.HyperParameters`. "
+            f"Received: hp={hp!r} (of type {type(hp).__name__})"
+        )
+
+
 def remember_space(hypermodel: Any) -> None:
     """Makes a hypermodel known to `structure_of` while it lives."""
     _SPACES.add(hypermodel)
@@ -236,12 +254,9 @@ def structure_of(hp: kt.HyperParameters, hypermodel: Any = None) -> Structure:
             if the hypermodel built no block.
         TypeError: If an argument is no hyperparameters or a class.
     """
-    if not isinstance(hp, kt.HyperParameters):
-        raise TypeError(
-            "`hp` must be a `keras_tuner.HyperParameters`. "
-            f"Received: hp={hp!r} (of type {type(hp).__name__})"
-        )
-    if isinstance(hypermodel, type):
+    check_hyperparameters(hp)
+    can_build = hasattr(hypermodel, "build") or callable(hypermodel)
+    if isinstance(hypermodel, type) or not (hypermodel is None or can_build):
         raise TypeError(
             "`hypermodel` must be an instance of a `keras_tuner.HyperModel` "
             f"or a build function. Received: hypermodel={hypermodel!r}"
@@ -262,11 +277,12 @@ def structure_of(hp: kt.HyperParameters, hypermodel: Any = None) -> Structure:
         if {repr(each) for each in fresh.space} == known:
             found.append(structure)
     if not found or any(other != found[0] for other in found):
+        names = [each.name for each in hp.space]
         raise ValueError(
-            "No model was built with `hp` in this process, and "
-            f"{'several ready spaces' if found else 'no ready space'} could "
-            "have made it. Pass `hypermodel=`, the hypermodel or the build "
-            f"function that it belongs to. Received: hp={hp!r}"
+            f"{'Several ready spaces have' if found else 'No ready space has'} "
+            "the hyperparameters of `hp`. Pass `hypermodel=`, the hypermodel "
+            "or the build function that they belong to. "
+            f"Received: hp with {', '.join(names) or 'no hyperparameters'}"
         )
     return found[0]
 

@@ -194,11 +194,78 @@ def test_learned_positions_are_those_of_the_tokens():
     np.testing.assert_allclose(right, left, atol=1e-5)
 
 
-def test_a_stage_that_halves_takes_no_mask():
+MASKED = {
+    "plain": nas.SeriesStage(4, connection="plain", squeeze_excite=True),
+    "parallel": nas.SeriesStage(4, connection="parallel"),
+    "dense": nas.SeriesStage(4, connection="dense", normalisation="layer"),
+    "inception": nas.SeriesStage(4, operation="inception"),
+    "separable": nas.SeriesStage(4, operation="separable", kernel=9),
+    "bottleneck": nas.MBConvStage(4, squeeze_excite=True),
+    "recurrent": nas.RecurrentStage(4, depth=2),
+    "attention": nas.TransformerStage(heads=2),
+    "regulariser": nas.Regulariser(normalisation="batch"),
+}
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_a_mask_keeps_padding_out(name):
+    x = inputs = keras.Input((None, 4))
+    mask = keras.ops.any(keras.ops.not_equal(inputs, 0), axis=-1)
+    y = MASKED[name](kt.HyperParameters(), x, "body", mask)
+    model = keras.Model(inputs, y)
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+    # Below zero, so that a padding of zeros would be the largest.
+    series = rng.normal(-2, 1, size=(3, 5, 4)).astype("float32")
+    padded = np.pad(series, ((0, 0), (0, 11), (0, 0)))
+    short, long = (
+        keras.ops.convert_to_numpy(model(x, training=False))
+        for x in (series, padded)
+    )
+    np.testing.assert_allclose(short, long[:, :5], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        (nas.ConvStage(2, downsample="max"), "`downsample` must not.*'max'"),
+        (nas.ConvStage(2), "`normalisation` must not be 'group'"),
+        (nas.Regulariser(), "`normalisation` must not be 'group'"),
+        (nas.Cell(2, num_inputs=1), "`mask` must not be given to Cell"),
+    ],
+)
+def test_what_would_read_padding_takes_no_mask(block, message):
     x, mask = keras.Input((10, 2)), keras.Input((10,), dtype="bool")
-    stage = nas.ConvStage(2, depth=1, downsample="max")
-    with pytest.raises(ValueError, match="`mask` must not.*'max'"):
-        stage(kt.HyperParameters(), x, "stage", mask)
+    with pytest.raises(ValueError, match=message):
+        block(kt.HyperParameters(), x, "stage", mask)
+
+
+def test_a_name_is_used_once():
+    def build(hp):
+        x = inputs = keras.Input((6, 8))
+        x = nas.RecurrentStage(units=8)(hp, x, "body")
+        x = nas.TransformerStage(heads=2)(hp, x, "body")
+        return keras.Model(inputs, x)
+
+    with pytest.raises(ValueError, match="`name`.*once.*'body/block_1'"):
+        build(kt.HyperParameters())
+    # The same model again has the same names.
+    hp, x = kt.HyperParameters(), keras.Input((6, 8))
+    for _ in range(2):
+        nas.RecurrentStage(units=8)(hp, x, "body")
+    assert len(structure_of(hp).parts) == 1
+
+
+def test_values_may_be_in_arrays_and_ranges():
+    stage = nas.ConvStage(
+        filters=np.array([8, 4]), kernel=range(3, 8, 2), squeeze_excite=np.True_
+    )
+    hp = kt.HyperParameters()
+    stage(hp, keras.Input(np.array([8, 8, 1])), "stage")
+    values = {each.name: each.values for each in hp.space}
+    assert values["stage/filters"] == [8, 4]
+    assert values["stage/block_1/kernel"] == [3, 5, 7]
 
 
 def test_a_cell_can_have_its_genes_in_several_places():
@@ -264,8 +331,8 @@ IMAGE = keras.Input((8, 8, 1))
 VECTOR = keras.Input((3,))
 
 
-def call(block, x):
-    return lambda: block(kt.HyperParameters(), x, "body")
+def call(block, x, name="body"):
+    return lambda: block(kt.HyperParameters(), x, name)
 
 
 @pytest.mark.parametrize(
@@ -297,8 +364,32 @@ def call(block, x):
         (call(nas.Cell(), IMAGE), "num_inputs=2.*1 tensors"),
         (call(nas.InputChoice(2), [IMAGE]), "num_inputs=2"),
         (call(nas.Augmentation(), VECTOR), "`x` of Augmentation"),
+        (call(nas.ResidualMLP(), None), "`x` of ResidualMLP.*x=None"),
+        (call(nas.ConvStage(), [IMAGE] * 2), "`x` of ConvStage must be a ten"),
+        (call(nas.ResidualMLP(), VECTOR, 3), "`name` must be a string.*=3"),
+        (call(nas.ResidualMLP(), VECTOR, ""), "`name` must be a string.*=''"),
+        (
+            call(nas.ConvStage(), keras.Input((8, 8, None))),
+            "`x` of ConvStage must have a known number.*8, None",
+        ),
+        (
+            call(nas.Regulariser(), keras.Input((1, 1, 1, 1, 1))),
+            "`x` of Regulariser",
+        ),
+        (
+            call(nas.TokenEncoder(9, length=2), keras.Input((3,))),
+            "`length` of TokenEncoder.*length=2",
+        ),
+        (call(nas.Repeat(lambda hp, x, n: None), VECTOR), "must return a tens"),
+        (lambda: nas.Repeat(keras.layers.Dense(8)), "`block` must be a block"),
+        (lambda: nas.LayerChoice({"a": None}), r"`options\['a'\]` must be"),
     ],
 )
 def test_wrong_arguments_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_hyperparameters_must_be_given_to_a_block():
+    with pytest.raises(TypeError, match="`hp` must be.*hp=None"):
+        nas.ResidualMLP()(None, VECTOR, "body")

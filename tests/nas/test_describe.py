@@ -87,7 +87,7 @@ def test_a_space_with_fewer_genes_is_another_space():
     hp = declared(small_net()).copy()
     gc.collect()
     fewer = small_net(search="training")
-    with pytest.raises(ValueError, match="no ready space"):
+    with pytest.raises(ValueError, match="No ready space.*hp with"):
         nas.describe(hp)
     assert "softmax over 3 classes" in nas.describe(hp, fewer)
 
@@ -149,11 +149,13 @@ def test_what_is_not_known_must_be_told():
     with pytest.raises(ValueError, match="Pass `hypermodel=`"):
         nas.describe(hp.copy())
     one, other = small_net(), small_net(num_classes=4)
-    with pytest.raises(ValueError, match="several ready spaces"):
+    with pytest.raises(ValueError, match="Several ready spaces"):
         nas.describe(declared(one).copy())
     assert "softmax over 4 classes" in nas.describe(declared(other))
     with pytest.raises(TypeError, match="`hypermodel` must be an instance"):
         nas.describe(hp, nas.HyperConvNet)
+    with pytest.raises(TypeError, match="`hypermodel` must be.*=5"):
+        nas.describe(hp, 5)
     with pytest.raises(ValueError, match="`hypermodel` must build blocks"):
         nas.describe(hp, lambda hp: None)
 

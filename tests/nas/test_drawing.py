@@ -84,7 +84,7 @@ def test_every_part_is_a_box_in_order():
     assert tops == sorted(tops)
     assert box(picture, "stem").notes == ("32 × 32 × 16", "400")
     assert box(picture, "training").notes == ()
-    assert picture.title == "1,500 parameters"
+    assert picture.title == "1,500 parameters of all blocks"
     head = box(picture, "head")
     assert " ".join(head.lines) == ("a line of words " * 9).strip()
     assert max(map(len, head.lines)) <= layout.CHARACTERS
@@ -191,7 +191,7 @@ def test_the_picture_says_what_the_parts_say():
     root = ElementTree.fromstring(svg)
     texts = ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
     for expected in (
-        "1,500 parameters",
+        "1,500 parameters of all blocks",
         "stage 1",
         "conv 3x3",
         "32 × 32 × 16 · 400",
@@ -230,6 +230,8 @@ def test_a_search_space_is_drawn(tmp_path):
 def test_another_format_is_named():
     with pytest.raises(ValueError, match="`path` must end in .svg.*a.png"):
         nas.draw(kt.HyperParameters(), "a.png")
+    with pytest.raises(TypeError, match="`path` must be.*None"):
+        nas.draw(kt.HyperParameters(), None)
 
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch):

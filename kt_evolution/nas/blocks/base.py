@@ -2,9 +2,11 @@
 
 import abc
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import keras_tuner as kt
 
 from kt_evolution.core.checks import check_count
@@ -13,6 +15,7 @@ from kt_evolution.nas.genes import check_options
 from kt_evolution.nas.genes import choose
 from kt_evolution.nas.genes import deep_enough
 from kt_evolution.nas.structure import Site
+from kt_evolution.nas.structure import check_hyperparameters
 
 
 class Block(abc.ABC):
@@ -23,7 +26,6 @@ class Block(abc.ABC):
     declared whether the block is built or dormant.
     """
 
-    @abc.abstractmethod
     def __call__(
         self, hp: kt.HyperParameters, x: Any, name: str, mask: Any = None
     ) -> Any:
@@ -38,7 +40,24 @@ class Block(abc.ABC):
 
         Returns:
             The tensor that comes out.
+
+        Raises:
+            ValueError: If `x` is no tensor that the block takes, or if
+                `name` is no string or that of a block before this one.
+            TypeError: If `hp` is no hyperparameters.
         """
+        check_hyperparameters(hp)
+        if not isinstance(name, str) or not name:
+            raise ValueError(
+                f"`name` must be a string, not empty. Received: name={name!r}"
+            )
+        return self.construct(hp, x, name, mask)
+
+    @abc.abstractmethod
+    def construct(
+        self, hp: kt.HyperParameters, x: Any, name: str, mask: Any
+    ) -> Any:
+        """Builds the block; the arguments are those of a call."""
 
     @abc.abstractmethod
     def declare(self, hp: kt.HyperParameters, name: str) -> Genes:
@@ -48,8 +67,8 @@ class Block(abc.ABC):
 class Unit(Block):
     """A block that is one part of the architecture."""
 
-    def __call__(
-        self, hp: kt.HyperParameters, x: Any, name: str, mask: Any = None
+    def construct(
+        self, hp: kt.HyperParameters, x: Any, name: str, mask: Any
     ) -> Any:
         return self.build(Site(hp, name), x, self.declare(hp, name), mask)
 
@@ -75,8 +94,8 @@ class Stage(Block):
     def __init__(self, depth: int | Sequence[int]) -> None:
         self.depth = check_options("depth", depth, check_count)
 
-    def __call__(
-        self, hp: kt.HyperParameters, x: Any, name: str, mask: Any = None
+    def construct(
+        self, hp: kt.HyperParameters, x: Any, name: str, mask: Any
     ) -> Any:
         genes = self.declare(hp, name)
         for number in range(1, genes["depth"] + 1):
@@ -132,7 +151,8 @@ def declare_if_known(piece: Piece, hp: kt.HyperParameters, name: str) -> None:
 
 def check_piece(name: str, piece: Piece) -> Piece:
     """Returns `piece` if it is a block or a function."""
-    if not callable(piece) or isinstance(piece, type):
+    # A layer is called with a tensor alone.
+    if not callable(piece) or isinstance(piece, (type, keras.layers.Layer)):
         raise ValueError(
             f"`{name}` must be a block, or a function of `hp`, a tensor and a "
             f"name that returns a tensor. Received: {name}={piece!r}"
@@ -142,9 +162,50 @@ def check_piece(name: str, piece: Piece) -> Piece:
 
 def check_rank(block: str, x: Any, *ranks: int) -> None:
     """Raises if a tensor has not the rank that a block needs."""
+    wanted = " or ".join(str(rank) for rank in ranks)
+    if not hasattr(x, "shape"):
+        raise ValueError(
+            f"`x` of {block} must be a tensor of rank {wanted}. Received: x={x}"
+        )
     if len(x.shape) not in ranks:
-        wanted = " or ".join(str(rank) for rank in ranks)
         raise ValueError(
             f"`x` of {block} must have rank {wanted}, the batch included. "
             f"Received: x of shape {tuple(x.shape)}"
         )
+
+
+def check_features(block: str, x: Any, *ranks: int) -> None:
+    """Raises if a tensor has another rank, or features without a number."""
+    check_rank(block, x, *ranks)
+    if x.shape[-1] is None:
+        raise ValueError(
+            f"`x` of {block} must have a known number of features, its last "
+            f"axis. Received: x of shape {tuple(x.shape)}"
+        )
+
+
+def check_masked(options: Mapping[str, tuple[Any, ...]]) -> None:
+    """Raises if genes allow what can't be done to a sequence with padding.
+
+    Args:
+        options: Dict of the names of genes to what they may be.
+    """
+    for name, (refused, why) in NOT_MASKED.items():
+        if set(refused) & set(options.get(name, ())):
+            raise ValueError(
+                f"`{name}` must not be {' or '.join(map(repr, refused))} where "
+                f"a `mask` is given: {why}. "
+                f"Received: {name}={', '.join(map(repr, options[name]))}"
+            )
+
+
+NOT_MASKED = {
+    "downsample": (
+        ("max", "average"),
+        "the mask would not fit what comes out",
+    ),
+    "normalisation": (
+        ("group",),
+        "groups are normalised over all positions, padding too",
+    ),
+}

@@ -103,7 +103,7 @@ class MBConvStage(ConvolutionalStage):
         y = depthwise(site, y, y.shape[-1], unit["kernel"], 1)
         y = activate(site, normalise(site, y, normalisation, mask), activation)
         if genes["squeeze_excite"]:
-            y = squeeze_excite(site, y)
+            y = squeeze_excite(site, y, mask)
         y = pointwise(site, y, channels, use_bias=False)
         y = normalise(site, y, normalisation, mask)
         size = size_of(unit["kernel"], x)

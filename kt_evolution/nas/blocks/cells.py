@@ -8,7 +8,7 @@ from keras import layers
 
 from kt_evolution.core.checks import check_count
 from kt_evolution.nas.blocks.base import Unit
-from kt_evolution.nas.blocks.base import check_rank
+from kt_evolution.nas.blocks.base import check_features
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
 from kt_evolution.nas.blocks.layers import NORMALISATIONS
 from kt_evolution.nas.blocks.layers import activate
@@ -77,7 +77,7 @@ class Cell(Unit):
             "separable", "dilated", "depthwise", "max_pool" or "average_pool",
             each with the size of its kernel behind, as in "conv_3", or
             "identity". Of several the first is the default, here and below.
-            Defaults to seven of them.
+            Defaults to seven of them. Operations of one's own can't be given.
         way_around: Strings, the same for the second input of a node. Defaults
             to `operation`, "identity" first if it is there.
         searches_inputs: Boolean, whether nodes pick their inputs. If not, they
@@ -151,7 +151,12 @@ class Cell(Unit):
                 f"Received: {len(inputs)} tensors"
             )
         for each in inputs:
-            check_rank("Cell", each, 3, 4)
+            check_features("Cell", each, 3, 4)
+        if mask is not None:
+            raise ValueError(
+                "`mask` must not be given to Cell, whose operations would not "
+                f"keep to it. Received: mask={mask}"
+            )
         states = {
             f"input_{i}": self._prepare(site, each, inputs[-1], genes)
             for i, each in enumerate(inputs, start=1)

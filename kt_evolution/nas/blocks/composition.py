@@ -27,8 +27,8 @@ from kt_evolution.nas.structure import Site
 class Composition(Block):
     """A block that consists of others, which note themselves."""
 
-    def __call__(
-        self, hp: kt.HyperParameters, x: Any, name: str, mask: Any = None
+    def construct(
+        self, hp: kt.HyperParameters, x: Any, name: str, mask: Any
     ) -> Any:
         return self.walk(hp, x, name, mask)
 
@@ -120,7 +120,7 @@ class LayerChoice(Composition):
                 f"Received: options={options!r}"
             )
         self.options = {
-            name: check_piece("options", piece)
+            name: check_piece(f"options[{name!r}]", piece)
             for name, piece in options.items()
         }
 
@@ -210,6 +210,11 @@ def call(
         return piece(hp, x, name, mask)
     site = Site(hp, name)
     y = piece(hp, x, name)
+    if not hasattr(y, "shape"):
+        raise ValueError(
+            f"{getattr(piece, '__name__', piece)!r}, a function for a block, "
+            f"must return a tensor. Received: {y!r}"
+        )
     if y is x or site.has_noted_parts():
         return y
     site.adopt(x, y)

@@ -9,7 +9,8 @@ from keras import layers
 
 from kt_evolution.core.checks import check_count
 from kt_evolution.nas.blocks.base import Stage
-from kt_evolution.nas.blocks.base import check_rank
+from kt_evolution.nas.blocks.base import check_features
+from kt_evolution.nas.blocks.base import check_masked
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
 from kt_evolution.nas.blocks.layers import NORMALISATIONS
 from kt_evolution.nas.blocks.layers import POOLINGS
@@ -110,13 +111,9 @@ class ConvolutionalStage(Stage):
     def build_unit(
         self, site: Site, x: Any, genes: Genes, number: int, mask: Any
     ) -> Any:
-        check_rank(type(self).__name__, x, *self.ranks)
-        if mask is not None and self.shared["downsample"] != ("none",):
-            raise ValueError(
-                "`mask` must not be given to a stage that halves the size, "
-                "for it would not fit what comes out. Received: "
-                f"downsample={self.shared['downsample']}"
-            )
+        check_features(type(self).__name__, x, *self.ranks)
+        if mask is not None:
+            check_masked(self.shared)
         texts = []
         if number == 1 and genes["downsample"] != "none":
             x = _halve(site, x, genes["downsample"])
@@ -147,7 +144,7 @@ class ConvolutionalStage(Stage):
         if connection == "dense":
             y = site.layer(layers.Concatenate)([x, y])
         if connection == "parallel":
-            z = average_pool(site, x, max(1, filters - channels), 3)
+            z = average_pool(site, x, max(1, filters - channels), 3, mask=mask)
             z = normalise(site, z, genes["normalisation"], mask)
             z = self.finish(site, z, genes)
             y = site.layer(layers.Concatenate)([y, z])
@@ -249,10 +246,10 @@ class ConvStage(ConvolutionalStage):
         mask: Any,
     ) -> tuple[Any, str]:
         operation = CONVOLUTIONS[unit["operation"]]
-        y = operation(site, x, channels, unit["kernel"], 1)
+        y = operation(site, x, channels, unit["kernel"], 1, mask)
         y = normalise(site, y, genes["normalisation"], mask)
         if genes["squeeze_excite"]:
-            y = squeeze_excite(site, y)
+            y = squeeze_excite(site, y, mask)
         return y, f"{unit['operation']} {size_of(unit['kernel'], x)}"
 
     def finish(self, site: Site, y: Any, genes: Genes) -> Any:

@@ -8,7 +8,7 @@ from keras import layers
 
 from kt_evolution.core.checks import check_count
 from kt_evolution.nas.blocks.base import Stage
-from kt_evolution.nas.blocks.base import check_rank
+from kt_evolution.nas.blocks.base import check_features
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
 from kt_evolution.nas.blocks.layers import NORMALISATIONS
 from kt_evolution.nas.blocks.layers import activate
@@ -91,7 +91,7 @@ class ResidualMLP(Stage):
     def build_unit(
         self, site: Site, x: Any, genes: Genes, number: int, mask: Any
     ) -> Any:
-        check_rank("ResidualMLP", x, 2)
+        check_features("ResidualMLP", x, 2)
         units = genes["units"]
         hidden = units * genes[f"block_{number}"]["expansion"]
         y = normalise(site, x, genes["normalisation"])

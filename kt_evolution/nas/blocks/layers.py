@@ -71,14 +71,15 @@ def pointwise(site: Site, x: Any, channels: int, **kwargs: Any) -> Any:
     return site.layer(of_rank("Conv", x), channels, 1, **kwargs)(x)
 
 
-def squeeze_excite(site: Site, x: Any, ratio: int = 4) -> Any:
+def squeeze_excite(site: Site, x: Any, mask: Any = None, ratio: int = 4) -> Any:
     """Weighs the channels by what is seen in the whole map.
 
     Reference:
         Hu et al. (2018), "Squeeze-and-excitation networks".
     """
     channels = x.shape[-1]
-    weights = site.layer(of_rank("GlobalAveragePooling", x), keepdims=True)(x)
+    pool = site.layer(of_rank("GlobalAveragePooling", x), keepdims=True)
+    weights = pool(x) if mask is None else pool(x, mask=mask)
     squeezed = max(1, channels // ratio)
     weights = site.layer(layers.Dense, squeezed, activation="relu")(weights)
     weights = site.layer(layers.Dense, channels, activation="sigmoid")(weights)
@@ -112,8 +113,18 @@ def apply_mask(site: Site, x: Any, mask: Any) -> Any:
     """Sets what is padding to zero, so that a convolution sees none of it."""
     if mask is None:
         return x
-    weights = keras.ops.expand_dims(keras.ops.cast(mask, x.dtype), -1)
-    return site.layer(layers.Multiply, name="mask")([x, weights])
+    return site.layer(layers.Multiply, name="mask")([x, weights_of(mask, x)])
+
+
+def weights_of(mask: Any, x: Any) -> Any:
+    """Returns 1 for each position that is no padding, 0 for the others."""
+    return keras.ops.expand_dims(keras.ops.cast(mask, x.dtype), -1)
+
+
+def without_padding(x: Any, mask: Any) -> Any:
+    """Sets what is padding so low that it is never the largest."""
+    # The lowest number that is the same in half precision.
+    return keras.ops.where(keras.ops.expand_dims(mask, -1), x, -6e4)
 
 
 def pool(site: Site, x: Any, pooling: str, mask: Any = None) -> Any:
@@ -123,8 +134,7 @@ def pool(site: Site, x: Any, pooling: str, mask: Any = None) -> Any:
         return layer(x)
     if pooling == "average":
         return layer(x, mask=mask)
-    # The lowest number that is the same in half precision.
-    return layer(keras.ops.where(keras.ops.expand_dims(mask, -1), x, -6e4))
+    return layer(without_padding(x, mask))
 
 
 def fit(site: Site, x: Any, like: Any, channels: int | None = None) -> Any:

@@ -1,33 +1,48 @@
 """What a block or an edge of a cell does to a map of features.
 
 An operation takes the `Site`, a tensor, the number of channels that it gives,
-the size of its kernel and its stride.
+the size of its kernel and its stride. A tensor that is a sequence with padding
+is 0 there, so that a convolution sees none of it; what pools takes its mask.
 """
 
 from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras import layers
 
+from kt_evolution.nas.blocks.layers import apply_mask
 from kt_evolution.nas.blocks.layers import fit
 from kt_evolution.nas.blocks.layers import of_rank
+from kt_evolution.nas.blocks.layers import weights_of
+from kt_evolution.nas.blocks.layers import without_padding
 from kt_evolution.nas.structure import Site
 
-Operation = Callable[[Site, Any, int, int, int], Any]
+Operation = Callable[..., Any]
 
 # Inception's kernels, as parts of the largest.
 SCALES = (1, 2, 4)
 
 
 def convolve(
-    site: Site, x: Any, channels: int, kernel: int, stride: int = 1
+    site: Site,
+    x: Any,
+    channels: int,
+    kernel: int,
+    stride: int = 1,
+    mask: Any = None,
 ) -> Any:
     """A convolution."""
     return _convolved("Conv", site, x, channels, kernel, strides=stride)
 
 
 def separable(
-    site: Site, x: Any, channels: int, kernel: int, stride: int = 1
+    site: Site,
+    x: Any,
+    channels: int,
+    kernel: int,
+    stride: int = 1,
+    mask: Any = None,
 ) -> Any:
     """A convolution of each channel, then one across them."""
     return _convolved(
@@ -36,7 +51,12 @@ def separable(
 
 
 def dilated(
-    site: Site, x: Any, channels: int, kernel: int, stride: int = 1
+    site: Site,
+    x: Any,
+    channels: int,
+    kernel: int,
+    stride: int = 1,
+    mask: Any = None,
 ) -> Any:
     """A convolution with gaps of one, after which the stride is taken."""
     x = _convolved("Conv", site, x, channels, kernel, dilation_rate=2)
@@ -47,7 +67,12 @@ def dilated(
 
 
 def depthwise(
-    site: Site, x: Any, channels: int, kernel: int, stride: int = 1
+    site: Site,
+    x: Any,
+    channels: int,
+    kernel: int,
+    stride: int = 1,
+    mask: Any = None,
 ) -> Any:
     """A convolution of each channel; the channels are mixed if they differ."""
     x = _convolved("DepthwiseConv", site, x, kernel, strides=stride)
@@ -55,7 +80,12 @@ def depthwise(
 
 
 def inception(
-    site: Site, x: Any, channels: int, kernel: int, stride: int = 1
+    site: Site,
+    x: Any,
+    channels: int,
+    kernel: int,
+    stride: int = 1,
+    mask: Any = None,
 ) -> Any:
     """Convolutions of several lengths and a pooling, side by side.
 
@@ -67,27 +97,55 @@ def inception(
     kernels = [max(1, kernel // scale) for scale in SCALES]
     branches = [convolve(site, x, each, size, stride) for size in kernels]
     rest = max(1, channels - len(branches) * each)
-    pooled = max_pool(site, x, rest, 3, stride)
+    pooled = max_pool(site, x, rest, 3, stride, mask)
     joined = site.layer(layers.Concatenate)([*branches, pooled])
     return fit(site, joined, like=joined, channels=channels)
 
 
 def max_pool(
-    site: Site, x: Any, channels: int, kernel: int, stride: int = 1
+    site: Site,
+    x: Any,
+    channels: int,
+    kernel: int,
+    stride: int = 1,
+    mask: Any = None,
 ) -> Any:
     """The largest of the neighbours."""
-    return _pool("MaxPooling", site, x, channels, kernel, stride)
+    if mask is None:
+        y = _pooled("MaxPooling", site, x, kernel, stride)
+    else:
+        y = without_padding(x, mask)
+        y = _pooled("MaxPooling", site, y, kernel, stride)
+        # Where there is nothing but padding.
+        y = apply_mask(site, y, mask)
+    return fit(site, y, like=y, channels=channels)
 
 
 def average_pool(
-    site: Site, x: Any, channels: int, kernel: int, stride: int = 1
+    site: Site,
+    x: Any,
+    channels: int,
+    kernel: int,
+    stride: int = 1,
+    mask: Any = None,
 ) -> Any:
     """The mean of the neighbours."""
-    return _pool("AveragePooling", site, x, channels, kernel, stride)
+    y = _pooled("AveragePooling", site, x, kernel, stride)
+    if mask is not None:
+        # Of those that are no padding.
+        counted = weights_of(mask, x)
+        share = _pooled("AveragePooling", site, counted, kernel, stride)
+        y = keras.ops.divide(y, keras.ops.maximum(share, 1 / kernel))
+    return fit(site, y, like=y, channels=channels)
 
 
 def identity(
-    site: Site, x: Any, channels: int, kernel: int = 1, stride: int = 1
+    site: Site,
+    x: Any,
+    channels: int,
+    kernel: int = 1,
+    stride: int = 1,
+    mask: Any = None,
 ) -> Any:
     """The tensor itself, or as many of its positions as the stride leaves."""
     if stride == 1:
@@ -102,14 +160,11 @@ def _convolved(kind: str, site: Site, x: Any, *args: int, **kwargs: int) -> Any:
     return conv(x)
 
 
-def _pool(
-    kind: str, site: Site, x: Any, channels: int, kernel: int, stride: int
-) -> Any:
+def _pooled(kind: str, site: Site, x: Any, kernel: int, stride: int) -> Any:
     pooling = site.layer(
         of_rank(kind, x), kernel, strides=stride, padding="same"
     )
-    x = pooling(x)
-    return fit(site, x, like=x, channels=channels)
+    return pooling(x)
 
 
 CONVOLUTIONS: dict[str, Operation] = {

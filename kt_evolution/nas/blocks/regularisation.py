@@ -7,6 +7,8 @@ import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.nas.blocks.base import Unit
+from kt_evolution.nas.blocks.base import check_features
+from kt_evolution.nas.blocks.base import check_masked
 from kt_evolution.nas.blocks.base import check_rank
 from kt_evolution.nas.blocks.layers import NORMALISATIONS
 from kt_evolution.nas.blocks.layers import drop
@@ -21,7 +23,9 @@ from kt_evolution.nas.structure import Site
 
 
 class Regulariser(Unit):
-    """A normalisation, dropout and noise, for tensors of any rank.
+    """A normalisation, dropout and noise.
+
+    For vectors, sequences, images and volumes.
 
     Example:
 
@@ -58,6 +62,9 @@ class Regulariser(Unit):
             return choose_each(hp, self.options)
 
     def build(self, site: Site, x: Any, genes: Genes, mask: Any = None) -> Any:
+        check_features("Regulariser", x, 2, 3, 4, 5)
+        if mask is not None:
+            check_masked(self.options)
         x = normalise(site, x, genes["normalisation"], mask)
         x = drop(site, x, genes["dropout"])
         if genes["noise"]:

@@ -10,6 +10,7 @@ from keras import layers
 from kt_evolution.core.checks import check_count
 from kt_evolution.nas.blocks.base import Stage
 from kt_evolution.nas.blocks.base import Unit
+from kt_evolution.nas.blocks.base import check_features
 from kt_evolution.nas.blocks.base import check_rank
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
 from kt_evolution.nas.blocks.layers import drop
@@ -75,6 +76,12 @@ class TokenEncoder(Unit):
 
     def build(self, site: Site, x: Any, genes: Genes, mask: Any = None) -> Any:
         check_rank("TokenEncoder", x, 2)
+        if self.length is not None and (x.shape[1] or 0) > self.length:
+            raise ValueError(
+                "`length` of TokenEncoder must be that of the longest "
+                f"sequence. Received: length={self.length}, x of shape "
+                f"{tuple(x.shape)}"
+            )
         dimension = genes["dimension"]
         y = site.layer(layers.Embedding, self.vocabulary_size, dimension)(x)
         texts = [f"embedding {dimension} of {self.vocabulary_size} tokens"]
@@ -150,7 +157,7 @@ class TransformerStage(Stage):
     def build_unit(
         self, site: Site, x: Any, genes: Genes, number: int, mask: Any
     ) -> Any:
-        check_rank("TransformerStage", x, 3)
+        check_features("TransformerStage", x, 3)
         own, dropout = genes[f"block_{number}"], genes["dropout"]
         size = x.shape[-1]
         attention = site.layer(
@@ -227,7 +234,7 @@ class RecurrentStage(Stage):
     def build_unit(
         self, site: Site, x: Any, genes: Genes, number: int, mask: Any
     ) -> Any:
-        check_rank("RecurrentStage", x, 3)
+        check_features("RecurrentStage", x, 3)
         both = genes["bidirectional"]
         units = -(-genes["units"] // 2) if both else genes["units"]
         cell = CELLS[genes["cell"]]

@@ -74,8 +74,8 @@ class ReadySpace(kt.HyperModel, abc.ABC):
     ) -> None:
         super().__init__(name=name, tunable=tunable)
         self.task = _check_task(task, num_classes, num_outputs, targets)
-        self.num_classes = num_classes
-        self.num_outputs = num_outputs or 1
+        self.num_classes = None if num_classes is None else int(num_classes)
+        self.num_outputs = int(num_outputs or 1)
         self.max_depth = check_count("max_depth", max_depth)
         self.width = check_count("width", width)
         self.search = _check_search(search)
@@ -179,7 +179,8 @@ class ReadySpace(kt.HyperModel, abc.ABC):
             y = output(x)
             if self.targets is not None:
                 y = self._scaled(site, y, self.targets)
-            texts.append(f"{self.num_outputs} outputs")
+            number = self.num_outputs
+            texts.append(f"{number} output{'' if number == 1 else 's'}")
         return site.done(y, "head", ", ".join(texts))
 
     def compile(self, hp: kt.HyperParameters, model: keras.Model) -> None:

@@ -200,7 +200,9 @@ def _check_categorical(
                 f"Received: categorical={dict(categorical)}"
             )
         check_count(f"categorical[{column}]", count)
-    return {int(column): categorical[column] for column in sorted(categorical)}
+    return {
+        int(column): int(categorical[column]) for column in sorted(categorical)
+    }
 
 
 def _check_codes(
@@ -248,6 +250,8 @@ def _moments(
             f"Received: infinite numbers in column {column}"
         )
     table = table[:, numeric]
+    # Numbers that are all missing are never seen.
+    table[:, np.isnan(table).all(axis=0)] = 0.0
     variance = np.nanvar(table, axis=0)
     # A number that is always the same has no scale to be divided by.
     return np.nanmean(table, axis=0), np.where(variance > 0, variance, 1.0)
