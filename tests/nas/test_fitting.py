@@ -234,6 +234,80 @@ def test_samples_of_another_shape_end_the_search(tmp_path):
         tuner.search(x, LABELS, validation_data=(wrong, LABELS), verbose=0)
 
 
+NAN = np.full((8, 8, 8, 1), np.nan, "float32")
+TABLE = np.zeros((8, 4), "float32")
+
+
+def space_named(name):
+    return (text_space(), None) if name == "texts" else new_space(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "y", "message"),
+    [
+        ("HyperTabularNet", TABLE.astype(str), LABELS, "`x` must be.*'0.0'"),
+        ("HyperTabularNet", [[None] * 4] * 8, LABELS, "`x` must be num.*None"),
+        (
+            "HyperTabularNet",
+            pandas.DataFrame(TABLE)
+            .assign(**{"3": "red"})
+            .iloc[:, [0, 1, 2, 4]],
+            LABELS,
+            "`x` must be numbers.*'red'",
+        ),
+        ("HyperTabularNet", TABLE[:, 0], LABELS, r"`x`.*of shape \(4,\)"),
+        ("HyperTabularNet", TABLE, LABELS[:5], "`y`.*8 samples, 5 labels"),
+        ("HyperTabularNet", TABLE, None, "`y` must be given.*y=None"),
+        ("HyperConvNet", NAN, LABELS, "`x` must be finite.*nan"),
+        ("HyperConvNet", np.zeros((8, 64)), LABELS, r"samples of shape \(64,"),
+        ("HyperTextNet", np.full((8, 6), 0.5), LABELS, "`x` must be token ids"),
+        ("HyperTextNet", np.full((8, 6), "a"), LABELS, "`x` must be num.*'a'"),
+        ("texts", [*TEXTS[:3], None, "a"], [0] * 5, "`x`.*None in row 3"),
+        ("texts", [["a", "b"], ["c"]], [0, 1], r"`x`.*\['a', 'b'\] in row 0"),
+        (
+            "texts",
+            np.ones((2, 4), int),
+            [0, 1],
+            "`x` must be one string.*row 0",
+        ),
+    ],
+)
+def test_samples_that_are_not_as_they_must_be_are_named(name, x, y, message):
+    space, _ = space_named(name)
+    hp = with_values({})
+    model = space.build(hp)
+    with pytest.raises(kt.errors.FatalValueError, match=message):
+        space.fit(hp, model, x, y, verbose=0)
+
+
+def test_targets_of_a_regression_must_be_finite():
+    space = nas.HyperTabularNet((4,), task="regression")
+    hp, y = with_values({}), np.full(8, np.nan)
+    with pytest.raises(kt.errors.FatalValueError, match="`y` must be finite"):
+        space.fit(hp, space.build(hp), TABLE, y, verbose=0)
+
+
+def test_tables_of_pandas_may_have_any_numbers():
+    space, x = new_space("HyperTabularNet")
+    frame = pandas.DataFrame(x).assign(**{"3": np.arange(8) > 3})
+    frame = frame.iloc[:, [0, 1, 2, 4]].convert_dtypes()
+    labels = pandas.Series(LABELS).astype("category")
+    hp = with_values({})
+    model = space.build(hp)
+    history = space.fit(
+        hp, model, frame, labels, validation_data=(frame, labels), verbose=0
+    ).history
+    assert np.isfinite(history["val_loss"]).all()
+
+
+def test_numbers_that_are_all_missing_are_passed_over(recwarn):
+    table = np.array([[1.0, np.nan], [2.0, np.nan]], "float32")
+    space = nas.HyperTabularNet((2,), task="regression", data=table)
+    assert not [one for one in recwarn if one.category is RuntimeWarning]
+    model = space.build(with_values({}))
+    assert np.isfinite(predictions(model, table)).all()
+
+
 @pytest.mark.parametrize(
     ("rows", "labels", "message"),
     [

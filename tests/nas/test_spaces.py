@@ -145,6 +145,21 @@ def test_wrong_arguments_are_named(make, arguments, message):
         new_space(make, **arguments)
 
 
+@pytest.mark.parametrize("name", SPACES)
+def test_numbers_may_be_those_of_numpy(name):
+    space, _ = new_space(name, num_classes=np.int64(3), width=np.int64(4))
+    assert space.build(with_values({})).output_shape == (None, 3)
+    outputs = {"num_classes": None, "task": "regression"}
+    space, _ = new_space(name, num_outputs=np.int64(2), **outputs)
+    assert space.build(with_values({})).output_shape == (None, 2)
+
+
+def test_categories_may_be_counted_by_numpy():
+    space, _ = new_space("HyperTabularNet", categorical={2: np.int64(5)})
+    sizes = declared(space).values["columns/embedding"]
+    assert type(sizes) is int
+
+
 def test_arguments_of_the_wrong_type_are_named():
     with pytest.raises(TypeError, match=r"`categorical` must be a dict.*\[2\]"):
         new_space("HyperTabularNet", categorical=[2])

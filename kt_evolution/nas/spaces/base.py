@@ -20,8 +20,11 @@ from kt_evolution.nas.genes import choose
 from kt_evolution.nas.genes import first_of
 from kt_evolution.nas.spaces.data import as_array
 from kt_evolution.nas.spaces.data import check_batches
+from kt_evolution.nas.spaces.data import check_finite
 from kt_evolution.nas.spaces.data import check_inputs
 from kt_evolution.nas.spaces.data import check_labels
+from kt_evolution.nas.spaces.data import check_numbers
+from kt_evolution.nas.spaces.data import check_pairs
 from kt_evolution.nas.spaces.data import samples_and_labels
 from kt_evolution.nas.spaces.smoothing import LOSS
 from kt_evolution.nas.spaces.smoothing import smoothed_labels
@@ -58,6 +61,8 @@ class ReadySpace(kt.HyperModel, abc.ABC):
 
     # Of a sample; set by each space.
     input_shape: tuple[Any, ...]
+    # Whether a number may be missing, which is NaN.
+    takes_missing = False
 
     def __init__(
         self,
@@ -126,18 +131,26 @@ class ReadySpace(kt.HyperModel, abc.ABC):
             return super().fit(hp, model, x, y, *args, **kwargs)
 
     def samples(self, x: Any, name: str) -> Any:
-        """Returns samples as Keras takes them, a list of them as an array.
+        """Returns samples as Keras takes them, and checks what they are.
 
         Args:
             x: What `fit` is given, also a data set or None.
             name: String, the argument, for an error.
         """
+        x = as_array(self.only_input(x), name)
+        check_numbers(x, name)
+        if isinstance(x, np.ndarray) and not self.takes_missing:
+            check_finite(x, name)
+        return x
+
+    def only_input(self, x: Any) -> Any:
+        """Returns the samples out of a list of them for each input."""
         if isinstance(x, (list, tuple)) and len(x) == 1:
-            # Perhaps no sample, but all of them, of a model's only input.
+            # Or it is a list of one sample.
             (first,) = x
             if len(getattr(first, "shape", ())) > len(self.input_shape):
                 return first
-        return as_array(x, name)
+        return x
 
     @abc.abstractmethod
     def inputs(self) -> Any:
@@ -232,6 +245,7 @@ class ReadySpace(kt.HyperModel, abc.ABC):
     ) -> Any:
         """Returns labels that fit, or one like those of a data set."""
         check_batches(x, model, names[0])
+        check_pairs(x, y, names)
         x, y = samples_and_labels(x, y)
         check_inputs(x, model, names[0])
         check_labels(y, self.num_classes, self.num_outputs, names[1])

@@ -6,9 +6,11 @@ import keras
 import keras_tuner as kt
 import numpy as np
 
+from kt_evolution.core.checks import is_number
+
 
 def as_array(rows: Any, name: str) -> Any:
-    """Returns a list of samples or labels as an array, and the rest as it is.
+    """Returns lists and pandas' tables as arrays, and the rest as it is.
 
     Args:
         rows: The `x` or `y` of a fit.
@@ -18,6 +20,8 @@ def as_array(rows: Any, name: str) -> Any:
         keras_tuner.errors.FatalValueError: If the rows have not all the same
             shape. It ends the search, as no other model would fit them.
     """
+    if hasattr(rows, "to_numpy"):
+        return _of_table(rows)
     if not isinstance(rows, (list, tuple)):
         return rows
     try:
@@ -27,6 +31,17 @@ def as_array(rows: Any, name: str) -> Any:
             f"`{name}` must be rows of the same shape; token ids get it "
             f"by `keras.utils.pad_sequences`. Received: {error}"
         ) from error
+
+
+def _of_table(table: Any) -> np.ndarray:
+    array: np.ndarray = table.to_numpy()
+    if array.dtype != object:
+        return array
+    try:
+        # Numbers of several kinds, or those of pandas that may be missing.
+        return np.asarray(table.to_numpy(dtype="float32", na_value=np.nan))
+    except (TypeError, ValueError):
+        return array
 
 
 def samples_and_labels(x: Any, y: Any = None) -> tuple[Any, Any]:
@@ -75,6 +90,7 @@ def check_labels(
         return
     y = np.asarray(labels)
     if num_classes is None:
+        check_finite(y, name)
         width = 1 if y.ndim == 1 else int(np.prod(y.shape[1:]))
         if y.dtype.kind not in "fiub" or width != num_outputs:
             raise kt.errors.FatalValueError(
@@ -129,8 +145,6 @@ def check_batches(data: Any, model: keras.Model, name: str) -> None:
 def check_inputs(samples: Any, model: keras.Model, name: str) -> None:
     """Raises if samples have not the shape that a model takes.
 
-    What has another rank is left to Keras, which may add an axis.
-
     Args:
         samples: The `x` of a fit. What is no array is not looked into.
         model: The model, with one input.
@@ -140,12 +154,88 @@ def check_inputs(samples: Any, model: keras.Model, name: str) -> None:
         keras_tuner.errors.FatalValueError: It ends the search, as no other
             model would fit them.
     """
-    shape, expected = getattr(samples, "shape", ()), model.input_shape
-    if len(shape) == len(expected) and any(
-        size not in (None, given)
-        for size, given in zip(expected[1:], shape[1:], strict=True)
-    ):
+    shape, expected = getattr(samples, "shape", None), model.input_shape
+    if shape is not None and not _fits(tuple(shape), expected):
         raise kt.errors.FatalValueError(
             f"`{name}` must be samples of shape {expected[1:]}, the "
             f"`input_shape`. Received: samples of shape {tuple(shape[1:])}"
+        )
+
+
+def _fits(shape: tuple[Any, ...], expected: tuple[Any, ...]) -> bool:
+    # Keras adds an axis of one at the end, or takes it away.
+    if len(shape) == len(expected) + 1 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) == len(expected) - 1 and expected[-1] == 1:
+        shape = (*shape, 1)
+    return len(shape) == len(expected) and all(
+        size in (None, given)
+        for size, given in zip(expected[1:], shape[1:], strict=True)
+    )
+
+
+def check_numbers(rows: Any, name: str) -> None:
+    """Raises if an array has anything else than numbers.
+
+    Args:
+        rows: The `x` of a fit. What is no array of NumPy is not looked into.
+        name: String, the argument, for the error.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: It ends the search, as no other
+            model would take them.
+    """
+    if isinstance(rows, np.ndarray) and rows.dtype.kind not in "fiub":
+        other = next((one for one in rows.flat if not is_number(one)), None)
+        raise kt.errors.FatalValueError(
+            f"`{name}` must be numbers. Received: {name} of dtype "
+            f"{rows.dtype}, with {other!r}"
+        )
+
+
+def check_finite(rows: np.ndarray, name: str) -> None:
+    """Raises if a number is missing, or infinite.
+
+    Args:
+        rows: Array, of numbers or not.
+        name: String, the argument, for the error.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: It ends the search, as every model
+            would fail on it.
+    """
+    if rows.dtype.kind == "f" and rows.size:
+        # Neither makes an array of the size of what may be many images.
+        extremes = float(rows.min()), float(rows.max())
+        if not np.all(np.isfinite(extremes)):
+            raise kt.errors.FatalValueError(
+                f"`{name}` must be finite numbers. "
+                f"Received: {name} from {extremes[0]} to {extremes[1]}"
+            )
+
+
+def check_pairs(samples: Any, labels: Any, names: tuple[str, str]) -> None:
+    """Raises if there is not one label for each sample.
+
+    Args:
+        samples: The `x` of a fit. What is no array is not looked into.
+        labels: The `y` of a fit.
+        names: Tuple of strings, the arguments, for the error.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: It ends the search, as it is so for
+            every model.
+    """
+    if not hasattr(samples, "shape"):
+        return
+    if labels is None:
+        raise kt.errors.FatalValueError(
+            f"`{names[1]}` must be given with `{names[0]}`. "
+            f"Received: {names[1]}=None"
+        )
+    if hasattr(labels, "shape") and len(samples) != len(labels):
+        raise kt.errors.FatalValueError(
+            f"`{names[1]}` must have one label for each sample of "
+            f"`{names[0]}`. Received: {len(samples)} samples, "
+            f"{len(labels)} labels"
         )

@@ -124,15 +124,17 @@ class HyperTextNet(ReadySpace):
         Strings may be in a list, an array or a pandas `Series`.
         """
         if self.vectorizer is not None:
-            return _as_objects(x)
+            return _as_objects(self.only_input(x), name)
         x = super().samples(x, name)
-        if isinstance(x, np.ndarray) and x.size and x.dtype.kind in "iu":
+        if isinstance(x, np.ndarray) and x.size:
             least, largest = x.min(), x.max()
-            if least < 0 or largest >= self.vocabulary_size:
+            is_id = 0 <= least and largest < self.vocabulary_size
+            if not is_id or np.any(x % 1):
                 raise kt.errors.FatalValueError(
                     f"`{name}` must be token ids from 0, below "
                     f"vocabulary_size={self.vocabulary_size}. "
-                    f"Received: {name} from {least} to {largest}"
+                    f"Received: {name} of dtype {x.dtype} "
+                    f"from {least} to {largest}"
                 )
         return x
 
@@ -220,17 +222,23 @@ def _copied(vectorizer: Any) -> Any:
     return copy
 
 
-def _as_objects(texts: Any) -> Any:
+def _as_objects(texts: Any, name: str) -> Any:
     """Returns strings as Keras takes them: an array of objects, one for each.
 
     Anything else, such as a tensor or a data set, is returned as it is.
     """
     is_pandas = hasattr(texts, "to_numpy")
-    if isinstance(texts, (list, tuple, np.ndarray)) or is_pandas:
-        array = np.asarray(texts)
-        if array.dtype.kind in "UO" and array.size == len(array):
-            return array.reshape(-1).astype(object)
-    return texts
+    if not isinstance(texts, (list, tuple, np.ndarray)) and not is_pandas:
+        return texts
+    array = np.asarray(texts, dtype=object)
+    rows = array.reshape(-1) if array.size == len(array) else list(array)
+    for number, text in enumerate(rows):
+        if not isinstance(text, (str, bytes)):
+            raise kt.errors.FatalValueError(
+                f"`{name}` must be one string for each text. "
+                f"Received: {text!r} in row {number}"
+            )
+    return rows
 
 
 def _check_vocabulary_size(vocabulary_size: int | None) -> int:
