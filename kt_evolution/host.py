@@ -85,7 +85,8 @@ def is_made_of(tensor: Any, source: Any) -> bool:
         each = waiting.pop()
         if each is source:
             return True
-        if id(each) not in seen:
+        # A tensor with values has no history.
+        if id(each) not in seen and hasattr(each, "_keras_history"):
             seen.add(id(each))
             operation, number, _ = each._keras_history
             waiting += operation._inbound_nodes[number].input_tensors
