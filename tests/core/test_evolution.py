@@ -93,7 +93,7 @@ def test_an_unknown_name_lists_the_known_ones(argument, known):
 @pytest.mark.parametrize("argument", ["population_size", "num_initial_points"])
 @pytest.mark.parametrize("value", [0, -3, 2.5, "ten", True, math.inf])
 def test_a_bad_count_is_named(argument, value):
-    message = f"`{argument}` must be .*{argument}={value}"
+    message = f"`{argument}` must be .*{argument}={value!r}"
     with pytest.raises(ValueError, match=message):
         Evolution(**{argument: value})
 

@@ -106,7 +106,7 @@ def test_roulette_survives_the_largest_scores():
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, "3", True, float("nan")])
 def test_a_bad_tournament_size_is_named(size):
-    with pytest.raises(ValueError, match=f"`size` must be .*size={size}"):
+    with pytest.raises(ValueError, match=f"`size` must be .*size={size!r}"):
         TournamentSelection(size)
 
 

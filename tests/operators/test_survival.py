@@ -53,6 +53,6 @@ def test_generational_elites_never_fill_the_whole_population():
 
 @pytest.mark.parametrize("num_elites", [-1, 1.5, "two", float("inf")])
 def test_a_bad_number_of_elites_is_named(num_elites):
-    message = f"`num_elites` must be .*num_elites={num_elites}"
+    message = f"`num_elites` must be .*num_elites={num_elites!r}"
     with pytest.raises(ValueError, match=message):
         GenerationalSurvival(num_elites)

@@ -45,8 +45,10 @@ def folders(tmp_path_factory):
 
 
 @pytest.fixture
-def run(capsys):
+def run(capsys, monkeypatch):
     """Runs a command, and returns its status, output and errors."""
+    # Lines are cut at the width of the terminal that the tests run in.
+    monkeypatch.setenv("COLUMNS", "1000")
 
     def run(*arguments):
         status = main([str(one) for one in arguments])
