@@ -1,7 +1,6 @@
 """What all ready spaces have in common: head, training, checks."""
 
 import abc
-from collections.abc import Collection
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +17,9 @@ from kt_evolution.nas.blocks.optimiser import OPTIMISERS
 from kt_evolution.nas.blocks.optimiser import Optimiser
 from kt_evolution.nas.genes import choose
 from kt_evolution.nas.genes import first_of
+from kt_evolution.nas.spaces.arguments import check_search
+from kt_evolution.nas.spaces.arguments import check_targets
+from kt_evolution.nas.spaces.arguments import check_task
 from kt_evolution.nas.spaces.data import as_array
 from kt_evolution.nas.spaces.data import check_batches
 from kt_evolution.nas.spaces.data import check_finite
@@ -32,10 +34,6 @@ from kt_evolution.nas.spaces.tracing import create_training_state
 from kt_evolution.nas.structure import Site
 from kt_evolution.nas.structure import begin
 from kt_evolution.nas.structure import remember_space
-
-TASKS = ("classification", "regression")
-# What may be searched; the rest stays at its defaults.
-GROUPS = ("layers", "connections", "regularisation", "training")
 
 
 class ReadySpace(kt.HyperModel, abc.ABC):
@@ -78,16 +76,16 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         tunable: bool,
     ) -> None:
         super().__init__(name=name, tunable=tunable)
-        self.task = _check_task(task, num_classes, num_outputs, targets)
+        self.task = check_task(task, num_classes, num_outputs, targets)
         self.num_classes = None if num_classes is None else int(num_classes)
         self.num_outputs = int(num_outputs or 1)
         self.max_depth = check_count("max_depth", max_depth)
         self.width = check_count("width", width)
-        self.search = _check_search(search)
+        self.search = check_search(search)
         self.steps = None if steps is None else check_count("steps", steps)
         self.targets = None
         if targets is not None:
-            self.targets = _check_targets(targets, self.num_outputs)
+            self.targets = check_targets(targets, self.num_outputs)
         remember_space(self)
 
     def build(self, hp: kt.HyperParameters) -> keras.Model:
@@ -274,69 +272,3 @@ class ReadySpace(kt.HyperModel, abc.ABC):
             name="scale",
         )
         return scale(y)
-
-
-def _check_task(
-    task: str, num_classes: Any, num_outputs: Any, targets: Any
-) -> str:
-    if task not in TASKS:
-        raise ValueError(
-            '`task` must be "classification" or "regression". '
-            f"Received: task={task!r}"
-        )
-    if task == "classification":
-        if num_classes is None:
-            raise ValueError(
-                "`num_classes` must be given for classification. "
-                f"Received: num_classes=None, task={task!r}"
-            )
-        check_count("num_classes", num_classes, at_least=2)
-        for name, value in (("num_outputs", num_outputs), ("targets", targets)):
-            if value is not None:
-                raise ValueError(
-                    f"`{name}` is for regression only. "
-                    f"Received: {name}={value}, task={task!r}"
-                )
-    elif num_classes is not None:
-        raise ValueError(
-            "`num_classes` is for classification only; a regression has "
-            f"`num_outputs`. Received: num_classes={num_classes}, task={task!r}"
-        )
-    elif num_outputs is not None:
-        check_count("num_outputs", num_outputs)
-    return task
-
-
-def _check_targets(targets: Any, num_outputs: int) -> np.ndarray:
-    """Returns the targets of a regression, a row for each sample."""
-    try:
-        table = np.asarray(targets, dtype="float32")
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"`targets` must be numbers. Received: {error}"
-        ) from error
-    if not table.size or not table.ndim:
-        raise ValueError(
-            f"`targets` must be those of all samples. Received: {targets!r}"
-        )
-    table = table.reshape(len(table), -1)
-    if not np.all(np.isfinite(table)):
-        raise ValueError(
-            "`targets` must be finite. Received: "
-            f"{np.sum(~np.isfinite(table))} that are not"
-        )
-    check_labels(table, None, num_outputs, "targets")
-    return table
-
-
-def _check_search(search: str | Sequence[str]) -> tuple[str, ...]:
-    groups = (search,) if isinstance(search, str) else search
-    if not isinstance(groups, Collection) or not all(
-        group in GROUPS for group in groups
-    ):
-        raise ValueError(
-            "`search` must be of "
-            f"{', '.join(repr(each) for each in GROUPS)}. "
-            f"Received: search={search!r}"
-        )
-    return tuple(groups)

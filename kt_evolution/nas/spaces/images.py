@@ -20,7 +20,7 @@ from kt_evolution.nas.blocks.operations import convolve
 from kt_evolution.nas.blocks.regularisation import Augmentation
 from kt_evolution.nas.genes import choose
 from kt_evolution.nas.shapes import check_shape
-from kt_evolution.nas.spaces.base import GROUPS
+from kt_evolution.nas.spaces.arguments import GROUPS
 from kt_evolution.nas.spaces.base import ReadySpace
 from kt_evolution.nas.structure import Site
 

@@ -18,7 +18,7 @@ from kt_evolution.nas.blocks.layers import full_precision
 from kt_evolution.nas.blocks.layers import standardise
 from kt_evolution.nas.genes import choose
 from kt_evolution.nas.shapes import check_shape
-from kt_evolution.nas.spaces.base import GROUPS
+from kt_evolution.nas.spaces.arguments import GROUPS
 from kt_evolution.nas.spaces.base import ReadySpace
 from kt_evolution.nas.structure import Site
 
@@ -90,7 +90,7 @@ class HyperTabularNet(ReadySpace):
         self.moments = None
         if data is not None:
             self.moments = _moments(data, columns, self.numeric)
-            _check_codes(np.asarray(data), self.categorical, "data")
+            _check_codes(np.asarray(data, "float64"), self.categorical, "data")
         super().__init__(
             num_classes,
             num_outputs,
@@ -210,9 +210,8 @@ def _check_codes(
 ) -> None:
     """Raises if a column has more categories than it was said to have."""
     for column, count in categorical.items():
-        largest = np.max(
-            table[:, column], initial=0, where=table[:, column] > 0
-        )
+        codes = table[:, column]
+        largest = float(np.max(codes, initial=0, where=codes > 0))
         if largest >= count:
             raise kt.errors.FatalValueError(
                 f"`{name}` must have categories below {count} in column "

@@ -16,7 +16,7 @@ from kt_evolution.nas.blocks.tokens import TokenEncoder
 from kt_evolution.nas.blocks.tokens import TransformerStage
 from kt_evolution.nas.genes import choose
 from kt_evolution.nas.shapes import check_shape
-from kt_evolution.nas.spaces.base import GROUPS
+from kt_evolution.nas.spaces.arguments import GROUPS
 from kt_evolution.nas.spaces.base import ReadySpace
 from kt_evolution.nas.structure import Site
 
