@@ -110,7 +110,7 @@ def _part_box(part: Part, y: float, cells: dict[tuple[Edge, ...], str]) -> Box:
             " × ".join("?" if n is None else str(n) for n in part.shape)
         )
     if part.params:
-        notes.append(f"{part.params:,}")
+        notes.append(f"{part.params:,} parameters")
     lines = tuple(textwrap.wrap(part.text, CHARACTERS, break_on_hyphens=False))
     height = 2 * PADDING + LINE * (1 + len(lines))
     return Box(0, y, BOX_WIDTH, height, part.kind, title, lines, tuple(notes))

@@ -82,7 +82,7 @@ def test_every_part_is_a_box_in_order():
     ]
     tops = [one.y for one in picture.boxes if one.lines]
     assert tops == sorted(tops)
-    assert box(picture, "stem").notes == ("32 × 32 × 16", "400")
+    assert box(picture, "stem").notes == ("32 × 32 × 16", "400 parameters")
     assert box(picture, "training").notes == ()
     assert picture.title == "1,500 parameters of all blocks"
     head = box(picture, "head")
@@ -194,7 +194,7 @@ def test_the_picture_says_what_the_parts_say():
         "1,500 parameters of all blocks",
         "stage 1",
         "conv 3x3",
-        "32 × 32 × 16 · 400",
+        "32 × 32 × 16 · 400 parameters",
         "max pool",
         "output",
     ):
