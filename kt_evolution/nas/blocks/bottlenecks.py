@@ -13,6 +13,7 @@ from kt_evolution.nas.blocks.layers import apply_mask
 from kt_evolution.nas.blocks.layers import normalise
 from kt_evolution.nas.blocks.layers import pointwise
 from kt_evolution.nas.blocks.layers import squeeze_excite
+from kt_evolution.nas.blocks.operations import Window
 from kt_evolution.nas.blocks.operations import depthwise
 from kt_evolution.nas.genes import Genes
 from kt_evolution.nas.genes import check_options
@@ -100,7 +101,7 @@ class MBConvStage(ConvolutionalStage):
             y = pointwise(site, y, wide, use_bias=False)
             y = normalise(site, y, normalisation, mask)
             y = apply_mask(site, activate(site, y, activation), mask)
-        y = depthwise(site, y, y.shape[-1], unit["kernel"], 1)
+        y = depthwise(site, y, y.shape[-1], Window(unit["kernel"]))
         y = activate(site, normalise(site, y, normalisation, mask), activation)
         if genes["squeeze_excite"]:
             y = squeeze_excite(site, y, mask)

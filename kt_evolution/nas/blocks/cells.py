@@ -18,6 +18,7 @@ from kt_evolution.nas.blocks.layers import normalise
 from kt_evolution.nas.blocks.layers import pointwise
 from kt_evolution.nas.blocks.operations import CONVOLUTIONS
 from kt_evolution.nas.blocks.operations import EDGES
+from kt_evolution.nas.blocks.operations import Window
 from kt_evolution.nas.genes import Genes
 from kt_evolution.nas.genes import check_flag
 from kt_evolution.nas.genes import check_options
@@ -199,9 +200,8 @@ class Cell(Unit):
         """Gives what no node takes the size of the nodes."""
         # Sizes that aren't known can't be compared.
         if name.startswith("input_") and None in x.shape[1:-1]:
-            x = EDGES["average_pool"](
-                site, x, self.filters, self.stride, self.stride
-            )
+            steps = Window(self.stride, self.stride)
+            x = EDGES["average_pool"](site, x, self.filters, steps)
         return fit(site, x, like=like)
 
     def _operate(
@@ -215,11 +215,12 @@ class Cell(Unit):
         # The nodes of a cell that halves have its output's size.
         stride = self.stride if edge.source.startswith("input_") else 1
         kind, kernel = split_operation(edge.operation)
+        window = Window(kernel, stride)
         if not _convolves(edge):
             x = states[edge.source]
-            return EDGES[kind](site, x, self.filters, kernel, stride)
+            return EDGES[kind](site, x, self.filters, window)
         x = activated[edge.source]
-        y = EDGES[kind](site, x, self.filters, kernel, stride)
+        y = EDGES[kind](site, x, self.filters, window)
         return normalise(site, y, genes["normalisation"])
 
     def _text(self, genes: Genes) -> str:

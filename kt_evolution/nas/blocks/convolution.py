@@ -24,6 +24,7 @@ from kt_evolution.nas.blocks.layers import pointwise
 from kt_evolution.nas.blocks.layers import squeeze_excite
 from kt_evolution.nas.blocks.layers import stochastic_depth
 from kt_evolution.nas.blocks.operations import CONVOLUTIONS
+from kt_evolution.nas.blocks.operations import Window
 from kt_evolution.nas.blocks.operations import average_pool
 from kt_evolution.nas.genes import Genes
 from kt_evolution.nas.genes import check_flag
@@ -144,7 +145,8 @@ class ConvolutionalStage(Stage):
         if connection == "dense":
             y = site.layer(layers.Concatenate)([x, y])
         if connection == "parallel":
-            z = average_pool(site, x, max(1, filters - channels), 3, mask=mask)
+            rest = max(1, filters - channels)
+            z = average_pool(site, x, rest, Window(3, mask=mask))
             z = normalise(site, z, genes["normalisation"], mask)
             z = self.finish(site, z, genes)
             y = site.layer(layers.Concatenate)([y, z])
@@ -246,7 +248,7 @@ class ConvStage(ConvolutionalStage):
         mask: Any,
     ) -> tuple[Any, str]:
         operation = CONVOLUTIONS[unit["operation"]]
-        y = operation(site, x, channels, unit["kernel"], 1, mask)
+        y = operation(site, x, channels, Window(unit["kernel"], mask=mask))
         y = normalise(site, y, genes["normalisation"], mask)
         if genes["squeeze_excite"]:
             y = squeeze_excite(site, y, mask)

@@ -16,6 +16,7 @@ from kt_evolution.nas.blocks.layers import ACTIVATIONS
 from kt_evolution.nas.blocks.layers import activate
 from kt_evolution.nas.blocks.layers import normalise
 from kt_evolution.nas.blocks.layers import standardise
+from kt_evolution.nas.blocks.operations import Window
 from kt_evolution.nas.blocks.operations import convolve
 from kt_evolution.nas.blocks.regularisation import Augmentation
 from kt_evolution.nas.genes import choose
@@ -118,7 +119,7 @@ class HyperImageNet(ReadySpace):
         """Builds the first convolutions."""
         site = Site(hp, "stem")
         for stride in self.stem_strides:
-            x = convolve(site, x, self.width, 3, stride)
+            x = convolve(site, x, self.width, Window(3, stride))
             x = activate(site, normalise(site, x, normalisation), activation)
         number = len(self.stem_strides)
         text = f"conv 3x3, {self.width}, {normalisation} norm, {activation}"
