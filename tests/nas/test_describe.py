@@ -53,7 +53,7 @@ def test_cells_are_told_by_their_nodes():
     space, _ = new_space("HyperCellNet")
     text = nas.describe(kt.HyperParameters(), space)
     assert "node_1 = separable_3(input_2) + identity(input_1)" in text
-    assert "output = node_4" in text
+    assert "output = node_1, node_2, node_3, node_4" in text
     assert "as in stage_1/cell_1" in text
 
 

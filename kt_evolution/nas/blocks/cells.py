@@ -48,7 +48,8 @@ class Cell(Unit):
 
     A node picks where its two inputs come from, the inputs of the cell or the
     nodes before it, and what is done to each. Whatever no node takes is
-    concatenated and comes out.
+    concatenated and comes out. By default each takes the last two inputs, as
+    the nodes of NASNet-A's normal cell do.
 
     It is called with as many tensors as it has inputs, by default two: what
     the last two cells gave, the last one second. To use the same genes in
@@ -82,7 +83,7 @@ class Cell(Unit):
         way_around: Strings, the same for the second input of a node. Defaults
             to `operation`, "identity" first if it is there.
         searches_inputs: Boolean, whether nodes pick their inputs. If not, they
-            take the two states before them. Defaults to True.
+            take the last two inputs of the cell. Defaults to True.
         activation: "relu", "gelu" or "silu", or several. Defaults to "relu".
         normalisation: "batch", "layer", "group" or "none", or several.
             Defaults to "batch".
@@ -127,13 +128,14 @@ class Cell(Unit):
         self.stride = check_count("stride", stride)
 
     def declare(self, hp: kt.HyperParameters, name: str) -> Genes:
-        states = [f"input_{i}" for i in range(1, self.num_inputs + 1)]
+        inputs = [f"input_{i}" for i in range(1, self.num_inputs + 1)]
+        states = inputs.copy()
         with hp.name_scope(name):
             genes = choose_each(hp, self.shared)
             for number in range(1, self.num_nodes + 1):
                 node = f"node_{number}"
                 for i, operations in enumerate(self.operations, start=1):
-                    sources = first_of(states[-min(i, len(states))], states)
+                    sources = first_of(inputs[-min(i, len(inputs))], states)
                     if not self.searches_inputs:
                         sources = sources[:1]
                     for gene, options in (
