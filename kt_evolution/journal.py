@@ -9,11 +9,28 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 from typing import Any
 
 
 class JournalError(RuntimeError):
     """The journal can't be read or written."""
+
+
+def damaged_line(path: Path, number: int, problem: str) -> JournalError:
+    """Returns the error of a line that can't be read.
+
+    Args:
+        path: Path, the journal.
+        number: Int, the line, from 1.
+        problem: String, what is wrong with the line.
+    """
+    return JournalError(
+        f"Line {number} of {path} {problem}. The {number - 1} lines before it "
+        "are intact. Put back a whole copy of the file, or correct the line. "
+        "Only if neither is possible: keep a copy of the file, and delete "
+        f"line {number} and all behind it. The search goes on from there."
+    )
 
 
 class Journal:
@@ -31,9 +48,14 @@ class Journal:
     def exists(self) -> bool:
         return self.path.is_file()
 
-    def is_empty(self) -> bool:
-        """Tells whether it has no whole line, as far as read and written."""
-        return self._end == 0
+    def first(self) -> Any:
+        """Returns the first event, or None where that can't be read.
+
+        It tells the version of all lines, so it is read before them.
+        """
+        for _, event in self._lines():
+            return None if isinstance(event, ValueError) else event
+        return None
 
     def read(self) -> list[dict[str, Any]]:
         """Returns the events in order.
@@ -42,17 +64,12 @@ class Journal:
             JournalError: If a line before the last one is damaged.
         """
         events = []
-        self._end = 0
-        for number, line, event in self._lines():
+        for number, event in self._lines():
             if isinstance(event, ValueError):
-                raise JournalError(
-                    f"Line {number} of {self.path} is damaged: {event}. The "
-                    f"{number - 1} lines before it are intact. Mend the line, "
-                    f"or keep a copy of the file and delete line {number} and "
-                    "all behind it: the search goes on from there."
+                raise damaged_line(
+                    self.path, number, f"is damaged: {event}"
                 ) from event
             events.append(event)
-            self._end += len(line)
         return events
 
     def salvage(self) -> tuple[dict[int, dict[str, Any]], dict[int, str]]:
@@ -64,34 +81,47 @@ class Journal:
         """
         events: dict[int, dict[str, Any]] = {}
         problems: dict[int, str] = {}
-        for number, _, event in self._lines():
+        for number, event in self._lines():
             if isinstance(event, ValueError):
                 problems[number] = str(event)
             else:
                 events[number] = event
         return events, problems
 
-    def _lines(self) -> Iterator[tuple[int, bytes, Any]]:
-        """Yields each line's number, bytes, and event or error.
+    def _lines(self) -> Iterator[tuple[int, Any]]:
+        """Yields each line's number, and its event or error.
 
-        A last line that is torn is left out: it was never written.
+        A last line that is torn is left out: it was never written. So are
+        blank lines, and a line that repeats the one before it, as an editor
+        or a copy may leave them: no two events have all in common.
         """
+        self._end = 0
         try:
-            data = self.path.read_bytes()
+            with open(self.path, "rb") as file:
+                yield from self._events_of(file)
         except OSError as error:
             raise JournalError(f"{self.path} can't be read: {error}") from error
-        lines = data.splitlines(keepends=True)
-        for number, line in enumerate(lines, start=1):
-            event: Any
-            try:
-                if not line.endswith(b"\n"):
-                    raise ValueError("the line has no end")
-                event = json.loads(line)
-            except ValueError as error:
-                if number == len(lines):
-                    return
-                event = error
-            yield number, line, event
+
+    def _events_of(self, file: IO[bytes]) -> Iterator[tuple[int, Any]]:
+        damaged: tuple[int, ValueError] | None = None
+        before = b""
+        end = 0
+        for number, line in enumerate(file, start=1):
+            end += len(line)
+            if line.strip() and line != before:
+                if damaged is not None:
+                    # Lines follow, so it was not torn by a kill.
+                    yield damaged
+                before, damaged = line, None
+                try:
+                    event = _event_of(line)
+                except ValueError as error:
+                    damaged = number, error
+                    continue
+                self._end = end
+                yield number, event
+            elif damaged is None:
+                self._end = end
 
     def append(self, event: dict[str, Any]) -> None:
         """Writes one event at the end of the file.
@@ -129,7 +159,8 @@ class Journal:
             with open(self.path, "rb") as file:
                 file.seek(self._end)
                 tail = file.read()
-        if size < self._end or b"\n" in tail[:-1] or _is_event(tail):
+        lines = [line for line in tail.splitlines(True) if line.strip()]
+        if size < self._end or len(lines) > 1 or any(map(_is_event, lines)):
             raise JournalError(
                 f"{self.path} was changed by another process. Only one search "
                 "at a time can run in a project: use another `project_name`, "
@@ -144,12 +175,18 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def _is_event(tail: bytes) -> bool:
+def _event_of(line: bytes) -> Any:
+    if not line.endswith(b"\n"):
+        raise ValueError("the line has no end")
+    return json.loads(line)
+
+
+def _is_event(line: bytes) -> bool:
     try:
-        json.loads(tail)
+        _event_of(line)
     except ValueError:
         return False
-    return tail.endswith(b"\n")
+    return True
 
 
 def write_atomically(path: str | os.PathLike[str], text: str) -> None:

@@ -467,8 +467,12 @@ class EvolutionOracle(HistoryOracle):
         return self._describe(individual), costs
 
     def restore_event(self, event: dict[str, Any]) -> None:
+        is_import = event["event"] == "import"
+        if is_import and event["trial_id"] in self._warm_start.values:
+            # The journal has the line twice.
+            return
         self._warm_start.note(event)
-        if event["event"] == "import":
+        if is_import:
             individual = self._restored(event["record"])
             individual.trial_id = event["trial_id"]
             self._history.add(individual)

@@ -23,7 +23,7 @@ from kt_evolution import trial_events as events
 from kt_evolution.clock import SearchClock
 from kt_evolution.core.checks import check_count
 from kt_evolution.journal import Journal
-from kt_evolution.journal import JournalError
+from kt_evolution.journal import damaged_line
 from kt_evolution.journal import write_atomically
 
 # `oracle.json` lists all trials. It is written when their number has grown by
@@ -139,6 +139,7 @@ class ProjectOracle(kt.Oracle):
         if explored is not None:
             self._add_to_space(explored)
         if journal.exists():
+            events.check_version(journal.first(), str(folder))
             with _paused_garbage_collection():
                 self._replay_all(journal.read())
         self._journal = journal
@@ -161,10 +162,10 @@ class ProjectOracle(kt.Oracle):
             try:
                 self._replay(event)
             except (AttributeError, KeyError, TypeError) as error:
-                raise JournalError(
-                    f"Line {number} of {self._folder / 'journal.jsonl'} is no "
-                    f"line of a search: {error!r}. Mend it, or keep a copy of "
-                    f"the file and delete line {number} and all behind it."
+                raise damaged_line(
+                    self._folder / "journal.jsonl",
+                    number,
+                    f"is no line of a search: {error!r}",
                 ) from error
         if self._search_event is not None:
             self._check_search(self._search_event)
@@ -188,6 +189,7 @@ class ProjectOracle(kt.Oracle):
         self._clock.note(event)
         kind = event["event"]
         if kind == "search":
+            events.check_version(event, str(self._folder))
             self._search_event = event
             if self._given_seed is None:
                 self.seed = event["seed"]
@@ -195,20 +197,19 @@ class ProjectOracle(kt.Oracle):
             self._revive_failed()
         elif kind == "stopped":
             self.stop_reason = event["reason"]
-        elif kind == "trial":
+        elif kind == "trial" and event["trial_id"] not in self.trials:
             trial = self._make_trial(event["trial_id"], event["values"])
             self._register(trial)
             self.restore_trial(trial, event["record"])
-        elif kind == "end":
+        elif kind == "end" and event["trial_id"] not in self._ended:
             trial = self._reissue(event["trial_id"])
             events.restore_end(trial, event)
             self._settle(trial)
-        else:
+        elif kind not in ("trial", "end"):
             self.restore_event(event)
 
     def _check_search(self, event: dict[str, Any]) -> None:
         """Raises if the journal's results are of another search."""
-        events.check_version(event, str(self._folder))
         if self.has_scores():
             events.check_objective(event, self.objective, str(self._folder))
         elif not events.has_objective(event, self.objective):

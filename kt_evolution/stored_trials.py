@@ -157,6 +157,7 @@ def read_stored(folder: Path, salvage: bool = False) -> StoredProject:
     journal = Journal(folder / "journal.jsonl")
     if not journal.exists():
         return _read_trial_files(folder)
+    events.check_version(journal.first(), str(folder))
     project = StoredProject(folder, has_journal=True)
     if salvage:
         lines, problems = journal.salvage()
@@ -193,7 +194,7 @@ def _take_line(
         project.imports.append(event)
     elif kind == "stopped":
         project.stop_reason = event["reason"]
-    elif kind == "trial":
+    elif kind == "trial" and event["trial_id"] not in trials:
         project.stop_reason = None
         trials[event["trial_id"]] = StoredTrial(
             event["trial_id"],

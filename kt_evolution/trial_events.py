@@ -22,13 +22,34 @@ def search_event(objective: kt.Objective, seed: int) -> dict[str, Any]:
     }
 
 
-def check_version(event: dict[str, Any], folder: str) -> None:
-    """Raises if a journal was written in another form than this one."""
-    if event["version"] != VERSION:
-        raise JournalError(
-            f"The project in {folder} was written by another version: journal "
-            f"version {event['version']}, expected {VERSION}."
+def check_version(event: Any, folder: str) -> None:
+    """Raises if a journal was written in another form than this one.
+
+    Args:
+        event: The journal's first line. One that is damaged is not judged.
+        folder: String, the project, for the error.
+
+    Raises:
+        JournalError: It says which version of the package can read it.
+    """
+    if not isinstance(event, dict) or "version" not in event:
+        return
+    version = event["version"]
+    if version == VERSION:
+        return
+    is_newer = isinstance(version, (int, float)) and version > VERSION
+    raise JournalError(
+        f"The project in {folder} was written by "
+        f"{'a newer' if is_newer else 'another'} version of kt-evolution: its "
+        f"journal has version {version}, and this one reads {VERSION}. The "
+        "journal is intact. "
+        + (
+            "Run `pip install --upgrade kt-evolution`"
+            if is_newer
+            else "Open it with the version that wrote it"
         )
+        + ", or use another `project_name`."
+    )
 
 
 def has_objective(event: dict[str, Any], objective: kt.Objective) -> bool:

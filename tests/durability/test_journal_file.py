@@ -13,7 +13,9 @@ import kt_evolution
 from kt_evolution.journal import Journal
 from kt_evolution.journal import JournalError
 from kt_evolution.journal import write_atomically
+from kt_evolution.reporting import read_search
 from tests.durability import searches
+from tests.durability.oracles import crash
 from tests.durability.oracles import make_oracle
 from tests.durability.oracles import run_trials
 
@@ -59,7 +61,7 @@ def test_first_line_torn_is_as_if_there_was_no_journal(tmp_path):
     assert make_oracle(tmp_path, seed=None).open()
 
 
-@pytest.mark.parametrize("damage", [b'{"event": "tr', b"\x00" * 40, b""])
+@pytest.mark.parametrize("damage", [b'{"event": "tr', b"\x00" * 40])
 def test_damage_in_the_middle_names_file_line_and_remedy(tmp_path, damage):
     path = tmp_path / "journal.jsonl"
     written = write_journal(path, 4)
@@ -71,10 +73,97 @@ def test_damage_in_the_middle_names_file_line_and_remedy(tmp_path, damage):
         Journal(path).read()
 
     assert f"Line 3 of {path}" in str(caught.value)
+    assert "Only if neither is possible" in str(caught.value)
     assert "delete line 3" in str(caught.value)
     # Which is what it says.
     path.write_bytes(b"".join(lines[:2]))
     assert Journal(path).read() == written[:2]
+
+
+def edit_nothing(lines):
+    return lines
+
+
+def add_blank_lines(lines):
+    return [b"\n", *(line + b"  \n\r\n" for line in lines), b"\n", b"  "]
+
+
+def repeat_each_line(lines):
+    return [line for line in lines for _ in range(2)]
+
+
+def repeat_the_last_lines(lines):
+    return [*lines, *lines[-5:]]
+
+
+def repeat_the_last_line_and_tear_it(lines):
+    return [*lines, lines[-1], lines[-1][:20]]
+
+
+def end_lines_as_windows_does(lines):
+    return [line[:-1] + b"\r\n" for line in lines]
+
+
+EDITS = [
+    add_blank_lines,
+    repeat_each_line,
+    repeat_the_last_lines,
+    repeat_the_last_line_and_tear_it,
+    end_lines_as_windows_does,
+]
+
+
+def run_edited(folder, edit):
+    """Runs 9 trials in two sessions, and edits the journal between them."""
+    oracle = make_oracle(folder)
+    run_trials(oracle, 3)
+    crash(oracle, oracle.create_trial("tuner0"))
+    run_trials(oracle, 2)
+    path = folder / "p" / "journal.jsonl"
+    path.write_bytes(b"".join(edit(path.read_bytes().splitlines(True))))
+
+    resumed = make_oracle(folder)
+    resumed.open()
+    run_trials(resumed, 3)
+    return resumed
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_blank_and_repeated_lines_are_harmless(tmp_path, edit):
+    whole = run_edited(tmp_path / "whole", edit_nothing)
+    edited = run_edited(tmp_path / "edited", edit)
+    again = make_oracle(tmp_path / "edited")
+    again.open()
+
+    for oracle in (edited, again):
+        assert {
+            trial_id: (trial.hyperparameters.values, trial.score, trial.status)
+            for trial_id, trial in oracle.trials.items()
+        } == {
+            trial_id: (trial.hyperparameters.values, trial.score, trial.status)
+            for trial_id, trial in whole.trials.items()
+        }
+        assert oracle.end_order == whole.end_order
+        assert len(oracle.history.individuals) == len(whole.history.individuals)
+    seen = read_search(tmp_path / "edited" / "p")
+    assert not seen.problems
+    assert [trial.status for trial in seen.trials] == [
+        trial.status for trial in whole.trials.values()
+    ]
+
+
+@pytest.mark.parametrize("tail", [b"\n", b"\n\n  \n", b'{"event": "tr\n\n'])
+def test_what_is_no_line_is_cut_off_before_the_next(tmp_path, tail):
+    path = tmp_path / "journal.jsonl"
+    written = write_journal(path)
+    journal = Journal(path)
+    journal.read()
+    with open(path, "ab") as file:
+        file.write(tail)
+
+    journal.append(written[0])
+
+    assert Journal(path).read() == [*written, written[0]]
 
 
 def test_damaged_project_is_not_touched(tmp_path):
@@ -235,13 +324,41 @@ def test_project_can_be_moved(tmp_path):
     assert len(moved.get_best_trials(10)) == 3
 
 
-def test_version_of_a_later_package_is_an_error(tmp_path):
+# What another version of the package may write behind its first line.
+OTHER_LINES = [b"", b"not JSON at all\n", b"\x00\x01\n\x02\n", b"[1]\n[2]\n"]
+
+
+@pytest.mark.parametrize("rest", OTHER_LINES)
+def test_later_version_is_told_before_its_lines_are_read(tmp_path, rest):
     run_trials(make_oracle(tmp_path), 1)
     path = tmp_path / "p" / "journal.jsonl"
-    text = path.read_text().replace('"version":1', '"version":99', 1)
+    first = path.read_bytes().splitlines(True)[0]
+    newer = first.replace(b'"version":1', b'"version":99', 1) + rest
+    path.write_bytes(newer)
+
+    for read in (
+        make_oracle(tmp_path).open,
+        lambda: read_search(tmp_path / "p"),
+        make_oracle(tmp_path / "q", warm_start=tmp_path / "p").prepare_start,
+    ):
+        with pytest.raises(JournalError, match="newer version") as caught:
+            read()
+        assert "journal has version 99, and this one reads 1" in str(
+            caught.value
+        )
+        assert "--upgrade" in str(caught.value)
+        assert "delete" not in str(caught.value)
+    assert path.read_bytes() == newer
+
+
+def test_version_that_is_no_newer_is_another(tmp_path):
+    run_trials(make_oracle(tmp_path), 1)
+    path = tmp_path / "p" / "journal.jsonl"
+    text = path.read_text().replace('"version":1', '"version":"beta"', 1)
     path.write_text(text)
-    with pytest.raises(JournalError, match="99"):
+    with pytest.raises(JournalError, match="another version") as caught:
         make_oracle(tmp_path).open()
+    assert "upgrade" not in str(caught.value)
 
 
 def test_oracle_without_a_folder_says_so():
