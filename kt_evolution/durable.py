@@ -17,6 +17,7 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_evolution import clock
 from kt_evolution import host
 from kt_evolution import trial_events as events
+from kt_evolution.messages import shortened
 from kt_evolution.project import ProjectOracle
 
 
@@ -111,7 +112,7 @@ class DurableOracle(ProjectOracle):
             response = self.populate_space(trial_id)
         except BaseException:
             # What it learnt on the way was not written: learn it anew.
-            self._journal = None
+            self._read_again()
             raise
         if response["status"] != TrialStatus.RUNNING:
             self._tell_if_all_failed()
@@ -225,6 +226,8 @@ class DurableOracle(ProjectOracle):
         retries = crashed and runs_left > 0
         if crashed and not retries:
             trial.status = TrialStatus.FAILED
+        if trial.message is not None:
+            trial.message = shortened(trial.message)
         self._record(
             events.end_event(
                 trial,

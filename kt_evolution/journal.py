@@ -48,6 +48,10 @@ class Journal:
     def exists(self) -> bool:
         return self.path.is_file()
 
+    def has_content(self) -> bool:
+        """Tells whether there is a file with something in it."""
+        return self.exists() and self.path.stat().st_size > 0
+
     def first(self) -> Any:
         """Returns the first event, or None where that can't be read.
 
@@ -132,9 +136,12 @@ class Journal:
         """
         line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
         try:
-            _make_folder(self.path.parent)
+            if not self._end:
+                _make_folder(self.path.parent)
             # Without a buffer, which would be written once more on closing.
-            with open(self.path, "ab", buffering=0) as file:
+            with open(
+                self.path, "ab", buffering=0, opener=self._opener
+            ) as file:
                 size = os.fstat(file.fileno()).st_size
                 if size != self._end:
                     self._cut_torn_line(file.fileno(), size)
@@ -146,6 +153,8 @@ class Journal:
                     os.ftruncate(file.fileno(), self._end)
                     raise
         except OSError as error:
+            if self.is_deleted():
+                raise self._deleted() from error
             raise JournalError(
                 f"{self.path} can't be written: {error}. The results so far "
                 "are safe. Make room or give access, and run the same code "
@@ -153,14 +162,38 @@ class Journal:
             ) from error
         self._end += len(line)
 
+    def _opener(self, path: str, flags: int) -> int:
+        """Opens the file, and makes a new one before the first line only."""
+        if self._end:
+            flags &= ~os.O_CREAT
+        return os.open(path, flags, 0o666)
+
+    def is_deleted(self) -> bool:
+        """Tells whether the file is gone, with lines that were in it."""
+        return bool(self._end) and not self.exists()
+
+    def _deleted(self) -> JournalError:
+        return JournalError(
+            f"{self.path} is gone: the file or its folder was deleted or moved "
+            "while the search ran, so no further result can be stored. What "
+            "was found is still in the memory of this process, for instance "
+            "for `get_best_hyperparameters`. Put the folder back, or use "
+            "another `project_name`, and run the same code again."
+        )
+
     def _cut_torn_line(self, descriptor: int, size: int) -> None:
-        tail = b""
-        if size > self._end:
-            with open(self.path, "rb") as file:
-                file.seek(self._end)
-                tail = file.read()
+        if size < self._end:
+            raise JournalError(
+                f"{self.path} is shorter than what this search has written: "
+                "another process began anew in the folder, or the file was "
+                "cut. Make the tuner anew to go on with what is there, or use "
+                "another `project_name`."
+            )
+        with open(self.path, "rb") as file:
+            file.seek(self._end)
+            tail = file.read()
         lines = [line for line in tail.splitlines(True) if line.strip()]
-        if size < self._end or len(lines) > 1 or any(map(_is_event, lines)):
+        if len(lines) > 1 or any(map(_is_event, lines)):
             raise JournalError(
                 f"{self.path} was changed by another process. Only one search "
                 "at a time can run in a project: use another `project_name`, "

@@ -25,6 +25,7 @@ from kt_evolution.encoding import SpaceError
 from kt_evolution.encoding import gene_of
 from kt_evolution.encoding import key_of
 from kt_evolution.flops import count_flops
+from kt_evolution.messages import shortened
 
 HERE = Path(__file__).parent
 
@@ -133,8 +134,11 @@ class Phenotype:
             return None
         lines = str(self.error).strip().splitlines()
         problem = f"{type(self.error).__name__}: {lines[0] if lines else ''}"
-        return problem + _place_of(self.error)
+        return shortened(problem, MAX_PROBLEM_LENGTH) + _place_of(self.error)
 
+
+# In characters. Up to 100 problems are in one line of the journal.
+MAX_PROBLEM_LENGTH = 500
 
 # Errors that no other values would mend.
 BUGS = (NameError, ImportError, SyntaxError)

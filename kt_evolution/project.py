@@ -127,6 +127,12 @@ class ProjectOracle(kt.Oracle):
             self._journal = None
             self.open()
 
+    def _read_again(self) -> None:
+        """Makes memory follow the journal, whatever was changed in it."""
+        # Once the file is gone, memory is all there is.
+        if self._journal is not None and not self._journal.is_deleted():
+            self._journal = None
+
     def _directory_is_set(self) -> bool:
         return getattr(self, "_directory", None) is not None
 
@@ -146,14 +152,17 @@ class ProjectOracle(kt.Oracle):
 
     def _check_is_ours(self, journal: Journal) -> None:
         """Raises if there are trials of which no journal tells."""
-        has_lines = journal.exists() and journal.path.stat().st_size > 0
         has_trials = any(self._folder.glob("trial_*/trial.json"))
-        if not has_lines and has_trials:
+        if has_trials and not journal.has_content():
             raise RuntimeError(
                 f"The project in {self._folder} has trials but no "
-                "journal.jsonl: it was made by another oracle, or the file is "
-                "lost. It can't be continued. Use another `project_name`, or "
-                "`overwrite=True` to delete it."
+                "journal.jsonl: it was made by another oracle, or the file was "
+                "deleted. It can't be continued, but a new search can start "
+                "from its trials:\n"
+                f"    EvolutionTuner(..., project_name="
+                f"{f'{self._project_name}_2'!r}, "
+                f"warm_start={str(self._folder)!r})\n"
+                "Or use `overwrite=True` to delete it."
             )
 
     def _replay_all(self, journaled: list[dict[str, Any]]) -> None:
@@ -370,7 +379,7 @@ class ProjectOracle(kt.Oracle):
             self._clock.stamp(event)
             journal.append(event)
         except BaseException:
-            self._journal = None
+            self._read_again()
             raise
         self._num_journaled_hps += len(new)
 

@@ -155,7 +155,7 @@ def read_stored(folder: Path, salvage: bool = False) -> StoredProject:
             or if it was written by another version.
     """
     journal = Journal(folder / "journal.jsonl")
-    if not journal.exists():
+    if not journal.has_content():
         return _read_trial_files(folder)
     events.check_version(journal.first(), str(folder))
     project = StoredProject(folder, has_journal=True)

@@ -2,6 +2,7 @@
 
 import threading
 
+import keras
 import keras_tuner as kt
 import pytest
 
@@ -377,3 +378,56 @@ def test_host_still_passes_its_tuners_trial_object(tmp_path):
         verbose=0
     )
     assert seen == [True, True]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_long_message_keeps_its_beginning_and_its_end(tmp_path, restarts):
+    oracle = make_oracle(tmp_path)
+    trial = oracle.create_trial("tuner0")
+    trial.status = "INVALID"
+    trial.message = (
+        "Traceback (most recent call last):\n  File my_model.py, line 3\n"
+        f"ValueError: rows differ: {'0.5, ' * 99_000}\nOnly this helps."
+    )
+    oracle.end_trial(trial)
+    if restarts:
+        oracle = make_oracle(tmp_path)
+
+    message = oracle.get_trial(trial.trial_id).message
+    assert message.startswith("Traceback")
+    assert "my_model.py, line 3\nValueError: rows differ: 0.5" in message
+    assert "characters left out" in message
+    assert message.endswith("Only this helps.")
+    assert len(message) < 11_000
+    for name in ("journal.jsonl", f"trial_{trial.trial_id}/trial.json"):
+        assert (tmp_path / "p" / name).stat().st_size < 20_000
+
+
+def test_short_message_is_kept_whole(tmp_path):
+    oracle = make_oracle(tmp_path)
+    trial = oracle.create_trial("tuner0")
+    trial.status = "FAILED"
+    trial.message = "x" * 10_000
+    oracle.end_trial(trial)
+    assert make_oracle(tmp_path).get_trial("00").message == "x" * 10_000
+
+
+def test_problem_of_a_model_that_can_not_be_built_is_cut(tmp_path):
+    def build(hp):
+        if hp.Boolean("wide"):
+            raise ValueError(f"Rows differ: {'0.5, ' * 99_000}")
+        hp.Int("x", 0, 99)
+        return keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+
+    class Tuner(kt_evolution.EvolutionTuner):
+        def run_trial(self, trial, verbose=0):
+            return 1.0
+
+    tuner = Tuner(build, max_trials=8, seed=0, directory=tmp_path)
+    with pytest.warns(UserWarning, match="Rows differ: 0.5"):
+        tuner.search(verbose=0)
+
+    journal = tmp_path / "untitled_project" / "journal.jsonl"
+    rejected = journal.read_text().count('"problem"')
+    assert rejected
+    assert journal.stat().st_size < 20_000 + 3_000 * rejected

@@ -1,0 +1,26 @@
+"""Texts of errors, in a length that a journal and a reader can take."""
+
+# In characters: some 60 lines of a traceback, and the error that ends it.
+MAX_LENGTH = 10_000
+# The part of a long text that is kept of its beginning. An error with a long
+# text of its own begins there, behind the frames.
+HEAD = 0.6
+
+
+def shortened(text: str, max_length: int = MAX_LENGTH) -> str:
+    """Returns a text without its middle, if it is too long.
+
+    Args:
+        text: String, for instance a traceback.
+        max_length: Int, how many characters are kept at most. Defaults to
+            10,000.
+    """
+    if len(text) <= max_length:
+        return text
+    head = int(max_length * HEAD)
+    tail = max_length - head
+    num_left_out = len(text) - max_length
+    return (
+        f"{text[:head]}\n[... {num_left_out:,} characters left out ...]\n"
+        f"{text[-tail:]}"
+    )
