@@ -18,6 +18,8 @@ from kt_evolution import clock
 from kt_evolution import host
 from kt_evolution import trial_events as events
 from kt_evolution.messages import shortened
+from kt_evolution.objectives import directions_of
+from kt_evolution.objectives import infer_direction
 from kt_evolution.project import ProjectOracle
 
 
@@ -161,14 +163,16 @@ class DurableOracle(ProjectOracle):
         with self._lock:
             trial = self._known_trial(trial_id)
             self._check_objective_found(metrics)
-            directions = host.objective_directions(self.objective)
+            directions = directions_of(self.objective)
             if self.objective.name not in metrics:
                 # Of several objectives: the host's one number for all.
                 total = float(self.objective.get_value(metrics))
                 metrics = {**metrics, self.objective.name: total}
             for name, value in metrics.items():
                 if not trial.metrics.exists(name):
-                    trial.metrics.register(name, directions.get(name))
+                    # The host would make a metric of that name to find out.
+                    direction = directions.get(name) or infer_direction(name)
+                    trial.metrics.register(name, direction or "min")
                 with _without_news_of_nan():
                     trial.metrics.update(name, value, step=step)
             return trial

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
-from kt_evolution import host
+from kt_evolution.objectives import directions_of
 from kt_evolution.results import value_of
 
 VALIDATION = "val_"
@@ -48,7 +48,7 @@ def gaps_of(trials: Iterable[Trial], objective: kt.Objective) -> list[Gap]:
     return [
         gap
         for trial in trials
-        for gap in _gaps_in(trial, host.objective_directions(objective))
+        for gap in _gaps_in(trial, directions_of(objective))
     ]
 
 

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-import keras_tuner as kt
 import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_evolution import host
 from kt_evolution import trial_events as events
 from kt_evolution.core.checks import check_several
 from kt_evolution.core.genes import Value
@@ -33,6 +31,9 @@ from kt_evolution.news import TrialNews
 from kt_evolution.news import expected_of
 from kt_evolution.news import origin_of
 from kt_evolution.news import seconds_left
+from kt_evolution.objectives import directions_of
+from kt_evolution.objectives import objectives_of
+from kt_evolution.objectives import sign_of
 from kt_evolution.phenotype import Phenotype
 from kt_evolution.results import NUM_EXECUTIONS
 from kt_evolution.results import spread_metrics
@@ -68,7 +69,7 @@ class HistoryOracle(DurableOracle):
         # What exploring asked for. The first trial's line has it.
         self._asked: list[str] = []
         super().__init__(objective=with_directions(objective), **kwargs)
-        objectives = host.objectives_of(self.objective)
+        objectives = objectives_of(self.objective)
         names = [one.name for one in objectives]
         self._rules = check_rules(
             stop, objectives, [name for name in names if is_cost(name)]
@@ -81,7 +82,7 @@ class HistoryOracle(DurableOracle):
         self._journaled_limits: list[dict[str, Any]] = []
         self._history = History(
             SearchSpace(),
-            num_objectives=len(host.objectives_of(self.objective)),
+            num_objectives=len(objectives_of(self.objective)),
             num_limits=len(self._learnt_limits),
         )
         self.on_space_grown()
@@ -89,7 +90,7 @@ class HistoryOracle(DurableOracle):
     @property
     def _sign(self) -> float:
         """What makes scores such that lower is better, and back."""
-        return _sign_of(self.objective)
+        return sign_of(self.objective)
 
     @property
     def _has_one_order(self) -> bool:
@@ -299,8 +300,7 @@ class HistoryOracle(DurableOracle):
 
     def _scores_of(self, trial: Trial) -> tuple[float, ...]:
         return tuple(
-            value_of(trial, one.name)
-            for one in host.objectives_of(self.objective)
+            value_of(trial, one.name) for one in objectives_of(self.objective)
         )
 
     def _is_completed(self, trial_id: str) -> bool:
@@ -440,8 +440,8 @@ class HistoryOracle(DurableOracle):
             Status.COMPLETED,
             [
                 # It is missing where the project is that of another search.
-                _sign_of(objective) * metrics.get(objective.name, math.nan)
-                for objective in host.objectives_of(self.objective)
+                sign_of(objective) * metrics.get(objective.name, math.nan)
+                for objective in objectives_of(self.objective)
             ],
             self._excesses(metrics),
             *spread_of(metrics, self.objective),
@@ -450,7 +450,7 @@ class HistoryOracle(DurableOracle):
     def _metrics_of(self, trial: Trial) -> dict[str, float]:
         """Returns what counts of a completed trial, at its best epoch."""
         names = [
-            *host.objective_directions(self.objective),
+            *directions_of(self.objective),
             *(limit.name for limit in self._learnt_limits),
             *spread_metrics(self.objective),
             NUM_EXECUTIONS,
@@ -464,7 +464,3 @@ class HistoryOracle(DurableOracle):
     def _excesses(self, metrics: Mapping[str, float]) -> list[float]:
         """Returns by how much each limit that is learnt is broken."""
         return [limit.excess(metrics) for limit in self._learnt_limits]
-
-
-def _sign_of(objective: kt.Objective) -> float:
-    return -1.0 if objective.direction == "max" else 1.0

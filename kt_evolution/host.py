@@ -14,6 +14,7 @@ import keras
 import keras_tuner as kt
 
 from kt_evolution.core.genes import Value
+from kt_evolution.objectives import names_of
 
 
 def share_space(
@@ -93,27 +94,6 @@ def is_made_of(tensor: Any, source: Any) -> bool:
     return False
 
 
-def objective_directions(objective: kt.Objective) -> dict[str, str]:
-    """Returns the direction of each metric that an objective names."""
-    several = getattr(objective, "name_to_direction", {})
-    return {**several, objective.name: objective.direction}
-
-
-def objectives_of(objective: kt.Objective) -> list[kt.Objective]:
-    """Returns the objectives that one consists of, or itself."""
-    return list(getattr(objective, "objectives", [objective]))
-
-
-def check_directions(objective: kt.Objective) -> None:
-    """Raises if a direction of an objective is not one."""
-    for name, direction in objective_directions(objective).items():
-        if direction not in ("min", "max"):
-            raise ValueError(
-                f"The direction of the objective '{name}' must be \"min\" or "
-                f'"max". Received: direction={direction!r}'
-            )
-
-
 class SaveMeasuredEpochs(keras.callbacks.Callback):
     """Keeps the best weights where validation does not run in each epoch.
 
@@ -129,8 +109,7 @@ class SaveMeasuredEpochs(keras.callbacks.Callback):
     def __init__(self, checkpoint: Any, constants: Collection[str]) -> None:
         super().__init__()
         self.checkpoint = checkpoint
-        names = objective_directions(checkpoint.objective)
-        if names.keys() - {"multi_objective"} <= set(constants):
+        if set(names_of(checkpoint.objective)) <= set(constants):
             # All epochs are equal, and the last one is that of the metrics.
             constants = ()
         self._constants = dict.fromkeys(constants, 0.0)

@@ -27,6 +27,7 @@ from kt_evolution.costs import COUNTED
 from kt_evolution.history_oracle import HistoryOracle
 from kt_evolution.initial_population import InitialPopulation
 from kt_evolution.limits import Limit
+from kt_evolution.objectives import objectives_of
 from kt_evolution.operators.crossover import Crossover
 from kt_evolution.operators.mutation import Mutation
 from kt_evolution.operators.selection import Selection
@@ -70,8 +71,9 @@ class EvolutionOracle(HistoryOracle):
 
     Args:
         objective: A string, `keras_tuner.Objective`, or a list of them. If a
-            string, the direction (min or max) is inferred. Optional when the
-            training returns a single float to minimise.
+            string, it is a metric of Keras or a cost, whose direction is
+            known. Optional when the training returns a single float to
+            minimize.
         max_trials: Int, the number of trials at most. The search may end
             earlier when every model of the space was trained. Defaults to 10.
         seed: Int, the random seed. Defaults to a random one, which is kept
@@ -461,7 +463,7 @@ class EvolutionOracle(HistoryOracle):
         costs: dict[str, float] = dict(phenotype.costs) if phenotype else {}
         metrics = {**costs, **trial.metrics}
         self._excesses(metrics)
-        for objective in host.objectives_of(self.objective):
+        for objective in objectives_of(self.objective):
             if objective.name not in metrics:
                 raise ValueError(f"Its {objective.name} is not known.")
         return self._describe(individual), costs

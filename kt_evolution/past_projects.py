@@ -13,8 +13,8 @@ from pathlib import Path
 import keras_tuner as kt
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_evolution import host
 from kt_evolution.core.genes import Value
+from kt_evolution.objectives import directions_of
 from kt_evolution.stored_trials import StoredMetric
 from kt_evolution.stored_trials import StoredTrial
 from kt_evolution.stored_trials import check_project
@@ -166,5 +166,5 @@ def _check_directions(
 
 
 def _shown(objective: kt.Objective) -> str:
-    directions = host.objective_directions(objective)
+    directions = directions_of(objective)
     return str({n: d for n, d in directions.items() if n != "multi_objective"})

@@ -25,6 +25,9 @@ from kt_evolution.core.checks import check_count
 from kt_evolution.journal import Journal
 from kt_evolution.journal import damaged_line
 from kt_evolution.journal import write_atomically
+from kt_evolution.objectives import as_objectives
+from kt_evolution.objectives import check_directions
+from kt_evolution.objectives import sign_of
 
 # `oracle.json` lists all trials. It is written when their number has grown by
 # this part, and at the end, so that its cost per trial stays bounded.
@@ -51,9 +54,12 @@ class ProjectOracle(kt.Oracle):
     ) -> None:
         _check_arguments(objective, max_trials, seed, **kwargs)
         super().__init__(
-            objective=objective, max_trials=max_trials, seed=seed, **kwargs
+            objective=as_objectives(objective),
+            max_trials=max_trials,
+            seed=seed,
+            **kwargs,
         )
-        host.check_directions(self.objective)
+        check_directions(self.objective)
         # The host takes 0 for "no seed".
         self._given_seed = seed
         self.seed = random.randrange(2**31) if seed is None else int(seed)
@@ -316,9 +322,9 @@ class ProjectOracle(kt.Oracle):
         self.end_order.append(trial_id)
         if trial.status == TrialStatus.COMPLETED:
             del self._proposed_values[trial_id]
-            sign = -1.0 if self.objective.direction == "max" else 1.0
+            score = sign_of(self.objective) * trial.score
             number = len(self._ranking)
-            bisect.insort(self._ranking, (sign * trial.score, number, trial_id))
+            bisect.insort(self._ranking, (score, number, trial_id))
         self.on_trial_settled(trial)
 
     def get_space(self) -> kt.HyperParameters:

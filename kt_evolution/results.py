@@ -10,8 +10,9 @@ import keras_tuner as kt
 import numpy as np
 from keras_tuner.engine.trial import Trial
 
-from kt_evolution import host
 from kt_evolution.costs import is_cost
+from kt_evolution.objectives import names_of
+from kt_evolution.objectives import objectives_of
 
 # The metrics of a trial whose model was trained more than once: how often,
 # and the standard deviation of the objective between the trainings.
@@ -74,7 +75,7 @@ def _best_epoch(
     """Returns the metrics of the best epoch whose objective is finite."""
     num_epochs = max((len(values) for values in history.values()), default=0)
     first_epoch = 0
-    if set(_names_of(objective)) <= costs.keys() - history.keys():
+    if set(names_of(objective)) <= costs.keys() - history.keys():
         # All epochs are equal, and the weights on disk are the last one's.
         first_epoch = max(num_epochs - 1, 0)
     best, best_epoch = None, 0
@@ -106,7 +107,7 @@ def _with_objective(
 ) -> dict[str, float]:
     metrics = {name: x for name, x in logs.items() if x is not None}
     if not objective.has_value(metrics):
-        names = _names_of(objective)
+        names = names_of(objective)
         hint = ""
         if any(is_cost(name) and name not in logs for name in names):
             hint = (
@@ -127,12 +128,6 @@ def _with_objective(
     return metrics
 
 
-def _names_of(objective: kt.Objective) -> list[str]:
-    """Returns the names of the metrics that an objective needs."""
-    names = set(host.objective_directions(objective))
-    return sorted(names - {"multi_objective"})
-
-
 def value_of(trial: Trial, metric: str) -> float:
     """Returns a metric of a completed trial, at its best epoch."""
     history = trial.metrics.get_history(metric)
@@ -146,7 +141,7 @@ def spread_metrics(objective: kt.Objective) -> list[str]:
     That is `"score_std"`, or with several objectives one for each, such as
     `"val_loss_std"`.
     """
-    several = host.objectives_of(objective)
+    several = objectives_of(objective)
     if len(several) == 1:
         return [SCORE_STD]
     return [f"{one.name}_std" for one in several]
@@ -184,7 +179,7 @@ def _average(
             spread: float(np.std([run[one.name] for run, _ in runs], ddof=1))
             for spread, one in zip(
                 spread_metrics(objective),
-                host.objectives_of(objective),
+                objectives_of(objective),
                 strict=True,
             )
         }
@@ -206,6 +201,6 @@ def _unusable(
     hint = " Did you forget to return the metrics?" if results is None else ""
     return kt.errors.FatalTypeError(
         f"{source} must return a number, a dict of metrics with "
-        f"{_names_of(objective)}, a History, or a list of these.{hint} "
+        f"{names_of(objective)}, a History, or a list of these.{hint} "
         f"Received: {results!r} (of type {type(results).__name__})"
     )

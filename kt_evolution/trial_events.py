@@ -6,8 +6,8 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
 from kt_evolution import clock
-from kt_evolution import host
 from kt_evolution.journal import JournalError
+from kt_evolution.objectives import directions_of
 
 VERSION = 1
 
@@ -18,7 +18,7 @@ def search_event(objective: kt.Objective, seed: int) -> dict[str, Any]:
         "event": "search",
         "version": VERSION,
         "seed": seed,
-        "objective": host.objective_directions(objective),
+        "objective": directions_of(objective),
     }
 
 
@@ -54,7 +54,7 @@ def check_version(event: Any, folder: str) -> None:
 
 def has_objective(event: dict[str, Any], objective: kt.Objective) -> bool:
     """Tells whether a journal is of a search for an objective."""
-    return event["objective"] == host.objective_directions(objective)
+    return event["objective"] == directions_of(objective)
 
 
 def check_objective(
@@ -62,11 +62,23 @@ def check_objective(
 ) -> None:
     """Raises if a journal's scores are not those of an objective."""
     if not has_objective(event, objective):
+        received = directions_of(objective)
+        hint = ""
+        if received.keys() == event["objective"].keys():
+            # Earlier versions minimized strings such as "val_f1_score".
+            hint = " To go on with the project as it was searched, give " + (
+                " and ".join(
+                    f'`keras_tuner.Objective("{name}", "{direction}")`'
+                    for name, direction in event["objective"].items()
+                    if direction != received[name]
+                )
+                + "."
+            )
         raise ValueError(
             f"`objective` must be that of the project in {folder}, "
             f"{event['objective']}. "
-            f"Received: {host.objective_directions(objective)}. Use another "
-            "`project_name`, or `overwrite=True` to delete the project."
+            f"Received: {received}.{hint} Use another `project_name`, or "
+            "`overwrite=True` to delete the project."
         )
 
 

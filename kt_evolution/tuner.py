@@ -27,6 +27,7 @@ from kt_evolution.cross_validation import Fold
 from kt_evolution.display import interruption
 from kt_evolution.journal import write_atomically
 from kt_evolution.limits import Limit
+from kt_evolution.objectives import directions_of
 from kt_evolution.operators.crossover import Crossover
 from kt_evolution.operators.mutation import Mutation
 from kt_evolution.operators.selection import Selection
@@ -86,8 +87,9 @@ class EvolutionTuner(TunerResults):
             `keras_tuner.HyperParameters` and returns a compiled model.
             Optional when `run_trial` is overridden.
         objective: A string, `keras_tuner.Objective`, or a list of them. If a
-            string, the direction (min or max) is inferred. Optional when the
-            training returns a single float to minimise.
+            string, it is a metric of Keras or a cost, whose direction is
+            known. Optional when the training returns a single float to
+            minimize.
         max_trials: Int, the number of trials at most. Defaults to 10.
         seed: Int, the random seed. Defaults to a random one, which is kept
             when the search is resumed.
@@ -228,7 +230,7 @@ class EvolutionTuner(TunerResults):
         )
         self._limited = {limit.name for limit in oracle.limits}
         named = {
-            *host.objective_directions(oracle.objective),
+            *directions_of(oracle.objective),
             *self._limited,
         }
         self._measured = {*requested, *filter(costs.is_cost, named)}
@@ -449,7 +451,7 @@ class EvolutionTuner(TunerResults):
         awaited: set[str] = set()
         # Otherwise what is missing may come from the user's own `fit`.
         if fit_kwargs.get("validation_freq", 1) != 1:
-            objective = host.objective_directions(self.oracle.objective)
+            objective = directions_of(self.oracle.objective)
             named = {*objective, *self._limited}
             awaited = {name for name in named if name.startswith("val_")}
         return StopAtEpochEnd(self._is_time_over, awaited)

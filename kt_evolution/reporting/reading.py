@@ -19,6 +19,7 @@ from kt_evolution.core.space import SearchSpace
 from kt_evolution.encoding import SpaceError
 from kt_evolution.encoding import gene_of
 from kt_evolution.limits import Limit
+from kt_evolution.objectives import infer_direction
 from kt_evolution.reporting.expression import Expression
 from kt_evolution.reporting.records import SUM_OF_OBJECTIVES
 from kt_evolution.reporting.records import ObjectiveRecord
@@ -46,9 +47,10 @@ def read_search(
     Args:
         source: String or path, the folder of any Keras Tuner project; or a
             tuner or oracle that has one.
-        objective: String, the metric to minimise, or with "max:" before it
-            to maximise. Defaults to what the search was for; Keras Tuner's
-            own oracles don't store it, so there it is the metric that equals
+        objective: String, the name of a metric, with "min:" or "max:" before
+            it where its direction is not that of a metric of Keras, or
+            "min". Defaults to what the search was for; Keras Tuner's own
+            oracles don't store it, so there it is the metric that equals
             their score.
 
     Returns:
@@ -129,7 +131,7 @@ def _objectives_of(
     if given is not None:
         direction, colon, name = given.partition(":")
         if not colon or direction not in ("min", "max"):
-            direction, name = "min", given
+            direction, name = infer_direction(given) or "min", given
         known = {metric for trial in project.trials for metric in trial.metrics}
         if name not in known:
             raise ValueError(

@@ -176,6 +176,20 @@ def test_the_objective_of_a_stock_project_can_be_given(tmp_path):
     assert sizes == sorted(sizes, reverse=True)
 
 
+def test_the_direction_of_an_objective_of_keras_need_not_be_given(tmp_path):
+    folder = stock_projects.random_search(
+        tmp_path / "past",
+        metrics_of=lambda trial: {
+            "score": 0.0,
+            "val_f1_score": float(trial.hyperparameters.values["x"]),
+        },
+    )
+    search = read_search(folder, "val_f1_score")
+    values = [trial.metrics["val_f1_score"] for trial in search.ranked()]
+    assert len(set(values)) > 1
+    assert values == sorted(values, reverse=True)
+
+
 def test_each_unreadable_trial_is_a_warning(tmp_path):
     folder = stock_projects.random_search(tmp_path / "past", 5)
     paths = sorted(folder.glob("trial_*/trial.json"))

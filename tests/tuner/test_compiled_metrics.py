@@ -1,0 +1,116 @@
+"""Every metric that a model may be compiled with, as Keras logs it."""
+
+import json
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+from tuner_helpers import FIT
+from tuner_helpers import X
+from tuner_helpers import Y
+from tuner_helpers import trials_of
+
+import kt_evolution
+from kt_evolution.journal import Journal
+
+METRICS = {
+    "MeanIoU": lambda: keras.metrics.MeanIoU(num_classes=2),
+    "IoU": lambda: keras.metrics.IoU(2, [1]),
+    "OneHotIoU": lambda: keras.metrics.OneHotIoU(2, [1]),
+    "PrecisionAtRecall": lambda: keras.metrics.PrecisionAtRecall(0.5),
+    "custom": lambda: Within(0.25),
+}
+
+
+@keras.saving.register_keras_serializable("tests")
+class Within(keras.metrics.MeanMetricWrapper):
+    """The part of the predictions that are near enough."""
+
+    def __init__(self, distance, name="tests>Within", **kwargs):
+        super().__init__(
+            lambda y, p: keras.ops.cast(
+                keras.ops.abs(y - p) < distance, "float32"
+            ),
+            name=name,
+            **kwargs,
+        )
+
+
+def search(folder, metrics, objective, num_classes=1, max_trials=2, **fit):
+    """Trains models that are compiled with metrics."""
+
+    def build(hp):
+        last = "sigmoid" if num_classes == 1 else "softmax"
+        model = keras.Sequential(
+            [
+                keras.Input((4,)),
+                keras.layers.Dense(hp.Int("units", 1, 16), activation="relu"),
+                keras.layers.Dense(num_classes, activation=last),
+            ]
+        )
+        model.compile("sgd", "mse", metrics=metrics(), run_eagerly=True)
+        return model
+
+    tuner = kt_evolution.EvolutionTuner(
+        build, objective, max_trials=max_trials, directory=folder, seed=0
+    )
+    tuner.search(**{**FIT, **fit})
+    return tuner
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_whose_class_has_required_arguments(tmp_path, name):
+    num_classes = 2 if name == "OneHotIoU" else 1
+    y = np.eye(2)[Y.astype(int)] if num_classes == 2 else Y
+    data = {"y": y, "validation_data": (X, y)}
+    tuner = search(
+        tmp_path, lambda: [METRICS[name]()], "val_loss", num_classes, **data
+    )
+    trials = trials_of(tuner, "COMPLETED")
+    assert len(trials) == 2
+    for trial in trials:
+        metrics = trial.metrics.metrics
+        validated = {each for each in metrics if each.startswith("val_")}
+        (logged,) = validated - {"val_loss"}
+        history = metrics[logged]
+        assert 0.0 <= history.get_best_value() <= 1.0
+        # The direction of a custom metric is not known.
+        assert history.direction == ("min" if name == "custom" else "max")
+
+
+def test_the_best_trial_has_the_highest_r2_score(tmp_path):
+    tuner = search(tmp_path, lambda: ["r2_score"], "val_r2_score", max_trials=4)
+    scores = [trial.score for trial in trials_of(tuner, "COMPLETED")]
+    assert len(set(scores)) > 1
+    assert tuner.oracle.get_best_trials()[0].score == max(scores)
+    best_epochs = search(
+        tmp_path / "epochs", lambda: ["r2_score"], "val_r2_score", epochs=4
+    )
+    for trial in trials_of(best_epochs):
+        log = tmp_path / "epochs/untitled_project"
+        lines = (log / f"trial_{trial.trial_id}/training.jsonl").read_text()
+        epochs = [json.loads(line) for line in lines.splitlines()]
+        values = [e["logs"]["val_r2_score"] for e in epochs if "logs" in e]
+        assert trial.score == max(values)
+
+
+def with_direction(folder, direction):
+    """Makes a journal that of a search for another direction."""
+    path = folder / "untitled_project/journal.jsonl"
+    first, *others = Journal(path).read()
+    first["objective"] = {"val_r2_score": direction}
+    path.write_text("".join(json.dumps(e) + "\n" for e in [first, *others]))
+
+
+def test_a_project_that_was_searched_the_wrong_way_still_opens(tmp_path):
+    search(tmp_path, lambda: ["r2_score"], "val_r2_score", max_trials=3)
+    with_direction(tmp_path, "min")
+    message = r'give `keras_tuner.Objective\("val_r2_score", "min"\)`'
+    with pytest.raises(ValueError, match=message):
+        search(tmp_path, lambda: ["r2_score"], "val_r2_score", max_trials=4)
+    as_it_was = kt.Objective("val_r2_score", "min")
+    tuner = search(tmp_path, lambda: ["r2_score"], as_it_was, max_trials=4)
+    scores = [trial.score for trial in trials_of(tuner, "COMPLETED")]
+    assert len(scores) == 4
+    assert tuner.oracle.get_best_trials()[0].score == min(scores)
