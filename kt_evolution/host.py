@@ -4,6 +4,7 @@ Each is guarded by a test, so that a change of the host is noticed. What the
 host offers publicly is used directly.
 """
 
+import contextlib
 import math
 import os
 from collections.abc import Collection
@@ -92,6 +93,20 @@ def is_made_of(tensor: Any, source: Any) -> bool:
             operation, number, _ = each._keras_history
             waiting += operation._inbound_nodes[number].input_tensors
     return False
+
+
+def on_cpu() -> contextlib.AbstractContextManager[Any]:
+    """Returns a context in which Keras makes variables on the CPU.
+
+    On torch "cpu:0" is another device than "cpu": Keras makes plain tensors
+    of integer variables there, such as the seed of a `Dropout`, which a model
+    can't track.
+    """
+    try:
+        return keras.device("cpu")
+    except RuntimeError:
+        # JAX has no CPU where `JAX_PLATFORMS` names an accelerator only.
+        return contextlib.nullcontext()
 
 
 class SaveMeasuredEpochs(keras.callbacks.Callback):

@@ -358,7 +358,7 @@ def _leaving_no_trace() -> Iterator[None]:
     python_state = random.getstate()
     numpy_state = np.random.get_state()
     try:
-        with keras.device("cpu:0"):
+        with host.on_cpu():
             yield
     finally:
         random.setstate(python_state)

@@ -292,7 +292,7 @@ def _rebuilt(
 ) -> tuple[Structure, kt.HyperParameters]:
     fresh = kt.HyperParameters()
     fresh.values = dict(hp.values)
-    with keras.device("cpu:0"):
+    with host.on_cpu():
         getattr(hypermodel, "build", hypermodel)(fresh)
     if fresh not in _STRUCTURES:
         raise ValueError(
