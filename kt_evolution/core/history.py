@@ -356,7 +356,7 @@ class History:
             return active
         expressed = np.zeros_like(active)
         for row, genome in enumerate(genomes):
-            expressed[row, self._tree.predict_path(genome)] = True
+            expressed[row] = self._tree.predict_expressed(genome)
         return expressed & active
 
     def _path(self, individual: Individual, active: np.ndarray) -> list[int]:

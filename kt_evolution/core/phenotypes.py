@@ -5,34 +5,68 @@ for depends only on the values of those before. The tree holds a path for each
 known individual: a node is the gene asked for, an edge the value it had. So a
 genome is looked up without building anything, and the day that every value of
 every node was tried is seen exactly.
+
+Genes in a row that had one value only are one node, so a tree has at most two
+nodes for each individual, however many genes there are.
+
+Reference:
+    Morrison (1968), "PATRICIA - Practical Algorithm To Retrieve Information
+    Coded in Alphanumeric".
 """
+
+import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
 from kt_evolution.core.space import SearchSpace
 
-# Most nodes share it: sets of their own were a third of the tree's memory.
-_NO_CODES: set[float] = set()
 
-
+@dataclasses.dataclass(slots=True)
 class _Node:
-    """A gene that was asked for, with a child for each value it had."""
+    """Genes in a row with one known value each, and what comes after them.
 
-    __slots__ = ("children", "complete", "gene", "leaf")
+    Args:
+        genes: Int array, the positions of the genes in a row.
+        codes: Float array of the same shape, their only known codes.
+        last_open: Int, the last of `genes` that has other values, as an index
+            of the row; -1 if none has.
+        leaf: Int, the position of the individual that ends behind the row,
+            -1 if none does.
+        gene: Int, the position of the gene that is asked for behind the row
+            and had several values, -1 if there is none.
+        children: Dict of the codes of `gene` to the nodes behind them.
+        complete: Set of the codes of `gene` behind which nothing is new.
+        is_complete: Boolean, whether nothing behind the row is new.
+    """
 
-    def __init__(self) -> None:
-        # The position of the gene that is asked for here, -1 if not known.
-        self.gene = -1
-        self.children: dict[float, _Node] = {}
-        # Codes whose subtrees hold nothing new.
-        self.complete: set[float] = _NO_CODES
-        # The position of the individual that ends here, -1 if none does.
-        self.leaf = -1
+    genes: np.ndarray
+    codes: np.ndarray
+    last_open: int
+    leaf: int = -1
+    gene: int = -1
+    children: "dict[float, _Node]" = dataclasses.field(default_factory=dict)
+    complete: set[float] = dataclasses.field(default_factory=set)
+    is_complete: bool = False
 
-    def mark_complete(self, code: float) -> None:
-        if self.complete is _NO_CODES:
-            self.complete = set()
-        self.complete.add(code)
+    def matches(self, genome: np.ndarray) -> bool:
+        """Tells whether a genome has the codes of the row."""
+        if not len(self.genes):
+            return True
+        # Most genomes differ in the first gene.
+        if genome[self.genes[0]] != self.codes[0]:
+            return False
+        return bool((genome[self.genes] == self.codes).all())
+
+    def first_difference(self, genome: np.ndarray) -> int:
+        """Returns where in the row a genome differs, its length if nowhere."""
+        differs = genome[self.genes] != self.codes
+        return int(differs.argmax()) if differs.any() else len(self.genes)
+
+    @property
+    def holds_nothing_new(self) -> bool:
+        """Whether nothing of the row, or behind it, is new."""
+        return self.is_complete and self.last_open < 0
 
 
 class PhenotypeTree:
@@ -44,7 +78,7 @@ class PhenotypeTree:
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
-        self._root = _Node()
+        self._root: _Node | None = None
 
     def add(self, genome: np.ndarray, path: list[int], position: int) -> None:
         """Adds an individual.
@@ -55,34 +89,51 @@ class PhenotypeTree:
                 in which they were asked for.
             position: Int, what `find` returns for this phenotype.
         """
+        genes = np.array(path, dtype=np.int64)
+        if self._root is None:
+            self._root = self._new_leaf(genes, genome, position)
+            return
         node = self._root
-        trail = []
-        for gene in path:
+        trail: list[tuple[_Node, float]] = []
+        while True:
+            row = node.genes
+            length = node.first_difference(genome)
+            # With the gene in which they differ.
+            common = min(length + 1, len(row))
             # A hypermodel that asks differently for equal answers has no
             # tree; what it built first stays.
-            if node.leaf >= 0 or node.gene not in (-1, gene):
+            if not np.array_equal(genes[:common], row[:common]):
                 return
-            node.gene = gene
-            code = float(genome[gene])
+            if length < len(row):
+                self._split(node, length)
+            genes = genes[len(node.genes) :]
+            if not len(genes) or genes[0] != node.gene:
+                return
+            code = float(genome[node.gene])
             trail.append((node, code))
-            node = node.children.setdefault(code, _Node())
-        if node.gene >= 0 or node.leaf >= 0:
-            return
-        node.leaf = position
-        for parent, code in reversed(trail):
-            parent.mark_complete(code)
-            if len(parent.complete) < self.space.sizes[parent.gene]:
+            if code not in node.children:
                 break
+            node = node.children[code]
+            genes = genes[1:]
+        child = self._new_leaf(genes[1:], genome, position)
+        node.children[code] = child
+        for parent, code in reversed(trail):
+            if not parent.children[code].holds_nothing_new:
+                break
+            parent.complete.add(code)
+            size = self.space.sizes[parent.gene]
+            parent.is_complete = len(parent.complete) >= size
 
     def find(self, genome: np.ndarray) -> int:
         """Returns the individual with a genome's phenotype, -1 if none has."""
         node = self._root
-        while node.gene >= 0:
-            child = node.children.get(float(genome[node.gene]))
-            if child is None:
+        while node is not None:
+            if not node.matches(genome):
                 return -1
-            node = child
-        return node.leaf
+            if node.gene < 0:
+                return node.leaf
+            node = node.children.get(float(genome[node.gene]))
+        return -1
 
     def predict_path(self, genome: np.ndarray) -> list[int]:
         """Returns the genes that a genome would express, as far as known.
@@ -91,18 +142,21 @@ class PhenotypeTree:
         one that was.
         """
         path = []
-        node = self._root
-        while node.gene >= 0:
-            path.append(node.gene)
-            code = float(genome[node.gene])
-            child = node.children.get(code)
-            if child is None:
-                nearest = min(
-                    node.children, key=lambda known: (abs(known - code), known)
-                )
-                child = node.children[nearest]
-            node = child
+        for node in self._nodes_near(genome):
+            path += node.genes.tolist()
+            if node.gene >= 0:
+                path.append(node.gene)
         return path
+
+    def predict_expressed(self, genome: np.ndarray) -> np.ndarray:
+        """Returns `predict_path` as a bool array of shape `(num_genes,)`."""
+        expressed = np.zeros(self.space.num_genes, dtype=bool)
+        for node in self._nodes_near(genome):
+            if len(node.genes):
+                expressed[node.genes] = True
+            if node.gene >= 0:
+                expressed[node.gene] = True
+        return expressed
 
     def nearest_new(self, genome: np.ndarray) -> np.ndarray | None:
         """Returns the genome changed so that its phenotype is not known.
@@ -116,28 +170,83 @@ class PhenotypeTree:
         """
         genome = genome.copy()
         node = self._root
-        if node.leaf >= 0:
-            return None
-        while node.gene >= 0:
-            gene = self.space.genes[node.gene]
+        while node is not None:
+            length = node.first_difference(genome)
+            if length <= node.last_open or (
+                length < len(node.genes) and not node.is_complete
+            ):
+                return genome
+            if node.holds_nothing_new:
+                return None
+            if node.is_complete:
+                gene = int(node.genes[node.last_open])
+                known = {float(node.codes[node.last_open])}
+                code = float(genome[gene])
+                genome[gene] = self._nearest_open(gene, known, code)
+                return genome
             code = float(genome[node.gene])
             if code in node.complete:
-                if len(node.complete) >= gene.size:
-                    return None
-                code = self._nearest_open(node, code)
+                code = self._nearest_open(node.gene, node.complete, code)
                 genome[node.gene] = code
-            child = node.children.get(code)
-            if child is None:
-                return genome
-            node = child
+            node = node.children.get(code)
         return genome
 
-    def _nearest_open(self, node: _Node, code: float) -> float:
-        gene = self.space.genes[node.gene]
+    def _new_leaf(
+        self, genes: np.ndarray, genome: np.ndarray, position: int
+    ) -> _Node:
+        node = self._new_node(genes, genome[genes])
+        node.leaf = position
+        node.is_complete = True
+        return node
+
+    def _new_node(self, genes: np.ndarray, codes: np.ndarray) -> _Node:
+        is_open = np.flatnonzero(self.space.sizes[genes] > 1.0)
+        return _Node(
+            # A copy, not a view that keeps the whole path in memory.
+            genes.copy(),
+            codes.copy(),
+            int(is_open[-1]) if len(is_open) else -1,
+        )
+
+    def _split(self, node: _Node, length: int) -> None:
+        """Cuts a row, so that its gene at `length` may have further values."""
+        gene, code = int(node.genes[length]), float(node.codes[length])
+        rest = self._new_node(
+            node.genes[length + 1 :], node.codes[length + 1 :]
+        )
+        rest.leaf, rest.gene = node.leaf, node.gene
+        rest.children, rest.complete = node.children, node.complete
+        rest.is_complete = node.is_complete
+        head = self._new_node(node.genes[:length], node.codes[:length])
+        node.genes, node.codes = head.genes, head.codes
+        node.last_open = head.last_open
+        node.leaf, node.gene = -1, gene
+        node.children = {code: rest}
+        node.complete = {code} if rest.holds_nothing_new else set()
+        node.is_complete = False
+
+    def _nodes_near(self, genome: np.ndarray) -> Iterator[_Node]:
+        """Yields the nodes on the way of a genome, or nearest to it."""
+        node = self._root
+        while node is not None:
+            yield node
+            if node.gene < 0:
+                return
+            code = float(genome[node.gene])
+            children = node.children
+            if code not in children:
+                code = min(children, key=lambda one: (abs(one - code), one))
+            node = children[code]
+
+    def _nearest_open(
+        self, position: int, complete: set[float], code: float
+    ) -> float:
+        """Returns the code nearest to one of a gene that is not complete."""
+        gene = self.space.genes[position]
         if not np.isfinite(gene.size):
             # The middle of the wider gap beside it, where nothing is known.
-            below = max((c for c in node.complete if c < code), default=0.0)
-            above = min((c for c in node.complete if c > code), default=1.0)
+            below = max((c for c in complete if c < code), default=0.0)
+            above = min((c for c in complete if c > code), default=1.0)
             end = below if code - below > above - code else above
             return (code + end) / 2
         start = int(gene.index(np.array([code]))[0])
@@ -145,6 +254,6 @@ class PhenotypeTree:
             for index in (start - distance, start + distance):
                 if 0 <= index < gene.size:
                     near = float(gene.code_at(np.array([index]))[0])
-                    if near not in node.complete:
+                    if near not in complete:
                         return near
         raise LookupError(f"Every value of {gene!r} is known.")

@@ -11,10 +11,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from kt_evolution.core.genes import LAST_CODE
 from kt_evolution.core.genes import CategoricalGene
 from kt_evolution.core.genes import Condition
+from kt_evolution.core.genes import ContinuousGene
 from kt_evolution.core.genes import Gene
+from kt_evolution.core.genes import GridGene
 from kt_evolution.core.genes import Value
+
+# Of a gene with more values it is looked up one by one what they switch on.
+MAX_LISTED_VALUES = 1000
 
 
 class SearchSpace:
@@ -77,11 +83,19 @@ class SearchSpace:
         self._is_flat = not any(gene.conditions for gene in self.genes) and (
             len(self._by_name) == self.num_genes
         )
-        self._plain_grid = all(
-            gene.kind in ("categorical", "ordinal", "fixed")
-            and type(gene).index is Gene.index
-            for gene in self.genes
+        self._earlier_twins = self._earlier_of_same_name()
+        self._is_grid = np.array(
+            [isinstance(gene, GridGene) for gene in self.genes], dtype=bool
         )
+        # Those whose canonical codes no array operation finds for all at once.
+        self._snapped_alone = [
+            i
+            for i, gene in enumerate(self.genes)
+            if not self._is_grid[i]
+            and not (type(gene) is ContinuousGene and gene.size > 1)
+        ]
+        # The values that switch a child on, by parent, as far as looked up.
+        self._allowed: dict[tuple[int, tuple[Value, ...]], np.ndarray] = {}
 
     def extended(self, genes: Iterable[Gene]) -> "SearchSpace":
         """Returns this space with further genes behind its own."""
@@ -164,11 +178,14 @@ class SearchSpace:
         active = np.ones(genomes.shape, dtype=bool)
         if self._is_flat:
             return active
+        # Many genes have the same conditions.
+        holding: dict[Condition, np.ndarray] = {}
         for i in self.order:
-            gene = self.genes[i]
-            for condition in gene.conditions:
-                active[:, i] &= self._holds(condition, genomes, active)
-            for twin in self._earlier_twins(i):
+            for condition in self.genes[i].conditions:
+                if condition not in holding:
+                    holding[condition] = self._holds(condition, genomes, active)
+                active[:, i] &= holding[condition]
+            for twin in self._earlier_twins[i]:
                 active[:, i] &= ~active[:, twin]
         return active
 
@@ -178,12 +195,13 @@ class SearchSpace:
         Args:
             genomes: Float array of shape `(n, num_genes)`.
         """
-        if self._plain_grid:
-            steps = np.floor(genomes * self.sizes)
-            return (np.clip(steps, 0, self.sizes - 1) + 0.5) / self.sizes
-        snapped = np.empty_like(genomes)
-        for i, gene in enumerate(self.genes):
-            snapped[:, i] = gene.snap(genomes[:, i])
+        # One by one it is slow where there are thousands of genes.
+        sizes = np.where(self._is_grid, self.sizes, 1.0)
+        steps = np.clip(np.floor(genomes * sizes), 0, sizes - 1)
+        bounded = np.clip(genomes, 0.0, LAST_CODE)
+        snapped = np.where(self._is_grid, (steps + 0.5) / sizes, bounded)
+        for i in self._snapped_alone:
+            snapped[:, i] = self.genes[i].snap(genomes[:, i])
         return snapped
 
     def _parents_first(self) -> list[int]:
@@ -238,13 +256,15 @@ class SearchSpace:
                 return i
         return candidates[0] if candidates else -1
 
-    def _earlier_twins(self, i: int) -> list[int]:
-        """Returns the genes of the same name that come first in the order."""
-        twins = self._by_name[self.genes[i].name]
-        if len(twins) == 1:
-            return []
-        rank = {position: at for at, position in enumerate(self.order)}
-        return [twin for twin in twins if rank[twin] < rank[i]]
+    def _earlier_of_same_name(self) -> list[list[int]]:
+        """Returns for each gene those of its name that are first in order."""
+        earlier: list[list[int]] = [[]] * self.num_genes
+        met: dict[str, list[int]] = {}
+        for i in self.order:
+            twins = met.setdefault(self.genes[i].name, [])
+            earlier[i] = list(twins)
+            twins.append(i)
+        return earlier
 
     def _active_in(self, values: Mapping[str, Value]) -> set[int]:
         """Returns the genes that given values switch on."""
@@ -264,11 +284,27 @@ class SearchSpace:
     ) -> np.ndarray:
         holds = np.zeros(len(genomes), dtype=bool)
         for parent in self.genes_named(condition.parent):
-            gene = self.genes[parent]
-            codes, where = np.unique(genomes[:, parent], return_inverse=True)
-            allowed = np.array(
-                [gene.decode(code) in condition.values for code in codes],
-                dtype=bool,
-            )
-            holds |= active[:, parent] & allowed[where]
+            allowed = self._is_allowed(parent, condition, genomes[:, parent])
+            holds |= active[:, parent] & allowed
         return holds
+
+    def _is_allowed(
+        self, parent: int, condition: Condition, codes: np.ndarray
+    ) -> np.ndarray:
+        """Tells which codes of a parent have a value of a condition."""
+        gene = self.genes[parent]
+        if not isinstance(gene, GridGene) or gene.size > MAX_LISTED_VALUES:
+            codes, where = np.unique(codes, return_inverse=True)
+            return self._are_allowed(gene, condition, codes)[where]
+        key = (parent, condition.values)
+        if key not in self._allowed:
+            every = gene.code_at(np.arange(int(gene.size)))
+            self._allowed[key] = self._are_allowed(gene, condition, every)
+        return self._allowed[key][gene.index(codes)]
+
+    @staticmethod
+    def _are_allowed(
+        gene: Gene, condition: Condition, codes: np.ndarray
+    ) -> np.ndarray:
+        allowed = [gene.decode(code) in condition.values for code in codes]
+        return np.array(allowed, dtype=bool)

@@ -59,10 +59,10 @@ class Mutation(abc.ABC):
         """
         mutants = genomes.copy()
         mutates = self._chosen(expressed & space.is_tunable, rng)
-        for i, gene in enumerate(space.genes):
+        for i in np.flatnonzero(mutates.any(axis=0)):
             rows = np.flatnonzero(mutates[:, i])
-            if len(rows):
-                mutants[rows, i] = self.mutate_gene(gene, genomes[rows, i], rng)
+            codes = genomes[rows, i]
+            mutants[rows, i] = self.mutate_gene(space.genes[i], codes, rng)
         return mutants
 
     @abc.abstractmethod
@@ -77,8 +77,15 @@ class Mutation(abc.ABC):
         """Draws which genes mutate: bool array, at least one of a row."""
         counts = rng.geometric(self.stop_probability, size=len(eligible))
         keys = np.where(eligible, rng.random(eligible.shape), -1.0)
-        ranks = np.argsort(np.argsort(-keys, axis=1), axis=1)
-        return eligible & (ranks < counts[:, None])
+        # A row's largest keys mutate, as many as its count.
+        most = min(int(counts.max(initial=1)), keys.shape[1])
+        if most == 0:
+            return eligible
+        largest = -np.sort(np.partition(-keys, most - 1)[:, :most])
+        last = np.minimum(counts, most) - 1
+        return eligible & (
+            keys >= np.take_along_axis(largest, last[:, None], 1)
+        )
 
 
 class KindMutation(Mutation):

@@ -52,15 +52,21 @@ def embed(
         and the feature of each coordinate, an int array. A feature has a
         length scale of its own: it is a gene, or a category that is counted.
     """
-    blocks = [np.zeros((len(genomes), 0))]
-    features = []
-    for i, is_categorical in enumerate(space.is_categorical):
-        if is_categorical:
-            block = _corners(genomes[:, i], expressed[:, i], space.sizes[i])
-        else:
-            block = _arc(genomes[:, i], expressed[:, i])
-        blocks.append(block)
-        features += [i] * block.shape[1]
+    widths = np.full(space.num_genes, 2)
+    corners = {}
+    for i in np.flatnonzero(space.is_categorical):
+        corners[i] = _corners(genomes[:, i], expressed[:, i], space.sizes[i])
+        widths[i] = corners[i].shape[1]
+    features = np.repeat(np.arange(space.num_genes), widths).tolist()
+    points = np.empty((len(genomes), len(features)))
+    starts = np.cumsum(widths) - widths
+    for i, block in corners.items():
+        points[:, starts[i] : starts[i] + widths[i]] = block
+    # All at once: there may be thousands.
+    numeric = np.flatnonzero(~space.is_categorical)
+    arcs = _arcs(genomes[:, numeric], expressed[:, numeric])
+    points[:, starts[numeric]], points[:, starts[numeric] + 1] = arcs
+    blocks = [points]
     num_features = space.num_genes
     for family in space.families:
         block = _counts(genomes, expressed, family, space.sizes[family[0]])
@@ -95,11 +101,13 @@ def _places(codes: np.ndarray, size: float) -> tuple[np.ndarray, int]:
     return index % num_places, num_places
 
 
-def _arc(codes: np.ndarray, expressed: np.ndarray) -> np.ndarray:
-    """Returns points of an arc, or its centre."""
+def _arcs(
+    codes: np.ndarray, expressed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns both coordinates of points of an arc, or of its centre."""
     angles = codes - 0.5
-    arc = ARC_RADIUS * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return np.where(expressed[:, None], arc, 0.0)
+    x = np.where(expressed, ARC_RADIUS * np.cos(angles), 0.0)
+    return x, np.where(expressed, ARC_RADIUS * np.sin(angles), 0.0)
 
 
 def squared_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:

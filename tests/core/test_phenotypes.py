@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from kt_evolution.core.evolution import Evolution
 from kt_evolution.core.genes import CategoricalGene
 from kt_evolution.core.genes import ContinuousGene
+from kt_evolution.core.genes import FixedGene
 from kt_evolution.core.genes import OrdinalGene
 from kt_evolution.core.genes import Scale
 from kt_evolution.core.phenotypes import PhenotypeTree
@@ -147,3 +148,42 @@ def test_a_build_that_asks_differently_for_equal_answers_is_let_pass():
     tree.add(genome(1, "relu"), [0], 2)
     assert tree.find(genome(1, "relu")) == 0
     assert tree.find(genome(1, "tanh")) == -1
+
+
+def count_nodes(node):
+    return 1 + sum(count_nodes(child) for child in node.children.values())
+
+
+def test_many_genes_need_no_more_nodes_than_few():
+    wide = SearchSpace(
+        [ContinuousGene(f"x{i}", UNIT, 0.5) for i in range(2000)]
+    )
+    tree = PhenotypeTree(wide)
+    rng = np.random.default_rng(0)
+    genomes = [rng.random(2000)]
+    for _ in range(19):
+        child = genomes[rng.integers(len(genomes))].copy()
+        child[rng.integers(2000)] = rng.random()
+        genomes.append(child)
+    for position, each in enumerate(genomes):
+        tree.add(each, list(range(2000)), position)
+    assert [tree.find(each) for each in genomes] == list(range(20))
+    assert tree.predict_path(rng.random(2000)) == list(range(2000))
+    assert count_nodes(tree._root) <= 2 * len(genomes)
+
+
+def test_the_only_value_of_a_gene_tells_no_models_apart():
+    space = SearchSpace(
+        [
+            FixedGene("optimizer", "adam"),
+            CategoricalGene("act", ("relu", "tanh"), "relu"),
+            FixedGene("epochs", 3),
+        ]
+    )
+    tree = PhenotypeTree(space)
+    relu, tanh = space.encode({"act": "relu"}), space.encode({"act": "tanh"})
+    tree.add(relu, [0, 1, 2], 0)
+    np.testing.assert_array_equal(tree.nearest_new(relu), tanh)
+    tree.add(tanh, [0, 1, 2], 1)
+    assert tree.nearest_new(relu) is None
+    assert tree.find(tanh) == 1
