@@ -4,13 +4,14 @@ It is the history's file. A process may die in the middle of a line: such a
 torn last line is left out when reading and cut off before the next append.
 """
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 from typing import Any
+
+from kt_evolution import files
 
 
 class JournalError(RuntimeError):
@@ -46,11 +47,13 @@ class Journal:
         self._end = 0
 
     def exists(self) -> bool:
-        return self.path.is_file()
+        """Tells whether something is there, be it no file to read."""
+        return os.path.lexists(self.path)
 
     def has_content(self) -> bool:
-        """Tells whether there is a file with something in it."""
-        return self.exists() and self.path.stat().st_size > 0
+        """Tells whether something is there that is not an empty file."""
+        is_empty = self.path.is_file() and self.path.stat().st_size == 0
+        return self.exists() and not is_empty
 
     def first(self) -> Any:
         """Returns the first event, or None where that can't be read.
@@ -101,6 +104,7 @@ class Journal:
         """
         self._end = 0
         try:
+            files.check_own(self.path, self.path.parent)
             with open(self.path, "rb") as file:
                 yield from self._events_of(file)
         except OSError as error:
@@ -138,6 +142,7 @@ class Journal:
         try:
             if not self._end:
                 _make_folder(self.path.parent)
+            files.check_own(self.path, self.path.parent)
             # Without a buffer, which would be written once more on closing.
             with open(
                 self.path, "ab", buffering=0, opener=self._opener
@@ -211,7 +216,7 @@ def _make_folder(folder: Path) -> None:
 def _event_of(line: bytes) -> Any:
     if not line.endswith(b"\n"):
         raise ValueError("the line has no end")
-    return json.loads(line)
+    return files.parse_json(line)
 
 
 def _is_event(line: bytes) -> bool:
@@ -231,15 +236,10 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
         JournalError: If the file can't be written. The old one stays.
     """
     path = Path(path)
-    # Always the same name: what a killed process leaves is written over.
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
         _make_folder(path.parent)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
+        files.replace(path, text)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise JournalError(
             f"{path} can't be written: {error}. The results so far are safe."
         ) from error

@@ -18,11 +18,13 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_evolution import files
 from kt_evolution import host
 from kt_evolution import trial_events as events
 from kt_evolution.clock import SearchClock
 from kt_evolution.core.checks import check_count
 from kt_evolution.journal import Journal
+from kt_evolution.journal import JournalError
 from kt_evolution.journal import damaged_line
 from kt_evolution.journal import write_atomically
 from kt_evolution.objectives import as_objectives
@@ -144,6 +146,7 @@ class ProjectOracle(kt.Oracle):
 
     def _restore(self) -> None:
         folder = self._folder
+        self._check_entries(folder)
         journal = Journal(folder / "journal.jsonl")
         self._check_is_ours(journal)
         explored = None if self.trials else self.hyperparameters
@@ -155,6 +158,13 @@ class ProjectOracle(kt.Oracle):
             with _paused_garbage_collection():
                 self._replay_all(journal.read())
         self._journal = journal
+
+    def _check_entries(self, folder: Path) -> None:
+        """Raises if the host would open what is no file of the project."""
+        try:
+            files.check_entries(folder, self._folder)
+        except OSError as error:
+            raise JournalError(f"{error}.") from error
 
     def _check_is_ours(self, journal: Journal) -> None:
         """Raises if there are trials of which no journal tells."""
@@ -410,6 +420,7 @@ class ProjectOracle(kt.Oracle):
 
     def _save_trial(self, trial: Trial) -> None:
         folder = self._folder / f"trial_{trial.trial_id}"
+        self._check_entries(folder)
         text = json.dumps(trial.get_state())
         write_atomically(folder / "trial.json", text)
 

@@ -6,7 +6,6 @@ oracle is made: a search may go on while its project is read.
 """
 
 import dataclasses
-import json
 import statistics
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import keras_tuner as kt
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_evolution import files
 from kt_evolution import host
 from kt_evolution import trial_events as events
 from kt_evolution.core.genes import Value
@@ -237,7 +237,7 @@ def _read_trial_files(folder: Path) -> StoredProject:
     project = StoredProject(folder, has_journal=False)
     for file in sorted(folder.glob("trial_*/trial.json")):
         try:
-            state = json.loads(file.read_text(encoding="utf-8"))
+            state = files.parse_json(files.read_own(file, folder))
             trial = _trial_of_state(state)
             project.add_to_space(state["hyperparameters"]["space"])
             project.trials.append(trial)

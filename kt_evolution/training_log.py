@@ -8,13 +8,18 @@ its own trial. A trial that runs again begins it anew.
 import contextlib
 import dataclasses
 import json
+import operator
 import time
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from kt_evolution import files
+
 FILE_NAME = "training.jsonl"
+# A line of a later epoch is none that a training wrote.
+MAX_EPOCHS = 1_000_000
 
 
 class TrainingLog(keras.callbacks.Callback):
@@ -47,6 +52,7 @@ class TrainingLog(keras.callbacks.Callback):
         # A curve is not worth a training.
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            files.check_own(self._path, self._path.parent.parent)
             with open(self._path, mode, encoding="utf-8") as file:
                 file.write(json.dumps(line, separators=(",", ":")) + "\n")
 
@@ -100,16 +106,20 @@ class TrainingRecord:
 def read_training(folder: Path) -> TrainingRecord:
     """Returns what the folder of a trial tells of its training.
 
-    A file that is missing or damaged tells nothing, or less.
+    A file that is missing, damaged or not of the project tells nothing, or
+    less.
     """
     record = TrainingRecord()
     try:
-        text = (folder / FILE_NAME).read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        data = files.read_own(folder / FILE_NAME, folder.parent)
+    except OSError:
         return record
-    for line in text.splitlines():
-        with contextlib.suppress(ValueError, KeyError, TypeError, IndexError):
-            _take(record, json.loads(line))
+    for line in data.splitlines():
+        # What `_take` stumbles over is no line of ours.
+        with contextlib.suppress(
+            ValueError, KeyError, TypeError, AttributeError, OverflowError
+        ):
+            _take(record, files.parse_json(line))
     return record
 
 
@@ -117,11 +127,21 @@ def _take(record: TrainingRecord, line: dict[str, Any]) -> None:
     if line["event"] == "begin":
         record.curves.append({})
     elif line["event"] == "epoch":
-        curve = record.curves[-1]
+        epoch = operator.index(line["epoch"])
+        if not record.curves or not 0 <= epoch < MAX_EPOCHS:
+            return
         for name, value in line["logs"].items():
             # Validation may not run in each epoch.
-            values = curve.setdefault(name, [])
-            values += [float("nan")] * (line["epoch"] - len(values))
-            values.append(value)
+            values = record.curves[-1].setdefault(name, [])
+            values += [float("nan")] * (epoch - len(values))
+            values.append(float(value))
     elif line["event"] == "end":
-        record.layers = list(line["layers"])
+        record.layers = [_layer_of(layer) for layer in line["layers"]]
+
+
+def _layer_of(layer: dict[str, Any]) -> dict[str, Any]:
+    params = layer["params"]
+    return {
+        **{name: str(layer[name]) for name in ("name", "type", "shape")},
+        "params": None if params is None else operator.index(params),
+    }

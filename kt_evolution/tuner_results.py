@@ -8,6 +8,7 @@ from typing import Any
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
+from kt_evolution import files
 from kt_evolution.core.checks import check_count
 from kt_evolution.gaps import Gap
 from kt_evolution.gaps import gap_table
@@ -184,8 +185,10 @@ class TunerResults(kt.Tuner):
 
         Raises:
             ValueError: If the trial's weights are not on disk.
+            OSError: If a link leads from there to another folder.
         """
         path = self._get_checkpoint_fname(trial.trial_id)
+        files.check_entries(Path(path).parent, Path(self.project_dir))
         if not os.path.exists(path):
             reason = (
                 f"they were deleted, because keep_checkpoints="

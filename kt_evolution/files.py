@@ -1,0 +1,127 @@
+"""Files in the folder of a project, which may be that of a stranger.
+
+A stranger's folder is only data. A link never leads out of it, only regular
+files are opened, and JSON is read without running out of stack.
+"""
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+
+def check_own(path: Path, folder: Path) -> None:
+    """Raises if what lies at a path can't be a file of a project.
+
+    Nothing need lie there.
+
+    Args:
+        path: The path of the file.
+        folder: The path of the project, which the file is in.
+
+    Raises:
+        OSError: If a link leads out of the folder, or if something lies there
+            that is neither a file nor a folder. Opening a named pipe waits
+            for ever, and reading a device may never end.
+    """
+    check_links(path, folder)
+    is_other = not path.is_file() and not path.is_dir()
+    if is_other and os.path.lexists(path):
+        raise OSError(f"{path} is neither a file nor a folder")
+
+
+def check_links(path: Path, folder: Path) -> None:
+    """Raises if a link leads from a path in a folder out of the folder.
+
+    Args:
+        path: The path, of a file or of a folder.
+        folder: The path of the project. It may be a link itself.
+
+    Raises:
+        OSError: If one does.
+    """
+    for place in (path, *path.parents):
+        if place == folder:
+            return
+        if place.is_symlink() and not _leads_inside(place, folder):
+            raise OSError(
+                f"{place} is a link that leads out of the folder of the "
+                "project: a project must have its own files, so that another "
+                "person's can neither read nor change yours. Copy the file "
+                "into the folder if you trust it"
+            )
+
+
+def _leads_inside(link: Path, folder: Path) -> bool:
+    try:
+        target = link.resolve()
+    except RuntimeError:
+        # Links that lead in a circle.
+        return False
+    return target.is_relative_to(folder.resolve())
+
+
+def check_entries(folder: Path, project: Path) -> None:
+    """Raises if a folder holds what can't be a file of a project.
+
+    The host and Keras open files there by themselves, and follow links.
+
+    Args:
+        folder: The path of the project or of one of its trials. It need not
+            exist.
+        project: The path of the project.
+
+    Raises:
+        OSError: If it does, see `check_own`, or if it is such a link itself.
+    """
+    check_links(folder, project)
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_file(follow_symlinks=False) and not entry.is_dir(
+                follow_symlinks=False
+            ):
+                check_own(Path(entry.path), project)
+
+
+def read_own(path: Path, folder: Path) -> bytes:
+    """Returns the content of a file of a project.
+
+    Raises:
+        OSError: If it can't be read, see `check_own`.
+    """
+    check_own(path, folder)
+    return path.read_bytes()
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Returns what JSON says.
+
+    Raises:
+        ValueError: If it is none, or nested so deeply that it can't be read.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def replace(path: Path, text: str) -> None:
+    """Writes a file so that a reader sees all of the old or of the new text.
+
+    It is written beside the old one under a random name that must not exist:
+    what lies there may be a link to another file.
+
+    Raises:
+        OSError: If the file can't be written. The old one stays.
+    """
+    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with open(new, "x", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(new, path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,29 @@
+"""Text that a terminal shows as it is.
+
+Names, messages and values may come from another person's project. Nothing in
+them moves the cursor, recolors the screen, or looks like a line of its own.
+"""
+
+
+def printable(text: str) -> str:
+    """Returns a text as one line, with escapes for what can't be seen.
+
+    Control characters, line breaks, marks that turn the direction of writing,
+    and halves of surrogate pairs become escapes, as in a Python string.
+
+    Args:
+        text: String.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char
+        if char.isprintable()
+        else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+def printable_lines(text: str) -> str:
+    """Returns a text of several lines, each of them `printable`."""
+    return "\n".join(map(printable, text.split("\n")))
