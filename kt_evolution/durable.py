@@ -14,9 +14,9 @@ from typing import Any
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_evolution import clock
 from kt_evolution import host
 from kt_evolution import trial_events as events
+from kt_evolution.core.checks import check_count
 from kt_evolution.messages import shortened
 from kt_evolution.objectives import directions_of
 from kt_evolution.objectives import infer_direction
@@ -31,13 +31,20 @@ class DurableOracle(ProjectOracle):
     stored with the trial and handed to `restore_trial` after a restart.
 
     Args:
+        max_starts_per_trial: Int, how often a trial is started that never
+            comes to an end, because its process dies, before it is FAILED.
+            Defaults to 3.
         **kwargs: Arguments of `ProjectOracle`.
     """
 
+    def __init__(self, max_starts_per_trial: int = 3, **kwargs: Any) -> None:
+        self.max_starts_per_trial = check_count(
+            "max_starts_per_trial", max_starts_per_trial
+        )
+        super().__init__(**kwargs)
+
     def _forget(self) -> None:
         super()._forget()
-        # Who runs each trial of this process, and since when.
-        self._runs: dict[str, tuple[str, float]] = {}
         self._consecutive_failures = 0
         self._has_failed = False
         # Then all workers are to end, whatever the last of them report.
@@ -48,7 +55,7 @@ class DurableOracle(ProjectOracle):
 
         Args:
             tuner_id: String, the worker that asks. One that has a trial
-                already gets that again.
+                already lost its process in it: it starts that again.
 
         Returns:
             A `Trial` whose status is RUNNING, or STOPPED when the search is
@@ -56,30 +63,54 @@ class DurableOracle(ProjectOracle):
         """
         with self._lock:
             self.open()
-            if tuner_id in self.ongoing_trials:
-                return self.ongoing_trials[tuner_id]
             self.tuner_ids.add(tuner_id)
             if not self._clock.is_running:
                 self._clock.begin()
-            if self.is_over():
-                self._tell_if_all_failed()
-                trial = self._stopped_trial()
-            elif self._retry_queue and not self._is_given_up():
-                trial = self._reissue(self._retry_queue.pop(0))
-                # What was met since it was proposed has its default here.
-                host.settle_values(trial.hyperparameters)
-            else:
-                trial = self._new_trial(tuner_id)
+            trial = self._next_trial(tuner_id)
             if trial.status == TrialStatus.STOPPED:
                 self._dismiss(tuner_id)
                 return trial
             self.stop_reason = None
             self.ongoing_trials[tuner_id] = trial
-            self._runs[trial.trial_id] = (tuner_id, clock.now())
             self._save_trial(trial)
             self.save()
             self._display.on_trial_begin(trial)
             return trial
+
+    def _next_trial(self, tuner_id: str) -> Trial:
+        """Returns an old trial that has to run, a new one, or a STOPPED one."""
+        ongoing = self.ongoing_trials.pop(tuner_id, None)
+        if ongoing is not None:
+            self._retry_queue.insert(0, ongoing.trial_id)
+        if self.is_over():
+            self._tell_if_all_failed()
+            return self._stopped_trial()
+        while self._retry_queue and not self._is_given_up():
+            trial_id = self._retry_queue[0]
+            if self._runs.num_starts(trial_id) < self.max_starts_per_trial:
+                return self._start_again(self._retry_queue.pop(0), tuner_id)
+            self._fail_unended(trial_id)
+        return self._new_trial(tuner_id)
+
+    def _start_again(self, trial_id: str, tuner_id: str) -> Trial:
+        self._record(events.start_event(trial_id, tuner_id))
+        trial = self._reissue(trial_id)
+        # What was met since it was proposed has its default here.
+        host.settle_values(trial.hyperparameters)
+        return trial
+
+    def _fail_unended(self, trial_id: str) -> None:
+        """Ends a trial that ends its process each time."""
+        known = self._reissue(trial_id)
+        reported = Trial(known.hyperparameters, trial_id, TrialStatus.FAILED)
+        reported.message = (
+            f"The trial was started {self._runs.num_starts(trial_id)} times "
+            "and never came to an end: its process died each time, for "
+            "instance for want of memory, of a segmentation fault or of "
+            f"`sys.exit` (max_starts_per_trial={self.max_starts_per_trial})."
+        )
+        print(f"Trial {trial_id} failed. {reported.message}")
+        self._end(known, reported)
 
     def _dismiss(self, tuner_id: str) -> None:
         """Lets go of a worker that is told to end."""
@@ -236,7 +267,7 @@ class DurableOracle(ProjectOracle):
             events.end_event(
                 trial,
                 self._proposed_values[trial.trial_id],
-                self._runs.get(trial.trial_id),
+                self._runs.newest(trial.trial_id),
             )
         )
         if trial.trial_id in self._retry_queue:

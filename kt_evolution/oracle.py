@@ -88,6 +88,11 @@ class EvolutionOracle(HistoryOracle):
             again. Defaults to 0.
         max_consecutive_failed_trials: Int, the number of trials that crash
             in a row after which the search stops. Defaults to 10.
+        max_starts_per_trial: Int, how often a trial is started that never
+            ends because its process dies with it: out of memory, by a
+            segmentation fault or by `sys.exit`. Then it is FAILED. What
+            Ctrl-C, SIGTERM or an error outside of the training ended does
+            not count. Defaults to 3.
         population_size: Int, how many individuals breed. Defaults to 20.
         num_initial_points: Int, how many individuals are sampled before the
             first is bred; the first of them has the default values. Defaults
@@ -130,6 +135,7 @@ class EvolutionOracle(HistoryOracle):
         max_retries_per_trial: int = 0,
         max_consecutive_failed_trials: int = 10,
         *,
+        max_starts_per_trial: int = 3,
         population_size: int = 20,
         num_initial_points: int | None = None,
         selection: str | Selection = "tournament",
@@ -173,6 +179,7 @@ class EvolutionOracle(HistoryOracle):
             tune_new_entries=tune_new_entries,
             max_retries_per_trial=max_retries_per_trial,
             max_consecutive_failed_trials=max_consecutive_failed_trials,
+            max_starts_per_trial=max_starts_per_trial,
         )
         self._initial_population.check_values(self._history.space)
 

@@ -30,6 +30,7 @@ from kt_evolution.journal import write_atomically
 from kt_evolution.objectives import as_objectives
 from kt_evolution.objectives import check_directions
 from kt_evolution.objectives import sign_of
+from kt_evolution.runs import Runs
 
 # `oracle.json` lists all trials. It is written when their number has grown by
 # this part, and at the end, so that its cost per trial stays bounded.
@@ -81,6 +82,7 @@ class ProjectOracle(kt.Oracle):
         self._run_times.clear()
         self._retry_queue: list[str] = []
         self._ended: set[str] = set()
+        self._runs = Runs()
         self._proposed_values: dict[str, dict[str, Any]] = {}
         # Completed trials as (score to minimise, number, trial id), sorted.
         self._ranking: list[tuple[float, int, str]] = []
@@ -212,6 +214,9 @@ class ProjectOracle(kt.Oracle):
             # The search went on.
             self.stop_reason = None
         self._clock.note(event)
+        if self._is_repeated(event):
+            return
+        self._runs.note(event)
         kind = event["event"]
         if kind == "search":
             events.check_version(event, str(self._folder))
@@ -222,16 +227,22 @@ class ProjectOracle(kt.Oracle):
             self._revive_failed()
         elif kind == "stopped":
             self.stop_reason = event["reason"]
-        elif kind == "trial" and event["trial_id"] not in self.trials:
+        elif kind == "trial":
             trial = self._make_trial(event["trial_id"], event["values"])
             self._register(trial)
             self.restore_trial(trial, event["record"])
-        elif kind == "end" and event["trial_id"] not in self._ended:
+        elif kind == "end":
             trial = self._reissue(event["trial_id"])
             events.restore_end(trial, event)
             self._settle(trial)
-        elif kind not in ("trial", "end"):
+        else:
             self.restore_event(event)
+
+    def _is_repeated(self, event: dict[str, Any]) -> bool:
+        """Tells whether a trial was made, or has ended, by an earlier line."""
+        if event["event"] == "trial":
+            return event["trial_id"] in self.trials
+        return event["event"] == "end" and event["trial_id"] in self._ended
 
     def _check_search(self, event: dict[str, Any]) -> None:
         """Raises if the journal's results are of another search."""
@@ -398,6 +409,7 @@ class ProjectOracle(kt.Oracle):
             self._read_again()
             raise
         self._num_journaled_hps += len(new)
+        self._runs.note(event)
 
     def save(self) -> None:
         """Writes `oracle.json` when there are enough new trials."""

@@ -204,8 +204,18 @@ def _take_line(
             worker=event.get("worker"),
             began=event["time"],
         )
+    elif kind == "start":
+        project.stop_reason = None
+        trials[event["trial_id"]] = dataclasses.replace(
+            trials[event["trial_id"]],
+            worker=event["worker"],
+            began=event["time"],
+        )
     elif kind == "end":
-        trials[event["trial_id"]] = _ended(trials[event["trial_id"]], event)
+        trial = trials[event["trial_id"]]
+        # A second end changes nothing, but a failed trial may have run again.
+        if trial.status != TrialStatus.COMPLETED:
+            trials[event["trial_id"]] = _ended(trial, event)
 
 
 def _ended(trial: StoredTrial, event: dict[str, Any]) -> StoredTrial:

@@ -8,6 +8,7 @@ from keras_tuner.engine.trial import Trial
 from kt_evolution import clock
 from kt_evolution.journal import JournalError
 from kt_evolution.objectives import directions_of
+from kt_evolution.runs import Run
 
 VERSION = 1
 
@@ -102,13 +103,35 @@ def trial_event(
     record: dict[str, Any],
     worker: str,
 ) -> dict[str, Any]:
-    """Returns the line that makes a trial."""
+    """Returns the line that makes a trial and starts its first run."""
     return {
         "event": "trial",
         "trial_id": trial_id,
         "values": values,
         "record": record,
         "worker": worker,
+        "time": clock.now(),
+    }
+
+
+def start_event(trial_id: str, worker: str) -> dict[str, Any]:
+    """Returns the line of a trial that is started again."""
+    return {
+        "event": "start",
+        "trial_id": trial_id,
+        "worker": worker,
+        "time": clock.now(),
+    }
+
+
+def interrupted_event(trial_ids: list[str]) -> dict[str, Any]:
+    """Returns the line of runs that were ended from outside.
+
+    Such a start is not held against its trial.
+    """
+    return {
+        "event": "interrupted",
+        "trial_ids": trial_ids,
         "time": clock.now(),
     }
 
@@ -160,7 +183,7 @@ def warm_start_event(
 def end_event(
     trial: Trial,
     proposed: dict[str, Any],
-    run: tuple[str, float] | None = None,
+    run: Run | None = None,
 ) -> dict[str, Any]:
     """Returns the line that ends a trial.
 
@@ -168,9 +191,8 @@ def end_event(
         trial: The `Trial`.
         proposed: Dict of the values that were proposed; the line has the
             trial's own if training met further hyperparameters.
-        run: Tuple of the worker that ran it and the time when it got it, if
-            that is known. After a crash they differ from those of the line
-            that made the trial.
+        run: The `Run` that ended, if it is known. After a crash its worker
+            and time differ from those of the line that made the trial.
     """
     event: dict[str, Any] = {
         "event": "end",
@@ -191,7 +213,7 @@ def end_event(
         "time": clock.now(),
     }
     if run is not None:
-        event["worker"], event["began"] = run
+        event["worker"], event["began"] = run.worker, run.began
     if trial.message is not None:
         event["message"] = trial.message
     if trial.hyperparameters.values != proposed:

@@ -126,7 +126,7 @@ def _call(function, folder: Path, args: Any, kwargs: Any) -> None:
 
 
 def events(folder: Path) -> list[dict[str, Any]]:
-    """Returns the whole lines of the journal, without times."""
+    """Returns the whole lines of the journal, without times and starts."""
     path = folder / "project" / "journal.jsonl"
     if not path.exists():
         return []
@@ -134,6 +134,9 @@ def events(folder: Path) -> list[dict[str, Any]]:
     for line in path.read_bytes().split(b"\n")[:-1]:
         with contextlib.suppress(ValueError):
             event = json.loads(line)
+            if event["event"] in ("start", "interrupted"):
+                # How often a trial was started depends on what ended it.
+                continue
             for name in ("time", "session", "began"):
                 event.pop(name, None)
             event.pop("message", None)
