@@ -26,6 +26,8 @@ from rich.text import Text
 
 from kt_evolution.news import SearchNews
 from kt_evolution.news import TrialNews
+from kt_evolution.scalars import as_number
+from kt_evolution.scalars import as_numbers
 
 NUM_ROWS = 8
 BAR_WIDTH = 24
@@ -246,7 +248,7 @@ class EpochProgress(keras.callbacks.Callback):
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        values = [f"{name} {_short(x)}" for name, x in (logs or {}).items()]
+        values = [f"{name} {_short(x)}" for name, x in as_numbers(logs).items()]
         words = [f"epoch {epoch + 1}/{self.params.get('epochs', '?')}"]
         if self.num_executions > 1:
             words.insert(0, f"run {self.number + 1}/{self.num_executions}")
@@ -390,9 +392,8 @@ def _plus_minus(expected: tuple[float, float] | None) -> str:
 
 
 def _short(value: Any) -> str:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
+    number = as_number(value)
+    if number is None:
         return str(value)
     if number.is_integer() and abs(number) < 1e9:
         return f"{number:.0f}" if abs(number) >= 10 else f"{number:.1f}"

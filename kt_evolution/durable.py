@@ -4,11 +4,9 @@ A trial is made by one line of the journal and ended by one line. Whatever
 raises in between, the lock is released and memory follows the file.
 """
 
-import contextlib
 import math
 import warnings
 from collections.abc import Iterable
-from collections.abc import Iterator
 from typing import Any
 
 from keras_tuner.engine.trial import Trial
@@ -17,10 +15,12 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_evolution import host
 from kt_evolution import trial_events as events
 from kt_evolution.core.checks import check_count
+from kt_evolution.divergence import diverged_losses
 from kt_evolution.messages import shortened
 from kt_evolution.objectives import directions_of
 from kt_evolution.objectives import infer_direction
 from kt_evolution.project import ProjectOracle
+from kt_evolution.scalars import as_numbers
 
 
 class DurableOracle(ProjectOracle):
@@ -193,6 +193,7 @@ class DurableOracle(ProjectOracle):
         """
         with self._lock:
             trial = self._known_trial(trial_id)
+            metrics = as_numbers(metrics)
             self._check_objective_found(metrics)
             directions = directions_of(self.objective)
             if self.objective.name not in metrics:
@@ -204,7 +205,7 @@ class DurableOracle(ProjectOracle):
                     # The host would make a metric of that name to find out.
                     direction = directions.get(name) or infer_direction(name)
                     trial.metrics.register(name, direction or "min")
-                with _without_news_of_nan():
+                with host.silence_nan_warning():
                     trial.metrics.update(name, value, step=step)
             return trial
 
@@ -295,17 +296,32 @@ class DurableOracle(ProjectOracle):
                 f"Trial {trial.trial_id} was ended as completed, but its "
                 f"objective '{self.objective.name}' was not reported."
             )
-        with _without_news_of_nan():
+        with host.silence_nan_warning():
             self.score_trial(trial)
         trial.status = TrialStatus.COMPLETED
-        if not math.isfinite(trial.score):
+        problem = self._divergence_of(trial)
+        if problem is not None:
             trial.status = TrialStatus.INVALID
-            trial.message = (
+            trial.message = problem
+            trial.score = None
+            print(f"Trial {trial.trial_id} failed. {trial.message}")
+
+    def _divergence_of(self, trial: Trial) -> str | None:
+        """Returns what is not finite of a trial that was scored, if any."""
+        if not math.isfinite(trial.score):
+            return (
                 f"The objective '{self.objective.name}' is not finite: "
                 f"{trial.score}"
             )
-            trial.score = None
-            print(f"Trial {trial.trial_id} failed. {trial.message}")
+        last = {
+            name: history.get_last_value()
+            for name, history in trial.metrics.metrics.items()
+        }
+        losses = diverged_losses(last)
+        if not losses:
+            return None
+        values = ", ".join(f"{name}={x}" for name, x in losses.items())
+        return f"Training diverged: at its end a loss is not finite. {values}"
 
     def _count_failures(self, trial: Trial, is_real: bool) -> None:
         if trial.status == TrialStatus.COMPLETED:
@@ -369,11 +385,3 @@ class DurableOracle(ProjectOracle):
             self.open()
             best = self._ranking[:num_trials]
             return [self.trials[trial_id] for _, _, trial_id in best]
-
-
-@contextlib.contextmanager
-def _without_news_of_nan() -> Iterator[None]:
-    """Keeps NumPy's warning of NaN from users: a failed trial says it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
-        yield

@@ -7,7 +7,9 @@ host offers publicly is used directly.
 import contextlib
 import math
 import os
+import warnings
 from collections.abc import Collection
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +17,9 @@ import keras
 import keras_tuner as kt
 
 from kt_evolution.core.genes import Value
+from kt_evolution.divergence import diverged_losses
 from kt_evolution.objectives import names_of
+from kt_evolution.scalars import as_numbers
 
 
 def share_space(
@@ -110,10 +114,11 @@ def on_cpu() -> contextlib.AbstractContextManager[Any]:
 
 
 class SaveMeasuredEpochs(keras.callbacks.Callback):
-    """Keeps the best weights where validation does not run in each epoch.
+    """Keeps the weights of the epoch that the metrics of a trial are of.
 
     The host's checkpoint saves every epoch that has no objective, and so
-    overwrites the best one with `validation_freq=2`.
+    overwrites the best one with `validation_freq=2`. It saves epochs whose
+    loss is NaN, and it compares arrays.
 
     Args:
         checkpoint: The host's callback that saves the best epoch.
@@ -136,11 +141,24 @@ class SaveMeasuredEpochs(keras.callbacks.Callback):
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        logs = {**self._constants, **(logs or {})}
+        logs = {**self._constants, **as_numbers(logs)}
+        if diverged_losses(logs):
+            return
         has_best = math.isfinite(self.checkpoint.best_value)
         if has_best and not self.checkpoint.objective.has_value(logs):
             return
         self.checkpoint.on_epoch_end(epoch, logs)
+
+
+@contextlib.contextmanager
+def silence_nan_warning() -> Iterator[None]:
+    """Hides the warning of NumPy when the host takes a metric that is NaN.
+
+    The message of the failed trial already reports it.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
+        yield
 
 
 def is_chief() -> bool:

@@ -14,6 +14,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.core.genes import Value
+from kt_evolution.divergence import diverged_losses
 from kt_evolution.objectives import directions_of
 from kt_evolution.stored_trials import StoredMetric
 from kt_evolution.stored_trials import StoredTrial
@@ -48,7 +49,7 @@ class PastProject:
     Args:
         trials: List of `PastTrial`s, one for each dict of values.
         num_unscored: Int, how many completed trials have no finite value of
-            the objective.
+            the objective, or of a loss at their end.
         num_damaged: Int, how many trials can't be read.
     """
 
@@ -88,7 +89,8 @@ def read_project(
     for trial in completed:
         _check_directions(trial, objective, path)
         metrics = _best_of(trial.metrics, objective)
-        if not _objectives(objective).keys() <= {*metrics, *computable}:
+        is_scored = _objectives(objective).keys() <= {*metrics, *computable}
+        if not is_scored or diverged_losses(_last_of(trial.metrics)):
             num_unscored += 1
             continue
         first = keys.get(trial.record.get("reevaluates", ""))
@@ -127,6 +129,14 @@ def _best_of(
         for name, metric in metrics.items()
     }
     return {name: x for name, x in best.items() if math.isfinite(x)}
+
+
+def _last_of(metrics: dict[str, StoredMetric]) -> dict[str, float]:
+    return {
+        name: metric.means[max(metric.means)]
+        for name, metric in metrics.items()
+        if metric.means
+    }
 
 
 def _mean(several: list[dict[str, float]]) -> dict[str, float]:

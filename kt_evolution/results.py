@@ -11,8 +11,11 @@ import numpy as np
 from keras_tuner.engine.trial import Trial
 
 from kt_evolution.costs import is_cost
+from kt_evolution.divergence import diverged_losses
 from kt_evolution.objectives import names_of
 from kt_evolution.objectives import objectives_of
+from kt_evolution.scalars import as_number
+from kt_evolution.scalars import as_numbers
 
 # The metrics of a trial whose model was trained more than once: how often,
 # and the standard deviation of the objective between the trainings.
@@ -39,8 +42,8 @@ def metrics_of(
 
     Returns:
         A dict of metric names to floats with the objective in it, and the
-        number of the best epoch. The objective may be NaN: then training
-        failed.
+        number of the best epoch. The objective or a loss may not be finite:
+        then training failed.
 
     Raises:
         keras_tuner.errors.FatalError: If the results have no objective; then
@@ -57,9 +60,8 @@ def metrics_of(
     if isinstance(results, keras.callbacks.History):
         return _best_epoch(results.history, objective, source, costs)
     if isinstance(results, Mapping):
-        logs = {name: _number(value) for name, value in results.items()}
-        return _with_objective({**costs, **logs}, objective, source), 0
-    number = _number(results)
+        return _with_objective({**costs, **results}, objective, source), 0
+    number = as_number(results)
     if number is None or isinstance(results, (str, bool)):
         raise _unusable(results, objective, source)
     logs = {**costs, objective.name: number}
@@ -72,28 +74,34 @@ def _best_epoch(
     source: str,
     costs: Mapping[str, float],
 ) -> tuple[dict[str, float], int]:
-    """Returns the metrics of the best epoch whose objective is finite."""
+    """Returns the metrics of the best epoch.
+
+    That is one whose objective and losses are finite, if there is one. The
+    losses of the last epoch are among the metrics where they are not finite.
+    """
     num_epochs = max((len(values) for values in history.values()), default=0)
     first_epoch = 0
     if set(names_of(objective)) <= costs.keys() - history.keys():
         # All epochs are equal, and the weights on disk are the last one's.
         first_epoch = max(num_epochs - 1, 0)
-    best, best_epoch = None, 0
+    best, best_value, best_epoch = None, math.nan, 0
     for epoch in range(first_epoch, num_epochs):
-        logs: dict[str, float | None] = {**costs}
+        logs: dict[str, Any] = {**costs}
         for name, values in history.items():
             if epoch < len(values):
-                logs[name] = _number(values[epoch])
+                logs[name] = values[epoch]
         if epoch and not objective.has_value(logs):
             # Validation does not run in each epoch with `validation_freq`.
             continue
         metrics = _with_objective(logs, objective, source)
-        value = metrics[objective.name]
-        if best is None or _is_better(value, best[objective.name], objective):
-            best, best_epoch = metrics, epoch
+        is_diverged = bool(diverged_losses(metrics))
+        value = math.nan if is_diverged else metrics[objective.name]
+        if best is None or _is_better(value, best_value, objective):
+            best, best_value, best_epoch = metrics, value, epoch
     if best is None:
         raise _unusable(history, objective, source)
-    return best, best_epoch
+    last = {name: values[-1] for name, values in history.items() if values}
+    return {**best, **diverged_losses(as_numbers(last))}, best_epoch
 
 
 def _is_better(value: float, best: float, objective: kt.Objective) -> bool:
@@ -103,9 +111,9 @@ def _is_better(value: float, best: float, objective: kt.Objective) -> bool:
 
 
 def _with_objective(
-    logs: Mapping[str, float | None], objective: kt.Objective, source: str
+    logs: Mapping[str, Any], objective: kt.Objective, source: str
 ) -> dict[str, float]:
-    metrics = {name: x for name, x in logs.items() if x is not None}
+    metrics = as_numbers(logs)
     if not objective.has_value(metrics):
         names = names_of(objective)
         hint = ""
@@ -184,15 +192,9 @@ def _average(
             )
         }
         metrics = {**spreads, NUM_EXECUTIONS: float(len(runs)), **metrics}
+    for run, _ in runs:
+        metrics |= diverged_losses(run)
     return metrics, round(statistics.fmean(epoch for _, epoch in runs))
-
-
-def _number(value: Any) -> float | None:
-    """Returns a number of any library as a float, None if it is not one."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
 
 
 def _unusable(

@@ -16,6 +16,7 @@ from typing import Any
 import keras
 
 from kt_evolution import files
+from kt_evolution.scalars import as_numbers
 
 FILE_NAME = "training.jsonl"
 # A line of a later epoch is none that a training wrote.
@@ -41,7 +42,9 @@ class TrainingLog(keras.callbacks.Callback):
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        self._write({"event": "epoch", "epoch": epoch, "logs": _floats(logs)})
+        self._write(
+            {"event": "epoch", "epoch": epoch, "logs": as_numbers(logs)}
+        )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._write({"event": "end", "layers": layers_of(self.model)})
@@ -55,14 +58,6 @@ class TrainingLog(keras.callbacks.Callback):
             files.check_own(self._path, self._path.parent.parent)
             with open(self._path, mode, encoding="utf-8") as file:
                 file.write(json.dumps(line, separators=(",", ":")) + "\n")
-
-
-def _floats(logs: dict[str, Any] | None) -> dict[str, float]:
-    floats = {}
-    for name, value in (logs or {}).items():
-        with contextlib.suppress(TypeError, ValueError):
-            floats[name] = float(value)
-    return floats
 
 
 def layers_of(model: Any) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
 from kt_evolution import clock
+from kt_evolution import host
 from kt_evolution.journal import JournalError
 from kt_evolution.objectives import directions_of
 from kt_evolution.runs import Run
@@ -229,8 +230,9 @@ def restore_end(trial: Trial, event: dict[str, Any]) -> None:
     trial.best_step = event["best_step"]
     if "values" in event:
         trial.hyperparameters.values = event["values"]
-    for name, metric in event["metrics"].items():
-        trial.metrics.register(name, metric["direction"])
-        for step, *values in metric["steps"]:
-            for value in values:
-                trial.metrics.update(name, value, step=step)
+    with host.silence_nan_warning():
+        for name, metric in event["metrics"].items():
+            trial.metrics.register(name, metric["direction"])
+            for step, *values in metric["steps"]:
+                for value in values:
+                    trial.metrics.update(name, value, step=step)

@@ -25,6 +25,7 @@ from kt_evolution.core.checks import check_count
 from kt_evolution.cross_validation import CrossValidation
 from kt_evolution.cross_validation import Fold
 from kt_evolution.display import interruption
+from kt_evolution.divergence import DivergenceWatch
 from kt_evolution.journal import write_atomically
 from kt_evolution.limits import Limit
 from kt_evolution.objectives import directions_of
@@ -206,6 +207,7 @@ class EvolutionTuner(TunerResults):
         # Of each execution of the trial that is running.
         self._costs: list[dict[str, float]] = []
         self._results: list[Any] = []
+        self._diverged: dict[str, float] = {}
         self.seed = seed
         self._builds_dry = dry_build
         self._max_model_size = kwargs.get("max_model_size")
@@ -414,7 +416,7 @@ class EvolutionTuner(TunerResults):
     def _run_and_update_trial(
         self, trial: Trial, *fit_args: Any, **fit_kwargs: Any
     ) -> None:
-        self._costs, self._results = [], []
+        self._costs, self._results, self._diverged = [], [], {}
         results = self.run_trial(trial, *fit_args, **fit_kwargs)
         objective = self.oracle.objective
         reported = self.oracle.get_trial(trial.trial_id).metrics
@@ -425,6 +427,7 @@ class EvolutionTuner(TunerResults):
         if not self._costs and self._measured & costs.COUNTED.keys():
             measured = self._count_costs(trial)
         metrics, step = metrics_of(results, objective, "run_trial", measured)
+        metrics |= self._diverged
         self.oracle.update_trial(trial.trial_id, metrics, step=step)
 
     def _count_costs(self, trial: Trial) -> Mapping[str, float]:
@@ -507,6 +510,8 @@ class EvolutionTuner(TunerResults):
                 anew=not self._results,
             )
         )
+        watch = DivergenceWatch()
+        kwargs["callbacks"].append(watch)
         self._show_epochs(trial, args, kwargs)
         model = self._try_build(trial.hyperparameters)
         measured: dict[str, float] = {}
@@ -527,6 +532,7 @@ class EvolutionTuner(TunerResults):
         measured |= costs.measure(model, self._measured - measured.keys())
         self._costs.append(measured)
         self._results.append(results)
+        self._diverged |= watch.losses
         if not isinstance(results, keras.callbacks.History):
             metrics_of(
                 results, self.oracle.objective, "HyperModel.fit", measured

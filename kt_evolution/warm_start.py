@@ -156,7 +156,9 @@ def _warn_of_others(
             f"{len(outside)} are none that this search can have ({outside[0]})"
         )
     if project.num_unscored:
-        reasons.append(f"{project.num_unscored} have no finite objective")
+        reasons.append(
+            f"{project.num_unscored} have no finite objective or loss"
+        )
     if project.num_damaged:
         reasons.append(f"{project.num_damaged} can't be read")
     if not project.trials:

@@ -139,6 +139,20 @@ def test_the_best_epoch_counts(tmp_path):
     assert trial.metrics["score"] == 3.0
 
 
+def test_a_trial_that_ended_with_a_nan_loss_is_not_scored(tmp_path):
+    project = stock_projects.random_search(
+        tmp_path / "past",
+        5,
+        metrics_of=lambda trial: {
+            "score": score_of(trial.hyperparameters.values),
+            "loss": float("nan") if trial.trial_id in "12" else 0.5,
+        },
+    )
+    past = read_project(str(project), OBJECTIVE)
+    assert [trial.trial_id for trial in past.trials] == ["0", "3", "4"]
+    assert past.num_unscored == 2
+
+
 def test_an_objective_that_is_not_there_is_an_error_that_names_both(tmp_path):
     project = stock_projects.random_search(tmp_path / "past")
     message = r"objective=\{'val_loss': 'min'\}.*have \['score', 'size'\]"

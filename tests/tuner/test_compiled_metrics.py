@@ -1,6 +1,7 @@
 """Every metric that a model may be compiled with, as Keras logs it."""
 
 import json
+import warnings
 
 import keras
 import keras_tuner as kt
@@ -93,6 +94,34 @@ def test_the_best_trial_has_the_highest_r2_score(tmp_path):
         epochs = [json.loads(line) for line in lines.splitlines()]
         values = [e["logs"]["val_r2_score"] for e in epochs if "logs" in e]
         assert trial.score == max(values)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        lambda: keras.metrics.F1Score(threshold=0.5),
+        lambda: keras.metrics.FBetaScore(
+            beta=2.0, threshold=0.5, name="f1_score"
+        ),
+    ],
+)
+@pytest.mark.parametrize("several", [False, True])
+def test_a_metric_that_is_an_array_of_one_element(tmp_path, metric, several):
+    objective = ["val_f1_score", "params"] if several else "val_f1_score"
+    targets = Y.reshape(-1, 1)
+    data = {"y": targets, "validation_data": (X, targets), "epochs": 3}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Conversion of an array")
+        tuner = search(tmp_path, lambda: [metric()], objective, **data)
+    for trial in trials_of(tuner, "COMPLETED"):
+        history = trial.metrics.metrics["val_f1_score"]
+        log = tmp_path / f"untitled_project/trial_{trial.trial_id}"
+        lines = (log / "training.jsonl").read_text().splitlines()
+        epochs = [json.loads(line) for line in lines]
+        values = [e["logs"]["val_f1_score"] for e in epochs if "logs" in e]
+        assert len(values) == 3
+        assert history.get_best_value() == max(values)
+        assert tuner.load_model(trial).built
 
 
 def with_direction(folder, direction):
