@@ -5,12 +5,14 @@ host offers publicly is used directly.
 """
 
 import contextlib
+import json
 import math
 import os
 import warnings
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -159,6 +161,40 @@ def silence_nan_warning() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
         yield
+
+
+def set_aside_torn_state(folder: Path) -> None:
+    """Takes a torn file of a tuner out of the way of a resume.
+
+    The host's tuners write it in place, so a kill may leave a part of it, and
+    then read it in their constructor, which raises.
+
+    Args:
+        folder: Path, the project.
+    """
+    tuner_id = os.environ.get("KERASTUNER_TUNER_ID", "tuner0")
+    path = folder / f"{tuner_id}.json"
+    if path.is_file() and read_state(path) is None:
+        # It can't be moved where nothing can be written.
+        with contextlib.suppress(OSError):
+            os.replace(path, f"{path}.damaged")
+
+
+def read_state(path: Path) -> dict[str, Any] | None:
+    """Returns the state of a tuner, or None with a warning if it is torn."""
+    try:
+        state = json.loads(path.read_bytes())
+    except ValueError:
+        state = None
+    if isinstance(state, dict):
+        return state
+    warnings.warn(
+        f"{path} is damaged, as a kill leaves it in the middle of writing. "
+        "What it held of the tuner is lost; the trials are not in it, and the "
+        "search goes on.",
+        stacklevel=2,
+    )
+    return None
 
 
 def is_chief() -> bool:

@@ -103,6 +103,8 @@ class ProjectOracle(kt.Oracle):
             )
         super()._set_project_dir(directory, project_name)
         self._journal = None
+        # The host calls this before it restores the tuner.
+        host.set_aside_torn_state(self._folder)
 
     @property
     def _folder(self) -> Path:

@@ -337,7 +337,11 @@ class EvolutionTuner(TunerResults):
 
     def reload(self) -> None:
         """Resumes the project in the folder."""
-        super().reload()
+        if not self._is_worker():
+            self.oracle.reload()
+        state = host.read_state(Path(self._get_tuner_fname()))
+        if state is not None:
+            self.set_state(state)
         # The tuner's file may be there before the first trial.
         self._populate_initial_space()
 
@@ -590,5 +594,5 @@ class EvolutionTuner(TunerResults):
             self.oracle.save()
         text = json.dumps(self.get_state())
         path = Path(self._get_tuner_fname())
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        if not path.is_file() or path.read_bytes() != text.encode():
             write_atomically(path, text)
