@@ -6,11 +6,14 @@ included. `SearchSpace` is the only border between genomes and values.
 
 import contextlib
 import re
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 
 import numpy as np
 
+from kt_evolution.core.dependencies import can_both_hold
+from kt_evolution.core.dependencies import parents_first
 from kt_evolution.core.genes import LAST_CODE
 from kt_evolution.core.genes import CategoricalGene
 from kt_evolution.core.genes import Condition
@@ -69,7 +72,7 @@ class SearchSpace:
         self._by_name: dict[str, list[int]] = {}
         for i, gene in enumerate(self.genes):
             self._by_name.setdefault(gene.name, []).append(i)
-        self.order = self._parents_first()
+        self.order, self._is_circular = parents_first(self.genes)
         self.sizes = np.array([gene.size for gene in self.genes], dtype=float)
         self.is_categorical = np.array(
             [gene.kind == "categorical" for gene in self.genes], dtype=bool
@@ -152,15 +155,9 @@ class SearchSpace:
 
     def decode(self, genome: np.ndarray) -> dict[str, Value]:
         """Returns the values of the active genes by name, in space order."""
-        values: dict[str, Value] = {}
         # Native floats, so that the values are native too.
         codes = genome.tolist()
-        for i in self.order:
-            gene = self.genes[i]
-            if gene.name in values:
-                continue
-            if all(condition.holds(values) for condition in gene.conditions):
-                values[gene.name] = gene.decode(codes[i])
+        values, _ = self._settle(lambda i: self.genes[i].decode(codes[i]))
         return {name: values[name] for name in self._by_name if name in values}
 
     def active(self, genomes: np.ndarray) -> np.ndarray:
@@ -178,6 +175,8 @@ class SearchSpace:
         active = np.ones(genomes.shape, dtype=bool)
         if self._is_flat:
             return active
+        if self._is_circular:
+            return self._active_in_circles(genomes)
         # Many genes have the same conditions.
         holding: dict[Condition, np.ndarray] = {}
         for i in self.order:
@@ -187,6 +186,21 @@ class SearchSpace:
                 active[:, i] &= holding[condition]
             for twin in self._earlier_twins[i]:
                 active[:, i] &= ~active[:, twin]
+        return active
+
+    def _active_in_circles(self, genomes: np.ndarray) -> np.ndarray:
+        """Does what `active` does, in as many passes as it takes."""
+        active = np.zeros(genomes.shape, dtype=bool)
+        num_active = -1
+        while num_active < active.sum():
+            num_active = active.sum()
+            for i in self.order:
+                gene = self.genes[i]
+                twins = active[:, self.genes_named(gene.name)]
+                switched_on = ~twins.any(axis=1)
+                for condition in gene.conditions:
+                    switched_on &= self._holds(condition, genomes, active)
+                active[:, i] |= switched_on
         return active
 
     def snap(self, genomes: np.ndarray) -> np.ndarray:
@@ -204,30 +218,32 @@ class SearchSpace:
             snapped[:, i] = self.genes[i].snap(genomes[:, i])
         return snapped
 
-    def _parents_first(self) -> list[int]:
-        """Returns the positions so that a gene follows those it depends on."""
-        order: list[int] = []
-        state = dict.fromkeys(range(self.num_genes), "new")
+    def _settle(
+        self, value_of: Callable[[int], Value]
+    ) -> tuple[dict[str, Value], set[int]]:
+        """Gives each name the value of the first of its genes to be active.
 
-        def visit(i: int) -> None:
-            if state[i] == "done":
-                return
-            if state[i] == "open":
-                raise ValueError(
-                    f"The conditions of hyperparameter "
-                    f"'{self.genes[i].name}' depend on itself. "
-                    f"Received: conditions={self.genes[i].conditions}"
-                )
-            state[i] = "open"
-            for condition in self.genes[i].conditions:
-                for parent in self.genes_named(condition.parent):
-                    visit(parent)
-            state[i] = "done"
-            order.append(i)
+        Args:
+            value_of: Function of a gene's position.
 
-        for i in range(self.num_genes):
-            visit(i)
-        return order
+        Returns:
+            Tuple of the values by name, and of the active genes.
+        """
+        values: dict[str, Value] = {}
+        active: set[int] = set()
+        before = -1
+        while len(active) > before:
+            before = len(active)
+            for i in self.order:
+                gene = self.genes[i]
+                if gene.name not in values and all(
+                    condition.holds(values) for condition in gene.conditions
+                ):
+                    values[gene.name] = value_of(i)
+                    active.add(i)
+            if not self._is_circular:
+                break
+        return values, active
 
     def _families(self) -> list[np.ndarray]:
         families: dict[tuple[str, str], list[int]] = {}
@@ -254,7 +270,12 @@ class SearchSpace:
             conditions = self.genes[i].conditions
             if conditions == outer[: len(conditions)]:
                 return i
-        return candidates[0] if candidates else -1
+        together = [
+            i
+            for i in candidates
+            if can_both_hold(outer, self.genes[i].conditions)
+        ]
+        return (together or candidates or [-1])[0]
 
     def _earlier_of_same_name(self) -> list[list[int]]:
         """Returns for each gene those of its name that are first in order."""
@@ -268,15 +289,9 @@ class SearchSpace:
 
     def _active_in(self, values: Mapping[str, Value]) -> set[int]:
         """Returns the genes that given values switch on."""
-        active: set[int] = set()
-        settled: dict[str, Value] = {}
-        for i in self.order:
-            gene = self.genes[i]
-            if gene.name in settled:
-                continue
-            if all(condition.holds(settled) for condition in gene.conditions):
-                settled[gene.name] = values.get(gene.name, gene.default)
-                active.add(i)
+        _, active = self._settle(
+            lambda i: values.get(self.genes[i].name, self.genes[i].default)
+        )
         return active
 
     def _holds(

@@ -187,6 +187,111 @@ def test_conditions_in_a_circle_are_refused():
         SearchSpace(genes)
 
 
+def two_orders():
+    """One branch asks for b inside of a, the other for a inside of b."""
+    ab, ba = Condition("order", ("ab",)), Condition("order", ("ba",))
+    return [
+        CategoricalGene("order", ("ab", "ba"), "ab"),
+        CategoricalGene("a", (False, True), True, (ab,)),
+        OrdinalGene("b", range(3), 1, (ab, Condition("a", (True,)))),
+        OrdinalGene("b", range(9), 8, (ba,)),
+        CategoricalGene("a", (False, True), True, (ba, Condition("b", (8,)))),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_two_branches_may_have_the_same_names_in_both_orders(seed):
+    genes = two_orders()
+    # Over gRPC a child may come before its parent.
+    shuffled = np.random.default_rng(seed).permutation(len(genes))
+    space = SearchSpace(genes[i] for i in shuffled)
+    for values in (
+        {"order": "ab", "a": True, "b": 2},
+        {"order": "ab", "a": False},
+        {"order": "ba", "b": 8, "a": False},
+        {"order": "ba", "b": 3},
+    ):
+        genome = space.encode(values)
+        assert space.decode(genome) == values
+        active = space.active(genome[None])[0]
+        assert {space.genes[i].name for i in np.flatnonzero(active)} == set(
+            values
+        )
+    for genome in random_genomes(space, 20, seed):
+        active = space.active(genome[None])[0]
+        names = [space.genes[i].name for i in np.flatnonzero(active)]
+        assert sorted(names) == sorted(space.decode(genome))
+    for i, gene in enumerate(space.genes):
+        if gene.conditions:
+            controller = space.genes[space.controllers[i]]
+            assert controller.conditions == gene.conditions[:-1]
+
+
+def test_three_names_that_turn_in_a_circle_of_branches():
+    def chain(branch, *names):
+        conditions = [Condition("branch", (branch,))]
+        for name in names:
+            yield OrdinalGene(name, range(2), 0, tuple(conditions))
+            conditions.append(Condition(name, (1,)))
+
+    space = SearchSpace(
+        [
+            *chain(0, "x", "y", "z"),
+            *chain(1, "y", "z", "x"),
+            *chain(2, "z", "x", "y"),
+            OrdinalGene("branch", range(3), 0),
+        ]
+    )
+    for branch in range(3):
+        values = {"branch": branch, "x": 1, "y": 1, "z": 1}
+        assert space.decode(space.encode(values)) == values
+    assert space.decode(space.encode({"branch": 1, "y": 1})) == {
+        "branch": 1,
+        "y": 1,
+        "z": 0,
+    }
+
+
+def test_a_name_asked_for_again_inside_of_what_it_opens():
+    # hp.Boolean("a"), under it hp.Boolean("b"), under that "a" once more.
+    space = SearchSpace(
+        [
+            CategoricalGene("a", (False, True), False),
+            CategoricalGene("b", (False, True), False, when("a", True)),
+            CategoricalGene("a", (False, True), False, when("b", True)),
+        ]
+    )
+    for values in ({"a": False}, {"a": True, "b": True}):
+        genome = space.encode(values)
+        assert space.decode(genome) == values
+        active = space.active(genome[None])[0]
+        assert active.tolist() == [True, len(values) == 2, False]
+
+
+def test_a_circle_that_either_end_may_open():
+    # Which name comes first differs by values that no condition tells.
+    space = SearchSpace(
+        [
+            OrdinalGene("p", range(2), 0),
+            OrdinalGene("q", range(2), 0),
+            OrdinalGene("b", range(2), 0, when("a", 1)),
+            OrdinalGene("a", range(2), 0, when("p", 1)),
+            OrdinalGene("a", range(2), 0, when("b", 1)),
+            OrdinalGene("b", range(2), 0, when("q", 1)),
+        ]
+    )
+    for values in (
+        {"p": 0, "q": 0},
+        {"p": 1, "q": 0, "b": 1, "a": 1},
+        {"p": 0, "q": 1, "b": 1, "a": 0},
+        {"p": 1, "q": 1, "b": 0, "a": 0},
+    ):
+        genome = space.encode(values)
+        assert space.decode(genome) == values
+        active = space.active(genome[None])[0]
+        assert sum(active) == len(values)
+
+
 def test_genes_of_one_key_are_refused():
     with pytest.raises(ValueError, match="distinct keys. Received: 'a' twice"):
         SearchSpace([OrdinalGene("a", range(n), 0) for n in (2, 3)])

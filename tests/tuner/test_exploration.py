@@ -257,3 +257,30 @@ def test_what_cannot_be_searched_is_an_error_of_the_constructor(
 
     with pytest.raises(SpaceError, match=f"(?s)'bad'.*({message})"):
         new_tuner(tmp_path, build)
+
+
+@pytest.mark.parametrize("surrogate", [None, "gaussian_process"])
+def test_branches_with_the_same_names_in_every_order(tmp_path, surrogate):
+    orders = ("abc", "bca", "cab")
+
+    def nest(hp, names):
+        if names:
+            hp.Boolean(names[0])
+            with hp.conditional_scope(names[0], [True]):
+                nest(hp, names[1:])
+
+    def build(hp):
+        hp.Choice("order", list(orders))
+        for order in orders:
+            with hp.conditional_scope("order", [order]):
+                nest(hp, order)
+        return empty_model()
+
+    tuner = new_tuner(tmp_path, build, max_trials=None, surrogate=surrogate)
+    tuner.search(lambda hp: float(len(hp.values)))
+    models = {tuple(sorted(values.items())) for values in values_of(tuner)}
+    # For each order False, True and False, ...: each model once.
+    assert len(values_of(tuner)) == len(models) == 3 * 4
+    for values in values_of(tuner):
+        *opened, _ = list(values["order"])[: len(values) - 1]
+        assert all(values[name] for name in opened)
