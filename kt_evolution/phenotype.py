@@ -24,6 +24,7 @@ from kt_evolution.costs import parameter_counts
 from kt_evolution.encoding import SpaceError
 from kt_evolution.encoding import gene_of
 from kt_evolution.encoding import key_of
+from kt_evolution.encoding import redeclared
 from kt_evolution.flops import count_flops
 from kt_evolution.messages import shortened
 
@@ -287,15 +288,7 @@ def changed_declarations(
         declares otherwise than the project knows it.
     """
     found = dry_build(given, _values_reaching(given, [])).hyperparameters
-    before = {key_of(hp): hp for hp in known.space}
-    in_advance = {key_of(hp) for hp in given.space}
-    return [
-        f"{before[key]!r} is now {hp!r}"
-        for key, hp in ((key_of(hp), hp) for hp in found.space)
-        if key in before
-        and key not in in_advance
-        and repr(before[key]) != repr(hp)
-    ]
+    return redeclared(known.space, host.new_entries(given, found))
 
 
 def _place_of(error: Exception) -> str:

@@ -10,6 +10,7 @@ import gc
 import json
 import random
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from kt_evolution import host
 from kt_evolution import trial_events as events
 from kt_evolution.clock import SearchClock
 from kt_evolution.core.checks import check_count
+from kt_evolution.encoding import redeclared
 from kt_evolution.journal import Journal
 from kt_evolution.journal import JournalError
 from kt_evolution.journal import damaged_line
@@ -71,10 +73,11 @@ class ProjectOracle(kt.Oracle):
         self._journal: Journal | None = None
         self._clock = SearchClock()
         self._forget()
+        self._add_to_space(self._given_space)
 
     def _forget(self) -> None:
         """Clears all that the journal can restore."""
-        self.hyperparameters: kt.HyperParameters = self._given_space.copy()
+        self.hyperparameters: kt.HyperParameters = kt.HyperParameters()
         self.trials: dict[str, Trial] = {}
         self.ongoing_trials: dict[str, Trial] = {}
         self.start_order: list[str] = []
@@ -155,13 +158,28 @@ class ProjectOracle(kt.Oracle):
         self._check_is_ours(journal)
         explored = None if self.trials else self.hyperparameters
         self._forget()
-        if explored is not None:
-            self._add_to_space(explored)
         if journal.exists():
             events.check_version(journal.first(), str(folder))
             with _paused_garbage_collection():
                 self._replay_all(journal.read())
+        self._add_given_space()
+        if explored is not None:
+            self._add_to_space(explored)
         self._journal = journal
+
+    def _add_given_space(self) -> None:
+        """Adds what the user declared, unless the project knows it already."""
+        for change in redeclared(
+            self.hyperparameters.space, self._given_space.space
+        ):
+            warnings.warn(
+                "`hyperparameters` declares one of the project otherwise than "
+                "it was declared when the search began, and that counts: "
+                f"{change}. To search the new range use another "
+                "`project_name`.",
+                stacklevel=2,
+            )
+        self._add_to_space(self._given_space)
 
     def _check_entries(self, folder: Path) -> None:
         """Raises if the host would open what is no file of the project."""
@@ -186,7 +204,6 @@ class ProjectOracle(kt.Oracle):
             )
 
     def _replay_all(self, journaled: list[dict[str, Any]]) -> None:
-        self.hyperparameters = kt.HyperParameters()
         for number, event in enumerate(journaled, start=1):
             try:
                 self._replay(event)
@@ -201,7 +218,6 @@ class ProjectOracle(kt.Oracle):
         self._retry_queue = [
             trial_id for trial_id in self.trials if trial_id not in self._ended
         ]
-        self._add_to_space(self._given_space)
         # The files of what was running or ending may be torn or missing.
         for trial_id in {*self._retry_queue, *self.end_order[-1:]}:
             self._save_trial(self.trials[trial_id])
