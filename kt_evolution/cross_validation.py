@@ -1,13 +1,13 @@
 """Cross-validation: each trial is trained on several splits of the data."""
 
 import dataclasses
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
+from kt_evolution import host
 from kt_evolution.core.checks import check_count
 from kt_evolution.core.checks import is_number
 from kt_evolution.extras import load
@@ -99,9 +99,8 @@ class CrossValidation:
             ValueError: If there are validation data, or too few rows.
             TypeError: If the data are not arrays.
         """
-        names = list(inspect.signature(keras.Model.fit).parameters)[1:]
-        positional = tuple(names[: len(args)])
-        arguments = {**dict(zip(positional, args, strict=True)), **kwargs}
+        arguments = host.fit_arguments(args, kwargs)
+        positional = tuple(arguments)[: len(args)]
         for name in VALIDATION_ARGUMENTS:
             value = arguments.pop(name, None)
             if value is not None and not (is_number(value) and value == 0.0):

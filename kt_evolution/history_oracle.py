@@ -35,8 +35,7 @@ from kt_evolution.objectives import directions_of
 from kt_evolution.objectives import objectives_of
 from kt_evolution.objectives import sign_of
 from kt_evolution.phenotype import Phenotype
-from kt_evolution.results import NUM_EXECUTIONS
-from kt_evolution.results import spread_metrics
+from kt_evolution.results import execution_metrics
 from kt_evolution.results import spread_of
 from kt_evolution.results import value_of
 from kt_evolution.stopping import Progress
@@ -452,8 +451,7 @@ class HistoryOracle(DurableOracle):
         names = [
             *directions_of(self.objective),
             *(limit.name for limit in self._learnt_limits),
-            *spread_metrics(self.objective),
-            NUM_EXECUTIONS,
+            *execution_metrics(self.objective),
         ]
         return {
             name: value_of(trial, name)

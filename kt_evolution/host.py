@@ -5,6 +5,7 @@ host offers publicly is used directly.
 """
 
 import contextlib
+import inspect
 import json
 import math
 import os
@@ -113,6 +114,14 @@ def on_cpu() -> contextlib.AbstractContextManager[Any]:
     except RuntimeError:
         # JAX has no CPU where `JAX_PLATFORMS` names an accelerator only.
         return contextlib.nullcontext()
+
+
+def fit_arguments(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns arguments of `keras.Model.fit` by name, positional ones first."""
+    names = list(inspect.signature(keras.Model.fit).parameters)[1:]
+    return {**dict(zip(names[: len(args)], args, strict=True)), **kwargs}
 
 
 class SaveMeasuredEpochs(keras.callbacks.Callback):

@@ -10,8 +10,8 @@ import keras_tuner as kt
 import numpy as np
 from keras_tuner.engine.trial import Trial
 
-from kt_evolution.costs import is_cost
 from kt_evolution.divergence import diverged_losses
+from kt_evolution.metric_check import check_metrics
 from kt_evolution.objectives import names_of
 from kt_evolution.objectives import objectives_of
 from kt_evolution.scalars import as_number
@@ -113,24 +113,8 @@ def _is_better(value: float, best: float, objective: kt.Objective) -> bool:
 def _with_objective(
     logs: Mapping[str, Any], objective: kt.Objective, source: str
 ) -> dict[str, float]:
+    check_metrics("objective", names_of(objective), logs, source)
     metrics = as_numbers(logs)
-    if not objective.has_value(metrics):
-        names = names_of(objective)
-        hint = ""
-        if any(is_cost(name) and name not in logs for name in names):
-            hint = (
-                " Costs are measured of Keras models that the tuner builds "
-                "and fits itself."
-            )
-        elif any(name.startswith("val_") for name in names):
-            hint = (
-                " What begins with val_ needs `validation_data` or "
-                "`validation_split`."
-            )
-        raise kt.errors.FatalValueError(
-            f"`objective` must be among the metrics that {source} returns."
-            f"{hint} Received: objective={names}, metrics={sorted(logs)}"
-        )
     if objective.name not in metrics:
         metrics[objective.name] = float(objective.get_value(metrics))
     return metrics
@@ -153,6 +137,11 @@ def spread_metrics(objective: kt.Objective) -> list[str]:
     if len(several) == 1:
         return [SCORE_STD]
     return [f"{one.name}_std" for one in several]
+
+
+def execution_metrics(objective: kt.Objective) -> list[str]:
+    """Returns the names of the metrics that only several executions have."""
+    return [NUM_EXECUTIONS, *spread_metrics(objective)]
 
 
 def spread_of(

@@ -28,7 +28,10 @@ from kt_evolution.display import interruption
 from kt_evolution.divergence import DivergenceWatch
 from kt_evolution.journal import write_atomically
 from kt_evolution.limits import Limit
+from kt_evolution.metric_check import MetricCheck
+from kt_evolution.metric_check import can_add_metrics
 from kt_evolution.objectives import directions_of
+from kt_evolution.objectives import names_of
 from kt_evolution.operators.crossover import Crossover
 from kt_evolution.operators.mutation import Mutation
 from kt_evolution.operators.selection import Selection
@@ -37,6 +40,7 @@ from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.phenotype import DryBuild
 from kt_evolution.phenotype import changed_declarations
 from kt_evolution.phenotype import explore
+from kt_evolution.results import execution_metrics
 from kt_evolution.results import metrics_of
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.stopping import StoppingRule
@@ -45,6 +49,15 @@ from kt_evolution.training_log import FILE_NAME
 from kt_evolution.training_log import TrainingLog
 from kt_evolution.tuner_results import TunerResults
 
+# What a subclass may override to change the metrics of a training.
+HOOKS = (
+    "_build_and_fit_model",
+    "_run_and_update_trial",
+    "on_batch_begin",
+    "on_batch_end",
+    "on_epoch_begin",
+    "on_epoch_end",
+)
 # Of `verbose` among the arguments of `keras.Model.fit`.
 VERBOSE_POSITION = 4
 
@@ -243,6 +256,13 @@ class EvolutionTuner(TunerResults):
             *self._limited,
         }
         self._measured = {*requested, *filter(costs.is_cost, named)}
+        # The metrics that training must have, by the argument that says so.
+        others = {*costs.COSTS, *execution_metrics(oracle.objective)}
+        limits = [one.name for one in oracle.limits if not one.is_function]
+        self._wanted = {
+            "objective": set(names_of(oracle.objective)) - others,
+            "constraints": set(limits) - others,
+        }
         self._budget = oracle.time_budget
         # Of a worker, whose oracle does not tell the time.
         self._clock = SearchClock()
@@ -516,6 +536,7 @@ class EvolutionTuner(TunerResults):
         )
         watch = DivergenceWatch()
         kwargs["callbacks"].append(watch)
+        kwargs["callbacks"] += self._metric_checks(args, kwargs)
         self._show_epochs(trial, args, kwargs)
         model = self._try_build(trial.hyperparameters)
         measured: dict[str, float] = {}
@@ -543,6 +564,33 @@ class EvolutionTuner(TunerResults):
             )
         return results
 
+    def _metric_checks(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> list[MetricCheck]:
+        """Returns what checks metrics, none where not Keras alone makes them.
+
+        A `fit`, a callback or a hook of the user may add the objective to the
+        metrics, at any time.
+        """
+        is_hooked = any(
+            getattr(type(self), name) is not getattr(EvolutionTuner, name)
+            for name in HOOKS
+        )
+        if (
+            not self._trains_models
+            or is_hooked
+            or self._has_own_fit
+            or any(map(can_add_metrics, kwargs["callbacks"]))
+        ):
+            return []
+        return [MetricCheck(self._wanted, host.fit_arguments(args, kwargs))]
+
+    @property
+    def _has_own_fit(self) -> bool:
+        """Whether `fit` of the hypermodel was written by the user."""
+        home = type(self.hypermodel).fit.__module__.partition(".")[0]
+        return home not in ("keras_tuner", "kt_evolution")
+
     def _show_epochs(
         self, trial: Trial, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
@@ -555,10 +603,9 @@ class EvolutionTuner(TunerResults):
         )
         if callback is not None:
             kwargs["callbacks"].append(callback)
-        # A `fit` of one's own may have another idea of it.
-        home = type(self.hypermodel).fit.__module__.partition(".")[0]
-        is_own = home not in ("keras_tuner", "kt_evolution")
-        if "verbose" in kwargs or not (is_own or len(args) > VERBOSE_POSITION):
+        # A custom `fit` may interpret `verbose` differently.
+        is_positional = len(args) > VERBOSE_POSITION
+        if "verbose" in kwargs or not (self._has_own_fit or is_positional):
             kwargs["verbose"] = display.fit_verbose
 
     def on_trial_end(self, trial: Trial) -> None:
