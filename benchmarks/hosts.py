@@ -57,6 +57,10 @@ class OracleSearcher(Searcher):
 
     def tell(self, cell: Cell, loss: Loss) -> None:
         trial = self._running.popleft()
+        if not np.isfinite(loss).all():
+            trial.status = "FAILED"
+            self._oracle.end_trial(trial)
+            return
         losses = np.atleast_1d(loss).tolist()
         metrics = dict(zip(self._names, losses, strict=True))
         if len(losses) > 1:

@@ -6,7 +6,8 @@ import abc
 
 from benchmarks.tasks import Cell
 
-# A number, or one for each objective of a task that has several.
+# A number, or one for each objective of a task that has several. It is infinite
+# where a cell can't be evaluated.
 Loss = float | tuple[float, ...]
 
 

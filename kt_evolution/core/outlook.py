@@ -11,12 +11,13 @@ from kt_evolution.core.history import Status
 from kt_evolution.core.ranking import violation
 from kt_evolution.surrogate import Posterior
 from kt_evolution.surrogate import Surrogate
-from kt_evolution.surrogate import impute_failures
 from kt_evolution.surrogate import log_expected_hypervolume_improvement
 from kt_evolution.surrogate import log_expected_improvement
 
 # The reference point lies beyond the worst by this share of what was seen.
 REFERENCE_MARGIN = 0.1
+# The labels from which a surrogate learns which models can't be trained.
+TRAINED, NOT_TRAINED = -1.0, 1.0
 
 Improvement = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -43,10 +44,19 @@ class Outlook:
         self.objectives = fit_each(surrogate, history, objectives, chance)
         # Of one that was never broken there is nothing to learn.
         self.limits = [
-            fit(surrogate, history, limit, np.full(len(history), np.nan))
+            fit(
+                surrogate,
+                history,
+                history.positions(Status.COMPLETED),
+                limit,
+                np.full(len(history), np.nan),
+            )
             for limit in history.limits.T
             if np.any(limit[np.isfinite(limit)] > 0.0)
         ]
+        trainability = fit_trainability(surrogate, history)
+        if trainability is not None:
+            self.limits.append(trainability)
         self._improvement = self._improvement_on(history, objectives)
 
     def expected(
@@ -120,25 +130,25 @@ class Outlook:
 def fit(
     surrogate: Surrogate,
     history: History,
+    known: np.ndarray,
     scores: np.ndarray,
     chance: np.ndarray,
 ) -> Posterior:
-    """Returns what scores teach; failures are bad, and guesses are believed.
+    """Fits a posterior, which believes its own predictions of pending trials.
 
     Args:
         surrogate: The `Surrogate`.
         history: The `History`.
-        scores: Float array of shape `(n,)`, infinite where not completed.
+        known: Int array of positions, the individuals to learn from.
+        scores: Float array of shape `(n,)`, finite for those that are known.
         chance: Float array of shape `(n,)`, the variances of `scores` that
             chance explains; NaN where it is not known.
     """
-    known = history.positions(Status.COMPLETED, Status.FAILED, Status.REJECTED)
-    scores = scores[known]
     posterior = surrogate.fit(
         history.space,
         history.genomes[known],
         history.expressed[known],
-        impute_failures(scores, ~np.isfinite(scores)),
+        scores[known],
         chance[known],
     )
     pending = history.positions(Status.PENDING)
@@ -149,15 +159,45 @@ def fit(
     return posterior
 
 
+def fit_trainability(
+    surrogate: Surrogate, history: History
+) -> Posterior | None:
+    """Fits which models can be trained, None where all or none could.
+
+    A failure tells nothing about how good a score would be: a made-up score
+    would spread over good neighbors. So it teaches this alone, as a limit that
+    nobody declared. Classes are learned by least squares on labels, negative
+    where a model was trained.
+
+    Reference:
+        Gelbart et al. (2014), "Bayesian Optimization with Unknown
+        Constraints"; Rasmussen & Williams (2006), "Gaussian Processes for
+        Machine Learning", section 6.5.
+
+    Args:
+        surrogate: The `Surrogate`.
+        history: The `History`.
+    """
+    failed = history.positions(Status.FAILED, Status.REJECTED)
+    completed = history.positions(Status.COMPLETED)
+    if not len(failed) or not len(completed):
+        return None
+    labels = np.full(len(history), TRAINED)
+    labels[failed] = NOT_TRAINED
+    known = np.union1d(completed, failed)
+    return fit(surrogate, history, known, labels, np.full(len(history), np.nan))
+
+
 def fit_each(
     surrogate: Surrogate,
     history: History,
     objectives: np.ndarray,
     chance: np.ndarray,
 ) -> list[Posterior]:
-    """Returns what each column of `objectives` teaches, see `fit`."""
+    """Fits each column of `objectives` to the completed, see `fit`."""
+    known = history.positions(Status.COMPLETED)
     return [
-        fit(surrogate, history, *columns)
+        fit(surrogate, history, known, *columns)
         for columns in zip(objectives.T, chance.T, strict=True)
     ]
 

@@ -1,8 +1,9 @@
 """Surrogates: models of the history that predict what offspring are worth.
 
 A surrogate is anything with the one method of `Surrogate`. It learns from
-completed individuals (and failed ones, see `impute_failures`) and returns a
-`Posterior`, which the search asks about offspring.
+the scores of completed individuals and returns a `Posterior`, which the search
+asks about offspring. From labels it learns as well which models can't be
+trained.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,6 @@ from kt_evolution.surrogate.acquisition import (
 from kt_evolution.surrogate.acquisition import log_expected_improvement
 from kt_evolution.surrogate.base import Posterior
 from kt_evolution.surrogate.base import Surrogate
-from kt_evolution.surrogate.base import impute_failures
 from kt_evolution.surrogate.gaussian_process import GaussianProcess
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "GaussianProcess",
     "Posterior",
     "Surrogate",
-    "impute_failures",
     "log_expected_hypervolume_improvement",
     "log_expected_improvement",
 ]

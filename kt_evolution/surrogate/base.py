@@ -80,26 +80,3 @@ class Surrogate(Protocol):
                 that chance explains, known from repeated trainings; NaN where
                 it is not known.
         """
-
-
-def impute_failures(scores: np.ndarray, failed: np.ndarray) -> np.ndarray:
-    """Returns scores in which failed individuals are as bad as the worst.
-
-    No worse than that: a made-up outlier would only stretch the scale on
-    which the good individuals are told apart. Where nothing has completed
-    all are alike.
-
-    Args:
-        scores: Float array of shape `(n,)`; those of failed individuals are
-            not looked at.
-        failed: Bool array of shape `(n,)`.
-    """
-    scores, failed = np.asarray(scores, dtype=float), np.asarray(failed)
-    if failed.shape != scores.shape or failed.dtype != bool:
-        raise ValueError(
-            f"`failed` must be a bool array of shape {scores.shape}. "
-            f"Received: failed={failed!r}"
-        )
-    completed = scores[~failed]
-    worst = completed.max() if len(completed) else 0.0
-    return np.where(failed, worst, scores)

@@ -177,14 +177,18 @@ def test_a_users_surrogate_is_asked_about_the_history():
     assert surrogate.pending == []
     surrogate.asked.clear()
     proposal = ask(evolution, history)
-    [(genomes, expressed, scores)] = surrogate.asked
-    [pending] = surrogate.pending
-    np.testing.assert_array_equal(pending, history.genomes[6:7])
-    # The pending one has no score; the failed one has the worst.
-    np.testing.assert_array_equal(genomes, history.genomes[:6])
-    np.testing.assert_array_equal(expressed, history.expressed[:6])
-    known = history.scores[[0, 2, 3, 4, 5]]
-    assert scores.tolist() == [known[0], known.max(), *known[1:]]
+    [(genomes, expressed, scores), trained] = surrogate.asked
+    for pending in surrogate.pending:
+        np.testing.assert_array_equal(pending, history.genomes[6:7])
+    # Neither the pending nor the failed one has a score.
+    known = [0, 2, 3, 4, 5]
+    np.testing.assert_array_equal(genomes, history.genomes[known])
+    np.testing.assert_array_equal(expressed, history.expressed[known])
+    np.testing.assert_array_equal(scores, history.scores[known])
+    # That the second failed is a label of its own.
+    np.testing.assert_array_equal(trained[0], history.genomes[:6])
+    np.testing.assert_array_equal(trained[1], history.expressed[:6])
+    assert trained[2].tolist() == [-1.0, 1.0, -1.0, -1.0, -1.0, -1.0]
     posterior = surrogate.fit(MIXED, genomes, expressed, scores).condition_on(
         history.genomes[6:7], history.expressed[6:7]
     )
@@ -253,6 +257,60 @@ def test_of_nothing_completed_nothing_is_ranked(surrogate):
     history.finish("0", Status.FAILED)
     ask(evolution, history)
     assert evolution.rank(history).tolist() == []
+
+
+# What failures teach.
+
+
+def told_on_a_line(scores):
+    """Returns the history of trials at places, None where one failed."""
+    space = SearchSpace([ContinuousGene("x", UNIT, 0.5)])
+    history = History(space)
+    for number, (x, score) in enumerate(scores.items()):
+        history.add(Individual(np.array([x]), trial_id=str(number)))
+        if score is None:
+            history.finish(str(number), Status.FAILED)
+        else:
+            history.finish(str(number), Status.COMPLETED, [score])
+    return history
+
+
+def test_a_failure_does_not_make_its_good_neighbors_look_bad():
+    scores = {x / 10: (x / 10 - 0.5) ** 2 for x in range(1, 11)}
+    failed = {0.5 + step: None for step in (-0.02, -0.01, 0.01, 0.02)}
+    alone, among_failed = (
+        told_on_a_line(scores),
+        told_on_a_line(scores | failed),
+    )
+    ranked = Evolution().rank(among_failed)
+    assert among_failed.genomes[ranked[0]] == 0.5
+    assert ranked.tolist() == Evolution().rank(alone).tolist()
+
+
+def test_proposals_keep_away_from_where_models_fail():
+    # Scores promise most beyond 0.6, where nothing can be trained.
+    scores = {x / 10: 1.0 - x / 10 for x in range(1, 7)}
+    scores |= {x / 20: None for x in range(13, 20)}
+    history = told_on_a_line(scores)
+    for number in range(10):
+        proposal = Evolution().propose(history, np.random.default_rng(number))
+        assert proposal.genome[0] < 0.65
+
+
+def test_rejected_models_teach_as_failed_ones_do():
+    history = told_on_a_line({x / 10: 1.0 - x / 10 for x in range(1, 7)})
+    for x in range(13, 20):
+        genome = np.array([x / 20])
+        history.add(Individual(genome, (0,), status=Status.REJECTED))
+    for number in range(10):
+        proposal = Evolution().propose(history, np.random.default_rng(number))
+        assert proposal.genome[0] < 0.65
+
+
+def test_where_everything_failed_the_initial_points_go_on():
+    history = told_on_a_line(dict.fromkeys((0.1, 0.2, 0.3, 0.4, 0.6, 0.7)))
+    assert propose(Evolution(), history).operator == "default"
+    assert Evolution().rank(history).tolist() == []
 
 
 # Several objectives.

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from kt_evolution.surrogate import impute_failures
 from kt_evolution.surrogate.subset import choose_points
 from kt_evolution.surrogate.warping import warp
 
@@ -46,25 +45,6 @@ def test_a_unit_makes_scores_of_what_was_standardised():
     warped, unit = warp(scores)
     again = unit.offset + unit.scale * warped
     np.testing.assert_allclose(again[:4], scores[:4], rtol=1e-6)
-
-
-def test_failures_are_as_bad_as_the_worst():
-    scores = np.array([1.0, np.nan, 3.0, np.inf])
-    failed = np.array([False, True, False, True])
-    imputed = impute_failures(scores, failed)
-    np.testing.assert_array_equal(imputed, [1.0, 3.0, 3.0, 3.0])
-
-
-def test_nothing_but_failures_are_all_alike():
-    imputed = impute_failures(np.full(3, np.nan), np.ones(3, dtype=bool))
-    np.testing.assert_array_equal(imputed, 0.0)
-
-
-def test_failed_must_be_bools_of_the_same_shape():
-    with pytest.raises(ValueError, match="`failed` must be a bool array"):
-        impute_failures(np.zeros(3), np.zeros(2, dtype=bool))
-    with pytest.raises(ValueError, match="`failed` must be a bool array"):
-        impute_failures(np.zeros(3), np.zeros(3))
 
 
 def test_a_short_history_is_kept_whole():
