@@ -7,10 +7,8 @@ host offers publicly is used directly.
 import contextlib
 import inspect
 import json
-import math
 import os
 import warnings
-from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,9 +18,6 @@ import keras
 import keras_tuner as kt
 
 from kt_evolution.core.genes import Value
-from kt_evolution.divergence import diverged_losses
-from kt_evolution.objectives import names_of
-from kt_evolution.scalars import as_numbers
 
 
 def share_space(
@@ -124,41 +119,14 @@ def fit_arguments(
     return {**dict(zip(names[: len(args)], args, strict=True)), **kwargs}
 
 
-class SaveMeasuredEpochs(keras.callbacks.Callback):
-    """Keeps the weights of the epoch that the metrics of a trial are of.
+def layers_inside(layer: Any) -> list[Any]:
+    """Returns the layers that a layer or model directly consists of."""
+    return list(layer._flatten_layers(include_self=False, recursive=False))
 
-    The host's checkpoint saves every epoch that has no objective, and so
-    overwrites the best one with `validation_freq=2`. It saves epochs whose
-    loss is NaN, and it compares arrays.
 
-    Args:
-        checkpoint: The host's callback that saves the best epoch.
-        constants: Strings, metrics that are the same in each epoch and known
-            only after the last.
-    """
-
-    def __init__(self, checkpoint: Any, constants: Collection[str]) -> None:
-        super().__init__()
-        self.checkpoint = checkpoint
-        if set(names_of(checkpoint.objective)) <= set(constants):
-            # All epochs are equal, and the last one is that of the metrics.
-            constants = ()
-        self._constants = dict.fromkeys(constants, 0.0)
-
-    def set_model(self, model: Any) -> None:
-        super().set_model(model)
-        self.checkpoint.set_model(model)
-
-    def on_epoch_end(
-        self, epoch: int, logs: dict[str, Any] | None = None
-    ) -> None:
-        logs = {**self._constants, **as_numbers(logs)}
-        if diverged_losses(logs):
-            return
-        has_best = math.isfinite(self.checkpoint.best_value)
-        if has_best and not self.checkpoint.objective.has_value(logs):
-            return
-        self.checkpoint.on_epoch_end(epoch, logs)
+def is_built_throughout(layer: Any) -> bool:
+    """Tells whether a layer and all layers inside have their variables."""
+    return all(each.built for each in layer._flatten_layers())
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_evolution import costs
 from kt_evolution import host
 from kt_evolution.callbacks import SearchCallback
+from kt_evolution.checkpoints import SaveMeasuredEpochs
+from kt_evolution.checkpoints import save_build_config
 from kt_evolution.clock import SearchClock
 from kt_evolution.core.checks import check_count
 from kt_evolution.cross_validation import CrossValidation
@@ -521,7 +523,7 @@ class EvolutionTuner(TunerResults):
             args, others = fold.fit_arguments()
             kwargs = {**others, "callbacks": kwargs["callbacks"]}
         kwargs["callbacks"] = [
-            host.SaveMeasuredEpochs(callback, costs.COSTS)
+            SaveMeasuredEpochs(callback, costs.COSTS)
             if type(callback).__name__ == "SaveBestEpoch"
             else callback
             for callback in kwargs.get("callbacks", [])
@@ -548,10 +550,8 @@ class EvolutionTuner(TunerResults):
             trial.hyperparameters, model, *args, **kwargs
         )
         measured["train_seconds"] = time.perf_counter() - began
-        # The host's `load_model` builds a subclassed model from it.
-        write_atomically(
-            self._get_build_config_fname(trial.trial_id),
-            json.dumps(model.get_build_config()),
+        save_build_config(
+            model, Path(self._get_build_config_fname(trial.trial_id))
         )
         measured |= costs.parameter_counts(model)
         measured |= costs.measure(model, self._measured - measured.keys())

@@ -1,14 +1,16 @@
 """What a tuner has found: its models, and what tells of the search."""
 
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_evolution import files
+from kt_evolution.checkpoints import CheckpointError
+from kt_evolution.checkpoints import load_checkpoint
 from kt_evolution.core.checks import check_count
 from kt_evolution.gaps import Gap
 from kt_evolution.gaps import gap_table
@@ -17,6 +19,12 @@ from kt_evolution.reporting.optuna_study import to_optuna
 from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.report import write_report
 from kt_evolution.reporting.tables import dataframe_of
+
+# What helps where a model can't be restored.
+REMEDY = (
+    "Its hyperparameters are safe: `get_best_hyperparameters` returns those "
+    "of the best trials. Build the model from them and train it again."
+)
 
 
 class TunerResults(kt.Tuner):
@@ -184,26 +192,35 @@ class TunerResults(kt.Tuner):
         """Returns the trained model of a trial.
 
         Raises:
-            ValueError: If the trial's weights are not on disk.
+            CheckpointError: A `ValueError`, if the trial's weights are not on
+                disk, are damaged, or are those of another model than the
+                hypermodel builds now.
             OSError: If a link leads from there to another folder.
         """
-        path = self._get_checkpoint_fname(trial.trial_id)
-        files.check_entries(Path(path).parent, Path(self.project_dir))
-        if not os.path.exists(path):
+        path = Path(self._get_checkpoint_fname(trial.trial_id))
+        files.check_entries(path.parent, Path(self.project_dir))
+        if not path.is_file():
             reason = (
                 f"they were deleted, because keep_checkpoints="
                 f"{self.keep_checkpoints} keeps those of the best trials only"
                 if self.keep_checkpoints is not None
                 else "the file was moved or never written"
             )
-            raise ValueError(
+            raise CheckpointError(
                 f"There are no weights of trial {trial.trial_id} at {path}: "
-                f"{reason}. Build the model from "
-                "`trial.hyperparameters` and train it again."
+                f"{reason}. {REMEDY}"
             )
-        with warnings.catch_warnings():
-            # The host loads weights into a model whose optimizer is new.
-            warnings.filterwarnings(
-                "ignore", message="Skipping variable loading for optimizer"
-            )
-            return super().load_model(trial)
+        model = self._try_build(trial.hyperparameters)
+        try:
+            with maybe_distribute(self.distribution_strategy):
+                load_checkpoint(
+                    model,
+                    path,
+                    Path(self._get_build_config_fname(trial.trial_id)),
+                )
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"The model of trial {trial.trial_id} can't be restored from "
+                f"{path}: {error}.\n{REMEDY}"
+            ) from error
+        return model

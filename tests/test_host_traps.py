@@ -209,6 +209,34 @@ def test_six_is_required_here_as_the_host_forgets_it():
     assert importlib.util.find_spec("six") is not None
 
 
+# Models.
+
+
+class SubclassedModel(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(2)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def test_keras_forgets_that_it_built_a_subclassed_model(tmp_path):
+    trained = SubclassedModel()
+    trained(np.ones((1, 3)))
+    trained.save_weights(tmp_path / "a.weights.h5")
+    model = SubclassedModel()
+    model.build_from_config(trained.get_build_config())
+    assert model.dense.built
+    with pytest.raises(ValueError, match="not yet been built"):
+        model.load_weights(tmp_path / "a.weights.h5")
+    # And it loads nothing into layers that are not built, without a word.
+    model = SubclassedModel()
+    model.built = True
+    model.load_weights(tmp_path / "a.weights.h5")
+    assert not model.weights
+
+
 # The space.
 
 

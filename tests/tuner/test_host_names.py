@@ -2,10 +2,12 @@
 
 import inspect
 
+import keras
 import keras_tuner as kt
 import pytest
 
 import kt_evolution
+from kt_evolution import host
 from kt_evolution.phenotype import RecordingHyperParameters
 
 METHODS = [
@@ -48,6 +50,21 @@ METHODS = [
 def test_a_method_takes_what_we_give(owner, name, parameters):
     found = list(inspect.signature(getattr(owner, name)).parameters)
     assert found[1 : len(parameters) + 1] == parameters
+
+
+def test_a_layer_lists_the_layers_inside_in_private():
+    inner = [keras.layers.Dense(1), keras.layers.Dense(1)]
+    block = keras.Sequential(inner)
+    outer = keras.Sequential([block])
+    assert host.layers_inside(outer) == [block]
+    assert host.layers_inside(block) == inner
+    assert not host.is_built_throughout(outer)
+    outer.build((None, 2))
+    assert host.is_built_throughout(outer)
+    # Keras also counts a model as built whose layers are not.
+    inner[1].built = False
+    assert outer.built
+    assert not host.is_built_throughout(outer)
 
 
 def test_hyperparameters_keep_their_space_in_private():
