@@ -1,7 +1,6 @@
 """The oracle: Keras Tuner's trials on one side, the history on the other."""
 
 import math
-import re
 import warnings
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution import host
+from kt_evolution import trial_events as events
 from kt_evolution.core.checks import check_count
 from kt_evolution.core.evolution import REEVALUATION
 from kt_evolution.core.evolution import Evolution
@@ -35,6 +35,10 @@ from kt_evolution.operators.survival import Survival
 from kt_evolution.past_projects import PastTrial
 from kt_evolution.phenotype import DryBuild
 from kt_evolution.phenotype import Phenotype
+from kt_evolution.rejections import BranchTally
+from kt_evolution.rejections import UnbuiltBranch
+from kt_evolution.rejections import by_kind
+from kt_evolution.rejections import kind_of
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.surrogate import Surrogate
 from kt_evolution.warm_start import WarmStart
@@ -168,6 +172,9 @@ class EvolutionOracle(HistoryOracle):
         self._initial_population = InitialPopulation(initial_population)
         self._warm_start = WarmStart(warm_start)
         self._is_start_prepared = False
+        # What the journal's last line of models has that were rejected after
+        # the last trial.
+        self._last_rejected: list[dict[str, Any]] = []
         super().__init__(
             objective=objective,
             constraints=constraints,
@@ -232,11 +239,13 @@ class EvolutionOracle(HistoryOracle):
         proposed = self._propose_trainable(rejected)
         if proposed is None:
             self._check_any_trainable(rejected)
+            self._record_rejected(rejected)
             return {"status": TrialStatus.STOPPED, "values": None}
         if isinstance(proposed, Individual):
             record = self._describe(proposed)
             proposed.trial_id = trial_id
             self._history.add(proposed)
+            self._tally(proposed)
             values = self._history.space.decode(proposed.genome)
         else:
             values, record = self._train_again(trial_id, proposed)
@@ -278,6 +287,8 @@ class EvolutionOracle(HistoryOracle):
             if problem is None:
                 return individual
             self._history.add(individual)
+            self._tally(individual, problem)
+            self._warn_of_unbuilt_branches()
             rejected.append({**self._describe(individual), "problem": problem})
             if len(rejected) == MAX_REJECTIONS:
                 raise NothingTrainableError(_explain(rejected))
@@ -398,16 +409,59 @@ class EvolutionOracle(HistoryOracle):
         if rejected and not self.trials:
             raise NothingTrainableError(_explain(rejected))
 
+    def _record_rejected(self, rejected: list[dict[str, Any]]) -> None:
+        """Records what was rejected after the last trial, for who reads it.
+
+        A restart builds these models anew, so that a corrected build function
+        gets another chance.
+        """
+        if rejected and rejected != self._last_rejected:
+            self._record(events.rejected_event(rejected))
+            self._last_rejected = rejected
+
     def _report(self, problem: str) -> None:
         """Warns of a problem, once for each kind."""
-        kind = _kind_of(problem)
-        if kind not in self._warned:
-            self._warned.add(kind)
-            warnings.warn(
-                "A proposed model can't be trained and was rejected before "
-                f"it cost a trial. {problem}",
-                stacklevel=2,
-            )
+        self._warn_once(
+            kind_of(problem),
+            "A proposed model can't be trained and was rejected before it cost "
+            f"a trial. {problem}",
+        )
+
+    def _warn_once(self, key: str, message: str) -> None:
+        if key not in self._warned:
+            self._warned.add(key)
+            warnings.warn(message, stacklevel=2)
+
+    # Branches of which no model can be built.
+
+    def _tally(
+        self, individual: Individual, problem: str | None = None
+    ) -> None:
+        """Counts a model among the built or the rejected ones of its values."""
+        space = self._history.space
+        values = space.decode(individual.genome)
+        names = [space.genes[i].name for i in individual.expression]
+        asked = {name: values[name] for name in names if name in values}
+        self._branches.add(space, asked, problem)
+
+    def unbuilt_branches(self) -> list[UnbuiltBranch]:
+        """Returns the values with which no model of the search could be built.
+
+        Most likely a mistake of the hypermodel keeps them from being searched.
+        """
+        with self._lock:
+            self.open()
+            return self._branches.unbuilt()
+
+    def _warn_of_unbuilt_branches(self) -> None:
+        for branch in self._branches.unbuilt():
+            self._warn_once(f"{branch.name}={branch.value!r}", str(branch))
+
+    def _dismiss(self, tuner_id: str) -> None:
+        super()._dismiss(tuner_id)
+        if not self.tuner_ids:
+            for branch in self._branches.unbuilt():
+                warnings.warn(str(branch), stacklevel=2)
 
     # What was known before the search.
 
@@ -481,6 +535,8 @@ class EvolutionOracle(HistoryOracle):
             # The journal has the line twice.
             return
         self._warm_start.note(event)
+        if event["event"] == "rejected":
+            self._last_rejected = event["rejected"]
         if is_import:
             individual = self._restored(event["record"])
             individual.trial_id = event["trial_id"]
@@ -497,6 +553,8 @@ class EvolutionOracle(HistoryOracle):
     def _forget(self) -> None:
         self._warm_start.forget()
         self._is_start_prepared = False
+        self._branches = BranchTally()
+        self._last_rejected = []
         super()._forget()
 
     def restore_trial(self, trial: Trial, record: dict[str, Any]) -> None:
@@ -505,7 +563,8 @@ class EvolutionOracle(HistoryOracle):
             individual = self._restored(rejected)
             individual.status = Status.REJECTED
             self._history.add(individual)
-            self._warned.add(_kind_of(rejected["problem"]))
+            self._tally(individual, rejected["problem"])
+            self._warned.add(kind_of(rejected["problem"]))
         if "reevaluates" in record:
             first = self._history.position_of(record["reevaluates"])
             self._history.reevaluate(first, trial.trial_id)
@@ -513,11 +572,7 @@ class EvolutionOracle(HistoryOracle):
         individual = self._restored(record)
         individual.trial_id = trial.trial_id
         self._history.add(individual)
-
-
-def _kind_of(problem: str) -> str:
-    """Returns a problem without its numbers, which differ by the values."""
-    return re.sub(r"\d+(\.\d+)?", "#", problem)
+        self._tally(individual)
 
 
 def _one_of(problems: list[str]) -> str:
@@ -527,13 +582,9 @@ def _one_of(problems: list[str]) -> str:
 
 
 def _explain(rejected: list[dict[str, Any]]) -> str:
-    examples: dict[str, list[str]] = {}
-    for rejection in rejected:
-        problem = rejection["problem"]
-        examples.setdefault(_kind_of(problem), []).append(problem)
     causes = "\n".join(
         f"  {len(problems)} x {_one_of(problems)}"
-        for problems in sorted(examples.values(), key=len, reverse=True)
+        for problems in by_kind(one["problem"] for one in rejected)
     )
     return (
         f"{len(rejected)} proposed models in a row can't be trained:\n"

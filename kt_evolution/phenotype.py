@@ -8,10 +8,8 @@ be built at all.
 import contextlib
 import dataclasses
 import random
-import traceback
 from collections.abc import Iterator
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -27,8 +25,10 @@ from kt_evolution.encoding import key_of
 from kt_evolution.encoding import redeclared
 from kt_evolution.flops import count_flops
 from kt_evolution.messages import shortened
-
-HERE = Path(__file__).parent
+from kt_evolution.mistakes import BUGS
+from kt_evolution.mistakes import first_line
+from kt_evolution.mistakes import is_mistake
+from kt_evolution.mistakes import place_of
 
 
 class RecordingHyperParameters(kt.HyperParameters):
@@ -133,16 +133,18 @@ class Phenotype:
         """One line on why the model can't be trained, None if it can."""
         if self.error is None:
             return None
-        lines = str(self.error).strip().splitlines()
-        problem = f"{type(self.error).__name__}: {lines[0] if lines else ''}"
-        return shortened(problem, MAX_PROBLEM_LENGTH) + _place_of(self.error)
+        problem = f"{type(self.error).__name__}: {first_line(self.error)}"
+        problem = shortened(problem, MAX_PROBLEM_LENGTH)
+        return problem + place_of(self.error)
+
+    def check_defaults(self) -> None:
+        """Raises what default values show to be a mistake of the code."""
+        if self.error is not None and is_mistake(self.error):
+            raise self.error
 
 
 # In characters. Up to 100 problems are in one line of the journal.
 MAX_PROBLEM_LENGTH = 500
-
-# Errors that no other values would mend.
-BUGS = (NameError, ImportError, SyntaxError)
 
 
 class OversizedModelError(ValueError):
@@ -248,6 +250,8 @@ def explore(dry_build: DryBuild, oracle: kt.Oracle) -> list[str]:
 
     Raises:
         SpaceError: If a hyperparameter can't be searched.
+        AttributeError, LookupError, TypeError: If the user's own line raises
+            it.
     """
     space = oracle.get_space()
     dry_build.hypermodel.declare_hyperparameters(space)
@@ -258,8 +262,7 @@ def explore(dry_build: DryBuild, oracle: kt.Oracle) -> list[str]:
     while True:
         space = oracle.get_space()
         phenotype = dry_build(space, _values_reaching(space, wanted))
-        if isinstance(phenotype.error, SpaceError):
-            raise phenotype.error
+        phenotype.check_defaults()
         found = phenotype.hyperparameters
         oracle.update_space(found)
         asked |= found.asked
@@ -287,17 +290,10 @@ def changed_declarations(
         List of one line for each hyperparameter that the default model
         declares otherwise than the project knows it.
     """
-    found = dry_build(given, _values_reaching(given, [])).hyperparameters
+    phenotype = dry_build(given, _values_reaching(given, []))
+    phenotype.check_defaults()
+    found = phenotype.hyperparameters
     return redeclared(known.space, host.new_entries(given, found))
-
-
-def _place_of(error: Exception) -> str:
-    """Returns where in the user's own code an error came from."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = Path(frame.filename)
-        if "site-packages" not in path.parts and path.parent != HERE:
-            return f" ({path.name}, line {frame.lineno})"
-    return ""
 
 
 def _values_reaching(

@@ -82,6 +82,8 @@ class StoredProject:
         space: The `keras_tuner.HyperParameters` that were searched.
         search: Dict, the journal's first line; empty where there is none.
         limits: List of dicts, the limits that training tells of.
+        last_rejected: List of dicts, what was rejected after the last trial,
+            as the oracle stores it.
         stop_reason: String, why a stopping rule ended the search, or None.
         damaged: List of strings, one for each trial or line that can't be
             read.
@@ -96,6 +98,9 @@ class StoredProject:
     )
     search: dict[str, Any] = dataclasses.field(default_factory=dict)
     limits: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    last_rejected: list[dict[str, Any]] = dataclasses.field(
+        default_factory=list
+    )
     stop_reason: str | None = None
     damaged: list[str] = dataclasses.field(default_factory=list)
 
@@ -194,7 +199,10 @@ def _take_line(
         project.imports.append(event)
     elif kind == "stopped":
         project.stop_reason = event["reason"]
+    elif kind == "rejected":
+        project.last_rejected = event["rejected"]
     elif kind == "trial" and event["trial_id"] not in trials:
+        project.last_rejected = []
         project.stop_reason = None
         trials[event["trial_id"]] = StoredTrial(
             event["trial_id"],

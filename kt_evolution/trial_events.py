@@ -137,6 +137,16 @@ def interrupted_event(trial_ids: list[str]) -> dict[str, Any]:
     }
 
 
+def rejected_event(rejected: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the line of models that were rejected after the last trial.
+
+    Args:
+        rejected: List of individuals as an oracle stores them, each with its
+            "problem".
+    """
+    return {"event": "rejected", "rejected": rejected, "time": clock.now()}
+
+
 def import_event(
     trial_id: str,
     source: str,

@@ -55,6 +55,17 @@ class TunerResults(kt.Tuner):
         super().on_trial_end(trial)
         self._prune_checkpoints(trial)
 
+    def results_summary(self, num_trials: int = 10) -> None:
+        """Prints the best trials, and what of the space was not searched.
+
+        Args:
+            num_trials: Int, how many trials. Defaults to 10.
+        """
+        super().results_summary(num_trials)
+        if not self._is_worker():
+            for branch in self.oracle.unbuilt_branches():
+                print(f"\nWARNING: {branch}")
+
     # Several objectives.
 
     def get_pareto_trials(self) -> list[Trial]:

@@ -10,6 +10,7 @@ from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.summary import duration
 from kt_evolution.reporting.summary import goal_of
 from kt_evolution.reporting.summary import number
+from kt_evolution.reporting.summary import rejections_of
 from kt_evolution.reporting.summary import summary_of
 from kt_evolution.reporting.timeline import busy_seconds
 
@@ -26,6 +27,10 @@ def overview(search: SearchRecord, num_trials: int = 10) -> str:
     ]
     if search.stop_reason:
         lines.append(f"  stopped            {search.stop_reason}")
+    if search.rejections:
+        lines += ["", "Rejected before training:"]
+        lines += [f"  {line}" for line in rejections_of(search)]
+    lines += [f"\nWARNING: {branch}" for branch in search.unbuilt_branches]
     ranked = search.ranked()
     if not ranked:
         return "\n".join([*lines, "", "No trial is completed."])

@@ -5,9 +5,11 @@ runs, of one that is long over and of one of Keras Tuner's own is the same.
 """
 
 import contextlib
+import itertools
 import math
 import os
 import warnings
+from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,10 @@ from kt_evolution.objectives import infer_direction
 from kt_evolution.reporting.expression import Expression
 from kt_evolution.reporting.records import SUM_OF_OBJECTIVES
 from kt_evolution.reporting.records import ObjectiveRecord
+from kt_evolution.reporting.records import RejectionRecord
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.stored_trials import DAMAGE
 from kt_evolution.stored_trials import StoredProject
 from kt_evolution.stored_trials import StoredTrial
 from kt_evolution.stored_trials import check_project
@@ -73,12 +77,13 @@ def read_search(
     objectives = _objectives_of(project, objective)
     limits = tuple(Limit(**config) for config in project.limits)
     expression = Expression(project)
+    space = _space_of(project)
     return SearchRecord(
         folder,
         project.has_journal,
         objectives,
         limits,
-        _space_of(project),
+        space,
         tuple(
             _trial_record(number, trial, limits, expression)
             for number, trial in enumerate(project.trials)
@@ -87,6 +92,7 @@ def read_search(
         project.stop_reason,
         project.search.get("seed"),
         tuple(project.damaged),
+        tuple(_rejections(project, space)),
     )
 
 
@@ -227,6 +233,28 @@ def _kept(
             if beyond > 0.0
         ),
     }
+
+
+def _rejections(
+    project: StoredProject, space: SearchSpace
+) -> Iterator[RejectionRecord]:
+    """Yields what was rejected, in the order of the proposals."""
+    of_trials = [one.record.get("rejected", ()) for one in project.trials]
+    for record in itertools.chain(*of_trials, project.last_rejected):
+        with contextlib.suppress(*DAMAGE):
+            yield _rejection_record(record, space)
+
+
+def _rejection_record(
+    record: dict[str, Any], space: SearchSpace
+) -> RejectionRecord:
+    """Returns a rejected model, with the values that its build asked for."""
+    values = {}
+    for key in record.get("expressed", ()):
+        if key in space.position:
+            gene = space.genes[space.position[key]]
+            values[gene.name] = gene.decode(record["genome"][key])
+    return RejectionRecord(values, record["problem"])
 
 
 def _import_record(

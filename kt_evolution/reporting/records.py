@@ -13,6 +13,8 @@ from kt_evolution.core.ranking import best_first
 from kt_evolution.core.ranking import front
 from kt_evolution.core.space import SearchSpace
 from kt_evolution.limits import Limit
+from kt_evolution.rejections import BranchTally
+from kt_evolution.rejections import UnbuiltBranch
 
 # The host's one number for several objectives.
 SUM_OF_OBJECTIVES = "multi_objective"
@@ -92,6 +94,19 @@ class TrialRecord:
 
 
 @dataclasses.dataclass(frozen=True)
+class RejectionRecord:
+    """A model that was proposed and rejected before it cost a trial.
+
+    Args:
+        values: Dict of names to values, those that its build asked for.
+        problem: String, why it was rejected.
+    """
+
+    values: dict[str, Value]
+    problem: str
+
+
+@dataclasses.dataclass(frozen=True)
 class SearchRecord:
     """A search, as its project has it.
 
@@ -106,6 +121,7 @@ class SearchRecord:
         stop_reason: String, why a stopping rule ended it, or None.
         seed: Int, or None.
         problems: Tuple of strings, what could not be read.
+        rejections: Tuple of `RejectionRecord`s, in their order.
     """
 
     folder: Path
@@ -118,6 +134,7 @@ class SearchRecord:
     stop_reason: str | None = None
     seed: int | None = None
     problems: tuple[str, ...] = ()
+    rejections: tuple[RejectionRecord, ...] = ()
 
     @property
     def name(self) -> str:
@@ -149,6 +166,16 @@ class SearchRecord:
         if len(self.objectives) > 1:
             named.pop(SUM_OF_OBJECTIVES, None)
         return list(named)
+
+    @property
+    def unbuilt_branches(self) -> list[UnbuiltBranch]:
+        """The values with which no model could be built."""
+        tally = BranchTally()
+        for trial in self.trials:
+            tally.add(self.space, trial.values, None)
+        for rejection in self.rejections:
+            tally.add(self.space, rejection.values, rejection.problem)
+        return tally.unbuilt()
 
     def has_objectives(self, trial: TrialRecord) -> bool:
         return all(

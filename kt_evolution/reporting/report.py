@@ -17,6 +17,7 @@ from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.rebuild import rebuild_code
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.summary import number
+from kt_evolution.reporting.summary import rejections_of
 from kt_evolution.reporting.summary import summary_of
 from kt_evolution.reporting.trials_table import table_of
 from kt_evolution.training_log import read_training
@@ -187,6 +188,7 @@ def render(search: SearchRecord, trial_id: str | None = None) -> str:
     return template.render(
         search=search,
         summary=summary_of(search),
+        rejections=rejections_of(search),
         shown=shown,
         is_best=bool(ranked) and shown is ranked[0],
         code=rebuild_code(search, shown) if shown else "",

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
+from kt_evolution.rejections import by_kind
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.timeline import busy_seconds
 
@@ -38,10 +39,11 @@ def summary_of(search: SearchRecord) -> list[Fact]:
     if len(search.objectives) > 1:
         facts.append(Fact("on the front", str(len(search.front()))))
     facts.append(Fact("trials", str(len(search.trials)), _statuses(search)))
-    rejected = sum(trial.num_rejected for trial in search.trials)
-    if rejected:
+    if search.rejections:
         note = "models that can't be trained"
-        facts.append(Fact("rejected untrained", str(rejected), note))
+        facts.append(
+            Fact("rejected untrained", str(len(search.rejections)), note)
+        )
     if search.imports:
         note = "of other searches"
         facts.append(Fact("imported", str(len(search.imports)), note))
@@ -51,6 +53,12 @@ def summary_of(search: SearchRecord) -> list[Fact]:
         note = f"{len(workers)} workers" if len(workers) > 1 else ""
         facts.append(Fact("time", duration(seconds), note))
     return facts
+
+
+def rejections_of(search: SearchRecord) -> list[str]:
+    """Returns why models were rejected, the most common kind first."""
+    problems = (rejection.problem for rejection in search.rejections)
+    return [f"{len(kind)} x {kind[-1]}" for kind in by_kind(problems)]
 
 
 def _statuses(search: SearchRecord) -> str:

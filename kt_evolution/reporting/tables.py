@@ -1,6 +1,7 @@
 """The trials of a search as rows: for pandas, CSV and JSON."""
 
 import csv
+import dataclasses
 import datetime
 import json
 import math
@@ -126,6 +127,9 @@ def write_json(search: SearchRecord, file: IO[str]) -> None:
         "limits": [limit.get_config() for limit in search.limits],
         "stop_reason": search.stop_reason,
         "problems": list(search.problems),
+        "rejections": [
+            dataclasses.asdict(rejection) for rejection in search.rejections
+        ],
         "trials": trials,
     }
     json.dump(_strict(whole), file, indent=2)

@@ -1,0 +1,275 @@
+"""A value with which no model can be built is said loudly, and where."""
+
+import warnings
+
+import keras
+import pytest
+from tuner_helpers import ScoringTuner
+from tuner_helpers import empty_model
+from tuner_helpers import trials_of
+
+import kt_evolution
+from kt_evolution.core.genes import CategoricalGene
+from kt_evolution.core.genes import ContinuousGene
+from kt_evolution.core.genes import Scale
+from kt_evolution.core.space import SearchSpace
+from kt_evolution.rejections import BranchTally
+from kt_evolution.rejections import by_kind
+from kt_evolution.rejections import is_error
+from kt_evolution.reporting import read_search
+from kt_evolution.reporting.command_line import main
+
+
+def search(folder, build, max_trials=10, **kwargs):
+    """Returns the tuner after its search, and what it warned of."""
+    tuner = ScoringTuner(
+        build, max_trials=max_trials, seed=0, directory=folder, **kwargs
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tuner.search(lambda hp: float(hp.get("units")))
+    return tuner, [str(warning.message) for warning in caught]
+
+
+def branches_of(tuner):
+    return {
+        (branch.name, branch.value)
+        for branch in tuner.oracle.unbuilt_branches()
+    }
+
+
+def declares_none(hp):
+    """Asks for what can't be searched, behind a plain `if`."""
+    hp.Int("units", 1, 16)
+    if hp.Boolean("regularized"):
+        hp.Choice("rate", [0.1, None])
+    return empty_model()
+
+
+def fails_at_once(hp):
+    """Fails before anything else is asked for."""
+    if hp.Boolean("regularized"):
+        hp.nothing()
+    hp.Int("units", 1, 1000)
+    return empty_model()
+
+
+def has_two_kinds_of_mistakes(hp):
+    hp.Float("rate", 0.0, 1.0)
+    hp.Int("units", 1, 1000)
+    kind = hp.Choice("kind", ["dense", "conv", "typo"])
+    inputs = keras.Input((3, 3, 1))
+    x = inputs
+    if kind == "conv":
+        x = keras.layers.Conv2D(2, 5)(x)
+    if kind == "typo":
+        x = keras.layers.Dense(unit=2)(x)
+    return keras.Model(inputs, keras.layers.Dense(1)(x))
+
+
+def fails_in_the_third_layer(hp):
+    hp.Int("units", 1, 1000)
+    for i in range(hp.Int("layers", 1, 3)):
+        hp.Float(f"rate_{i}", 0.0, 1.0)
+        if i == 2:
+            {}["layer"]
+    return empty_model()
+
+
+CASES = {
+    "declaration": (declares_none, {("regularized", True)}),
+    "at once": (fails_at_once, {("regularized", True)}),
+    "layers": (
+        has_two_kinds_of_mistakes,
+        {("kind", "conv"), ("kind", "typo")},
+    ),
+    "loop": (fails_in_the_third_layer, {("layers", 3)}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_branch_that_never_builds_is_said_while_and_after_searching(
+    tmp_path, name
+):
+    build, expected = CASES[name]
+    tuner, told = search(tmp_path, build, max_trials=15)
+    assert len(trials_of(tuner, "COMPLETED")) == 15
+    assert branches_of(tuner) == expected
+    for branch in tuner.oracle.unbuilt_branches():
+        start = f"No model with {branch.name}={branch.value!r} could be built"
+        # While the search runs, and at its end.
+        assert sum(text.startswith(start) for text in told) == 2
+        assert "test_unbuilt_branches.py, line" in branch.problem
+
+
+def test_what_never_builds_is_in_the_summary_the_report_and_on_the_command_line(
+    tmp_path, capsys
+):
+    tuner, _ = search(tmp_path, declares_none)
+    (branch,) = tuner.oracle.unbuilt_branches()
+    capsys.readouterr()
+    tuner.results_summary()
+    assert f"WARNING: {branch}" in capsys.readouterr().out
+    assert main(["show", str(tuner.project_dir)]) == 0
+    shown = capsys.readouterr().out
+    assert f"WARNING: {branch}" in shown
+    assert f"{branch.num_rejected} x SpaceError" in shown
+    text = tuner.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "No model with regularized=True could be built" in text
+    assert f"{branch.num_rejected} x SpaceError" in text
+
+
+def test_what_never_builds_is_known_after_a_restart(tmp_path):
+    whole, _ = search(tmp_path / "whole", has_two_kinds_of_mistakes, 15)
+    search(tmp_path / "parts", has_two_kinds_of_mistakes, 9)
+    parts, told = search(tmp_path / "parts", has_two_kinds_of_mistakes, 15)
+    found = whole.oracle.unbuilt_branches()
+    assert len(found) == 2
+    assert parts.oracle.unbuilt_branches() == found
+    assert str(found[0]) in told
+    assert read_search(parts).unbuilt_branches == found
+    # A search at its end says it too.
+    again, told = search(tmp_path / "parts", has_two_kinds_of_mistakes, 15)
+    assert [text for text in told if "No model with" in text] == [
+        str(branch) for branch in found
+    ]
+
+
+def test_what_is_rejected_after_the_last_trial_is_read(tmp_path):
+    def build(hp):
+        if hp.Choice("units", [1, 2, 3]) == 3:
+            raise ValueError("three is too many")
+        return empty_model()
+
+    tuner, _ = search(tmp_path, build)
+    assert len(trials_of(tuner)) == 2
+    assert branches_of(tuner) == {("units", 3)}
+    (rejection,) = read_search(tuner).rejections
+    assert rejection.values == {"units": 3}
+    assert "three is too many" in rejection.problem
+    journal = tuner.oracle._folder / "journal.jsonl"
+    before = journal.read_text()
+    again, _ = search(tmp_path, build)
+    assert branches_of(again) == {("units", 3)}
+    assert journal.read_text() == before
+
+
+def test_a_build_that_was_corrected_gets_another_chance_at_the_end(tmp_path):
+    is_corrected = False
+
+    def build(hp):
+        if hp.Choice("units", [1, 2, 3]) == 3 and not is_corrected:
+            raise ValueError("three is too many")
+        return empty_model()
+
+    search(tmp_path, build)
+    is_corrected = True
+    tuner, told = search(tmp_path, build)
+    assert len(trials_of(tuner, "COMPLETED")) == 3
+    assert not branches_of(tuner)
+    assert not read_search(tuner).rejections
+
+
+def test_values_that_fit_with_others_are_no_unbuilt_branches(tmp_path):
+    def build(hp):
+        units = hp.Int("units", 0, 999)
+        groups = hp.Choice("groups", [1, 2, 3])
+        if units % groups:
+            raise ValueError(f"{units} units in {groups} groups")
+        return empty_model()
+
+    tuner, told = search(tmp_path, build, max_trials=30)
+    assert read_search(tuner).rejections
+    assert not branches_of(tuner)
+    assert not read_search(tuner).unbuilt_branches
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"max_model_size": 500},
+        {"constraints": [kt_evolution.Limit("params", max=500)]},
+        {"constraints": [kt_evolution.Limit(lambda hp: not hp["wide"])]},
+    ],
+)
+def test_a_branch_that_breaks_a_limit_is_no_mistake(tmp_path, kwargs):
+    def build(hp):
+        hp.Int("units", 1, 1000)
+        units = 100 if hp.Boolean("wide") else 1
+        return keras.Sequential([keras.Input((10,)), keras.layers.Dense(units)])
+
+    tuner, told = search(tmp_path, build, **kwargs)
+    assert read_search(tuner).rejections
+    assert not branches_of(tuner)
+    assert not read_search(tuner).unbuilt_branches
+
+
+# The tally, by hand.
+
+SPACE = SearchSpace(
+    [
+        CategoricalGene("a", ("x", "y", "z"), "x"),
+        CategoricalGene("b", ("x", "y"), "x"),
+        ContinuousGene("c", Scale(0.0, 1.0, "linear"), 0.0),
+    ]
+)
+ERROR = "ValueError: no"
+
+
+def tally_of(*models):
+    tally = BranchTally()
+    for a, b, c, problem in models:
+        tally.add(SPACE, {"c": c, "a": a, "b": b}, problem)
+    return [(one.name, one.value) for one in tally.unbuilt()]
+
+
+def test_three_rejected_models_and_none_that_was_built_are_a_branch():
+    built = ("x", "x", 0.0, None)
+    rejected = [("y", "x", c, ERROR) for c in (0.1, 0.2, 0.3)]
+    assert tally_of(built, *rejected[:2]) == []
+    assert tally_of(built, *rejected) == [("a", "y")]
+    assert tally_of(built, *rejected, ("y", "x", 0.5, None)) == []
+    assert tally_of(built, *rejected, ("y", "x", 0.5, "It has 9 params")) == []
+    # Where nothing at all was built the cause lies elsewhere.
+    assert tally_of(*rejected) == []
+
+
+def test_what_one_branch_explains_is_no_evidence_against_another():
+    built = [("x", "x", 0.0, None), ("z", "x", 0.0, None)]
+    together = [("y", "y", c, ERROR) for c in (0.1, 0.2, 0.3)]
+    alone = ("y", "x", 0.4, ERROR)
+    assert tally_of(*built, *together, alone) == [("a", "y")]
+    # Of equal ones the value that was asked for last.
+    assert tally_of(*built, *together) == [("b", "y")]
+
+
+def test_a_branch_of_fewer_models_needs_no_more_rejections():
+    tally = BranchTally()
+    tally.add(SPACE, {"a": "x", "b": "x"}, None)
+    tally.add(SPACE, {"a": "y"}, ERROR)
+    assert [branch.value for branch in tally.unbuilt()] == ["y"]
+    tally.add(SPACE, {"b": "x", "a": "z"}, ERROR)
+    assert [branch.value for branch in tally.unbuilt()] == ["y"]
+    tally.add(SPACE, {"b": "y", "a": "z"}, ERROR)
+    assert {branch.value for branch in tally.unbuilt()} == {"y", "z"}
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [
+        ("ValueError: no (model.py, line 3)", True),
+        ("`initial_population[3]`: KeyError: 'x'", True),
+        ("OversizedModelError: The model is larger than 3", False),
+        ("It has 1,000 params: Limit", False),
+        ("It is not allowed by Limit(f).", False),
+        ("It is the same model as an earlier one.", False),
+        (None, False),
+    ],
+)
+def test_errors_are_told_from_limits(problem, expected):
+    assert is_error(problem) is expected
+
+
+def test_problems_that_differ_in_numbers_are_of_one_kind():
+    problems = ["E: 3 of 4", "F: 1.5", "E: 12 of 0.25"]
+    assert by_kind(problems) == [["E: 3 of 4", "E: 12 of 0.25"], ["F: 1.5"]]
