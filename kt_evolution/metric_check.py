@@ -103,7 +103,10 @@ def closest_name(name: str, known: Collection[str]) -> str | None:
         for each in known
         if _is_validated(each) == _is_validated(name)
     }
-    matches = difflib.get_close_matches(_spelling(name), spelled, n=1)
+    spelling = _spelling(name)
+    matches = difflib.get_close_matches(spelling, spelled, n=1) or [
+        each for each in spelled if each.startswith(spelling)
+    ]
     return spelled[matches[0]] if matches else None
 
 

@@ -113,8 +113,13 @@ def _is_better(value: float, best: float, objective: kt.Objective) -> bool:
 def _with_objective(
     logs: Mapping[str, Any], objective: kt.Objective, source: str
 ) -> dict[str, float]:
-    check_metrics("objective", names_of(objective), logs, source)
+    names = names_of(objective)
     metrics = as_numbers(logs)
+    if diverged_losses(metrics):
+        # It may have ended before it was validated.
+        metrics = {**dict.fromkeys(names, math.nan), **metrics}
+    else:
+        check_metrics("objective", names, logs, source)
     if objective.name not in metrics:
         metrics[objective.name] = float(objective.get_value(metrics))
     return metrics

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 
+import compiled_metrics
 import keras
 import model_costs
 import numpy as np
@@ -72,6 +73,7 @@ def main():
         model = tuner.get_best_models()[0]
         loss = model.evaluate(x, y, verbose=0)
         assert abs(loss - trials[0].score) < 1e-3
+    compiled_metrics.main()
     model_costs.main()
     published_cells.main()
     backend = keras.backend.backend()

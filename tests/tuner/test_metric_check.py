@@ -256,11 +256,12 @@ def test_steps_without_the_metric_are_reported_after_an_epoch(tmp_path):
         ("val_mean_iou", "val_mean_io_u"),
         ("Val_Loss", "val_loss"),
         ("val_precision_1", "val_precision"),
+        ("val_f1", "val_f1_score"),
         ("psnr", None),
         ("val_mse", None),
     ],
 )
 def test_closest_names(name, closest):
     known = ["accuracy", "loss", "val_accuracy", "val_loss"]
-    known += ["val_mean_io_u", "val_precision"]
+    known += ["val_mean_io_u", "val_precision", "val_f1_score"]
     assert closest_name(name, known) == closest
