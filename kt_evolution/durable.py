@@ -62,7 +62,7 @@ class DurableOracle(ProjectOracle):
             at its end. It is never IDLE: nobody waits.
         """
         with self._lock:
-            self.open()
+            self.claim()
             self.tuner_ids.add(tuner_id)
             if not self._clock.is_running:
                 self._clock.begin()
@@ -120,6 +120,8 @@ class DurableOracle(ProjectOracle):
             self._is_stopped = False
             self._clock.end()
         self._save_oracle_file()
+        if not self.tuner_ids:
+            self.release()
 
     def is_over(self) -> bool:
         """Tells whether no further trial is to run, whatever is left."""

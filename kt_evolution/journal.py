@@ -173,6 +173,13 @@ class Journal:
             flags &= ~os.O_CREAT
         return os.open(path, flags, 0o666)
 
+    def has_changed(self) -> bool:
+        """Tells whether another process has written since it was read."""
+        if not self.exists():
+            return False
+        size = self.path.stat().st_size
+        return size < self._end or (size > self._end and self._has_new_lines())
+
     def is_deleted(self) -> bool:
         """Tells whether the file is gone, with lines that were in it."""
         return bool(self._end) and not self.exists()
@@ -186,6 +193,14 @@ class Journal:
             "another `project_name`, and run the same code again."
         )
 
+    def _has_new_lines(self) -> bool:
+        """Tells whether more than a torn line is behind what was read."""
+        with open(self.path, "rb") as file:
+            file.seek(self._end)
+            tail = file.read()
+        lines = [line for line in tail.splitlines(True) if line.strip()]
+        return len(lines) > 1 or any(map(_is_event, lines))
+
     def _cut_torn_line(self, descriptor: int, size: int) -> None:
         if size < self._end:
             raise JournalError(
@@ -194,11 +209,7 @@ class Journal:
                 "cut. Make the tuner anew to go on with what is there, or use "
                 "another `project_name`."
             )
-        with open(self.path, "rb") as file:
-            file.seek(self._end)
-            tail = file.read()
-        lines = [line for line in tail.splitlines(True) if line.strip()]
-        if len(lines) > 1 or any(map(_is_event, lines)):
+        if self._has_new_lines():
             raise JournalError(
                 f"{self.path} was changed by another process. Only one search "
                 "at a time can run in a project: use another `project_name`, "

@@ -33,6 +33,7 @@ from kt_evolution.objectives import as_objectives
 from kt_evolution.objectives import check_directions
 from kt_evolution.objectives import sign_of
 from kt_evolution.runs import Runs
+from kt_evolution.search_lock import SearchLock
 
 # `oracle.json` lists all trials. It is written when their number has grown by
 # this part, and at the end, so that its cost per trial stays bounded.
@@ -71,6 +72,7 @@ class ProjectOracle(kt.Oracle):
         self._lock = threading.RLock()
         self._given_space: kt.HyperParameters = self.hyperparameters
         self._journal: Journal | None = None
+        self._search_lock = SearchLock()
         self._clock = SearchClock()
         self._forget()
         self._add_to_space(self._given_space)
@@ -91,6 +93,8 @@ class ProjectOracle(kt.Oracle):
         self._ranking: list[tuple[float, int, str]] = []
         self._num_journaled_hps = 0
         self._size_when_saved = 0
+        # Trials whose files may not tell what the journal does.
+        self._doubtful: set[str] = set()
         # What the journal's first line says, if there is one that counts.
         self._search_event: dict[str, Any] | None = None
         self._clock.forget()
@@ -106,6 +110,7 @@ class ProjectOracle(kt.Oracle):
             )
         super()._set_project_dir(directory, project_name)
         self._journal = None
+        self._search_lock.release()
         # The host calls this before it restores the tuner.
         host.set_aside_torn_state(self._folder)
 
@@ -141,6 +146,41 @@ class ProjectOracle(kt.Oracle):
         with self._lock:
             self._journal = None
             self.open()
+
+    def claim(self) -> None:
+        """Makes this process the only one that searches in the project.
+
+        Raises:
+            ProjectInUseError: If another one does.
+        """
+        with self._lock:
+            if not self._directory_is_set():
+                return
+            # What can't be read, and a stranger's folder, is left alone.
+            self.open()
+            if not self._search_lock.is_taken:
+                self._search_lock.take(self._folder)
+                if self._journal is not None and self._journal.has_changed():
+                    # Another process went on since it was read.
+                    self._read_again()
+                    self.open()
+            if not self._search_lock.is_read_only:
+                self._write_doubtful()
+
+    def release(self) -> None:
+        """Lets other processes search in the project."""
+        with self._lock:
+            self._search_lock.release()
+
+    def _write_doubtful(self) -> None:
+        """Writes the files anew that a crash may have left behind."""
+        if not self._doubtful:
+            return
+        for trial_id in sorted(self._doubtful):
+            self._save_trial(self.trials[trial_id])
+        self._doubtful.clear()
+        # So that `oracle.json` is written too.
+        self._size_when_saved = 0
 
     def _read_again(self) -> None:
         """Makes memory follow the journal, whatever was changed in it."""
@@ -218,9 +258,11 @@ class ProjectOracle(kt.Oracle):
         self._retry_queue = [
             trial_id for trial_id in self.trials if trial_id not in self._ended
         ]
-        # The files of what was running or ending may be torn or missing.
-        for trial_id in {*self._retry_queue, *self.end_order[-1:]}:
-            self._save_trial(self.trials[trial_id])
+        # The files of what was running or ending may be torn or missing. To
+        # open a project writes nothing: it may be on a disk that can't be
+        # written, or belong to a search that runs.
+        self._doubtful = {*self._retry_queue, *self.end_order[-1:]}
+        self._size_when_saved = self._progress()
 
     def _replay(self, event: dict[str, Any]) -> None:
         if event.get("space"):

@@ -44,6 +44,7 @@ from kt_evolution.phenotype import changed_declarations
 from kt_evolution.phenotype import explore
 from kt_evolution.results import execution_metrics
 from kt_evolution.results import metrics_of
+from kt_evolution.search_lock import check_free
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.surrogate import Surrogate
@@ -62,6 +63,8 @@ HOOKS = (
 )
 # Of `verbose` among the arguments of `keras.Model.fit`.
 VERBOSE_POSITION = 4
+# The host's name of a project that has none.
+UNNAMED = "untitled_project"
 
 
 class MissingTensorBoardError(kt.errors.FatalError, ImportError):
@@ -271,6 +274,9 @@ class EvolutionTuner(TunerResults):
         if self._is_worker():
             # The project is the chief's, who may have begun.
             kwargs["overwrite"] = False
+        if kwargs.get("overwrite"):
+            directory = Path(str(kwargs.get("directory") or "."))
+            check_free(directory / (kwargs.get("project_name") or UNNAMED))
         super().__init__(oracle, hypermodel, keep_checkpoints, **kwargs)
 
     @property
@@ -394,9 +400,20 @@ class EvolutionTuner(TunerResults):
         self._take_search_callbacks(fit_kwargs)
         if self._cross_validation is not None:
             self._folds = self._cross_validation.folds(fit_args, fit_kwargs)
-        if self._is_worker() or host.is_chief():
+        if self._is_worker():
             super().search(*fit_args, **fit_kwargs)
             return
+        self.oracle.claim()
+        try:
+            if host.is_chief():
+                super().search(*fit_args, **fit_kwargs)
+            else:
+                self._search_alone(*fit_args, **fit_kwargs)
+        finally:
+            self.oracle.release()
+
+    def _search_alone(self, *fit_args: Any, **fit_kwargs: Any) -> None:
+        """Searches in this process only, which Ctrl-C ends at any time."""
         self.oracle.verbose = fit_kwargs.get("verbose", self.oracle.verbose)
         try:
             with self.oracle.display.live():

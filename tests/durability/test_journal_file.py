@@ -311,6 +311,7 @@ def test_atomic_write_follows_the_umask(tmp_path):
 def test_search_leaves_no_temporary_files(tmp_path):
     oracle = make_oracle(tmp_path)
     run_trials(oracle, 6)
+    oracle.release()
     names = {name for _, _, files in os.walk(tmp_path) for name in files}
     assert names == {"journal.jsonl", "trial.json", "oracle.json"}
 

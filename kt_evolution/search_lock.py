@@ -1,0 +1,247 @@
+"""One search at a time in a project: a lock that ends with its process.
+
+The operating system holds it, so nothing is left to clear away after a kill.
+Only searching takes it: whoever reads a project needs no lock.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import socket
+import stat
+import time
+import warnings
+import weakref
+from pathlib import Path
+from typing import Any
+
+from filelock import lock_descriptor
+from filelock import unlock_descriptor
+
+FILE_NAME = "search.lock"
+# The holder before may delete the file between opening and locking it.
+ATTEMPTS = 10
+# Windows locks the first byte, so what others may read begins behind it.
+START = 1
+MAX_LENGTH = 1000
+NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
+# A link, or a named pipe, in the file's place is an error.
+FLAGS = (
+    os.O_RDWR
+    | os.O_CREAT
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+class ProjectInUseError(RuntimeError):
+    """Another process searches in the project."""
+
+
+class SearchLock:
+    """The right of a process to search in a project.
+
+    Two oracles of one process may have it at once: in a notebook the one of a
+    cell that was run before may still be there.
+    """
+
+    def __init__(self) -> None:
+        self._hold: _Hold | None = None
+        # Why there is no lock to take.
+        self._error: OSError | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether `take` has nothing more to do."""
+        is_held = self._hold is not None and self._hold.is_open
+        return is_held or self._error is not None
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing can be written where the project is."""
+        return self._error is not None and self._error.errno in NOT_WRITABLE
+
+    def take(self, folder: Path) -> None:
+        """Takes the lock, or warns where the file system has none.
+
+        Args:
+            folder: Path, the project. It is made if it is missing.
+
+        Raises:
+            ProjectInUseError: If another process has the lock.
+        """
+        try:
+            self._hold = _hold_of(folder)
+        except OSError as error:
+            self._error = error
+            if self.is_read_only:
+                problem = (
+                    "can't be written: its results can be read, but no trial "
+                    "can be run"
+                )
+            else:
+                problem = (
+                    "can't be locked: make sure that no other process searches "
+                    "in it"
+                )
+            warnings.warn(
+                f"The project in {folder} {problem} ({error}).", stacklevel=2
+            )
+
+    def release(self) -> None:
+        """Gives the lock back, if no other oracle of this process has it."""
+        self._hold = None
+        self._error = None
+
+
+def check_free(folder: Path) -> None:
+    """Raises if another process searches in a project.
+
+    Args:
+        folder: Path, the project. It need not exist.
+
+    Raises:
+        ProjectInUseError: If one does.
+    """
+    if (folder / FILE_NAME).is_file():
+        with contextlib.suppress(OSError):
+            _hold_of(folder)
+
+
+class _Hold:
+    """A lock file that this process has locked, until nobody refers to it.
+
+    Args:
+        path: Path, the file.
+        descriptor: Int, the open file.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._finalizer = weakref.finalize(self, _let_go, path, descriptor)
+
+    @property
+    def is_open(self) -> bool:
+        return self._finalizer.alive
+
+    def abandon(self) -> None:
+        """Leaves the lock to the process that this one was forked from."""
+        if self._finalizer.detach() is not None:
+            # The lock lasts until the last process has closed the file.
+            os.close(self._descriptor)
+
+
+# By device and number of the file: a folder has many names.
+_HOLDS: "weakref.WeakValueDictionary[tuple[int, int], _Hold]" = (
+    weakref.WeakValueDictionary()
+)
+
+
+def _hold_of(folder: Path) -> _Hold:
+    """Returns this process's hold of the lock of a project.
+
+    Raises:
+        ProjectInUseError: If another process has it.
+        OSError: If there can be no lock.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE_NAME
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(FileNotFoundError):
+            hold = _HOLDS.get(_key_of(os.lstat(path)))
+            if hold is not None and hold.is_open:
+                return hold
+        descriptor = os.open(path, FLAGS, 0o666)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "It is no regular file", str(path))
+            if not lock_descriptor(descriptor, blocking=False):
+                raise ProjectInUseError(_in_use(folder, descriptor))
+            if _is_there(path, status):
+                _write_holder(descriptor, status)
+                hold = _HOLDS[_key_of(status)] = _Hold(path, descriptor)
+                descriptor = -1
+                return hold
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+    raise OSError(errno.EAGAIN, "It is replaced again and again", str(path))
+
+
+def _key_of(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _is_there(path: Path, status: os.stat_result) -> bool:
+    """Tells whether the path still leads to a file."""
+    try:
+        return os.path.samestat(os.lstat(path), status)
+    except FileNotFoundError:
+        return False
+
+
+def _let_go(path: Path, descriptor: int) -> None:
+    # While it is locked: nobody else can be about to use it. Windows deletes
+    # no open file, where it stays.
+    with contextlib.suppress(OSError):
+        if _is_there(path, os.fstat(descriptor)):
+            os.unlink(path)
+    with contextlib.suppress(OSError):
+        # A forked process may have the file open too.
+        unlock_descriptor(descriptor)
+    os.close(descriptor)
+
+
+def _write_holder(descriptor: int, status: os.stat_result) -> None:
+    """Writes who has the lock, for others to read."""
+    if status.st_nlink > 1:
+        # The file has another name somewhere: it may not be ours.
+        return
+    holder = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+    # A full disk is no reason to go without the lock.
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, b" " * START + json.dumps(holder).encode())
+
+
+def _in_use(folder: Path, descriptor: int) -> str:
+    holder = _read_holder(descriptor)
+    who = "Another process"
+    if holder:
+        who = (
+            f"Process {holder.get('pid')!r} on {holder.get('host')!r}, which "
+            f"began at {holder.get('since')!r},"
+        )
+    return (
+        f"{who} searches in the project in {folder}. Only one search at a time "
+        "can run in a project: wait for it, end it, or use another "
+        "`project_name`. Its results can be read meanwhile. Several processes "
+        "share a search as a chief and workers."
+    )
+
+
+def _read_holder(descriptor: int) -> dict[str, Any]:
+    try:
+        os.lseek(descriptor, START, os.SEEK_SET)
+        holder = json.loads(os.read(descriptor, MAX_LENGTH))
+    except (OSError, ValueError):
+        # It is just being written.
+        return {}
+    return holder if isinstance(holder, dict) else {}
+
+
+def _abandon_all() -> None:
+    for hold in list(_HOLDS.values()):
+        hold.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    # Loaders of data are forked processes, which may outlive a killed search.
+    os.register_at_fork(after_in_child=_abandon_all)
