@@ -29,6 +29,8 @@ from kt_evolution.journal import Journal
 from kt_evolution.journal import JournalError
 from kt_evolution.journal import damaged_line
 from kt_evolution.journal import write_atomically
+from kt_evolution.locations import check_project_name
+from kt_evolution.locations import locate_directory
 from kt_evolution.objectives import as_objectives
 from kt_evolution.objectives import check_directions
 from kt_evolution.objectives import sign_of
@@ -102,12 +104,9 @@ class ProjectOracle(kt.Oracle):
         self.stop_reason: str | None = None
 
     def _set_project_dir(self, directory: Any, project_name: str) -> None:
-        if "://" in str(directory):
-            raise ValueError(
-                "`directory` must be a folder of a file system, because "
-                "results are appended to a file there. "
-                f"Received: directory={directory}"
-            )
+        # A tuner of the host's takes "~" for the name of a folder.
+        directory = locate_directory(directory, expand_user=False)
+        check_project_name(project_name)
         super()._set_project_dir(directory, project_name)
         self._journal = None
         self._search_lock.release()
@@ -116,7 +115,7 @@ class ProjectOracle(kt.Oracle):
 
     @property
     def _folder(self) -> Path:
-        return Path(str(self._directory)) / self._project_name
+        return Path(self._directory) / self._project_name
 
     def open(self) -> bool:
         """Restores the project in the directory, once.

@@ -30,6 +30,8 @@ from kt_evolution.display import interruption
 from kt_evolution.divergence import DivergenceWatch
 from kt_evolution.journal import write_atomically
 from kt_evolution.limits import Limit
+from kt_evolution.locations import check_project_name
+from kt_evolution.locations import locate_directory
 from kt_evolution.metric_check import MetricCheck
 from kt_evolution.metric_check import can_add_metrics
 from kt_evolution.objectives import directions_of
@@ -218,6 +220,8 @@ class EvolutionTuner(TunerResults):
         )
         if kwargs.get("max_model_size") is not None:
             check_count("max_model_size", kwargs["max_model_size"])
+        kwargs["directory"] = locate_directory(kwargs.get("directory"))
+        kwargs["project_name"] = check_project_name(kwargs.get("project_name"))
         self._check_hypermodel(hypermodel)
         self._cross_validation = self._check_folds(cross_validation, kwargs)
         self._folds: list[Fold] = []

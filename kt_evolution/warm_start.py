@@ -18,6 +18,7 @@ from kt_evolution import host
 from kt_evolution import trial_events
 from kt_evolution.core.genes import Value
 from kt_evolution.core.history import IMPORT
+from kt_evolution.locations import locate_path
 from kt_evolution.past_projects import PastProject
 from kt_evolution.past_projects import PastTrial
 from kt_evolution.past_projects import read_project
@@ -40,6 +41,10 @@ class WarmStart:
 
     def __init__(self, paths: Any) -> None:
         self.paths = _checked(paths)
+        # The journal has paths as the user gave them. They are read later.
+        self._places = {
+            path: locate_path("warm_start", path) for path in self.paths
+        }
         self._projects: dict[str, PastProject] = {}
         self.forget()
 
@@ -63,7 +68,7 @@ class WarmStart:
     def check_another(self, folder: Path) -> None:
         """Raises if a search would start from its own project."""
         for path in self.paths:
-            if os.path.realpath(path) == os.path.realpath(folder):
+            if os.path.realpath(self._places[path]) == os.path.realpath(folder):
                 raise ValueError(
                     "`warm_start` must be the folder of another project. "
                     f"Received: warm_start={path!r}, which is this search's "
@@ -80,7 +85,9 @@ class WarmStart:
         """
         for path in self.paths:
             if path not in self._done and path not in self._projects:
-                self._projects[path] = read_project(path, objective, computable)
+                self._projects[path] = read_project(
+                    self._places[path], objective, computable
+                )
 
     def events(
         self,
