@@ -28,6 +28,7 @@ from kt_evolution.news import SearchNews
 from kt_evolution.news import TrialNews
 from kt_evolution.scalars import as_number
 from kt_evolution.scalars import as_numbers
+from kt_evolution.terminal import printable
 
 NUM_ROWS = 8
 BAR_WIDTH = 24
@@ -102,7 +103,7 @@ class SearchDisplay:
             self._frame.add(trial_news, search_news)
         else:
             line = plain_line(trial_news, search_news, self.names)
-            self._console.print(line, markup=False)
+            self._console.print(printable(line), markup=False)
 
     def new_callback(
         self, trial_id: str, number: int, num_executions: int
@@ -309,7 +310,7 @@ def results_table(rows: list[TrialNews], names: list[str]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("trial", justify="right")
     for name in names:
-        table.add_column(Text(name), justify="right")
+        table.add_column(Text(printable(name)), justify="right")
     if len(names) == 1:
         table.add_column("expected", justify="right")
     table.add_column("time", justify="right")
@@ -323,7 +324,8 @@ def results_table(rows: list[TrialNews], names: list[str]) -> Table:
         cells += [duration(row.seconds), row.origin]
         style = "bold green" if row.is_best else ""
         style = style if row.scores else "red"
-        table.add_row(*map(Text, cells), style=style)
+        texts = (Text(printable(cell)) for cell in cells)
+        table.add_row(*texts, style=style)
     return table
 
 
@@ -351,6 +353,7 @@ def plain_line(trial: TrialNews, search: SearchNews, names: list[str]) -> str:
 def interruption(news: SearchNews, names: list[str]) -> str:
     """Returns what is said when a search was interrupted."""
     best = "; ".join(best_words(news, names)) or "no trial completed yet"
+    best = printable(best)
     return (
         f"\nInterrupted after {news.num_ended} trials; {best}. Nothing that "
         "finished is lost. Call `tuner.search(...)` again, or run the same "
@@ -380,7 +383,9 @@ def _bar_line(title: str, part: float | None, text: str) -> Table:
         completed=part or 0.0,
         width=BAR_WIDTH,
     )
-    line.add_row(Text(title, style="bold"), bar, Text(text))
+    line.add_row(
+        Text(printable(title), style="bold"), bar, Text(printable(text))
+    )
     return line
 
 

@@ -4,6 +4,7 @@ A trial is made by one line of the journal and ended by one line. Whatever
 raises in between, the lock is released and memory follows the file.
 """
 
+import itertools
 import math
 import warnings
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from kt_evolution.objectives import directions_of
 from kt_evolution.objectives import infer_direction
 from kt_evolution.project import ProjectOracle
 from kt_evolution.scalars import as_numbers
+from kt_evolution.terminal import printable_lines
 
 
 class DurableOracle(ProjectOracle):
@@ -128,7 +130,11 @@ class DurableOracle(ProjectOracle):
         return False
 
     def _next_trial_id(self) -> str:
-        return str(len(self.trials)).zfill(len(str(self.max_trials)))
+        digits = len(str(self.max_trials))
+        # Lines of a journal that can't be read may have been deleted.
+        numbers = itertools.count(len(self.trials))
+        ids = (str(number).zfill(digits) for number in numbers)
+        return next(name for name in ids if name not in self.trials)
 
     def _stopped_trial(self) -> Trial:
         trial = self._make_trial(self._next_trial_id(), {})
@@ -174,7 +180,7 @@ class DurableOracle(ProjectOracle):
         warnings.warn(
             f"All {len(self.end_order)} trials failed, so there is no result. "
             "Mend the cause and run the same code again: they will be run "
-            f"anew. The last failure was:\n{last}",
+            f"anew. The last failure was:\n{printable_lines(last)}",
             stacklevel=2,
         )
 
@@ -347,7 +353,7 @@ class DurableOracle(ProjectOracle):
             f"max_consecutive_failed_trials={limit}. All results are saved. "
             "Mend the cause and run the same code again to go on; if no trial "
             "ever completed, all are run anew. The last failure was:\n"
-            f"{self.trials[self.end_order[-1]].message or ''}"
+            f"{printable_lines(self.trials[self.end_order[-1]].message or '')}"
         )
 
     def _release(self, trial: Trial) -> list[str]:

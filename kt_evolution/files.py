@@ -119,7 +119,9 @@ def replace(path: Path, text: str) -> None:
     """
     new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with open(new, "x", encoding="utf-8") as file:
+        with open(
+            new, "x", encoding="utf-8", errors="backslashreplace"
+        ) as file:
             file.write(text)
         os.replace(new, path)
     except BaseException:

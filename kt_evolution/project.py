@@ -25,6 +25,7 @@ from kt_evolution import trial_events as events
 from kt_evolution.clock import SearchClock
 from kt_evolution.core.checks import check_count
 from kt_evolution.encoding import redeclared
+from kt_evolution.event_checks import EventCheck
 from kt_evolution.journal import Journal
 from kt_evolution.journal import JournalError
 from kt_evolution.journal import damaged_line
@@ -36,6 +37,7 @@ from kt_evolution.objectives import check_directions
 from kt_evolution.objectives import sign_of
 from kt_evolution.runs import Runs
 from kt_evolution.search_lock import SearchLock
+from kt_evolution.terminal import printable
 
 # `oracle.json` lists all trials. It is written when their number has grown by
 # this part, and at the end, so that its cost per trial stays bounded.
@@ -243,14 +245,19 @@ class ProjectOracle(kt.Oracle):
             )
 
     def _replay_all(self, journaled: list[dict[str, Any]]) -> None:
+        check = EventCheck()
         for number, event in enumerate(journaled, start=1):
             try:
+                check(event)
                 self._replay(event)
-            except (AttributeError, KeyError, TypeError) as error:
+            except kt.errors.FatalError:
+                # What the user asks for does not fit the project.
+                raise
+            except (LookupError, ValueError) as error:
                 raise damaged_line(
                     self._folder / "journal.jsonl",
                     number,
-                    f"is no line of a search: {error!r}",
+                    f"is no line of a search: {printable(str(error))}",
                 ) from error
         if self._search_event is not None:
             self._check_search(self._search_event)

@@ -19,10 +19,10 @@ from kt_evolution import host
 from kt_evolution import trial_events as events
 from kt_evolution.core.genes import Value
 from kt_evolution.encoding import own_values
+from kt_evolution.event_checks import EventCheck
+from kt_evolution.event_checks import check_trial_file
 from kt_evolution.journal import Journal
-
-# What a file that is not what it should be may raise.
-DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+from kt_evolution.terminal import printable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,13 +169,15 @@ def read_stored(folder: Path, salvage: bool = False) -> StoredProject:
     else:
         lines, problems = dict(enumerate(journal.read(), start=1)), {}
     trials: dict[str, StoredTrial] = {}
+    check = EventCheck()
     for number, event in lines.items():
         try:
+            check(event)
             _take_line(project, trials, event)
-        except DAMAGE as error:
-            problems[number] = f"it is no line of a search ({error!r})"
+        except ValueError as error:
+            problems[number] = f"it is no line of a search: {error}"
     project.damaged = [
-        f"Line {number} of {journal.path} can't be read: {problem}"
+        printable(f"Line {number} of {journal.path} can't be read: {problem}")
         for number, problem in sorted(problems.items())
     ]
     project.trials = list(trials.values())
@@ -256,11 +258,12 @@ def _read_trial_files(folder: Path) -> StoredProject:
     for file in sorted(folder.glob("trial_*/trial.json")):
         try:
             state = files.parse_json(files.read_own(file, folder))
+            check_trial_file(state)
             trial = _trial_of_state(state)
             project.add_to_space(state["hyperparameters"]["space"])
             project.trials.append(trial)
-        except DAMAGE as error:
-            project.damaged.append(f"{file} can't be read: {error!r}")
+        except (OSError, ValueError) as error:
+            project.damaged.append(printable(f"{file} can't be read: {error}"))
     project.trials.sort(key=_order)
     return project
 

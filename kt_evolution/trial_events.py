@@ -43,7 +43,7 @@ def check_version(event: Any, folder: str) -> None:
     raise JournalError(
         f"The project in {folder} was written by "
         f"{'a newer' if is_newer else 'another'} version of kt-evolution: its "
-        f"journal has version {version}, and this one reads {VERSION}. The "
+        f"journal has version {version!r}, and this one reads {VERSION}. The "
         "journal is intact. "
         + (
             "Run `pip install --upgrade kt-evolution`"

@@ -50,6 +50,7 @@ from kt_evolution.search_lock import check_free
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.surrogate import Surrogate
+from kt_evolution.terminal import printable
 from kt_evolution.training_log import FILE_NAME
 from kt_evolution.training_log import TrainingLog
 from kt_evolution.tuner_results import TunerResults
@@ -362,8 +363,8 @@ class EvolutionTuner(TunerResults):
         ):
             warnings.warn(
                 "A hyperparameter of the project was declared otherwise when "
-                f"the search began, and that counts: {change}. To search the "
-                "new range use another `project_name`.",
+                f"the search began, and that counts: {printable(change)}. To "
+                "search the new range use another `project_name`.",
                 stacklevel=2,
             )
 

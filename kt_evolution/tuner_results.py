@@ -19,6 +19,7 @@ from kt_evolution.reporting.optuna_study import to_optuna
 from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.report import write_report
 from kt_evolution.reporting.tables import dataframe_of
+from kt_evolution.terminal import printable_lines
 
 # What helps where a model can't be restored.
 REMEDY = (
@@ -130,7 +131,7 @@ class TunerResults(kt.Tuner):
         gaps = gaps_of(
             self.oracle.get_best_trials(num_trials), self.oracle.objective
         )
-        print(gap_table(gaps))
+        print(printable_lines(gap_table(gaps)))
         return gaps
 
     # After it ran, and while it runs.

@@ -23,6 +23,7 @@ from kt_evolution.past_projects import PastProject
 from kt_evolution.past_projects import PastTrial
 from kt_evolution.past_projects import read_project
 from kt_evolution.phenotype import Phenotype
+from kt_evolution.terminal import printable
 
 
 class WarmStart:
@@ -173,7 +174,7 @@ def _warn_of_others(
     if reasons:
         warnings.warn(
             f"Not all trials of `warm_start` {path!r} were imported: "
-            f"{'; '.join(reasons)}.",
+            f"{printable('; '.join(reasons))}.",
             stacklevel=2,
         )
 

@@ -12,6 +12,7 @@ from typing import IO
 from typing import Any
 
 from kt_evolution.journal import JournalError
+from kt_evolution.terminal import printable_lines
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,11 +44,7 @@ def _show_warning(message: Any, *_: Any, **__: Any) -> None:
 
 
 def _print(text: str, file: IO[str] | None = None) -> None:
-    """Prints text, of which nothing can steer the terminal."""
-    shown = "".join(
-        c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text
-    )
-    print(shown, file=file)
+    print(printable_lines(text), file=file)
 
 
 def _parser() -> argparse.ArgumentParser:

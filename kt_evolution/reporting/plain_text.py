@@ -13,6 +13,7 @@ from kt_evolution.reporting.summary import number
 from kt_evolution.reporting.summary import rejections_of
 from kt_evolution.reporting.summary import summary_of
 from kt_evolution.reporting.timeline import busy_seconds
+from kt_evolution.terminal import printable
 
 
 def overview(search: SearchRecord, num_trials: int = 10) -> str:
@@ -30,7 +31,9 @@ def overview(search: SearchRecord, num_trials: int = 10) -> str:
     if search.rejections:
         lines += ["", "Rejected before training:"]
         lines += [f"  {line}" for line in rejections_of(search)]
-    lines += [f"\nWARNING: {branch}" for branch in search.unbuilt_branches]
+    for branch in search.unbuilt_branches:
+        lines += ["", f"WARNING: {branch}"]
+    lines = [printable(line) for line in lines]
     ranked = search.ranked()
     if not ranked:
         return "\n".join([*lines, "", "No trial is completed."])
@@ -72,6 +75,8 @@ def best(search: SearchRecord) -> str:
         for one in search.objectives
     ]
     lines += [f"# It breaks {limit}." for limit in ranked[0].broken]
+    # A line break in a name would end the comment.
+    lines = [printable(line) for line in lines]
     if len(search.objectives) > 1:
         names = [one.name for one in search.objectives]
         rows = [["trial", *names]]
@@ -94,7 +99,9 @@ def comparison(searches: Sequence[SearchRecord]) -> str:
     if len(goals) > 1:
         raise ValueError(
             "Projects must have the same objective to be compared. Received: "
-            + "; ".join(f"{one.name}: {goal_of(one)}" for one in searches)
+            + "; ".join(
+                printable(f"{one.name}: {goal_of(one)}") for one in searches
+            )
         )
     is_single = len(searches[0].objectives) == 1
     shortest = min(len(search.completed) for search in searches)
@@ -115,7 +122,7 @@ def comparison(searches: Sequence[SearchRecord]) -> str:
         ]
         for search in sorted(searches, key=_order)
     ]
-    return f"{goals.pop()}\n\n" + aligned([[*header, "time"], *rows])
+    return f"{printable(goals.pop())}\n\n" + aligned([[*header, "time"], *rows])
 
 
 def _order(search: SearchRecord) -> tuple[bool, float]:
@@ -152,6 +159,7 @@ def _time(search: SearchRecord) -> str:
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Returns rows as columns, cut at the width of the terminal."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     # What is no terminal is not cut.
     width = shutil.get_terminal_size((10_000, 24)).columns

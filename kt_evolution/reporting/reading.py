@@ -28,7 +28,6 @@ from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import RejectionRecord
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
-from kt_evolution.stored_trials import DAMAGE
 from kt_evolution.stored_trials import StoredProject
 from kt_evolution.stored_trials import StoredTrial
 from kt_evolution.stored_trials import check_project
@@ -241,8 +240,7 @@ def _rejections(
     """Yields what was rejected, in the order of the proposals."""
     of_trials = [one.record.get("rejected", ()) for one in project.trials]
     for record in itertools.chain(*of_trials, project.last_rejected):
-        with contextlib.suppress(*DAMAGE):
-            yield _rejection_record(record, space)
+        yield _rejection_record(record, space)
 
 
 def _rejection_record(
@@ -250,10 +248,11 @@ def _rejection_record(
 ) -> RejectionRecord:
     """Returns a rejected model, with the values that its build asked for."""
     values = {}
+    codes = record.get("genome", {})
     for key in record.get("expressed", ()):
-        if key in space.position:
+        if key in space.position and key in codes:
             gene = space.genes[space.position[key]]
-            values[gene.name] = gene.decode(record["genome"][key])
+            values[gene.name] = gene.decode(codes[key])
     return RejectionRecord(values, record["problem"])
 
 

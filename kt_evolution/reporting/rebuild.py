@@ -1,5 +1,8 @@
 """The code that builds the model of a trial again."""
 
+import math
+
+from kt_evolution.core.genes import Value
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
@@ -17,7 +20,8 @@ def rebuild_code(search: SearchRecord, trial: TrialRecord) -> str:
         trial: One of its `TrialRecord`s.
     """
     values = "".join(
-        f"    {name!r}: {value!r},\n" for name, value in trial.values.items()
+        f"    {name!r}: {_literal(value)},\n"
+        for name, value in trial.values.items()
     )
     lines = [
         "import keras_tuner",
@@ -31,3 +35,10 @@ def rebuild_code(search: SearchRecord, trial: TrialRecord) -> str:
     if weights.is_file():
         lines.append(f"model.load_weights({str(weights)!r})")
     return "\n".join(lines)
+
+
+def _literal(value: Value) -> str:
+    """Returns the code of a value. Names and texts stay on one line."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"float({str(value)!r})"
+    return repr(value)

@@ -231,7 +231,8 @@ def _drawn(
         for label, figure in _versions(section.name, draw, search, trial_id):
             if figure is not None:
                 key = f"{section.name}-{len(choices)}"
-                figures[key] = json.loads(figure.to_json())
+                # Another engine refuses what Unicode can't encode.
+                figures[key] = json.loads(figure.to_json(engine="json"))
                 choices[label] = key
         sections.append({"about": section, "choices": choices})
     return sections, figures

@@ -12,9 +12,13 @@ from typing import Any
 from kt_evolution.extras import load
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.terminal import printable_lines
 
 VALUES = "values."
 METRICS = "metrics."
+# What begins with one is a formula to a spreadsheet, and may run commands. The
+# wide ones count where East Asian input is usual.
+FORMULA_MARKS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def rows_of(search: SearchRecord) -> list[dict[str, Any]]:
@@ -98,13 +102,15 @@ def _type_of(column: Sequence[Any]) -> str | None:
 
 
 def write_csv(search: SearchRecord, file: IO[str]) -> None:
-    """Writes a line for each trial, with `rows_of` its columns."""
+    """Writes a line for each trial, with `rows_of` its columns.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe
+    before it, and what can't be printed is escaped. Numbers stay as they are.
+    """
     rows = rows_of(search)
-    writer = csv.DictWriter(file, list(rows[0]) if rows else ["trial_id"])
-    writer.writeheader()
-    writer.writerows(
-        {name: _written(value) for name, value in row.items()} for row in rows
-    )
+    writer = csv.writer(file)
+    writer.writerow(map(_cell, rows[0] if rows else ["trial_id"]))
+    writer.writerows(map(_cell, row.values()) for row in rows)
 
 
 def write_json(search: SearchRecord, file: IO[str]) -> None:
@@ -138,6 +144,23 @@ def write_json(search: SearchRecord, file: IO[str]) -> None:
 
 def _written(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime.datetime) else value
+
+
+def _cell(value: Any) -> Any:
+    if not isinstance(value, str):
+        return _written(value)
+    text = printable_lines(value)
+    if text.lstrip().startswith(FORMULA_MARKS) and not _is_number(text):
+        return f"'{text}"
+    return text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _strict(value: Any) -> Any:
