@@ -1,5 +1,6 @@
 """How different the individuals of a search are."""
 
+import bisect
 import dataclasses
 
 import numpy as np
@@ -7,11 +8,14 @@ import numpy as np
 from kt_evolution.core.ranking import fitness
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.records import evenly
 from kt_evolution.surrogate.kernel import embed
 from kt_evolution.surrogate.kernel import squared_distances
 
 # As many as breed by default.
 POPULATION_SIZE = 20
+# So many trials, evenly over the search, stand for all of it.
+MAX_SAMPLE = 1_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +23,8 @@ class Diversity:
     """How different models are, after each completed trial.
 
     A difference is the mean distance of two of them, as the surrogate sees
-    genomes, as a part of that of all trials of the search.
+    genomes, as a part of that of all trials of the search or, of more than
+    a thousand, of a thousand evenly over it.
 
     Args:
         trials: List of the completed `TrialRecord`s, in their order.
@@ -42,20 +47,27 @@ def diversity_of(
         population_size: Int, how many of them. Defaults to 20.
     """
     trials = search.completed
-    distances = distances_of(search, trials)
-    scale = _mean_distance(distances) or 1.0
-    fit = fitness(search.points(trials), search.excesses(trials))
+    points = points_of(search, trials)
+    sample = points_of(search, evenly(trials, MAX_SAMPLE))
+    scale = _mean_distance(sample) or 1.0
+    fit = fitness(search.points(trials), search.excesses(trials)).tolist()
     recent, best = np.zeros(len(trials)), np.zeros(len(trials))
+    fittest: list[tuple[float, int]] = []
     for i in range(len(trials)):
-        latest = np.arange(max(0, i + 1 - population_size), i + 1)
-        fittest = np.argsort(fit[: i + 1], kind="stable")[:population_size]
-        recent[i] = _mean_distance(distances[np.ix_(latest, latest)]) / scale
-        best[i] = _mean_distance(distances[np.ix_(fittest, fittest)]) / scale
+        latest = points[max(0, i + 1 - population_size) : i + 1]
+        recent[i] = _mean_distance(latest) / scale
+        bisect.insort(fittest, (fit[i], i))
+        dropped = fittest[population_size:]
+        del fittest[population_size:]
+        if dropped == [(fit[i], i)]:
+            best[i] = best[i - 1]
+        else:
+            best[i] = _mean_distance(points[[j for _, j in fittest]]) / scale
     return Diversity(trials, recent, best)
 
 
-def distances_of(search: SearchRecord, trials: list[TrialRecord]) -> np.ndarray:
-    """Returns the distances of all pairs of trials, as the surrogate does."""
+def points_of(search: SearchRecord, trials: list[TrialRecord]) -> np.ndarray:
+    """Returns trials as points, whose distances are those of the surrogate."""
     space = search.space
     genomes = np.array([genome_of(search, trial) for trial in trials])
     genomes = genomes.reshape(len(trials), space.num_genes)
@@ -67,7 +79,7 @@ def distances_of(search: SearchRecord, trials: list[TrialRecord]) -> np.ndarray:
         dtype=bool,
     ).reshape(genomes.shape)
     points, _ = embed(space, genomes, named & space.active(genomes))
-    return np.sqrt(np.maximum(squared_distances(points, points), 0.0))
+    return points
 
 
 def genome_of(search: SearchRecord, trial: TrialRecord) -> np.ndarray:
@@ -79,6 +91,10 @@ def genome_of(search: SearchRecord, trial: TrialRecord) -> np.ndarray:
     return genome
 
 
-def _mean_distance(distances: np.ndarray) -> float:
-    pairs = len(distances) * (len(distances) - 1)
-    return float(distances.sum() / pairs) if pairs else 0.0
+def _mean_distance(points: np.ndarray) -> float:
+    """Returns the mean distance of two of some points."""
+    pairs = len(points) * (len(points) - 1)
+    if not pairs:
+        return 0.0
+    squared = np.maximum(squared_distances(points, points), 0.0)
+    return float(np.sqrt(squared).sum() / pairs)

@@ -10,6 +10,7 @@ from kt_evolution.reporting.diversity import genome_of
 from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.records import evenly
 
 # Fewer say nothing.
 MIN_TRIALS = 12
@@ -18,6 +19,8 @@ NUM_TREES = 60
 NUM_SHUFFLES = 3
 # A code of no value: the hyperparameter was not used.
 DORMANT = -1.0
+# As many, evenly over the search, tell as much as all.
+MAX_TRIALS = 2_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +67,7 @@ def importance_of(
     Raises:
         ImportError: If scikit-learn is not installed.
     """
-    trials = search.completed
+    trials = evenly(search.completed, MAX_TRIALS)
     names, features = features_of(search, trials)
     if len(trials) < MIN_TRIALS or not names:
         return None

@@ -1,5 +1,6 @@
 """Who descends from whom: the family tree of a trial, laid out."""
 
+import collections
 import dataclasses
 
 from kt_evolution.reporting.layered import place
@@ -48,13 +49,38 @@ class Family:
 
 def births_of(search: SearchRecord) -> list[tuple[str, str]]:
     """Returns pairs of the ids of each parent and child of a search."""
-    known = {one.trial_id for one in (*search.trials, *search.imports)}
+    numbers = {
+        one.trial_id: one.number for one in (*search.imports, *search.trials)
+    }
     return [
         (parent, trial.trial_id)
         for trial in search.trials
         for parent in trial.parents
-        if parent in known
+        # A journal that was edited may name one that is younger.
+        if numbers.get(parent, trial.number) < trial.number
     ]
+
+
+def ancestry_of(search: SearchRecord, trial_id: str) -> dict[str, list[str]]:
+    """Returns a trial and all of its ancestors, the nearest first.
+
+    Returns:
+        Dict of the ids of individuals to those of their parents.
+
+    Raises:
+        ValueError: If there is no such trial.
+    """
+    parents: dict[str, list[str]] = {}
+    for parent, child in births_of(search):
+        parents.setdefault(child, []).append(parent)
+    ancestry: dict[str, list[str]] = {}
+    waiting = collections.deque([search.individual(trial_id).trial_id])
+    while waiting:
+        name = waiting.popleft()
+        if name not in ancestry:
+            ancestry[name] = parents.get(name, [])
+            waiting += ancestry[name]
+    return ancestry
 
 
 def family_of(
@@ -72,19 +98,12 @@ def family_of(
         ValueError: If there is no such trial.
     """
     known = {one.trial_id: one for one in (*search.trials, *search.imports)}
-    ids = [search.individual(trial_id).trial_id]
-    for member in ids:
-        parents = [name for name in known[member].parents if name in known]
-        ids += [name for name in parents if name not in ids]
-    kept = set(ids[:max_members])
-    births = [
-        (parent, child)
-        for parent, child in births_of(search)
-        if parent in kept and child in kept
-    ]
-    parents_of: dict[str, list[str]] = {name: [] for name in kept}
-    for parent, child in births:
-        parents_of[child].append(parent)
+    ancestry = ancestry_of(search, trial_id)
+    kept = dict.fromkeys(list(ancestry)[:max_members])
+    parents_of = {
+        name: [parent for parent in ancestry[name] if parent in kept]
+        for name in kept
+    }
     # Parents are older than their children, and imports than all.
     order = sorted(kept, key=lambda name: (known[name].number, name))
     generations: dict[str, int] = {}
@@ -92,6 +111,7 @@ def family_of(
         generations[name] = 1 + max(
             (generations[parent] for parent in parents_of[name]), default=-1
         )
+    births = [(parent, name) for name in order for parent in parents_of[name]]
     places, lines = place(generations, births)
     members = {
         name: Member(
@@ -102,7 +122,7 @@ def family_of(
         )
         for name in order
     }
-    return Family(members, births, lines, len(ids) - len(kept))
+    return Family(members, births, lines, len(ancestry) - len(kept))
 
 
 def _changed(

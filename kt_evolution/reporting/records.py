@@ -1,8 +1,10 @@
 """A search as records: what there is to show of it, before any drawing."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +142,9 @@ class SearchRecord:
     def name(self) -> str:
         return self.folder.resolve().name
 
-    @property
+    # What is asked for once for each trial is found out once.
+
+    @functools.cached_property
     def completed(self) -> list[TrialRecord]:
         """The completed trials that have all objectives."""
         return [
@@ -149,7 +153,7 @@ class SearchRecord:
             if trial.is_completed and self.has_objectives(trial)
         ]
 
-    @property
+    @functools.cached_property
     def parameters(self) -> list[str]:
         """The names of the hyperparameters, in the order of the space."""
         named = dict.fromkeys(gene.name for gene in self.space.genes)
@@ -157,7 +161,7 @@ class SearchRecord:
             named |= dict.fromkeys(trial.values)
         return list(named)
 
-    @property
+    @functools.cached_property
     def metrics(self) -> list[str]:
         """The names of the metrics, the objectives first."""
         named = dict.fromkeys(one.name for one in self.objectives)
@@ -167,7 +171,7 @@ class SearchRecord:
             named.pop(SUM_OF_OBJECTIVES, None)
         return list(named)
 
-    @property
+    @functools.cached_property
     def unbuilt_branches(self) -> list[UnbuiltBranch]:
         """The values with which no model could be built."""
         tally = BranchTally()
@@ -204,6 +208,10 @@ class SearchRecord:
 
     def ranked(self) -> list[TrialRecord]:
         """Returns the completed trials, best first, as the oracle does."""
+        return list(self._ranked)
+
+    @functools.cached_property
+    def _ranked(self) -> list[TrialRecord]:
         completed = self.completed
         order = best_first(self.points(completed), self.excesses(completed))
         return [completed[position] for position in order]
@@ -228,3 +236,14 @@ class SearchRecord:
             "`trial_id` must be that of a trial of the search, such as "
             f"{known}. Received: trial_id={trial_id!r}"
         )
+
+
+def evenly(trials: Sequence[TrialRecord], most: int) -> list[TrialRecord]:
+    """Returns trials at even distances, the first and the last among them.
+
+    Args:
+        trials: Sequence of `TrialRecord`s.
+        most: Int, how many to return at most.
+    """
+    picks = np.linspace(0, len(trials) - 1, min(len(trials), most))
+    return [trials[round(pick)] for pick in picks.tolist()]

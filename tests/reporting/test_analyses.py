@@ -1,16 +1,25 @@
 """What is computed of a search before anything is drawn."""
 
+import dataclasses
+import io
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kt_evolution.core.ranking import fitness
 from kt_evolution.core.space import SearchSpace
 from kt_evolution.limits import Limit
-from kt_evolution.reporting.diversity import distances_of
+from kt_evolution.reporting import diversity as diversity_module
+from kt_evolution.reporting import importance
+from kt_evolution.reporting import plain_text
+from kt_evolution.reporting import tables
 from kt_evolution.reporting.diversity import diversity_of
+from kt_evolution.reporting.diversity import points_of
 from kt_evolution.reporting.importance import importance_of
 from kt_evolution.reporting.layered import place
+from kt_evolution.reporting.lineage import ancestry_of
 from kt_evolution.reporting.lineage import family_of
 from kt_evolution.reporting.progress import credits_of
 from kt_evolution.reporting.progress import progress_of
@@ -18,8 +27,10 @@ from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.records import evenly
 from kt_evolution.reporting.timeline import busy_seconds
 from kt_evolution.reporting.timeline import timeline_of
+from kt_evolution.reporting.trials_table import table_of
 from tests.reporting import projects
 
 LOSS = ObjectiveRecord("loss", "min")
@@ -159,8 +170,8 @@ def test_a_tree_without_need_has_no_crossing():
 
 
 def test_distances_are_zero_for_equal_values_only(single):
-    distances = distances_of(single, single.completed)
-    assert np.allclose(distances, distances.T)
+    points = points_of(single, single.completed)
+    distances = np.linalg.norm(points[:, None] - points, axis=-1)
     assert np.allclose(np.diag(distances), 0.0, atol=1e-6)
     others = distances[~np.eye(len(distances), dtype=bool)]
     assert others.min() > 1e-3
@@ -172,17 +183,126 @@ def test_a_search_settles(single):
     assert diversity.best[-1] < diversity.best[7]
 
 
+def test_diversity_is_that_of_all_pairs(several):
+    diversity = diversity_of(several, population_size=5)
+    points = points_of(several, several.completed)
+    distances = np.linalg.norm(points[:, None] - points, axis=-1)
+    fit = fitness(
+        several.points(several.completed), several.excesses(several.completed)
+    )
+
+    def mean(members):
+        num_pairs = len(members) * (len(members) - 1)
+        return distances[np.ix_(members, members)].sum() / max(num_pairs, 1)
+
+    scale = mean(np.arange(len(points)))
+    for i in range(len(points)):
+        latest = np.arange(max(0, i - 4), i + 1)
+        best = np.argsort(fit[: i + 1], kind="stable")[:5]
+        assert diversity.recent[i] == pytest.approx(mean(latest) / scale)
+        assert diversity.best[i] == pytest.approx(mean(best) / scale)
+
+
+def repeated(search, times):
+    """A search of several times as many trials."""
+    trials = [
+        dataclasses.replace(
+            trial,
+            trial_id=str(number),
+            number=number,
+            parents=(str(number - 1),) if number else (),
+        )
+        for number, trial in enumerate(search.trials * times)
+    ]
+    return dataclasses.replace(search, trials=tuple(trials))
+
+
+def num_calls(function, *arguments):
+    """How many functions a function calls, also those written in C."""
+    calls = 0
+
+    def count(frame, event, argument):
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        function(*arguments)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda search: tables.write_csv(search, io.StringIO()),
+        lambda search: tables.write_json(search, io.StringIO()),
+        plain_text.overview,
+        table_of,
+        credits_of,
+        diversity_of,
+        lambda search: family_of(search, "100"),
+        lambda search: ancestry_of(search, search.trials[-1].trial_id),
+    ],
+)
+def test_the_cost_of_looking_grows_with_the_trials(single, look):
+    # The first call of a function may load something.
+    look(repeated(single, 4))
+    few = num_calls(look, repeated(single, 4))
+    many = num_calls(look, repeated(single, 16))
+    assert many < 4.5 * few
+
+
+def test_distances_of_many_trials_are_not_all_computed(single, monkeypatch):
+    sizes = []
+    original = diversity_module.squared_distances
+
+    def measured(points, others):
+        sizes.append(len(points) * len(others))
+        return original(points, others)
+
+    monkeypatch.setattr(diversity_module, "squared_distances", measured)
+    monkeypatch.setattr(diversity_module, "MAX_SAMPLE", 100)
+    diversity_of(repeated(single, 10))
+    assert max(sizes) == 100**2
+    assert sum(sizes) < 100**2 + 2 * 400 * 20**2
+
+
+def test_the_importance_of_many_trials_is_that_of_some(single, monkeypatch):
+    monkeypatch.setattr(importance, "MAX_TRIALS", 30)
+    found = importance_of(single, single.objectives[0])
+    assert found.num_trials == 30
+
+
+def test_evenly_keeps_both_ends(single):
+    trials = single.trials
+    assert evenly(trials, 100) == list(trials)
+    assert evenly(trials, 2) == [trials[0], trials[-1]]
+    assert len(evenly(trials, 7)) == len({t.number for t in evenly(trials, 7)})
+    assert evenly([], 3) == []
+
+
+def test_a_parent_that_is_younger_is_none(single):
+    trials = list(repeated(single, 1).trials)
+    trials[3] = dataclasses.replace(trials[3], parents=("3", "5", "2"))
+    search = dataclasses.replace(single, trials=tuple(trials))
+    family = family_of(search, "5")
+    assert ("2", "3") in family.births
+    assert not {("3", "3"), ("5", "3")} & set(family.births)
+
+
 def test_what_matters_is_found(tmp_path):
     def measure(values, rng):
         return {"val_accuracy": -abs(np.log10(values["learning_rate"]) + 4.0)}
 
     search = read_search(projects.simulate(tmp_path / "p", 40, measure=measure))
-    importance = importance_of(search, search.objectives[0])
-    assert importance.names[0] == "learning_rate"
-    assert importance.means[0] > 3 * importance.means[1]
-    assert (np.diff(importance.means) <= 0.0).all()
-    assert importance.num_trials == 39
-    assert importance.r2 > 0.5
+    found = importance_of(search, search.objectives[0])
+    assert found.names[0] == "learning_rate"
+    assert found.means[0] > 3 * found.means[1]
+    assert (np.diff(found.means) <= 0.0).all()
+    assert found.num_trials == 39
+    assert found.r2 > 0.5
 
 
 def test_few_trials_have_no_importance():

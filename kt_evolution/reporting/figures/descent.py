@@ -15,6 +15,7 @@ from kt_evolution.reporting.figures.style import text
 from kt_evolution.reporting.figures.style import values_of
 from kt_evolution.reporting.lineage import Family
 from kt_evolution.reporting.lineage import Member
+from kt_evolution.reporting.lineage import ancestry_of
 from kt_evolution.reporting.lineage import births_of
 from kt_evolution.reporting.lineage import family_of
 from kt_evolution.reporting.records import SearchRecord
@@ -155,11 +156,12 @@ def _mark_best(
 ) -> None:
     """Draws the lines of descent of the best trial over all others."""
     ranked = search.ranked()
-    family = family_of(search, ranked[0].trial_id, max_members=10_000)
+    known = {trial.trial_id: trial for trial in ranked}
     births = [
-        (family.members[parent].trial, family.members[child].trial)
-        for parent, child in family.births
-        if parent in heights and child in heights
+        (known[parent], known[child])
+        for child, parents in ancestry_of(search, ranked[0].trial_id).items()
+        for parent in parents
+        if parent in known and child in known
     ]
     drawn.add_trace(
         go.Scatter(

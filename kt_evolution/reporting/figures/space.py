@@ -21,6 +21,7 @@ from kt_evolution.reporting.importance import features_of
 from kt_evolution.reporting.importance import importance_of
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.records import evenly
 from kt_evolution.reporting.summary import number
 
 # More axes or bars can't be read.
@@ -65,9 +66,8 @@ def parallel_coordinates(search: SearchRecord) -> Any | None:
 
 def _spread(ranked: list[TrialRecord]) -> list[TrialRecord]:
     """Returns as many trials as can be seen, evenly by rank."""
-    picks = np.linspace(0, len(ranked) - 1, min(len(ranked), MAX_LINES))
     # The best last, so that they are drawn over the others.
-    return [ranked[round(pick)] for pick in reversed(picks.tolist())]
+    return evenly(ranked, MAX_LINES)[::-1]
 
 
 def _most_telling(features: np.ndarray, scores: np.ndarray) -> list[int]:
