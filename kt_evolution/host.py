@@ -6,7 +6,6 @@ host offers publicly is used directly.
 
 import contextlib
 import inspect
-import json
 import os
 import warnings
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
+from kt_evolution import files
 from kt_evolution.core.genes import Value
 
 
@@ -160,7 +160,7 @@ def set_aside_torn_state(folder: Path) -> None:
 def read_state(path: Path) -> dict[str, Any] | None:
     """Returns the state of a tuner, or None with a warning if it is torn."""
     try:
-        state = json.loads(path.read_bytes())
+        state = files.parse_json(path.read_bytes())
     except ValueError:
         state = None
     if isinstance(state, dict):

@@ -154,3 +154,9 @@ def test_deep_nesting_is_an_error_like_others(tmp_path, opening):
     (tmp_path / "journal.jsonl").write_text(f"{text}\n{{}}\n")
     with pytest.raises(JournalError, match="Line 1 .* nested too deeply"):
         read_stored(tmp_path)
+
+
+def test_a_deeply_nested_state_of_a_tuner_is_set_aside(project):
+    (project / "tuner0.json").write_text("[" * 200_000)
+    with pytest.warns(UserWarning, match=r"tuner0\.json is damaged"):
+        assert make_oracle(project.parent).create_trial("tuner0")
