@@ -129,6 +129,13 @@ def is_built_throughout(layer: Any) -> bool:
     return all(each.built for each in layer._flatten_layers())
 
 
+def wrapped_function(metric: Any) -> Any:
+    """Returns the function or loss that Keras made a metric of, or None."""
+    # Its subclasses are metrics of their own.
+    is_wrapper = type(metric) is keras.metrics.MeanMetricWrapper
+    return metric._fn if is_wrapper else None
+
+
 @contextlib.contextmanager
 def silence_nan_warning() -> Iterator[None]:
     """Hides the warning of NumPy when the host takes a metric that is NaN.

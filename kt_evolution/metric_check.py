@@ -12,7 +12,9 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
+from kt_evolution import host
 from kt_evolution.costs import is_cost
+from kt_evolution.objectives import infer_direction
 from kt_evolution.scalars import as_number
 from kt_evolution.scalars import shape_of
 
@@ -184,6 +186,62 @@ class MetricCheck(keras.callbacks.Callback):
                 if not (waits and name.startswith(VALIDATION))
             ]
             check_metrics(argument, due, logs, "training")
+
+
+class DirectionCheck(keras.callbacks.Callback):
+    """Ends a search at the first batch if an objective has another direction.
+
+    A model may be compiled with the loss `CosineSimilarity` as a metric, which
+    is logged under the name of the metric.
+
+    Args:
+        directions: Dict of the metrics of objectives that were given as
+            strings to the directions of their names.
+    """
+
+    def __init__(self, directions: Mapping[str, str]) -> None:
+        super().__init__()
+        self._directions = directions
+        self._is_first_batch = True
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        if not self._is_first_batch:
+            return
+        self._is_first_batch = False
+        for name, direction in self._directions.items():
+            found = {
+                _direction_of(metric)
+                for metric in _compiled_metrics(self.model)
+                if metric.name == name.removeprefix(VALIDATION)
+            }
+            opposite = "max" if direction == "min" else "min"
+            if found == {opposite}:
+                raise kt.errors.FatalValueError(
+                    "`objective` must be a `keras_tuner.Objective` where a "
+                    "metric is not the one that its name says: "
+                    f'`keras_tuner.Objective("{name}", "{opposite}")`. '
+                    f"Received: objective={name!r}"
+                )
+
+
+def _compiled_metrics(model: Any) -> list[Any]:
+    return [
+        metric
+        for each in model.metrics
+        for metric in getattr(each, "metrics", [each])
+    ]
+
+
+def _direction_of(metric: Any) -> str | None:
+    """Returns the direction of a metric by what it is, not by its name."""
+    function = host.wrapped_function(metric)
+    if isinstance(function, keras.losses.Loss) or (
+        function in vars(keras.losses).values()
+    ):
+        return "min"
+    return infer_direction(type(metric).__name__)
 
 
 def _overrides(model: Any, names: Collection[str]) -> bool:

@@ -155,6 +155,23 @@ def as_objectives(objective: Any) -> Any:
     return kt.Objective(objective, direction)
 
 
+def inferred_directions(objective: Any) -> dict[str, str]:
+    """Returns the directions of the objectives that are strings of Keras.
+
+    Args:
+        objective: A string, `keras_tuner.Objective`, or a list of them.
+    """
+    several = objective if isinstance(objective, list) else [objective]
+    directions = {
+        one: infer_direction(one) for one in several if isinstance(one, str)
+    }
+    return {
+        name: direction
+        for name, direction in directions.items()
+        if direction is not None
+    }
+
+
 def directions_of(objective: kt.Objective) -> dict[str, str]:
     """Returns the direction of each metric that an objective names."""
     several = getattr(objective, "name_to_direction", {})

@@ -32,9 +32,11 @@ from kt_evolution.journal import write_atomically
 from kt_evolution.limits import Limit
 from kt_evolution.locations import check_project_name
 from kt_evolution.locations import locate_directory
+from kt_evolution.metric_check import DirectionCheck
 from kt_evolution.metric_check import MetricCheck
 from kt_evolution.metric_check import can_add_metrics
 from kt_evolution.objectives import directions_of
+from kt_evolution.objectives import inferred_directions
 from kt_evolution.objectives import names_of
 from kt_evolution.operators.crossover import Crossover
 from kt_evolution.operators.mutation import Mutation
@@ -273,6 +275,7 @@ class EvolutionTuner(TunerResults):
             "objective": set(names_of(oracle.objective)) - others,
             "constraints": set(limits) - others,
         }
+        self._inferred = inferred_directions(objective)
         self._budget = oracle.time_budget
         # Of a worker, whose oracle does not tell the time.
         self._clock = SearchClock()
@@ -561,6 +564,7 @@ class EvolutionTuner(TunerResults):
         watch = DivergenceWatch()
         kwargs["callbacks"].append(watch)
         kwargs["callbacks"] += self._metric_checks(args, kwargs)
+        kwargs["callbacks"].append(DirectionCheck(self._inferred))
         self._show_epochs(trial, args, kwargs)
         model = self._try_build(trial.hyperparameters)
         measured: dict[str, float] = {}

@@ -124,6 +124,40 @@ def test_a_metric_that_is_an_array_of_one_element(tmp_path, metric, several):
         assert tuner.load_model(trial).built
 
 
+@pytest.mark.parametrize(
+    ("name", "metric", "direction"),
+    [
+        ("cosine_similarity", keras.losses.CosineSimilarity, "min"),
+        ("cosine_similarity", lambda: keras.losses.cosine_similarity, "min"),
+        ("my_loss", lambda: keras.metrics.AUC(name="my_loss"), "max"),
+    ],
+)
+def test_another_metric_under_the_name_of_one(
+    tmp_path, name, metric, direction
+):
+    message = rf'Objective\("val_{name}", "{direction}"\)'
+    with pytest.raises(kt.errors.FatalError, match=message):
+        search(tmp_path, lambda: [metric()], f"val_{name}")
+    named = kt.Objective(f"val_{name}", direction)
+    tuner = search(tmp_path, lambda: [metric()], named)
+    assert len(trials_of(tuner, "COMPLETED")) == 2
+
+
+def test_the_metric_cosine_similarity_is_maximized(tmp_path):
+    targets = np.eye(2)[Y.astype(int)]
+    tuner = search(
+        tmp_path,
+        lambda: ["cosine_similarity"],
+        "val_cosine_similarity",
+        num_classes=2,
+        y=targets,
+        validation_data=(X, targets),
+    )
+    scores = [trial.score for trial in trials_of(tuner, "COMPLETED")]
+    assert len(set(scores)) == 2
+    assert tuner.oracle.get_best_trials()[0].score == max(scores)
+
+
 def with_direction(folder, direction):
     """Makes a journal that of a search for another direction."""
     path = folder / "untitled_project/journal.jsonl"
