@@ -283,8 +283,8 @@ class EvolutionTuner(TunerResults):
             # The project is the chief's, who may have begun.
             kwargs["overwrite"] = False
         if kwargs.get("overwrite"):
-            directory = Path(str(kwargs.get("directory") or "."))
-            check_free(directory / (kwargs.get("project_name") or UNNAMED))
+            name = kwargs["project_name"] or UNNAMED
+            check_free(Path(kwargs["directory"], name))
         super().__init__(oracle, hypermodel, keep_checkpoints, **kwargs)
 
     @property

@@ -262,6 +262,38 @@ def test_what_a_link_in_its_place_leads_to_is_not_touched(tmp_path, plant):
     assert not inside.exists() or inside.read_text() == "precious"
 
 
+def test_named_pipe_in_its_place_is_refused(tmp_path):
+    (tmp_path / "project").mkdir()
+    os.mkfifo(tmp_path / "project" / "search.lock")
+    with pytest.raises(JournalError, match="neither a file nor a folder"):
+        make_tuner(tmp_path).search()
+
+
+def test_second_chief_is_refused_before_it_serves(tmp_path, monkeypatch, other):
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "1")
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+    chief = make_tuner(tmp_path)
+    with pytest.raises(ProjectInUseError, match=f"Process {other.pid}"):
+        chief.search()
+
+
+def test_project_without_a_name_is_not_overwritten_either(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    options = {"directory": None, "project_name": None}
+    make_tuner(tmp_path, **options).search()
+    folder = tmp_path / "untitled_project"
+    with open(folder / "search.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(ProjectInUseError):
+            make_tuner(tmp_path, overwrite=True, **options)
+    assert len(read_search(folder).trials) == 2
+    make_tuner(tmp_path, overwrite=True, **options)
+    assert not folder.exists() or not (folder / "journal.jsonl").exists()
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b" {", b' {"pid": "\\u001b[31m", "host": 3}', b" []", b"\xff" * 5000],
