@@ -76,6 +76,46 @@ def test_a_retry_after_nan_counts(tmp_path):
     assert (trial.status, trial.score) == ("COMPLETED", 5.0)
 
 
+@pytest.mark.parametrize(
+    ("tuner_class", "status"), [(Host, "FAILED"), (Ours, "COMPLETED")]
+)
+def test_a_metric_that_can_not_be_made_by_its_name(
+    tmp_path, tuner_class, status
+):
+    metrics = {"val_loss": 1.0, "val_mean_io_u": 0.5}
+    tuner = search(
+        tuner_class,
+        tmp_path,
+        lambda hp: metrics,
+        objective="val_loss",
+        max_trials=2,
+    )
+    assert statuses(tuner) == [status] * 2
+
+
+@pytest.mark.parametrize(
+    ("tuner_class", "direction"), [(Host, "min"), (Ours, "max")]
+)
+def test_the_direction_of_metrics_of_keras(tmp_path, tuner_class, direction):
+    tuner = tuner_class(build, objective="val_r2_score", directory=tmp_path)
+    assert tuner.oracle.objective.direction == direction
+
+
+@pytest.mark.parametrize(
+    ("tuner_class", "status"), [(Host, "COMPLETED"), (Ours, "FAILED")]
+)
+def test_a_loss_that_is_nan(tmp_path, tuner_class, status):
+    metrics = {"val_accuracy": 0.9, "loss": math.nan}
+    tuner = search(
+        tuner_class,
+        tmp_path,
+        lambda hp: metrics,
+        objective="val_accuracy",
+        max_trials=2,
+    )
+    assert statuses(tuner) == [status] * 2
+
+
 def test_oversized_models_are_no_failures(tmp_path):
     def build_large(hp):
         units = hp.Int("units", 1, 100)
