@@ -388,7 +388,11 @@ class DurableOracle(ProjectOracle):
         """Returns the completed trials with the best scores, best first.
 
         Unlike the host's, it never fills up with unfinished trials.
+
+        Args:
+            num_trials: Int, how many at most. Defaults to 1.
         """
+        num_trials = check_count("num_trials", num_trials, at_least=0)
         with self._lock:
             self.open()
             best = self._ranking[:num_trials]

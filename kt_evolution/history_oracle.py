@@ -11,6 +11,7 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution import trial_events as events
+from kt_evolution.core.checks import check_count
 from kt_evolution.core.checks import check_several
 from kt_evolution.core.genes import Value
 from kt_evolution.core.history import History
@@ -110,7 +111,11 @@ class HistoryOracle(DurableOracle):
         that the knee: the trial nearest to the best of each objective. A
         model that was trained again counts by the mean of all its trainings,
         and once: by its best trial.
+
+        Args:
+            num_trials: Int, how many at most. Defaults to 1.
         """
+        num_trials = check_count("num_trials", num_trials, at_least=0)
         with self._lock:
             self.open()
             if self._has_one_order and not self._history.reevaluations:

@@ -217,7 +217,7 @@ class EvolutionOracle(HistoryOracle):
             List of `Trial`s, best first; by observed score if there is no
             surrogate.
         """
-        check_count("num_trials", num_trials)
+        num_trials = check_count("num_trials", num_trials)
         with self._lock:
             self.open()
             ranked = self._own(self._evolution.rank(self._history))

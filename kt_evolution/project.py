@@ -62,7 +62,18 @@ class ProjectOracle(kt.Oracle):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        _check_arguments(objective, max_trials, seed, **kwargs)
+        _check_arguments(objective, **kwargs)
+        # Numbers of NumPy can't be written as JSON, and 10.0 has four digits.
+        if seed is not None:
+            seed = check_count("seed", seed, at_least=0)
+        if max_trials is not None:
+            max_trials = check_count("max_trials", max_trials)
+        if kwargs.get("max_consecutive_failed_trials", 0) is None:
+            # As in the host: no limit.
+            kwargs["max_consecutive_failed_trials"] = 0
+        for name in ("max_retries_per_trial", "max_consecutive_failed_trials"):
+            if name in kwargs:
+                kwargs[name] = check_count(name, kwargs[name], at_least=0)
         super().__init__(
             objective=as_objectives(objective),
             max_trials=max_trials,
@@ -72,7 +83,7 @@ class ProjectOracle(kt.Oracle):
         check_directions(self.objective)
         # The host takes 0 for "no seed".
         self._given_seed = seed
-        self.seed = random.randrange(2**31) if seed is None else int(seed)
+        self.seed = random.randrange(2**31) if seed is None else seed
         self._lock = threading.RLock()
         self._given_space: kt.HyperParameters = self.hyperparameters
         self._journal: Journal | None = None
@@ -503,21 +514,12 @@ class ProjectOracle(kt.Oracle):
         write_atomically(folder / "trial.json", text)
 
 
-def _check_arguments(
-    objective: Any, max_trials: Any, seed: Any, **kwargs: Any
-) -> None:
+def _check_arguments(objective: Any, **kwargs: Any) -> None:
     """Raises for arguments that the host would stumble over much later."""
     if isinstance(objective, list) and not objective:
         raise ValueError(
             "`objective` must not be an empty list. Received: objective=[]"
         )
-    if max_trials is not None:
-        check_count("max_trials", max_trials)
-    if seed is not None:
-        check_count("seed", seed, at_least=0)
-    for name in ("max_retries_per_trial", "max_consecutive_failed_trials"):
-        if kwargs.get(name) is not None:
-            check_count(name, kwargs[name], at_least=0)
     hyperparameters = kwargs.get("hyperparameters")
     if hyperparameters is not None and not isinstance(
         hyperparameters, kt.HyperParameters

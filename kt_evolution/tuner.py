@@ -20,6 +20,7 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_evolution import costs
 from kt_evolution import host
 from kt_evolution.callbacks import SearchCallback
+from kt_evolution.callbacks import as_list
 from kt_evolution.checkpoints import SaveMeasuredEpochs
 from kt_evolution.checkpoints import save_build_config
 from kt_evolution.clock import SearchClock
@@ -218,11 +219,13 @@ class EvolutionTuner(TunerResults):
         keep_checkpoints: int | None = None,
         **kwargs: Any,
     ) -> None:
-        check_count(
+        kwargs["executions_per_trial"] = check_count(
             "executions_per_trial", kwargs.get("executions_per_trial", 1)
         )
         if kwargs.get("max_model_size") is not None:
-            check_count("max_model_size", kwargs["max_model_size"])
+            kwargs["max_model_size"] = check_count(
+                "max_model_size", kwargs["max_model_size"]
+            )
         kwargs["directory"] = locate_directory(kwargs.get("directory"))
         kwargs["project_name"] = check_project_name(kwargs.get("project_name"))
         self._check_hypermodel(hypermodel)
@@ -233,7 +236,7 @@ class EvolutionTuner(TunerResults):
         self._costs: list[dict[str, float]] = []
         self._results: list[Any] = []
         self._diverged: dict[str, float] = {}
-        self.seed = seed
+        self.seed = None if seed is None else check_count("seed", seed, 0)
         self._builds_dry = dry_build
         self._max_model_size = kwargs.get("max_model_size")
         self._given_space = hyperparameters or kt.HyperParameters()
@@ -291,6 +294,13 @@ class EvolutionTuner(TunerResults):
     def _trains_models(self) -> bool:
         """Whether a trial is the training of a Keras model by the tuner."""
         return type(self).run_trial is EvolutionTuner.run_trial
+
+    @property
+    def _source_of_metrics(self) -> str:
+        """The function that returns the metrics of a trial, for errors."""
+        if not self._trains_models:
+            return "run_trial"
+        return "HyperModel.fit" if self._has_own_fit else "keras.Model.fit"
 
     def _check_hypermodel(self, hypermodel: Any) -> None:
         if hypermodel is None and self._trains_models:
@@ -438,29 +448,15 @@ class EvolutionTuner(TunerResults):
 
     def _take_search_callbacks(self, fit_kwargs: dict[str, Any]) -> None:
         """Takes the callbacks out that are not those of a training."""
-        callbacks = fit_kwargs.get("callbacks")
-        self._search_callbacks = []
-        if callbacks is None:
-            return
-        if not isinstance(callbacks, Iterable):
-            callbacks = [callbacks]
-        others = []
-        for callback in callbacks:
-            if isinstance(callback, type):
-                raise TypeError(
-                    "`callbacks` must be a list of callbacks, not of their "
-                    f"classes. Received: {callback.__name__}, not "
-                    f"{callback.__name__}()"
-                )
+        self._search_callbacks, others = [], []
+        for callback in as_list(fit_kwargs.pop("callbacks", None)):
             if isinstance(callback, SearchCallback):
                 self._search_callbacks.append(callback)
             else:
                 others.append(callback)
+        # A `run_trial` of one's own need not know the argument.
         if others:
             fit_kwargs["callbacks"] = others
-        else:
-            # A `run_trial` of one's own need not know the argument.
-            del fit_kwargs["callbacks"]
 
     # One trial.
 
@@ -477,7 +473,9 @@ class EvolutionTuner(TunerResults):
         measured: Mapping[str, float] = costs.average(self._costs)
         if not self._costs and self._measured & costs.COUNTED.keys():
             measured = self._count_costs(trial)
-        metrics, step = metrics_of(results, objective, "run_trial", measured)
+        metrics, step = metrics_of(
+            results, objective, self._source_of_metrics, measured
+        )
         metrics |= self._diverged
         self.oracle.update_trial(trial.trial_id, metrics, step=step)
 
@@ -496,6 +494,8 @@ class EvolutionTuner(TunerResults):
         """
         if not self._is_worker():
             self._seed_reevaluation(trial)
+        # The host takes a list only, and a subclass may call this.
+        kwargs["callbacks"] = as_list(kwargs.get("callbacks"))
         try:
             return super().run_trial(trial, *args, **kwargs)
         except _OutOfTime:
@@ -567,6 +567,7 @@ class EvolutionTuner(TunerResults):
         kwargs["callbacks"].append(DirectionCheck(self._inferred))
         self._show_epochs(trial, args, kwargs)
         model = self._try_build(trial.hyperparameters)
+        self._check_data(model, args, kwargs)
         measured: dict[str, float] = {}
         if model.built:
             # What can't be counted says so before it costs a training.
@@ -586,7 +587,10 @@ class EvolutionTuner(TunerResults):
         self._diverged |= watch.losses
         if not isinstance(results, keras.callbacks.History):
             metrics_of(
-                results, self.oracle.objective, "HyperModel.fit", measured
+                results,
+                self.oracle.objective,
+                self._source_of_metrics,
+                measured,
             )
         return results
 
@@ -616,6 +620,19 @@ class EvolutionTuner(TunerResults):
         """Whether `fit` of the hypermodel was written by the user."""
         home = type(self.hypermodel).fit.__module__.partition(".")[0]
         return home not in ("keras_tuner", "kt_evolution")
+
+    def _check_data(
+        self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Raises if there is nothing that a model could be trained with."""
+        is_own = self._has_own_fit or type(model).fit is not keras.Model.fit
+        if not is_own and host.fit_arguments(args, kwargs).get("x") is None:
+            raise kt.errors.FatalValueError(
+                "`search` must get the data of the training, as "
+                "`keras.Model.fit` does: "
+                "`search(x, y, validation_data=(x_val, y_val))`. Received: "
+                "x=None"
+            )
 
     def _show_epochs(
         self, trial: Trial, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -47,7 +47,7 @@ class TunerResults(kt.Tuner):
         **kwargs: Any,
     ) -> None:
         if keep_checkpoints is not None:
-            check_count("keep_checkpoints", keep_checkpoints)
+            keep_checkpoints = check_count("keep_checkpoints", keep_checkpoints)
         self.keep_checkpoints = keep_checkpoints
         self._checkpointed: set[str] | None = None
         super().__init__(oracle, hypermodel, **kwargs)
@@ -62,10 +62,39 @@ class TunerResults(kt.Tuner):
         Args:
             num_trials: Int, how many trials. Defaults to 10.
         """
+        num_trials = check_count("num_trials", num_trials, at_least=0)
         super().results_summary(num_trials)
         if not self._is_worker():
             for branch in self.oracle.unbuilt_branches():
                 print(f"\nWARNING: {branch}")
+
+    # The best.
+
+    def get_best_models(self, num_models: int = 1) -> list[Any]:
+        """Returns the trained models of the best trials, best first.
+
+        Each has the weights of the best epoch of its trial.
+
+        Args:
+            num_models: Int, how many at most. Defaults to 1.
+
+        Raises:
+            ValueError: If the weights of a trial can't be loaded. It names
+                the trial and what helps.
+        """
+        num_models = check_count("num_models", num_models, at_least=0)
+        return super().get_best_models(num_models)
+
+    def get_best_hyperparameters(
+        self, num_trials: int = 1
+    ) -> list[kt.HyperParameters]:
+        """Returns the hyperparameters of the best trials, best first.
+
+        Args:
+            num_trials: Int, how many at most. Defaults to 1.
+        """
+        num_trials = check_count("num_trials", num_trials, at_least=0)
+        return super().get_best_hyperparameters(num_trials)
 
     # Several objectives.
 
@@ -103,7 +132,7 @@ class TunerResults(kt.Tuner):
             num_models: Int, how many at most. Defaults to None, all of them.
         """
         if num_models is not None:
-            check_count("num_models", num_models)
+            num_models = check_count("num_models", num_models)
         trials = self.get_pareto_trials()[:num_models]
         return [self.load_model(trial) for trial in trials]
 
@@ -127,7 +156,7 @@ class TunerResults(kt.Tuner):
             validation is worse than training. It is empty if no metric is
             known of both.
         """
-        check_count("num_trials", num_trials)
+        num_trials = check_count("num_trials", num_trials)
         gaps = gaps_of(
             self.oracle.get_best_trials(num_trials), self.oracle.objective
         )

@@ -67,6 +67,33 @@ def test_scikit_learn_models_are_searched(tmp_path):
     assert tuner.get_best_models()[0].score(X, Y) > 0.5
 
 
+def test_tables_with_an_index_are_searched_as_the_faq_says(tmp_path):
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    pandas = pytest.importorskip("pandas")
+    x = pandas.DataFrame(X, index=range(100, 100 + len(X)))
+    y = pandas.Series(Y, index=x.index)
+    weights = pandas.Series(1.0, index=x.index)
+
+    def search(*args, **kwargs):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        tuner = kt.SklearnTuner(
+            EvolutionOracle(kt.Objective("score", "max"), 1, seed=0),
+            lambda hp: linear_model.RidgeClassifier(hp.Float("alpha", 0.1, 1)),
+            directory=folder,
+        )
+        tuner.search(*args, **kwargs)
+        return trials_of(tuner)[0]
+
+    arrays = {"y": y.to_numpy(), "sample_weight": weights.to_numpy()}
+    assert search(x, **arrays).status == "COMPLETED"
+    # The host's faults.
+    with pytest.warns(UserWarning, match="All 1 trials failed"):
+        assert "TypeError" in search(x, y).message
+    with pytest.warns(UserWarning, match="All 1 trials failed"):
+        failed = search(x, arrays["y"], sample_weight=weights)
+    assert "KeyError" in failed.message
+
+
 def bowl(hp):
     x, y = hp.Float("x", -1.0, 1.0), hp.Int("y", -10, 10)
     return (x - 0.3) ** 2 + (y / 10 - 0.5) ** 2

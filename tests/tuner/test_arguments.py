@@ -1,0 +1,254 @@
+"""Arguments as users give them: NumPy's numbers, None, one instead of a list.
+
+What can only be meant in one way works. The rest is an error that names the
+argument and the value.
+"""
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+from tuner_helpers import FIT
+from tuner_helpers import ScoringTuner
+from tuner_helpers import build_dense
+from tuner_helpers import trials_of
+from tuner_helpers import values_of
+
+import kt_evolution
+
+
+def build(hp):
+    hp.Int("a", 0, 1000)
+    return keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+
+
+def score(hp):
+    return float(hp.get("a"))
+
+
+def searched(folder, **kwargs):
+    tuner = ScoringTuner(build, directory=folder, **{"max_trials": 3, **kwargs})
+    tuner.search(score)
+    return tuner
+
+
+@pytest.mark.parametrize("seed", [np.int64(3), np.uint8(3), np.float32(3), 3.0])
+def test_a_seed_may_be_a_number_of_numpy(tmp_path, seed):
+    tuner = searched(tmp_path / "a", seed=seed)
+    assert type(tuner.seed) is int
+    assert type(tuner.oracle.seed) is int
+    expected = searched(tmp_path / "b", seed=3)
+    assert values_of(tuner) == values_of(expected)
+    # And it is resumed.
+    assert len(trials_of(searched(tmp_path / "a", seed=seed))) == 3
+
+
+COUNTS = {
+    "max_trials": 3,
+    "max_retries_per_trial": 1,
+    "max_consecutive_failed_trials": 2,
+    "max_starts_per_trial": 2,
+    "population_size": 4,
+    "num_initial_points": 2,
+    "reevaluate": 1,
+    "keep_checkpoints": 1,
+    "executions_per_trial": 1,
+    "max_model_size": 1000,
+}
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float64, float])
+def test_counts_may_be_whole_numbers_of_any_kind(tmp_path, kind):
+    expected = searched(tmp_path / "a", seed=0, **COUNTS)
+    counts = {name: kind(count) for name, count in COUNTS.items()}
+    tuner = searched(tmp_path / "b", seed=0, **counts)
+    assert values_of(tuner) == values_of(expected)
+    # Trial ids have as many digits as the number of trials.
+    assert list(tuner.oracle.trials) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("bad", [-1, 1.5, "2", True, np.nan])
+def test_counts_must_be_whole_numbers(tmp_path, name, bad):
+    with pytest.raises(ValueError, match=f"`{name}` must.*Received: {name}="):
+        ScoringTuner(build, directory=tmp_path, **{name: bad})
+
+
+def test_none_is_no_limit_of_failures_but_no_number_of_retries(tmp_path):
+    searched(tmp_path, max_consecutive_failed_trials=None)
+    with pytest.raises(ValueError, match="`max_retries_per_trial` must"):
+        ScoringTuner(build, directory=tmp_path, max_retries_per_trial=None)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    tuner = kt_evolution.EvolutionTuner(
+        build_dense,
+        "val_loss",
+        max_trials=3,
+        seed=0,
+        directory=tmp_path_factory.mktemp("trained"),
+    )
+    tuner.search(**FIT)
+    return tuner
+
+
+METHODS = {
+    "get_best_models": "num_models",
+    "get_best_hyperparameters": "num_trials",
+    "results_summary": "num_trials",
+    "get_pareto_models": "num_models",
+    "gap_report": "num_trials",
+    "get_best_trials": "num_trials",
+    "recommend": "num_trials",
+}
+
+
+def method_of(tuner, name):
+    return getattr(tuner, name, None) or getattr(tuner.oracle, name)
+
+
+@pytest.mark.parametrize(("name", "argument"), METHODS.items())
+@pytest.mark.parametrize("bad", [-1, 1.5, "2", True])
+def test_how_many_must_be_a_whole_number(trained, name, argument, bad):
+    with pytest.raises(ValueError, match=f"`{argument}` must.*{argument}="):
+        method_of(trained, name)(bad)
+
+
+@pytest.mark.parametrize("number", [np.int64(2), 2.0])
+@pytest.mark.parametrize("name", METHODS)
+def test_how_many_may_be_a_whole_number_of_any_kind(trained, name, number):
+    found = method_of(trained, name)(number)
+    assert len(found or []) == len(method_of(trained, name)(2) or [])
+
+
+def test_none_at_all_is_a_number(trained):
+    assert trained.get_best_models(0) == []
+    assert trained.get_best_hyperparameters(0) == []
+    assert trained.oracle.get_best_trials(0) == []
+
+
+class CountsEpochs(keras.callbacks.Callback):
+    epochs = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        CountsEpochs.epochs += 1
+
+
+def fit(folder, tuner_class=kt_evolution.EvolutionTuner, **kwargs):
+    tuner = tuner_class(
+        build_dense, "val_loss", max_trials=1, seed=0, directory=folder
+    )
+    tuner.search(**{**FIT, **kwargs})
+    return tuner
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "epochs"),
+    [
+        (None, 0),
+        ([], 0),
+        ((), 0),
+        (CountsEpochs(), 2),
+        ((CountsEpochs(),), 2),
+        (iter([CountsEpochs()]), 2),
+    ],
+)
+def test_callbacks_may_be_none_one_or_several(
+    tmp_path, monkeypatch, callbacks, epochs
+):
+    monkeypatch.setattr(CountsEpochs, "epochs", 0)
+    tuner = fit(tmp_path, callbacks=callbacks, epochs=np.int64(2))
+    assert len(trials_of(tuner, "COMPLETED")) == 1
+    assert CountsEpochs.epochs == epochs
+
+
+@pytest.mark.parametrize("callbacks", ["x", 5, [None], [5], CountsEpochs])
+def test_what_is_no_callback_is_an_error(tmp_path, callbacks):
+    with pytest.raises(TypeError, match="`callbacks` must.*Received"):
+        fit(tmp_path, callbacks=callbacks)
+
+
+@pytest.mark.parametrize(
+    "callbacks", [None, CountsEpochs(), (CountsEpochs(),), [CountsEpochs()]]
+)
+def test_run_trial_of_the_tuner_takes_callbacks_as_search_does(
+    tmp_path, monkeypatch, callbacks
+):
+    class Tuner(kt_evolution.EvolutionTuner):
+        def run_trial(self, trial, *args, **kwargs):
+            kwargs["callbacks"] = callbacks
+            return super().run_trial(trial, *args, **kwargs)
+
+    monkeypatch.setattr(CountsEpochs, "epochs", 0)
+    tuner = fit(tmp_path, Tuner)
+    assert len(trials_of(tuner, "COMPLETED")) == 1
+    assert CountsEpochs.epochs == (callbacks is not None)
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"x": None, "y": None}])
+def test_a_search_without_data_is_an_error_at_once(tmp_path, kwargs):
+    tuner = kt_evolution.EvolutionTuner(
+        build_dense, "val_loss", max_trials=1, directory=tmp_path
+    )
+    with pytest.raises(ValueError, match="`search` must get the data"):
+        tuner.search(**kwargs)
+    # Nothing is spent.
+    tuner.search(**FIT)
+    assert len(trials_of(tuner, "COMPLETED")) == 1
+
+
+def test_a_hypermodel_may_have_data_of_its_own(tmp_path):
+    class HasData(kt.HyperModel):
+        def build(self, hp):
+            return build_dense(hp)
+
+        def fit(self, hp, model, *args, **kwargs):
+            return model.fit(*args, **{**FIT, **kwargs})
+
+    tuner = kt_evolution.EvolutionTuner(
+        HasData(), "val_loss", max_trials=1, directory=tmp_path
+    )
+    tuner.search()
+    assert len(trials_of(tuner, "COMPLETED")) == 1
+
+
+class OwnFit(kt.HyperModel):
+    def build(self, hp):
+        return build_dense(hp)
+
+    def fit(self, hp, model, *args, **kwargs):
+        return {"other": 1.0}
+
+
+class OwnRunTrial(kt_evolution.EvolutionTuner):
+    def run_trial(self, trial, *args, **kwargs):
+        return {"other": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("tuner_class", "hypermodel", "source"),
+    [
+        (kt_evolution.EvolutionTuner, OwnFit(), "HyperModel.fit"),
+        (OwnRunTrial, build_dense, "run_trial"),
+    ],
+)
+def test_errors_name_the_function_that_the_user_wrote(
+    tmp_path, tuner_class, hypermodel, source
+):
+    tuner = tuner_class(hypermodel, "val_loss", directory=tmp_path)
+    with pytest.raises(ValueError, match=f"metrics that {source} returns"):
+        tuner.search(**FIT)
+
+
+def test_errors_name_no_run_trial_that_the_user_did_not_write(tmp_path):
+    class ForgetsTheObjective(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            del logs["val_loss"]
+
+    tuner = kt_evolution.EvolutionTuner(
+        build_dense, "val_loss", directory=tmp_path
+    )
+    with pytest.raises(ValueError, match="`objective` must") as caught:
+        tuner.search(**FIT, callbacks=[ForgetsTheObjective()])
+    assert "run_trial" not in str(caught.value)
