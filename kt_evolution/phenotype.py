@@ -29,6 +29,9 @@ from kt_evolution.mistakes import BUGS
 from kt_evolution.mistakes import first_line
 from kt_evolution.mistakes import is_mistake
 from kt_evolution.mistakes import place_of
+from kt_evolution.redeclarations import Redeclaration
+from kt_evolution.redeclarations import Redeclarations
+from kt_evolution.redeclarations import has_same_range
 
 
 class RecordingHyperParameters(kt.HyperParameters):
@@ -37,17 +40,21 @@ class RecordingHyperParameters(kt.HyperParameters):
     Attributes:
         asked: Dict whose keys are the gene keys that were asked for while
             active, in the order of the first time.
+        redeclared: Dict of the gene keys that were declared with another
+            range than the one that counts to their first `Redeclaration`.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.asked: dict[str, None] = {}
+        self.redeclared: dict[str, Redeclaration] = {}
 
     def copy(self) -> "RecordingHyperParameters":
         clone = RecordingHyperParameters()
         host.share_space(self, self.values, into=clone)
         # A hypermodel with `tunable=False` builds with a copy.
         clone.asked = self.asked
+        clone.redeclared = self.redeclared
         return clone
 
     def get(self, name: str) -> Any:
@@ -78,10 +85,21 @@ class RecordingHyperParameters(kt.HyperParameters):
             return super().Int(name, *args, **kwargs)
 
     def _retrieve(self, hp: Any) -> Any:
+        for known in self._hps[hp.name]:
+            if known.conditions == hp.conditions:
+                self._compare(known, hp)
         value = super()._retrieve(hp)
         if self.is_active(hp):
             self.asked[key_of(hp)] = None
         return value
+
+    def _compare(self, known: Any, declared: Any) -> None:
+        if not has_same_range(known, declared):
+            names = {key_of(hp): hp.name for hp in self._space}
+            before = tuple(names[key] for key in self.asked if key in names)
+            self.redeclared.setdefault(
+                key_of(known), Redeclaration(known, declared, before)
+            )
 
     def _register(self, hyperparameter: Any, overwrite: bool = False) -> Any:
         # Raises where the user declares what can't be searched.
@@ -125,7 +143,7 @@ class Phenotype:
     asked: tuple[str, ...]
     hyperparameters: RecordingHyperParameters
     costs: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    error: Exception | None = None
+    error: BaseException | None = None
     excess: float | None = None
 
     @property
@@ -163,6 +181,8 @@ class DryBuild:
             True.
         counts_flops: Boolean, whether FLOPs are counted, which takes longer
             than to build the model. Defaults to False.
+        redeclarations: The `Redeclarations` that watch the builds. Defaults
+            to new ones.
     """
 
     def __init__(
@@ -171,11 +191,13 @@ class DryBuild:
         max_model_size: int | None = None,
         requires_model: bool = True,
         counts_flops: bool = False,
+        redeclarations: Redeclarations | None = None,
     ) -> None:
         self.hypermodel = hypermodel
         self.max_model_size = max_model_size
         self.requires_model = requires_model
         self.counts_flops = counts_flops
+        self.redeclarations = redeclarations or Redeclarations()
 
     def __call__(
         self, space: kt.HyperParameters, values: dict[str, Any]
@@ -195,18 +217,29 @@ class DryBuild:
             NameError, ImportError, SyntaxError: If the hypermodel has such a
                 bug, which no values mend.
         """
+        phenotype = self._build(space, values)
+        self.redeclarations.note(
+            phenotype.hyperparameters,
+            lambda others: self._build(space, others).hyperparameters,
+        )
+        return phenotype
+
+    def _build(
+        self, space: kt.HyperParameters, values: dict[str, Any]
+    ) -> Phenotype:
         hp = RecordingHyperParameters()
         host.share_space(space, values, into=hp)
         costs: dict[str, int] = {}
-        error: Exception | None = None
+        error: BaseException | None = None
         excess = 0.0
         try:
             with _leaving_no_trace():
                 costs = self._costs_of(self.hypermodel.build(hp))
             excess = self._excess_of(costs)
-        except (kt.errors.FatalError, *BUGS):
+        except (kt.errors.FatalError, KeyboardInterrupt, GeneratorExit, *BUGS):
             raise
-        except Exception as caught:
+        except BaseException as caught:
+            # `sys.exit` ends this build and not the search.
             error = caught
         if excess > 0.0:
             error = OversizedModelError(
@@ -292,8 +325,13 @@ def changed_declarations(
     """
     phenotype = dry_build(given, _values_reaching(given, []))
     phenotype.check_defaults()
-    found = phenotype.hyperparameters
-    return redeclared(known.space, host.new_entries(given, found))
+    found = host.new_entries(given, phenotype.hyperparameters)
+    before = {key_of(hp): hp for hp in known.space}
+    # The caller warns of them.
+    dry_build.redeclarations.mark_reported(
+        hp for hp in found if not has_same_range(before.get(key_of(hp), hp), hp)
+    )
+    return redeclared(known.space, found)
 
 
 def _values_reaching(

@@ -47,6 +47,7 @@ from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.phenotype import DryBuild
 from kt_evolution.phenotype import changed_declarations
 from kt_evolution.phenotype import explore
+from kt_evolution.redeclarations import Redeclarations
 from kt_evolution.results import execution_metrics
 from kt_evolution.results import metrics_of
 from kt_evolution.search_lock import check_free
@@ -240,6 +241,7 @@ class EvolutionTuner(TunerResults):
         self._builds_dry = dry_build
         self._max_model_size = kwargs.get("max_model_size")
         self._given_space = hyperparameters or kt.HyperParameters()
+        self._redeclarations = Redeclarations(self._given_space.space)
         self._given_tuner_id = kwargs.get("tuner_id")
         self._search_callbacks: list[SearchCallback] = []
         oracle = EvolutionOracle(
@@ -401,6 +403,7 @@ class EvolutionTuner(TunerResults):
             self._max_model_size,
             requires_model=self._trains_models,
             counts_flops="flops" in self._limited,
+            redeclarations=self._redeclarations,
         )
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:

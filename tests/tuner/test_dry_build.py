@@ -1,6 +1,7 @@
 """Each proposal is built before it may cost a trial."""
 
 import random
+import sys
 import warnings
 
 import keras
@@ -239,3 +240,30 @@ def test_the_size_of_a_model_is_known_once_it_is_built():
     assert parameter_counts(model) == {"params": 8, "trainable_params": 8}
     model.trainable = False
     assert parameter_counts(model) == {"params": 8, "trainable_params": 0}
+
+
+def test_a_build_that_leaves_python_is_rejected(tmp_path):
+    def build(hp):
+        if hp.Int("a", 0, 999) > 500:
+            sys.exit("no such model")
+        return empty_model()
+
+    tuner = new_tuner(tmp_path, build, max_trials=6)
+    with pytest.warns(UserWarning, match="SystemExit: no such model"):
+        tuner.search(lambda hp: hp.get("a"))
+    assert len(trials_of(tuner, "COMPLETED")) == 6
+    assert all(values["a"] <= 500 for values in values_of(tuner))
+
+
+def test_an_interrupt_in_a_build_is_the_users(tmp_path):
+    def build(hp):
+        if hp.Int("a", 0, 999) > 500:
+            raise KeyboardInterrupt
+        return empty_model()
+
+    tuner = new_tuner(tmp_path, build, max_trials=6)
+    tuner.search(lambda hp: hp.get("a"))
+    assert len(trials_of(tuner)) < 6
+    assert not any(
+        one.status == "rejected" for one in tuner.oracle.history.individuals
+    )

@@ -1,0 +1,178 @@
+"""A range that depends on another hyperparameter is told, with its cause."""
+
+import warnings
+
+import keras_tuner as kt
+import pytest
+from tuner_helpers import ScoringTuner
+from tuner_helpers import empty_model
+from tuner_helpers import trials_of
+
+from kt_evolution.redeclarations import has_same_range
+
+
+def warnings_of(folder, build, max_trials=8, **kwargs):
+    """Returns what a search warned of declarations."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tuner = ScoringTuner(
+            build, max_trials=max_trials, seed=0, directory=folder, **kwargs
+        )
+        tuner.search(lambda hp: float(hp.get("a")))
+    assert len(trials_of(tuner, "COMPLETED")) == max_trials
+    told = [str(warning.message) for warning in caught]
+    return [text for text in told if "declar" in text]
+
+
+def bounds(hp):
+    a = hp.Int("a", 10, 1000)
+    hp.Int("b", int(0.6 * a), a)
+
+
+def behind_others(hp):
+    """The cause is one of many that differ."""
+    for i in range(5):
+        hp.Float(f"before_{i}", 0.0, 1.0)
+    a = hp.Int("a", 1, 1000)
+    for i in range(3):
+        hp.Boolean(f"between_{i}")
+    hp.Float("b", 0.0, a / 1000)
+
+
+def same_name_in_two_branches(hp):
+    hp.Float("rate", 0.0, 1.0)
+    if hp.Choice("a", [1, 2]) == 1:
+        hp.Int("b", 1, 8)
+    else:
+        hp.Int("b", 100, 800)
+
+
+def choices(hp):
+    a = hp.Int("a", 1, 1000)
+    hp.Choice("b", ["relu", "tanh"] if a < 500 else ["relu", "gelu"])
+
+
+def fixed(hp):
+    hp.Fixed("b", 2 * hp.Int("a", 1, 1000))
+
+
+DEPENDENT = [bounds, behind_others, same_name_in_two_branches, choices, fixed]
+
+
+@pytest.mark.parametrize("declare", DEPENDENT)
+def test_a_range_that_depends_on_another_hyperparameter_names_both(
+    tmp_path, declare
+):
+    def build(hp):
+        declare(hp)
+        return empty_model()
+
+    (told,) = warnings_of(tmp_path, build)
+    assert "The range of hyperparameter 'b' depends on the value of 'a'" in told
+
+
+def test_a_name_that_is_declared_twice_in_a_build_has_no_cause(tmp_path):
+    def build(hp):
+        hp.Int("a", 1, 30)
+        hp.Int("a", 100, 300)
+        return empty_model()
+
+    (told,) = warnings_of(tmp_path, build)
+    assert "'a' is declared with different ranges" in told
+    assert "max_value: 30" in told and "max_value: 300" in told
+
+
+def test_a_dependent_range_is_told_again_after_a_restart(tmp_path):
+    def build(hp):
+        bounds(hp)
+        return empty_model()
+
+    assert len(warnings_of(tmp_path, build, 4)) == 1
+    (told,) = warnings_of(tmp_path, build, 8)
+    assert "'b' depends on the value of 'a'" in told
+
+
+def test_ranges_that_the_user_declared_in_advance_are_meant(tmp_path):
+    in_advance = kt.HyperParameters()
+    in_advance.Int("b", 1, 5)
+
+    def build(hp):
+        bounds(hp)
+        return empty_model()
+
+    assert not warnings_of(tmp_path, build, hyperparameters=in_advance)
+
+
+def test_defaults_may_depend_on_other_hyperparameters(tmp_path):
+    def build(hp):
+        a = hp.Int("a", 1, 100)
+        hp.Int("b", 1, 100, default=a)
+        return empty_model()
+
+    assert not warnings_of(tmp_path, build)
+
+
+def test_names_under_two_conditions_are_two_hyperparameters(tmp_path):
+    def build(hp):
+        a = hp.Choice("a", [1, 2])
+        with hp.conditional_scope("a", [1]):
+            if a == 1:
+                hp.Int("b", 1, 8)
+        with hp.conditional_scope("a", [2]):
+            if a == 2:
+                hp.Int("b", 100, 800)
+        return empty_model()
+
+    assert not warnings_of(tmp_path, build)
+
+
+def test_a_range_that_was_edited_between_two_runs_is_told_once(tmp_path):
+    def build(high):
+        def declare(hp):
+            hp.Int("a", 1, high)
+            return empty_model()
+
+        return declare
+
+    assert not warnings_of(tmp_path, build(50), 4)
+    (told,) = warnings_of(tmp_path, build(90), 8)
+    assert "was declared otherwise when the search began" in told
+
+
+def hyperparameter(declare):
+    hp = kt.HyperParameters()
+    declare(hp)
+    return hp.space[0]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (lambda hp: hp.Int("a", 1, 5), lambda hp: hp.Int("a", 1, 5), True),
+        (
+            lambda hp: hp.Int("a", 1, 5),
+            lambda hp: hp.Int("a", 1, 5, default=3),
+            True,
+        ),
+        (lambda hp: hp.Int("a", 1, 5), lambda hp: hp.Int("a", 1, 6), False),
+        (
+            lambda hp: hp.Int("a", 1, 5),
+            lambda hp: hp.Int("a", 1, 5, step=2),
+            False,
+        ),
+        (lambda hp: hp.Int("a", 1, 5), lambda hp: hp.Float("a", 1, 5), False),
+        (
+            lambda hp: hp.Choice("a", [1, 2]),
+            lambda hp: hp.Choice("a", [2, 1]),
+            True,
+        ),
+        (
+            lambda hp: hp.Choice("a", [1, 2]),
+            lambda hp: hp.Choice("a", [1, 3]),
+            False,
+        ),
+    ],
+)
+def test_ranges_are_compared_without_their_defaults(first, second, expected):
+    same = has_same_range(hyperparameter(first), hyperparameter(second))
+    assert same is expected
