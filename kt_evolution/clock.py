@@ -25,6 +25,11 @@ class SearchClock:
     def is_running(self) -> bool:
         return self._began is not None
 
+    @property
+    def session(self) -> float | None:
+        """Float, when the session began; None between sessions."""
+        return self._began
+
     def begin(self) -> None:
         """Begins a session."""
         self._began = now()

@@ -17,6 +17,10 @@ from kt_evolution import host
 from kt_evolution import trial_events as events
 from kt_evolution.core.checks import check_count
 from kt_evolution.divergence import diverged_losses
+from kt_evolution.issued_trial import RUN
+from kt_evolution.issued_trial import IssuedTrial
+from kt_evolution.issued_trial import message_of
+from kt_evolution.issued_trial import run_of
 from kt_evolution.messages import shortened
 from kt_evolution.objectives import directions_of
 from kt_evolution.objectives import infer_direction
@@ -63,7 +67,7 @@ class DurableOracle(ProjectOracle):
             A `Trial` whose status is RUNNING, or STOPPED when the search is
             at its end. It is never IDLE: nobody waits.
         """
-        with self._lock:
+        with self._changing():
             self.claim()
             self.tuner_ids.add(tuner_id)
             if not self._clock.is_running:
@@ -74,12 +78,14 @@ class DurableOracle(ProjectOracle):
                 return trial
             self.stop_reason = None
             self.ongoing_trials[tuner_id] = trial
+            run = self._runs.newest(trial.trial_id)
+            trial.run = run.number if run is not None else None
             self._save_trial(trial)
             self.save()
             self._display.on_trial_begin(trial)
             return trial
 
-    def _next_trial(self, tuner_id: str) -> Trial:
+    def _next_trial(self, tuner_id: str) -> IssuedTrial:
         """Returns an old trial that has to run, a new one, or a STOPPED one."""
         ongoing = self.ongoing_trials.pop(tuner_id, None)
         if ongoing is not None:
@@ -94,7 +100,7 @@ class DurableOracle(ProjectOracle):
             self._fail_unended(trial_id)
         return self._new_trial(tuner_id)
 
-    def _start_again(self, trial_id: str, tuner_id: str) -> Trial:
+    def _start_again(self, trial_id: str, tuner_id: str) -> IssuedTrial:
         self._record(events.start_event(trial_id, tuner_id))
         trial = self._reissue(trial_id)
         # What was met since it was proposed has its default here.
@@ -136,12 +142,12 @@ class DurableOracle(ProjectOracle):
         ids = (str(number).zfill(digits) for number in numbers)
         return next(name for name in ids if name not in self.trials)
 
-    def _stopped_trial(self) -> Trial:
+    def _stopped_trial(self) -> IssuedTrial:
         trial = self._make_trial(self._next_trial_id(), {})
         trial.status = TrialStatus.STOPPED
         return trial
 
-    def _new_trial(self, tuner_id: str) -> Trial:
+    def _new_trial(self, tuner_id: str) -> IssuedTrial:
         number = len(self.trials)
         trial_id = self._next_trial_id()
         is_full = self.max_trials is not None and number >= self.max_trials
@@ -149,12 +155,7 @@ class DurableOracle(ProjectOracle):
         if is_full or self._is_given_up():
             self._tell_if_all_failed()
             return stopped
-        try:
-            response = self.populate_space(trial_id)
-        except BaseException:
-            # What it learnt on the way was not written: learn it anew.
-            self._read_again()
-            raise
+        response = self.populate_space(trial_id)
         if response["status"] != TrialStatus.RUNNING:
             self._tell_if_all_failed()
             return stopped
@@ -199,23 +200,43 @@ class DurableOracle(ProjectOracle):
         Returns:
             The `Trial`.
         """
+        metrics = dict(metrics)
+        run = metrics.pop(RUN, None)
         with self._lock:
             trial = self._known_trial(trial_id)
             metrics = as_numbers(metrics)
             self._check_objective_found(metrics)
-            directions = directions_of(self.objective)
-            if self.objective.name not in metrics:
-                # Of several objectives: the host's one number for all.
-                total = float(self.objective.get_value(metrics))
-                metrics = {**metrics, self.objective.name: total}
-            for name, value in metrics.items():
-                if not trial.metrics.exists(name):
-                    # The host would make a metric of that name to find out.
-                    direction = directions.get(name) or infer_direction(name)
-                    trial.metrics.register(name, direction or "min")
-                with host.silence_nan_warning():
-                    trial.metrics.update(name, value, step=step)
+            if self._is_awaited(trial_id, run):
+                with self._changing():
+                    self._take_metrics(trial, metrics, step)
             return trial
+
+    def _is_awaited(self, trial_id: str, run: float | None) -> bool:
+        """Tells whether a report is of the run that counts: the newest.
+
+        Nobody reports of a run that has ended, or of one before a trial was
+        started again, but a worker that was slow or that a former chief sent.
+
+        Args:
+            trial_id: String.
+            run: Float, the number of the run; None if the report has none.
+        """
+        newest = self._runs.newest(trial_id)
+        return newest is not None and run in (None, newest.number)
+
+    def _take_metrics(self, trial: Trial, metrics: Any, step: int) -> None:
+        directions = directions_of(self.objective)
+        if self.objective.name not in metrics:
+            # Of several objectives: the host's one number for all.
+            total = float(self.objective.get_value(metrics))
+            metrics = {**metrics, self.objective.name: total}
+        for name, value in metrics.items():
+            if not trial.metrics.exists(name):
+                # The host would make a metric of that name to find out.
+                direction = directions.get(name) or infer_direction(name)
+                trial.metrics.register(name, direction or "min")
+            with host.silence_nan_warning():
+                trial.metrics.update(name, value, step=step)
 
     def end_trial(
         self,
@@ -244,23 +265,31 @@ class DurableOracle(ProjectOracle):
                 known = self._known_trial(trial_id or trial)
                 reported = Trial(known.hyperparameters, known.trial_id)
                 reported.status = status or TrialStatus.COMPLETED
-            if known.trial_id in self._ended:
-                self._release(known)
+            if not self._is_awaited(known.trial_id, run_of(reported)):
                 return
-            if known.trial_id in self._retry_queue and not self._has_score(
-                known
+            if reported.status == TrialStatus.COMPLETED and not (
+                known.metrics.exists(self.objective.name)
             ):
-                # It ran for a chief that is gone; the result went with it.
-                return
-            self._end(known, reported)
+                if known.trial_id in self._retry_queue:
+                    # It ran for a chief that is gone, and so is the result.
+                    return
+                raise ValueError(
+                    f"Trial {known.trial_id} was ended as completed, but its "
+                    f"objective '{self.objective.name}' was not reported."
+                )
+            with self._changing():
+                problem = self._end(known, reported)
+            if problem is not None:
+                raise RuntimeError(problem)
 
-    def _end(self, trial: Trial, reported: Trial) -> None:
-        self.update_space(reported.hyperparameters)
+    def _end(self, trial: Trial, reported: Trial) -> str | None:
+        """Ends a trial, and returns why the search is given up, if it is."""
+        self._grow_space(reported.hyperparameters)
         trial.hyperparameters = host.share_space(
             reported.hyperparameters, reported.hyperparameters.values
         )
         host.settle_values(trial.hyperparameters)
-        trial.message = reported.message
+        trial.message = message_of(reported)
         if reported.status == TrialStatus.COMPLETED:
             self._score(trial)
         else:
@@ -290,20 +319,12 @@ class DurableOracle(ProjectOracle):
             )
             self._retry_queue.append(trial.trial_id)
         self._count_failures(trial, crashed and not retries)
-        try:
-            self._save_trial(trial)
-            self.save()
-            self._display.on_trial_end(trial)
-        finally:
-            workers = self._release(trial)
-        self._check_consecutive_failures(workers)
+        self._save_trial(trial)
+        self.save()
+        self._display.on_trial_end(trial)
+        return self._give_up_after_failures(self._release(trial))
 
     def _score(self, trial: Trial) -> None:
-        if not self._has_score(trial):
-            raise ValueError(
-                f"Trial {trial.trial_id} was ended as completed, but its "
-                f"objective '{self.objective.name}' was not reported."
-            )
         with host.silence_nan_warning():
             self.score_trial(trial)
         trial.status = TrialStatus.COMPLETED
@@ -337,10 +358,10 @@ class DurableOracle(ProjectOracle):
         elif is_real:
             self._consecutive_failures += 1
 
-    def _check_consecutive_failures(self, workers: Iterable[str] = ()) -> None:
+    def _give_up_after_failures(self, workers: Iterable[str]) -> str | None:
         limit = self.max_consecutive_failed_trials
         if not limit or self._consecutive_failures < limit:
-            return
+            return None
         self._has_failed = True
         # They end with this error: a chief must not wait for them.
         self.tuner_ids.difference_update(workers)
@@ -348,7 +369,7 @@ class DurableOracle(ProjectOracle):
             self._record(events.stop_event("too many failures in a row"))
         self._save_oracle_file()
         failures, self._consecutive_failures = self._consecutive_failures, 0
-        raise RuntimeError(
+        return (
             f"{failures} trials in a row failed; the limit is "
             f"max_consecutive_failed_trials={limit}. All results are saved. "
             "Mend the cause and run the same code again to go on; if no trial "
@@ -367,6 +388,17 @@ class DurableOracle(ProjectOracle):
             del self.ongoing_trials[tuner_id]
         return workers
 
+    def note_interruption(self) -> None:
+        """Notes that what ends this session is no fault of its trials.
+
+        Starts of trials that it leaves behind without an end don't count.
+        """
+        with self._changing():
+            session = self._clock.session
+            left = self._runs.begun_in(session) if session else []
+            if left:
+                self._record(events.interrupted_event(left))
+
     def _known_trial(self, trial_id: Any) -> Trial:
         self.open()
         if trial_id not in self.trials:
@@ -375,9 +407,6 @@ class DurableOracle(ProjectOracle):
                 f"Received: trial_id={trial_id!r}"
             )
         return self.trials[trial_id]
-
-    def _has_score(self, trial: Trial) -> bool:
-        return trial.metrics.exists(self.objective.name)
 
     def get_trial(self, trial_id: str) -> Trial:
         """Returns a trial by its id."""

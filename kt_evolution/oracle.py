@@ -401,7 +401,7 @@ class EvolutionOracle(HistoryOracle):
         if self._dry_build is None:
             return None
         phenotype = self._dry_build(self.hyperparameters, values)
-        self.update_space(phenotype.hyperparameters)
+        self._grow_space(phenotype.hyperparameters)
         return phenotype
 
     def _check_any_trainable(self, rejected: list[dict[str, Any]]) -> None:

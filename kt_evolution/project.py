@@ -26,6 +26,7 @@ from kt_evolution.clock import SearchClock
 from kt_evolution.core.checks import check_count
 from kt_evolution.encoding import redeclared
 from kt_evolution.event_checks import EventCheck
+from kt_evolution.issued_trial import IssuedTrial
 from kt_evolution.journal import Journal
 from kt_evolution.journal import JournalError
 from kt_evolution.journal import damaged_line
@@ -86,6 +87,8 @@ class ProjectOracle(kt.Oracle):
         self.seed = random.randrange(2**31) if seed is None else seed
         self._lock = threading.RLock()
         self._given_space: kt.HyperParameters = self.hyperparameters
+        # What was found before the first trial, of which no line tells.
+        self._explored = kt.HyperParameters()
         self._journal: Journal | None = None
         self._search_lock = SearchLock()
         self._clock = SearchClock()
@@ -194,6 +197,22 @@ class ProjectOracle(kt.Oracle):
         # So that `oracle.json` is written too.
         self._size_when_saved = 0
 
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Holds the lock while the state changes.
+
+        What interrupts a change, such as Ctrl-C between two of its lines,
+        leaves memory somewhere between before and after. The journal never
+        is, since a change is one line of it. So memory is read again.
+        """
+        with self._lock:
+            self.open()
+            try:
+                yield
+            except BaseException:
+                self._read_again()
+                raise
+
     def _read_again(self) -> None:
         """Makes memory follow the journal, whatever was changed in it."""
         # Once the file is gone, memory is all there is.
@@ -208,15 +227,14 @@ class ProjectOracle(kt.Oracle):
         self._check_entries(folder)
         journal = Journal(folder / "journal.jsonl")
         self._check_is_ours(journal)
-        explored = None if self.trials else self.hyperparameters
         self._forget()
         if journal.exists():
             events.check_version(journal.first(), str(folder))
             with _paused_garbage_collection():
                 self._replay_all(journal.read())
         self._add_given_space()
-        if explored is not None:
-            self._add_to_space(explored)
+        if not self.trials:
+            self._add_to_space(self._explored)
         self._journal = journal
 
     def _add_given_space(self) -> None:
@@ -392,9 +410,9 @@ class ProjectOracle(kt.Oracle):
     def check_entries(self, hyperparameters: list[Any]) -> None:
         """Raises if new hyperparameters can't be searched."""
 
-    def _make_trial(self, trial_id: str, values: dict[str, Any]) -> Trial:
+    def _make_trial(self, trial_id: str, values: dict[str, Any]) -> IssuedTrial:
         hyperparameters = host.share_space(self.hyperparameters, values)
-        return Trial(hyperparameters, trial_id, TrialStatus.RUNNING)
+        return IssuedTrial(hyperparameters, trial_id)
 
     def _register(self, trial: Trial) -> None:
         self.stop_reason = None
@@ -404,7 +422,7 @@ class ProjectOracle(kt.Oracle):
             trial.hyperparameters.values
         )
 
-    def _reissue(self, trial_id: str) -> Trial:
+    def _reissue(self, trial_id: str) -> IssuedTrial:
         """Makes an interrupted or failed trial new, with the same values."""
         trial = self._make_trial(trial_id, self._proposed_values[trial_id])
         self.trials[trial_id] = trial
@@ -439,15 +457,21 @@ class ProjectOracle(kt.Oracle):
         """
         with self._lock:
             self.open()
-            new = host.new_entries(self.hyperparameters, hyperparameters)
-            if new and not self.allow_new_entries:
-                names = [hp.name for hp in new]
-                raise RuntimeError(
-                    "`allow_new_entries` is False, but the hypermodel asked "
-                    f"for hyperparameters that are not in the space: {names}"
-                )
-            if new and self.tune_new_entries:
-                self.check_entries(new)
+            self._grow_space(hyperparameters)
+            if not self.trials:
+                self._explored = self.hyperparameters.copy()
+
+    def _grow_space(self, hyperparameters: kt.HyperParameters) -> None:
+        new = host.new_entries(self.hyperparameters, hyperparameters)
+        if new and not self.allow_new_entries:
+            names = [hp.name for hp in new]
+            raise RuntimeError(
+                "`allow_new_entries` is False, but the hypermodel asked "
+                f"for hyperparameters that are not in the space: {names}"
+            )
+        if new and self.tune_new_entries:
+            self.check_entries(new)
+            with self._changing():
                 self.hyperparameters.merge(new)
                 self.on_space_grown()
 
@@ -475,18 +499,15 @@ class ProjectOracle(kt.Oracle):
         if new:
             config = self.hyperparameters.get_config()["space"]
             event["space"] = config[self._num_journaled_hps :]
-        try:
+        with self._changing():
             if self._search_event is None:
                 search = events.search_event(self.objective, self.seed)
                 journal.append(search)
                 self._search_event = search
             self._clock.stamp(event)
             journal.append(event)
-        except BaseException:
-            self._read_again()
-            raise
-        self._num_journaled_hps += len(new)
-        self._runs.note(event)
+            self._num_journaled_hps += len(new)
+            self._runs.note(event)
 
     def save(self) -> None:
         """Writes `oracle.json` when there are enough new trials."""

@@ -69,7 +69,7 @@ class Runs:
         """
         return self._num_starts.get(trial_id, 0)
 
-    def begun_in(self, session: float | None) -> list[str]:
+    def begun_in(self, session: float) -> list[str]:
         """Returns the trials whose newest run began in a session."""
         return [
             trial_id

@@ -120,15 +120,18 @@ class _Hold:
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._finalizer = weakref.finalize(self, _let_go, path, descriptor)
+        # The newer one comes first. Ctrl-C in it leaves no lock behind.
+        self._closing = weakref.finalize(self, os.close, descriptor)
+        self._unlocking = weakref.finalize(self, _let_go, path, descriptor)
 
     @property
     def is_open(self) -> bool:
-        return self._finalizer.alive
+        return self._closing.alive
 
     def abandon(self) -> None:
         """Leaves the lock to the process that this one was forked from."""
-        if self._finalizer.detach() is not None:
+        self._unlocking.detach()
+        if self._closing.detach() is not None:
             # The lock lasts until the last process has closed the file.
             os.close(self._descriptor)
 
@@ -192,7 +195,6 @@ def _let_go(path: Path, descriptor: int) -> None:
     with contextlib.suppress(OSError):
         # A forked process may have the file open too.
         unlock_descriptor(descriptor)
-    os.close(descriptor)
 
 
 def _write_holder(descriptor: int, status: os.stat_result) -> None:

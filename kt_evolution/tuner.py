@@ -1,5 +1,6 @@
 """The tuner: trains one trial at a time, and keeps what is worth keeping."""
 
+import contextlib
 import json
 import math
 import os
@@ -29,6 +30,9 @@ from kt_evolution.cross_validation import CrossValidation
 from kt_evolution.cross_validation import Fold
 from kt_evolution.display import interruption
 from kt_evolution.divergence import DivergenceWatch
+from kt_evolution.issued_trial import put_message
+from kt_evolution.issued_trial import run_mark
+from kt_evolution.journal import JournalError
 from kt_evolution.journal import write_atomically
 from kt_evolution.limits import Limit
 from kt_evolution.locations import check_project_name
@@ -51,6 +55,7 @@ from kt_evolution.redeclarations import Redeclarations
 from kt_evolution.results import execution_metrics
 from kt_evolution.results import metrics_of
 from kt_evolution.search_lock import check_free
+from kt_evolution.signals import raising_terminated
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.surrogate import Surrogate
@@ -424,21 +429,37 @@ class EvolutionTuner(TunerResults):
         if self._is_worker():
             super().search(*fit_args, **fit_kwargs)
             return
-        self.oracle.claim()
+        with raising_terminated():
+            self.oracle.claim()
+            try:
+                if host.is_chief():
+                    self._search_until_interrupted(*fit_args, **fit_kwargs)
+                else:
+                    self._search_alone(*fit_args, **fit_kwargs)
+            finally:
+                self.oracle.release()
+
+    def _search_until_interrupted(
+        self, *fit_args: Any, **fit_kwargs: Any
+    ) -> None:
+        """Searches, and notes what ends it from outside of the trials."""
         try:
-            if host.is_chief():
-                super().search(*fit_args, **fit_kwargs)
-            else:
-                self._search_alone(*fit_args, **fit_kwargs)
-        finally:
-            self.oracle.release()
+            super().search(*fit_args, **fit_kwargs)
+        except SystemExit:
+            # Training called `sys.exit`: that is the trial's fault.
+            raise
+        except BaseException:
+            # Where that is what can't be written, this can't be either.
+            with contextlib.suppress(JournalError):
+                self.oracle.note_interruption()
+            raise
 
     def _search_alone(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Searches in this process only, which Ctrl-C ends at any time."""
         self.oracle.verbose = fit_kwargs.get("verbose", self.oracle.verbose)
         try:
             with self.oracle.display.live():
-                super().search(*fit_args, **fit_kwargs)
+                self._search_until_interrupted(*fit_args, **fit_kwargs)
         except KeyboardInterrupt:
             self.on_search_end()
             print(
@@ -480,7 +501,9 @@ class EvolutionTuner(TunerResults):
             results, objective, self._source_of_metrics, measured
         )
         metrics |= self._diverged
-        self.oracle.update_trial(trial.trial_id, metrics, step=step)
+        self.oracle.update_trial(
+            trial.trial_id, {**metrics, **run_mark(trial)}, step=step
+        )
 
     def _count_costs(self, trial: Trial) -> Mapping[str, float]:
         """Returns what a build tells of a model that the tuner didn't train."""
@@ -655,6 +678,8 @@ class EvolutionTuner(TunerResults):
             kwargs["verbose"] = display.fit_verbose
 
     def on_trial_end(self, trial: Trial) -> None:
+        if self._is_worker():
+            put_message(trial)
         super().on_trial_end(trial)
         for callback in self._search_callbacks:
             callback.on_trial_end(self, trial)

@@ -4,7 +4,10 @@ import json
 import os
 import signal
 import sys
+import time
+from contextlib import nullcontext
 
+import keras_tuner as kt
 import pytest
 
 import kt_evolution
@@ -149,3 +152,144 @@ def test_search_goes_on_after_three_deaths(tmp_path, how):
     scores = searches.ended(tmp_path)
     assert list(scores) == ["0", "1", "2", "3"]
     assert [name for name in scores if scores[name] is None] == ["2"]
+
+
+# What ends a trial from outside is not held against it.
+
+
+class Interrupted(kt_evolution.EvolutionTuner):
+    """Its training is ended by an error."""
+
+    error: BaseException | None = None
+
+    def run_trial(self, trial, *args, **kwargs):
+        x = trial.hyperparameters.Float("x", 0.0, 1.0)
+        if self.error is not None:
+            raise self.error
+        return x
+
+
+def make_interrupted(tmp_path):
+    return Interrupted(
+        max_trials=2, seed=0, directory=tmp_path, project_name="p"
+    )
+
+
+ERRORS = [KeyboardInterrupt(), kt.errors.FatalError("Of all models.")]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("error", ERRORS)
+def test_interrupted_starts_do_not_count(tmp_path, error, restarts):
+    tuner = make_interrupted(tmp_path)
+    for _ in range(5):
+        tuner.error = error
+        with pytest.raises(type(error)):
+            tuner.search(verbose=0)
+        if restarts:
+            tuner = make_interrupted(tmp_path)
+    tuner.error = None
+    tuner.search(verbose=0)
+    statuses = [trial.status for trial in tuner.oracle.trials.values()]
+    assert statuses == ["COMPLETED", "COMPLETED"]
+    interrupted = lines(tmp_path / "p", "interrupted")
+    assert [line["trial_ids"] for line in interrupted] == 5 * [["0"]]
+
+
+def test_starts_before_and_after_an_interruption_count(tmp_path):
+    for error in (SystemExit(), KeyboardInterrupt(), SystemExit()):
+        tuner = make_interrupted(tmp_path)
+        tuner.error = error
+        with pytest.raises(type(error)):
+            tuner.search(verbose=0)
+    tuner = make_interrupted(tmp_path)
+    tuner.error = SystemExit()
+    with pytest.raises(SystemExit):
+        tuner.search(verbose=0)
+    tuner = make_interrupted(tmp_path)
+    tuner.search(verbose=0)
+    assert tuner.oracle.trials["0"].status == "FAILED"
+    assert "started 3 times" in tuner.oracle.trials["0"].message
+
+
+def search_that_waits(folder, forks=False):
+    """Searches; its first trial takes until somebody ends the process."""
+
+    class Tuner(kt_evolution.EvolutionTuner):
+        def run_trial(self, trial, *args, **kwargs):
+            x = trial.hyperparameters.Float("x", 0.0, 1.0)
+            searches.note(folder / "log.txt", f"begun {trial.trial_id}")
+            if forks:
+                return x if killed_fork() == signal.SIGTERM else None
+            while not (folder / "go").exists():
+                time.sleep(0.01)
+            return x
+
+    Tuner(
+        max_trials=2, seed=0, directory=folder, project_name="project"
+    ).search(verbose=0)
+
+
+def killed_fork():
+    """Returns the signal that ended a fork of this process."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        # Python forgets the signals that come while it forks.
+        os.write(writer, b".")
+        time.sleep(60)
+        os._exit(0)
+    os.read(reader, 1)
+    os.kill(child, signal.SIGTERM)
+    _, status = os.waitpid(child, 0)
+    return os.WTERMSIG(status)
+
+
+def test_sigterm_does_not_count_and_ends_the_process(tmp_path):
+    for number in range(1, 5):
+        process = searches.start(search_that_waits, tmp_path)
+        while len(searches.begun(tmp_path)) < number:
+            assert process.is_alive()
+            time.sleep(0.01)
+        process.terminate()
+        process.join()
+        assert process.exitcode == -signal.SIGTERM
+    (tmp_path / "go").touch()
+    assert searches.run(search_that_waits, tmp_path) == 0
+    assert None not in searches.ended(tmp_path).values()
+
+
+def test_forks_of_a_search_end_by_sigterm_as_ever(tmp_path):
+    assert searches.run(search_that_waits, tmp_path, forks=True) == 0
+    assert None not in searches.ended(tmp_path).values()
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_handler_of_sigterm_is_only_that_of_a_search(tmp_path, raises):
+    tuner = make_interrupted(tmp_path)
+    before = signal.getsignal(signal.SIGTERM)
+    tuner.error = KeyboardInterrupt() if raises else None
+    with pytest.raises(KeyboardInterrupt) if raises else nullcontext():
+        tuner.search(verbose=0)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_handler_of_the_user_stays(tmp_path):
+    def handler(*args):
+        pass
+
+    seen = []
+
+    class Tuner(Interrupted):
+        def run_trial(self, *args, **kwargs):
+            seen.append(signal.getsignal(signal.SIGTERM))
+            return super().run_trial(*args, **kwargs)
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        Tuner(max_trials=1, directory=tmp_path, project_name="p").search(
+            verbose=0
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == [handler]
