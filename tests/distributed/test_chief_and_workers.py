@@ -243,6 +243,12 @@ def test_failures_in_a_row_end_all_processes(tmp_path):
     scores = searches.ended(tmp_path)
     assert 3 <= len(scores) <= 4
     assert set(scores.values()) == {None}
+    text = (tmp_path / "project" / "journal.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    for end in (line for line in lines if line["event"] == "end"):
+        # The traceback of the worker, to the line of the user's code.
+        assert "test_chief_and_workers.py" in end["message"]
+        assert end["message"].rstrip().endswith("Training crashes.")
 
 
 def test_stopping_rule_ends_all_processes(tmp_path):
