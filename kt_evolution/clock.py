@@ -1,7 +1,9 @@
 """How long a search has run, over all of its sessions.
 
 A session is one run of the search in one process. Each line of the journal
-tells when its session began, so pauses and crashes between them don't count.
+tells when its session began and for how long it had run, so pauses and crashes
+between sessions don't count. The date is only read to write it down: durations
+don't jump where it is set while a search runs.
 """
 
 import time
@@ -13,6 +15,11 @@ def now() -> float:
     return round(time.time(), 3)
 
 
+def monotonic() -> float:
+    """Returns seconds that pass evenly, from any start."""
+    return time.monotonic()
+
+
 class SearchClock:
     """Adds up the sessions of a search."""
 
@@ -20,6 +27,7 @@ class SearchClock:
         # When each session began, and how long it ran as far as is known.
         self._sessions: dict[float, float] = {}
         self._began: float | None = None
+        self._began_monotonic = 0.0
 
     @property
     def is_running(self) -> bool:
@@ -33,6 +41,10 @@ class SearchClock:
     def begin(self) -> None:
         """Begins a session."""
         self._began = now()
+        while self._began in self._sessions:
+            # The date was set back: it was this time before.
+            self._began = round(self._began + 0.001, 3)
+        self._began_monotonic = monotonic()
 
     def end(self) -> None:
         """Ends the session: what follows is a pause."""
@@ -48,6 +60,7 @@ class SearchClock:
         """Writes the session into a line of the journal."""
         if self._began is not None:
             event["session"] = self._began
+            event["seconds"] = round(self._session_seconds(), 3)
         self.note(event)
 
     def note(self, event: dict[str, Any]) -> None:
@@ -55,8 +68,9 @@ class SearchClock:
         if "session" in event:
             began = event["session"]
             known = self._sessions.get(began, 0.0)
-            # The machine's clock may have been set back.
-            self._sessions[began] = max(known, event["time"] - began)
+            # Older lines have no duration.
+            seconds = event.get("seconds", event["time"] - began)
+            self._sessions[began] = max(known, seconds)
 
     def is_new(self, event: dict[str, Any]) -> bool:
         """Tells whether no line before was of the same session."""
@@ -75,4 +89,4 @@ class SearchClock:
     def _session_seconds(self) -> float:
         if self._began is None:
             return 0.0
-        return max(self._sessions.get(self._began, 0.0), now() - self._began)
+        return monotonic() - self._began_monotonic

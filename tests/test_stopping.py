@@ -119,9 +119,11 @@ def test_stop_must_be_rules():
         kt_evolution.EvolutionOracle(objectives, stop=Target(1.0))
 
 
-def test_pauses_do_not_count(monkeypatch):
+@pytest.mark.parametrize("is_old", [False, True])
+def test_pauses_do_not_count(monkeypatch, is_old):
     time = [100.0]
-    monkeypatch.setattr(clock, "now", lambda: time[0])
+    for name in ("now", "monotonic"):
+        monkeypatch.setattr(clock, name, lambda: time[0])
 
     def line(at):
         time[0] = at
@@ -133,6 +135,9 @@ def test_pauses_do_not_count(monkeypatch):
     assert running.seconds == 0.0
     running.begin()
     lines = [line(103.0), line(110.0)]
+    if is_old:
+        for event in lines:
+            del event["seconds"]
     time[0] = 111.5
     assert running.seconds == 11.5
     # Killed; what was not written is not known.
@@ -148,15 +153,33 @@ def test_pauses_do_not_count(monkeypatch):
     assert resumed.seconds == 10.0
 
 
-def test_time_never_runs_backwards(monkeypatch):
-    time = [100.0]
-    monkeypatch.setattr(clock, "now", lambda: time[0])
-    running = clock.SearchClock()
+def test_time_does_not_jump_with_the_date(monkeypatch):
+    date, time = [1000.0], [5.0]
+    monkeypatch.setattr(clock, "now", lambda: date[0])
+    monkeypatch.setattr(clock, "monotonic", lambda: time[0])
+    running, resumed = clock.SearchClock(), clock.SearchClock()
     running.begin()
-    for at in (110.0, 60.0):
-        time[0] = at
-        running.stamp({"time": at})
-        assert running.seconds == 10.0
+    # Set forward by a day, back by two, and to what it was.
+    for seconds, at in enumerate((1001.0, 87402.0, -85397.0, 1004.0), start=1):
+        date[0] = at
+        time[0] = 5.0 + seconds
+        event = {"time": at}
+        running.stamp(event)
+        resumed.note(event)
+        assert running.seconds == resumed.seconds == seconds
     running.end()
     time[0] = 5000.0
-    assert running.seconds == 10.0 and not running.is_running
+    assert running.seconds == 4.0 and not running.is_running
+
+
+def test_sessions_that_begin_at_the_same_date_both_count(monkeypatch):
+    time = [5.0]
+    monkeypatch.setattr(clock, "now", lambda: 1000.0)
+    monkeypatch.setattr(clock, "monotonic", lambda: time[0])
+    running = clock.SearchClock()
+    for number in range(1, 4):
+        running.begin()
+        time[0] += 10.0
+        assert running.seconds == 10.0 * number
+        running.end()
+    assert running.seconds == 30.0

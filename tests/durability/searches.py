@@ -137,7 +137,7 @@ def events(folder: Path) -> list[dict[str, Any]]:
             if event["event"] in ("start", "interrupted"):
                 # How often a trial was started depends on what ended it.
                 continue
-            for name in ("time", "session", "began"):
+            for name in ("time", "session", "seconds", "began"):
                 event.pop(name, None)
             event.pop("message", None)
             found.append(event)

@@ -317,7 +317,7 @@ def test_space_that_grew_is_restored(tmp_path):
         lines = (tmp_path / name / "journal.jsonl").read_text().splitlines()
         events = [json.loads(line) for line in lines]
         for event in events:
-            for name in ("time", "session", "began"):
+            for name in ("time", "session", "seconds", "began"):
                 event.pop(name, None)
             if "trial_id" in event:
                 event["trial_id"] = int(event["trial_id"])
