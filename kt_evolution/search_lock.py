@@ -165,8 +165,9 @@ def _hold_of(folder: Path) -> _Hold:
                 raise ProjectInUseError(_in_use(folder, descriptor))
             if _is_there(path, status):
                 _write_holder(descriptor, status)
-                hold = _HOLDS[_key_of(status)] = _Hold(path, descriptor)
-                descriptor = -1
+                # In one line, so that Ctrl-C leaves one who closes the file.
+                hold, descriptor = _Hold(path, descriptor), -1
+                _HOLDS[_key_of(status)] = hold
                 return hold
         finally:
             if descriptor >= 0:
