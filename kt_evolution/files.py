@@ -31,6 +31,15 @@ def check_own(path: Path, folder: Path) -> None:
         raise OSError(f"{path} is neither a file nor a folder")
 
 
+def is_own(path: Path, folder: Path) -> bool:
+    """Tells whether `check_own` raises nothing."""
+    try:
+        check_own(path, folder)
+    except OSError:
+        return False
+    return True
+
+
 def check_links(path: Path, folder: Path) -> None:
     """Raises if a link leads from a path in a folder out of the folder.
 

@@ -4,6 +4,10 @@ Names, messages and values may come from another person's project. Nothing in
 them moves the cursor, recolors the screen, or looks like a line of its own.
 """
 
+import contextlib
+import io
+from collections.abc import Iterator
+
 
 def printable(text: str) -> str:
     """Returns a text as one line, with escapes for what can't be seen.
@@ -27,3 +31,14 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """Returns a text of several lines, each of them `printable`."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+@contextlib.contextmanager
+def printing_safely() -> Iterator[None]:
+    """Makes what others print meanwhile `printable_lines`."""
+    output = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(output):
+            yield
+    finally:
+        print(printable_lines(output.getvalue()), end="")

@@ -19,7 +19,9 @@ from kt_evolution.reporting.optuna_study import to_optuna
 from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.report import write_report
 from kt_evolution.reporting.tables import dataframe_of
+from kt_evolution.terminal import printable
 from kt_evolution.terminal import printable_lines
+from kt_evolution.terminal import printing_safely
 
 # What helps where a model can't be restored.
 REMEDY = (
@@ -63,10 +65,22 @@ class TunerResults(kt.Tuner):
             num_trials: Int, how many trials. Defaults to 10.
         """
         num_trials = check_count("num_trials", num_trials, at_least=0)
-        super().results_summary(num_trials)
+        # Names and values may be those of another person's project.
+        with printing_safely():
+            super().results_summary(num_trials)
         if not self._is_worker():
             for branch in self.oracle.unbuilt_branches():
-                print(f"\nWARNING: {branch}")
+                print(f"\nWARNING: {printable(str(branch))}")
+
+    def search_space_summary(self, extended: bool = False) -> None:
+        """Prints the hyperparameters, see `keras_tuner.Tuner`.
+
+        Args:
+            extended: Bool, whether conditional ones are told in full.
+                Defaults to False.
+        """
+        with printing_safely():
+            super().search_space_summary(extended)
 
     # The best.
 

@@ -2,6 +2,7 @@
 
 import math
 
+from kt_evolution import files
 from kt_evolution.core.genes import Value
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
@@ -32,7 +33,7 @@ def rebuild_code(search: SearchRecord, trial: TrialRecord) -> str:
         "model = build_model(hp)",
     ]
     weights = search.folder / f"trial_{trial.trial_id}" / WEIGHTS
-    if weights.is_file():
+    if weights.is_file() and files.is_own(weights, search.folder):
         lines.append(f"model.load_weights({str(weights)!r})")
     return "\n".join(lines)
 

@@ -281,6 +281,28 @@ def test_the_message_of_an_old_failure_steers_no_terminal(tmp_path):
     assert all(is_printable(str(one.message)) for one in caught)
 
 
+def test_summaries_of_the_host_steer_no_terminal(capsys, tmp_path):
+    folder = changed(
+        projects.simulate(tmp_path / "p", 6), "optimizer", CONTROLS
+    )
+
+    class WithoutTraining(kt_evolution.EvolutionTuner):
+        def run_trial(self, trial, *args, **kwargs):
+            raise NotImplementedError
+
+    tuner = WithoutTraining(
+        objective=projects.ACCURACY,
+        directory=tmp_path,
+        project_name=folder.name,
+    )
+    capsys.readouterr()
+    tuner.search_space_summary()
+    tuner.results_summary()
+    out = capsys.readouterr().out
+    assert is_printable(out)
+    assert out.count(r"\x1b[31m") >= 7
+
+
 def test_the_live_display_steers_no_terminal():
     console = Console(file=io.StringIO(), width=200, color_system=None)
     names = [f"val{CONTROLS}"]
@@ -423,6 +445,17 @@ def test_a_training_of_another_folder_is_not_shown(tmp_path):
     path.symlink_to(outside)
     assert main(["report", str(folder), "-o", str(report)]) == 0
     assert "secret" not in report.read_text()
+
+
+def test_weights_of_another_folder_are_not_named(capsys, tmp_path):
+    folder = projects.simulate(tmp_path / "p", 14)
+    best = read_search(folder).ranked()[0].trial_id
+    weights = folder / f"trial_{best}" / "checkpoint.weights.h5"
+    weights.write_bytes(b"weights")
+    assert str(weights) in run(capsys, "best", folder)[1]
+    weights.rename(tmp_path / "outside.weights.h5")
+    weights.symlink_to(tmp_path / "outside.weights.h5")
+    assert "load_weights" not in run(capsys, "best", folder)[1]
 
 
 # Any change.
