@@ -76,14 +76,15 @@ def _best_epoch(
 ) -> tuple[dict[str, float], int]:
     """Returns the metrics of the best epoch.
 
-    That is one whose objective and losses are finite, if there is one. The
-    losses of the last epoch are among the metrics where they are not finite.
+    That is one whose objective and losses are finite, if there is one. A loss
+    that is not finite there or in the last epoch is that of the last epoch.
     """
     num_epochs = max((len(values) for values in history.values()), default=0)
     first_epoch = 0
     if set(names_of(objective)) <= costs.keys() - history.keys():
         # All epochs are equal, and the weights on disk are the last one's.
         first_epoch = max(num_epochs - 1, 0)
+    paired = _paired_metrics(history, objective)
     best, best_value, best_epoch = None, math.nan, 0
     for epoch in range(first_epoch, num_epochs):
         logs: dict[str, Any] = {**costs}
@@ -94,14 +95,38 @@ def _best_epoch(
             # Validation does not run in each epoch with `validation_freq`.
             continue
         metrics = _with_objective(logs, objective, source)
-        is_diverged = bool(diverged_losses(metrics))
+        losses = {name: metrics[name] for name in paired & metrics.keys()}
+        is_diverged = bool(diverged_losses(losses))
         value = math.nan if is_diverged else metrics[objective.name]
         if best is None or _is_better(value, best_value, objective):
             best, best_value, best_epoch = metrics, value, epoch
     if best is None:
         raise _unusable(history, objective, source)
-    last = {name: values[-1] for name, values in history.items() if values}
-    return {**best, **diverged_losses(as_numbers(last))}, best_epoch
+    last = as_numbers(
+        {name: values[-1] for name, values in history.items() if values}
+    )
+    # Whether training failed is said by its end.
+    decisive = diverged_losses(best).keys() | diverged_losses(last).keys()
+    ends = {name: last[name] for name in decisive & last.keys()}
+    return {**best, **ends}, best_epoch
+
+
+def _paired_metrics(
+    history: Mapping[str, list[Any]], objective: kt.Objective
+) -> set[str]:
+    """Returns the metrics that a history has for the epochs of the objective.
+
+    With `validation_freq` those of training have more values than those of
+    validation, and which belong together is not known.
+    """
+    num_values = max(
+        (len(history.get(name, ())) for name in names_of(objective)), default=0
+    )
+    return {
+        name
+        for name, values in history.items()
+        if len(values) == num_values or not num_values
+    }
 
 
 def _is_better(value: float, best: float, objective: kt.Objective) -> bool:

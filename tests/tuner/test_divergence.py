@@ -262,6 +262,23 @@ def test_a_run_trial_of_ones_own(tmp_path, result, bad):
     [
         ({"score": [1.0, 3.0, 2.0], "loss": [0.5, math.nan, 0.5]}, 2.0),
         ({"score": [1.0, 3.0, 2.0], "val_loss": [math.nan, 0.5, 0.5]}, 3.0),
+        # Validated in the second and the fourth epoch.
+        (
+            {
+                "loss": [math.nan, math.nan, 0.5, 0.5],
+                "val_loss": [0.5, 0.5],
+                "score": [3.0, 2.0],
+            },
+            3.0,
+        ),
+        (
+            {
+                "loss": [0.5, 0.5, 0.5, 0.5],
+                "val_loss": [math.nan, 0.5],
+                "score": [3.0, 2.0],
+            },
+            2.0,
+        ),
         # No losses.
         ({"score": [1.0, 3.0], "lr": [0.5, math.nan]}, 3.0),
         ({"score": [1.0, 3.0], "lossless": [math.inf, math.inf]}, 3.0),
