@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import numbers
 import os
 import time
 import warnings
@@ -424,6 +425,8 @@ class EvolutionTuner(TunerResults):
                 to 1.
         """
         self._take_search_callbacks(fit_kwargs)
+        if fit_kwargs.get("verbose", 0) is None:
+            del fit_kwargs["verbose"]
         if self._cross_validation is not None:
             self._folds = self._cross_validation.folds(fit_args, fit_kwargs)
         if self._is_worker():
@@ -593,7 +596,7 @@ class EvolutionTuner(TunerResults):
         kwargs["callbacks"].append(DirectionCheck(self._inferred))
         self._show_epochs(trial, args, kwargs)
         model = self._try_build(trial.hyperparameters)
-        self._check_data(model, args, kwargs)
+        self._check_fit_arguments(model, args, kwargs)
         measured: dict[str, float] = {}
         if model.built:
             # What can't be counted says so before it costs a training.
@@ -647,12 +650,20 @@ class EvolutionTuner(TunerResults):
         home = type(self.hypermodel).fit.__module__.partition(".")[0]
         return home not in ("keras_tuner", "kt_evolution")
 
-    def _check_data(
+    def _check_fit_arguments(
         self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        """Raises if there is nothing that a model could be trained with."""
-        is_own = self._has_own_fit or type(model).fit is not keras.Model.fit
-        if not is_own and host.fit_arguments(args, kwargs).get("x") is None:
+        """Raises if there is nothing to train a model with, or no epoch."""
+        if self._has_own_fit or type(model).fit is not keras.Model.fit:
+            return
+        arguments = host.fit_arguments(args, kwargs)
+        epochs = arguments.get("epochs", 1)
+        if not isinstance(epochs, numbers.Integral) or epochs < 1:
+            raise kt.errors.FatalValueError(
+                "`epochs` must be an integer of at least 1. "
+                f"Received: epochs={epochs!r}"
+            )
+        if arguments.get("x") is None:
             raise kt.errors.FatalValueError(
                 "`search` must get the data of the training, as "
                 "`keras.Model.fit` does: "

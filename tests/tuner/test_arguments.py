@@ -198,6 +198,18 @@ def test_a_search_without_data_is_an_error_at_once(tmp_path, kwargs):
     assert len(trials_of(tuner, "COMPLETED")) == 1
 
 
+@pytest.mark.parametrize("epochs", [0, -1, None, 2.0, "2"])
+def test_epochs_must_be_a_whole_number(tmp_path, epochs):
+    with pytest.raises(ValueError, match="`epochs` must.*Received: epochs="):
+        fit(tmp_path, epochs=epochs)
+
+
+@pytest.mark.parametrize("verbose", [None, np.int64(0), "auto"])
+def test_verbose_may_be_left_to_the_default(tmp_path, verbose):
+    tuner = fit(tmp_path, verbose=verbose)
+    assert len(trials_of(tuner, "COMPLETED")) == 1
+
+
 def test_a_hypermodel_may_have_data_of_its_own(tmp_path):
     class HasData(kt.HyperModel):
         def build(self, hp):
