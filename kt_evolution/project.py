@@ -245,7 +245,7 @@ class ProjectOracle(kt.Oracle):
             warnings.warn(
                 "`hyperparameters` declares one of the project otherwise than "
                 "it was declared when the search began, and that counts: "
-                f"{change}. To search the new range use another "
+                f"{printable(change)}. To search the new range use another "
                 "`project_name`.",
                 stacklevel=2,
             )
