@@ -55,6 +55,22 @@ class DurableOracle(ProjectOracle):
         self._has_failed = False
         # Then all workers are to end, whatever the last of them report.
         self._is_stopped = False
+        # What the user need not be told again until all workers have ended.
+        self._has_issued = False
+        self._has_told_end = False
+
+    def _replay(self, event: dict[str, Any]) -> None:
+        num_ended = len(self.end_order)
+        super()._replay(event)
+        if event["event"] == "stop":
+            self._consecutive_failures = 0
+        elif len(self.end_order) > num_ended:
+            trial = self.trials[self.end_order[-1]]
+            self._count_failures(trial, event.get("crashed", False))
+            limit = self.max_consecutive_failed_trials
+            if self._ranking and limit and self._consecutive_failures >= limit:
+                # Its error was raised; no line tells of it.
+                self._consecutive_failures = 0
 
     def create_trial(self, tuner_id: str) -> Trial:
         """Returns the next trial to run.
@@ -77,6 +93,7 @@ class DurableOracle(ProjectOracle):
                 self._dismiss(tuner_id)
                 return trial
             self.stop_reason = None
+            self._has_issued = True
             self.ongoing_trials[tuner_id] = trial
             run = self._runs.newest(trial.trial_id)
             trial.run = run.number if run is not None else None
@@ -87,6 +104,10 @@ class DurableOracle(ProjectOracle):
 
     def _next_trial(self, tuner_id: str) -> IssuedTrial:
         """Returns an old trial that has to run, a new one, or a STOPPED one."""
+        # The process may have died before it said so.
+        problem = self._give_up_after_failures([])
+        if problem is not None:
+            raise RuntimeError(problem)
         ongoing = self.ongoing_trials.pop(tuner_id, None)
         if ongoing is not None:
             self._retry_queue.insert(0, ongoing.trial_id)
@@ -126,6 +147,8 @@ class DurableOracle(ProjectOracle):
         if not self.tuner_ids:
             # Who asks after all were told begins anew.
             self._is_stopped = False
+            self._has_issued = False
+            self._has_told_end = False
             self._clock.end()
         self._save_oracle_file()
         if not self.tuner_ids:
@@ -154,6 +177,12 @@ class DurableOracle(ProjectOracle):
         stopped = self._stopped_trial()
         if is_full or self._is_given_up():
             self._tell_if_all_failed()
+            if is_full and not self._has_issued:
+                self._tell_end(
+                    f"There is nothing left to run: all {number} trials of "
+                    f"max_trials={self.max_trials} have ended. To go on, run "
+                    "the same code with a larger `max_trials`."
+                )
             return stopped
         response = self.populate_space(trial_id)
         if response["status"] != TrialStatus.RUNNING:
@@ -170,6 +199,12 @@ class DurableOracle(ProjectOracle):
         )
         self._register(trial)
         return trial
+
+    def _tell_end(self, text: str) -> None:
+        """Prints why a search is over, once for all workers."""
+        if self.verbose and not self._has_told_end:
+            print(text)
+        self._has_told_end = True
 
     def _tell_if_all_failed(self) -> None:
         """Warns when a search ends without a single result."""
@@ -306,6 +341,7 @@ class DurableOracle(ProjectOracle):
                 trial,
                 self._proposed_values[trial.trial_id],
                 self._runs.newest(trial.trial_id),
+                has_crashed=crashed and not retries,
             )
         )
         if trial.trial_id in self._retry_queue:

@@ -92,6 +92,8 @@ class EventCheck:
         record = event["record"]
         _check(record, _RECORD_FIELDS, ())
         self._check_rejected(record.get("rejected", ()))
+        for repeated in record.get("repeated", ()):
+            _check(repeated, _RECORD_FIELDS, {"genome", "operator", "same_as"})
         if "reevaluates" in record:
             self._check_known("reevaluates", record["reevaluates"])
 
@@ -330,6 +332,9 @@ _RECORD_FIELDS: dict[str, Field] = {
     "problem": _TEXT,
     "reevaluates": _FIELDS["trial_id"],
     "rejected": _LIST,
+    "rebuilt": _TEXTS,
+    "repeated": _LIST,
+    "same_as": ("an integer of at least 0", lambda x: _is_whole(x) and x >= 0),
 }
 _FILE_METRICS: Field = (
     "an object of directions and observations",

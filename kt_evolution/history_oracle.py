@@ -196,13 +196,16 @@ class HistoryOracle(DurableOracle):
         reason = self.reason_to_stop()
         if reason is None:
             return False
+        self._is_stopped = True
+        self._stop(reason)
+        return True
+
+    def _stop(self, reason: str) -> None:
+        """Notes why a search ends by itself, and says so."""
         if reason != self.stop_reason:
             self._record(events.stopped_event(reason))
             self.stop_reason = reason
-        self._is_stopped = True
-        if self.verbose:
-            print(f"The search stopped: {reason}.")
-        return True
+        self._tell_end(f"The search stopped: {reason}.")
 
     def reason_to_stop(self) -> str | None:
         """Returns why the search is to end, None if it goes on."""

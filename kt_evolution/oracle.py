@@ -23,7 +23,10 @@ from kt_evolution.core.genes import Value
 from kt_evolution.core.history import IMPORT
 from kt_evolution.core.history import Individual
 from kt_evolution.core.history import Status
+from kt_evolution.core.starts import BEST_IMPORT
+from kt_evolution.core.starts import GIVEN
 from kt_evolution.costs import COUNTED
+from kt_evolution.edits import EarlierBuilds
 from kt_evolution.history_oracle import HistoryOracle
 from kt_evolution.initial_population import InitialPopulation
 from kt_evolution.limits import Limit
@@ -175,6 +178,7 @@ class EvolutionOracle(HistoryOracle):
         # What the journal's last line of models has that were rejected after
         # the last trial.
         self._last_rejected: list[dict[str, Any]] = []
+        self._earlier_builds: EarlierBuilds | None = None
         super().__init__(
             objective=objective,
             constraints=constraints,
@@ -233,24 +237,30 @@ class EvolutionOracle(HistoryOracle):
             A dict with "status", RUNNING or STOPPED, "values" and "record".
         """
         self.prepare_start()
+        if self._earlier_builds is None:
+            self._earlier_builds = EarlierBuilds(
+                self._history, self._build, self._problem_of
+            )
         self._import_past()
         self._evolution.seed = self.seed
-        rejected: list[dict[str, Any]] = []
-        proposed = self._propose_trainable(rejected)
+        record: dict[str, Any] = {}
+        num_known = len(self._history)
+        self._check_earlier_builds(record, num_known)
+        proposed = self._propose_trainable(record, num_known)
         if proposed is None:
-            self._check_any_trainable(rejected)
-            self._record_rejected(rejected)
+            self._check_any_trainable(record.get("rejected", []))
+            self._record_rejected(record.get("rejected", []))
+            self._stop(self._why_nothing_is_left())
             return {"status": TrialStatus.STOPPED, "values": None}
         if isinstance(proposed, Individual):
-            record = self._describe(proposed)
             proposed.trial_id = trial_id
-            self._history.add(proposed)
+            record.update(self._describe(proposed))
+            self._add_new(proposed, record, num_known)
             self._tally(proposed)
             values = self._history.space.decode(proposed.genome)
         else:
-            values, record = self._train_again(trial_id, proposed)
-        if rejected:
-            record["rejected"] = rejected
+            values, again = self._train_again(trial_id, proposed)
+            record.update(again)
         if self._asked and not self.trials:
             record["asked"] = self._asked
         return {
@@ -260,13 +270,14 @@ class EvolutionOracle(HistoryOracle):
         }
 
     def _propose_trainable(
-        self, rejected: list[dict[str, Any]]
+        self, record: dict[str, Any], num_known: int
     ) -> Individual | int | None:
         """Returns what to train: a new individual, or one that is known.
 
         Args:
-            rejected: The empty list to which those that can't be trained are
-                added.
+            record: Dict, the trial's record, to which is added what can't be
+                trained and what turns out to be known.
+            num_known: Int, how many individuals there are.
 
         Returns:
             An `Individual`, or the position of one; None at the end.
@@ -280,18 +291,101 @@ class EvolutionOracle(HistoryOracle):
                 )
             proposal = self._evolution.propose(self._history, rng, num_left)
             if proposal is None:
+                if self._check_earlier_builds(record, num_known, True):
+                    continue
                 return None
             if proposal.reevaluates is not None:
                 return proposal.reevaluates
-            individual, problem = self._develop(proposal)
+            individual, problem, same = self._develop(proposal)
+            if same >= 0:
+                self._history.note_repeated(individual, same)
+                repeated = record.setdefault("repeated", [])
+                repeated.append({**self._describe(individual), "same_as": same})
+                # Only where a build asks differently for equal answers.
+                if len(repeated) > max(len(self._history), MAX_REJECTIONS):
+                    return None
+                continue
             if problem is None:
                 return individual
             self._history.add(individual)
             self._tally(individual, problem)
             self._warn_of_unbuilt_branches()
+            rejected = record.setdefault("rejected", [])
             rejected.append({**self._describe(individual), "problem": problem})
             if len(rejected) == MAX_REJECTIONS:
                 raise NothingTrainableError(_explain(rejected))
+
+    def _why_nothing_is_left(self) -> str:
+        num_rejected = len(self._history.positions(Status.REJECTED))
+        if not self._history.space.is_tunable.any():
+            return (
+                "there is no hyperparameter with several values to search, so "
+                "there is one model only"
+            )
+        reason = "every model of the search space is known"
+        if num_rejected:
+            reason += f", {num_rejected} of which can't be trained"
+        return reason
+
+    # Edits of the hypermodel between two runs.
+
+    def _check_earlier_builds(
+        self, record: dict[str, Any], num_known: int, checks_all: bool = False
+    ) -> bool:
+        """Builds models of earlier runs again, and tells of an edit.
+
+        Args:
+            record: Dict, the trial's record.
+            num_known: Int, how many individuals there were before the trial.
+            checks_all: Bool, whether all are built that are left. Defaults to
+                False: a few, once.
+        """
+        if self._earlier_builds is None:
+            return False
+        asked = (
+            self._earlier_builds.check_all()
+            if checks_all
+            else self._earlier_builds.check_some()
+        )
+        if asked is not None:
+            self._take_edit(asked, record, num_known)
+        return asked is not None
+
+    def _add_new(
+        self, individual: Individual, record: dict[str, Any], num_known: int
+    ) -> None:
+        """Adds an individual whose build may be the first to show an edit."""
+        self._history.add(individual)
+        earlier = self._earlier_builds
+        if earlier is None or earlier.are_believed:
+            return
+        if self._history.find(individual.genome) < 0:
+            earlier.believe()
+            self._take_edit(record.get("expressed", []), record, num_known)
+
+    def _take_edit(
+        self, asked: list[str], record: dict[str, Any], num_known: int
+    ) -> None:
+        """Notes that the hypermodel was edited.
+
+        Args:
+            asked: List of the gene keys that its builds ask for now.
+            record: Dict, the trial's record.
+            num_known: Int, how many individuals there were before the trial.
+        """
+        record["rebuilt"] = asked
+        record.pop("repeated", None)
+        self._restore_edit(asked, num_known)
+        if self.verbose:
+            print(
+                "The hypermodel was edited since the last trials: it asks for "
+                "other hyperparameters. Earlier trials stay in the history, "
+                "and count as the models that it builds with their values."
+            )
+
+    def _restore_edit(self, asked: list[str], num_outdated: int) -> None:
+        self._note_built(asked)
+        self._history.forget_builds(num_outdated)
 
     def _train_again(
         self, trial_id: str, position: int
@@ -324,8 +418,15 @@ class EvolutionOracle(HistoryOracle):
         # First it is settled who is best, as far as there are trials left.
         return None if self._evolution.propose_again(self._history) else reason
 
-    def _develop(self, proposal: Proposal) -> tuple[Individual, str | None]:
-        """Returns the individual of a proposal, and its problem if any."""
+    def _develop(
+        self, proposal: Proposal
+    ) -> tuple[Individual, str | None, int]:
+        """Returns the individual of a proposal, and what speaks against it.
+
+        Returns:
+            Tuple of the `Individual`, its problem or None, and the position
+            of an earlier one that is the same model, -1 if there is none.
+        """
         individual = Individual(
             # A copy, not a row that keeps all of its siblings in memory.
             proposal.genome.copy(),
@@ -340,27 +441,30 @@ class EvolutionOracle(HistoryOracle):
         values = self._history.space.decode(proposal.genome)
         phenotype = self._build(values)
         if phenotype is None:
-            return self._check_unbuilt(individual, values)
+            return *self._check_unbuilt(individual, values), -1
         space = self._history.space
         added = space.default_genome()[len(individual.genome) :]
         individual.genome = np.concatenate([individual.genome, added])
         individual.expression = self._expression_of(phenotype)
-        problem = phenotype.problem or self._broken_limit(
-            phenotype.hyperparameters, phenotype.costs
-        )
+        problem = self._problem_of(phenotype)
         individual.excess = phenotype.excess or self._excess_of_costs(
             phenotype.costs
         )
-        if problem is not None:
-            if proposal.given is not None:
-                problem = f"`initial_population[{proposal.given}]`: {problem}"
-            self._report(problem)
-        elif self._history.knows(individual):
-            # Only where a build asks differently for equal answers.
-            problem = "It is the same model as an earlier one."
-        if problem is not None:
-            individual.status = Status.REJECTED
-        return individual, problem
+        if problem is None:
+            is_known_start = proposal.operator in (GIVEN, BEST_IMPORT)
+            same = self._history.same_as(individual, not is_known_start)
+            return individual, None, same
+        if proposal.given is not None:
+            problem = f"`initial_population[{proposal.given}]`: {problem}"
+        self._report(problem)
+        individual.status = Status.REJECTED
+        return individual, problem, -1
+
+    def _problem_of(self, phenotype: Phenotype) -> str | None:
+        """Returns why a model that was built is not trained, if so."""
+        return phenotype.problem or self._broken_limit(
+            phenotype.hyperparameters, phenotype.costs
+        )
 
     def _check_unbuilt(
         self, individual: Individual, values: dict[str, Any]
@@ -555,16 +659,12 @@ class EvolutionOracle(HistoryOracle):
         self._is_start_prepared = False
         self._branches = BranchTally()
         self._last_rejected = []
+        self._earlier_builds = None
         super()._forget()
 
     def restore_trial(self, trial: Trial, record: dict[str, Any]) -> None:
         self._note_built(record.get("asked", []))
-        for rejected in record.get("rejected", []):
-            individual = self._restored(rejected)
-            individual.status = Status.REJECTED
-            self._history.add(individual)
-            self._tally(individual, rejected["problem"])
-            self._warned.add(kind_of(rejected["problem"]))
+        self._restore_in_vain(record)
         if "reevaluates" in record:
             first = self._history.position_of(record["reevaluates"])
             self._history.reevaluate(first, trial.trial_id)
@@ -573,6 +673,20 @@ class EvolutionOracle(HistoryOracle):
         individual.trial_id = trial.trial_id
         self._history.add(individual)
         self._tally(individual)
+
+    def _restore_in_vain(self, record: dict[str, Any]) -> None:
+        """Restores what was learned on the way to a proposal."""
+        if "rebuilt" in record:
+            self._restore_edit(record["rebuilt"], len(self._history))
+        for rejected in record.get("rejected", []):
+            individual = self._restored(rejected)
+            individual.status = Status.REJECTED
+            self._history.add(individual)
+            self._tally(individual, rejected["problem"])
+            self._warned.add(kind_of(rejected["problem"]))
+        for repeated in record.get("repeated", []):
+            individual = self._restored(repeated)
+            self._history.note_repeated(individual, repeated["same_as"])
 
 
 def _one_of(problems: list[str]) -> str:

@@ -94,7 +94,11 @@ def stop_event(reason: str) -> dict[str, Any]:
 
 
 def stopped_event(reason: str) -> dict[str, Any]:
-    """Returns the line of a search that a stopping rule ended."""
+    """Returns the line of a search that ended by itself.
+
+    Args:
+        reason: String, which stopping rule ended it, or that no model is left.
+    """
     return {"event": "stopped", "reason": reason, "time": clock.now()}
 
 
@@ -195,6 +199,7 @@ def end_event(
     trial: Trial,
     proposed: dict[str, Any],
     run: Run | None = None,
+    has_crashed: bool = False,
 ) -> dict[str, Any]:
     """Returns the line that ends a trial.
 
@@ -204,6 +209,8 @@ def end_event(
             trial's own if training met further hyperparameters.
         run: The `Run` that ended, if it is known. After a crash its worker
             and time differ from those of the line that made the trial.
+        has_crashed: Bool, whether it failed by itself, which counts for
+            `max_consecutive_failed_trials`. Defaults to False.
     """
     event: dict[str, Any] = {
         "event": "end",
@@ -225,6 +232,8 @@ def end_event(
     }
     if run is not None:
         event["worker"], event["began"] = run.worker, run.began
+    if has_crashed:
+        event["crashed"] = True
     if trial.message is not None:
         event["message"] = trial.message
     if trial.hyperparameters.values != proposed:

@@ -377,7 +377,10 @@ class EvolutionTuner(TunerResults):
             f"{done} of them completed"
         )
         limit = self.oracle.max_trials
-        if limit is not None and done >= limit:
+        num_ended = len(self.oracle.end_order)
+        if self.oracle.stop_reason is not None:
+            print(f"It had stopped: {self.oracle.stop_reason}")
+        elif limit is not None and num_ended >= limit:
             print(f"All of max_trials={limit} are run: raise it to go on")
         for change in changed_declarations(
             self._new_dry_build(), self.oracle.get_space(), self._given_space

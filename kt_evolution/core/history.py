@@ -105,8 +105,16 @@ class History:
         self._built: set[int] = set()
         self._rows = _Rows(space.num_genes, num_objectives, num_limits)
         self._tree = PhenotypeTree(space)
-        # Those that have or had a trial here, or were rejected.
-        self._tried: set[bytes] = set()
+        # The phenotypes that have or had a trial here, or were rejected, and
+        # the first individual of each.
+        self._tried: dict[bytes, int] = {}
+        # How many individuals were built before the hypermodel was edited.
+        self.num_outdated = 0
+        # Their phenotypes, by what is not a default.
+        self._outdated: dict[bytes, list[tuple[frozenset[int], int]]] = {}
+        # Builds that were the models of earlier individuals.
+        self._repeated: list[tuple[Individual, int]] = []
+        self._defaults = space.default_genome()
 
     def __len__(self) -> int:
         return len(self.individuals)
@@ -277,7 +285,8 @@ class History:
         first_new = self.space.num_genes
         defaults = space.default_genome()[first_new:]
         self.space = space
-        for individual in self.individuals:
+        repeated = [individual for individual, _ in self._repeated]
+        for individual in self.individuals + repeated:
             individual.genome = np.concatenate([individual.genome, defaults])
         self._rows.add_genes(defaults)
         for trial_id, values in (known or {}).items():
@@ -317,14 +326,73 @@ class History:
         """
         return self._tree.find(genome)
 
-    def knows(self, individual: Individual) -> bool:
-        """Tells whether an individual has the phenotype of an earlier one.
+    def same_as(self, individual: Individual, counts_imports: bool) -> int:
+        """Returns the position of an earlier individual of the same phenotype.
 
-        Imported ones don't count.
+        The tree finds most of them before they are built. A hypermodel that
+        was edited shows what it asks for only when it is built.
+
+        Args:
+            individual: An `Individual` that was built.
+            counts_imports: Bool, whether it may be one that only another
+                search evaluated.
+
+        Returns:
+            Int, or -1 if there is none.
         """
-        active = self.space.active(individual.genome[None])[0]
-        path = self._path(individual, active)
-        return _phenotype_key(individual.genome, path) in self._tried
+        path = self._path(individual, self._active(individual))
+        position = self._tried.get(_phenotype_key(individual.genome, path), -1)
+        if position >= 0:
+            return position
+        for expressed, position in self._outdated.get(
+            self._changes_key(individual.genome, path), []
+        ):
+            is_import = self.individuals[position].operator == IMPORT
+            # What it was not asked for has its default. What is no longer
+            # asked for may have been any value, so that is another model.
+            if expressed <= set(path) and (counts_imports or not is_import):
+                return position
+        return -1
+
+    def note_repeated(self, individual: Individual, position: int) -> None:
+        """Notes that a build was the model of an earlier individual.
+
+        Args:
+            individual: The `Individual` that was built.
+            position: Int, what `same_as` returned for it.
+        """
+        self._repeated.append((individual, position))
+        if self.note_built(individual.expression) == 0:
+            self._index_repeated(individual, position)
+
+    def forget_builds(self, num_outdated: int) -> None:
+        """Notes that the hypermodel was edited.
+
+        What individuals express is not known of the edited hypermodel until
+        it is built. They count as the models that it builds with the same
+        values, if it asks for all of them, and for defaults besides. Those
+        that were rejected don't count: that may be mended.
+
+        Args:
+            num_outdated: Int, how many individuals were built before.
+        """
+        self.num_outdated = num_outdated
+        self._repeated.clear()
+        self._rebuild()
+
+    def asks_alike(self, position: int, expression: Iterable[int]) -> bool:
+        """Tells whether a build asks for what an individual's asked for.
+
+        Args:
+            position: Int, an individual that was built.
+            expression: Positions of genes, what a further build of its values
+                asked for, in order.
+        """
+        individual = self.individuals[position]
+        active = self._active(individual)
+        return self._live(individual.expression, active) == self._live(
+            expression, active
+        )
 
     def is_tried(self, genome: np.ndarray) -> bool:
         """Tells whether a phenotype is known, and not from imports only."""
@@ -352,7 +420,7 @@ class History:
             Bool array of shape `(n, num_genes)`.
         """
         active = self.space.active(genomes)
-        if not self._built:
+        if not self._built or self._tree.is_empty:
             return active
         expressed = np.zeros_like(active)
         for row, genome in enumerate(genomes):
@@ -377,7 +445,15 @@ class History:
                 path.append(i)
         return path
 
-    def _live(self, asked: tuple[int, ...], active: np.ndarray) -> list[int]:
+    def _active(self, individual: Individual) -> np.ndarray:
+        return self.space.active(individual.genome[None])[0]
+
+    def _changes_key(self, genome: np.ndarray, path: list[int]) -> bytes:
+        """Returns a key of the values that are not defaults."""
+        changed = genome != self._defaults
+        return _phenotype_key(genome, [i for i in path if changed[i]])
+
+    def _live(self, asked: Iterable[int], active: np.ndarray) -> list[int]:
         """Returns the genes that gave the names asked for their values."""
         live: dict[int, None] = {}
         for i in asked:
@@ -387,19 +463,38 @@ class History:
 
     def _index(self, position: int) -> None:
         individual = self.individuals[position]
-        active = self.space.active(individual.genome[None])[0]
-        path = self._path(individual, active)
+        path = self._path(individual, self._active(individual))
         self._rows.expressed[position] = False
         self._rows.expressed[position, path] = True
+        if position < self.num_outdated:
+            if individual.status is not Status.REJECTED:
+                key = self._changes_key(individual.genome, path)
+                same = self._outdated.setdefault(key, [])
+                same.append((frozenset(path), position))
+            return
+        self._file(individual, path, position)
+
+    def _index_repeated(self, individual: Individual, position: int) -> None:
+        path = self._path(individual, self._active(individual))
+        self._file(individual, path, position)
+
+    def _file(
+        self, individual: Individual, path: list[int], position: int
+    ) -> None:
         self._tree.add(individual.genome, path, position)
-        if individual.operator != IMPORT:
-            self._tried.add(_phenotype_key(individual.genome, path))
+        if self.individuals[position].operator != IMPORT:
+            key = _phenotype_key(individual.genome, path)
+            self._tried.setdefault(key, position)
 
     def _rebuild(self) -> None:
-        self._tried = set()
+        self._tried = {}
+        self._outdated = {}
         self._tree = PhenotypeTree(self.space)
+        self._defaults = self.space.default_genome()
         for position in range(len(self)):
             self._index(position)
+        for individual, position in self._repeated:
+            self._index_repeated(individual, position)
 
 
 def _phenotype_key(genome: np.ndarray, path: list[int]) -> bytes:

@@ -80,6 +80,11 @@ class PhenotypeTree:
         self.space = space
         self._root: _Node | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no phenotype."""
+        return self._root is None
+
     def add(self, genome: np.ndarray, path: list[int], position: int) -> None:
         """Adds an individual.
 
