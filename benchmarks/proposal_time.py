@@ -22,10 +22,10 @@ from kt_evolution.core.evolution import Evolution
 from kt_evolution.core.genes import CategoricalGene
 from kt_evolution.core.genes import ContinuousGene
 from kt_evolution.core.genes import OrdinalGene
-from kt_evolution.core.genes import Scale
 from kt_evolution.core.history import History
 from kt_evolution.core.history import Individual
 from kt_evolution.core.history import Status
+from kt_evolution.core.scales import Scale
 from kt_evolution.core.space import SearchSpace
 
 

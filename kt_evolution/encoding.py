@@ -13,21 +13,28 @@ from typing import Any
 
 from keras_tuner.engine import hyperparameters as hp_module
 
-from kt_evolution.core.genes import GRID_TOLERANCE
 from kt_evolution.core.genes import CategoricalGene
 from kt_evolution.core.genes import Condition
 from kt_evolution.core.genes import ContinuousGene
 from kt_evolution.core.genes import FixedGene
-from kt_evolution.core.genes import FloatGrid
 from kt_evolution.core.genes import Gene
 from kt_evolution.core.genes import IntegerGene
+from kt_evolution.core.genes import LargeIntegerGene
 from kt_evolution.core.genes import OrdinalGene
-from kt_evolution.core.genes import Scale
 from kt_evolution.core.genes import Value
 from kt_evolution.core.genes import gene_key
+from kt_evolution.core.genes import one_nan
+from kt_evolution.core.grids import MAX_GRID
+from kt_evolution.core.grids import ExtendedGrid
+from kt_evolution.core.grids import FloatGrid
+from kt_evolution.core.grids import GeometricGrid
+from kt_evolution.core.grids import count_steps
+from kt_evolution.core.scales import Scale
 
-# More integers than these have no code of their own.
+# Of more integers on a logarithmic scale not every one has a code of its own.
 MAX_INTEGERS = 2**40
+# Members of a geometric grid are rounded to 12 digits. Closer ones are alike.
+FINEST_FACTOR = 1e-11
 
 
 class SpaceError(ValueError):
@@ -86,8 +93,8 @@ def native(value: Any) -> Value:
     """Returns a value as the Python type that it is an instance of."""
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
-            return kind(value)
-    return value.item() if hasattr(value, "item") else value
+            return one_nan(kind(value))
+    return one_nan(value.item()) if hasattr(value, "item") else value
 
 
 def own_values(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,7 +129,8 @@ def _encode_choice(hp: Any, conditions: tuple[Condition, ...]) -> Gene:
     default = native(hp.default)
     # The host calls every numeric choice ordered, even [64, 8, 128].
     if hp.ordered:
-        ordered = tuple(sorted(values))
+        # Nothing is less or more than NaN: it comes last.
+        ordered = tuple(sorted(values, key=lambda one: (one != one, one)))
         return OrdinalGene(hp.name, ordered, default, conditions)
     return CategoricalGene(hp.name, values, default, conditions)
 
@@ -141,19 +149,26 @@ def _encode_int(hp: Any, conditions: tuple[Condition, ...]) -> Gene:
             f"Received: default={hp.default}"
         )
     default = int(default)
-    if (high - low) // (hp.step or 1) >= MAX_INTEGERS:
-        raise SpaceError(
-            f"Hyperparameter '{hp.name}' must have at most {MAX_INTEGERS} "
-            f"values. Received: min_value={low}, max_value={high}"
-        )
     if hp.step is None:
+        numbers = range(low, high + 1)
+        if high - low >= MAX_INTEGERS:
+            return LargeIntegerGene(
+                hp.name, numbers, hp.sampling, default, conditions
+            )
+        if low >= MAX_INTEGERS:
+            # They differ by a factor of two at most, and floats are too
+            # coarse for a scale of them.
+            return OrdinalGene(hp.name, numbers, default, conditions)
         scale = Scale(low, high + 1, hp.sampling)
         return IntegerGene(hp.name, scale, default, conditions)
-    if hp.sampling == "linear":
-        grid: Sequence[Value] = range(low, high + 1, int(hp.step))
-    else:
+    if hp.sampling != "linear":
         grid = _geometric_grid(low, high, int(hp.step), hp.sampling)
-    grid = _with_default(hp.name, grid, default)
+    elif (high - low) // int(hp.step) >= MAX_GRID:
+        numbers = range(low, high + 1, int(hp.step))
+        return LargeIntegerGene(hp.name, numbers, "linear", default, conditions)
+    else:
+        grid = range(low, high + 1, int(hp.step))
+    grid = _with_default(grid, default)
     return OrdinalGene(hp.name, grid, default, conditions)
 
 
@@ -161,20 +176,25 @@ def _encode_float(hp: Any, conditions: tuple[Condition, ...]) -> Gene:
     low, high = float(hp.min_value), float(hp.max_value)
     _check_step(hp)
     default = float(_default_within(hp))
-    if hp.step is None:
+    is_linear = hp.sampling == "linear"
+    # A step that fine makes no grid: every float is next to a member.
+    if hp.step is None or (
+        count_steps(low, high, float(hp.step)) >= MAX_GRID
+        if is_linear
+        else hp.step - 1.0 < FINEST_FACTOR
+    ):
         scale = Scale(low, high, hp.sampling)
         return ContinuousGene(hp.name, scale, default, conditions)
-    if hp.sampling == "linear":
+    if is_linear:
         grid: Sequence[Value] = FloatGrid(low, high, float(hp.step))
     else:
         grid = _geometric_grid(low, high, float(hp.step), hp.sampling)
-    grid = _with_default(hp.name, grid, default)
+    grid = _with_default(grid, default)
     return OrdinalGene(hp.name, grid, default, conditions)
 
 
 def _check_step(hp: Any) -> None:
-    bounds = (hp.min_value, hp.max_value)
-    if not all(math.isfinite(bound) for bound in bounds):
+    if not all(map(_is_finite, (hp.min_value, hp.max_value))):
         raise SpaceError(
             f"The bounds of hyperparameter '{hp.name}' must be finite. "
             f"Received: min_value={hp.min_value}, max_value={hp.max_value}"
@@ -184,6 +204,14 @@ def _check_step(hp: Any) -> None:
             f"The step of hyperparameter '{hp.name}' must be greater than 0. "
             f"Received: step={hp.step}"
         )
+
+
+def _is_finite(bound: Any) -> bool:
+    try:
+        return math.isfinite(bound)
+    except OverflowError:
+        # An integer that no float is as large as.
+        return False
 
 
 def _default_within(hp: Any) -> Value:
@@ -201,25 +229,11 @@ def _default_within(hp: Any) -> Value:
 
 def _geometric_grid(
     low: Any, high: Any, step: Any, sampling: str
-) -> tuple[Value, ...]:
-    """Returns `low, low * step, ...` up to `high`, or its mirror image.
-
-    The mirror image lies closest together at `high`, and has `low` too,
-    which is the default where none is given.
-    """
-    steps = math.floor(math.log(high / low, step) + GRID_TOLERANCE)
-    grid = [low * step**exponent for exponent in range(steps + 1)]
-    if isinstance(low, float):
-        grid = [float(f"{value:.12g}") for value in grid]
-    grid = [min(max(value, low), high) for value in grid]
-    if sampling == "reverse_log":
-        grid = [low, *(high + low - value for value in grid)]
-    return tuple(sorted(set(grid)))
-
-
-def _with_default(
-    name: str, grid: Sequence[Value], default: Value
 ) -> Sequence[Value]:
+    return GeometricGrid(low, high, step, sampling == "reverse_log")
+
+
+def _with_default(grid: Sequence[Value], default: Value) -> Sequence[Value]:
     """Adds a default that lies between two steps to the domain.
 
     The host accepts it, and the first trial is to be the user's own.
@@ -227,12 +241,7 @@ def _with_default(
     try:
         grid.index(default)
     except ValueError:
-        if len(grid) > 100_000:
-            raise SpaceError(
-                f"The default of hyperparameter '{name}' must be on its grid. "
-                f"Received: default={default!r}"
-            ) from None
-        return tuple(sorted([*grid, default]))
+        return ExtendedGrid(grid, default)
     return grid
 
 

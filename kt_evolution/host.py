@@ -18,6 +18,30 @@ import keras_tuner as kt
 
 from kt_evolution import files
 from kt_evolution.core.genes import Value
+from kt_evolution.encoding import native
+
+
+class HyperParameters(kt.HyperParameters):
+    """The host's container, in which NumPy's numbers may be choices.
+
+    The host takes scalars of NumPy as bounds and defaults, but as values of a
+    `Choice` only those that are Python's numbers too, such as `float64`.
+    """
+
+    def copy(self) -> kt.HyperParameters:
+        return share_space(self, self.values)
+
+    def Choice(
+        self,
+        name: str,
+        values: Any,
+        ordered: bool | None = None,
+        default: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        values = [native(value) for value in values]
+        default = native(default)
+        return super().Choice(name, values, ordered, default, **kwargs)
 
 
 def share_space(
@@ -35,7 +59,7 @@ def share_space(
         values: Dict of names to values.
         into: The empty container to fill. Defaults to a new one.
     """
-    clone = kt.HyperParameters() if into is None else into
+    clone = HyperParameters() if into is None else into
     clone._space.extend(hyperparameters._space)
     for name, twins in hyperparameters._hps.items():
         clone._hps[name].extend(twins)

@@ -39,6 +39,28 @@ class InitialPopulation:
         """Returns the codes of the individuals, NaN where none is given."""
         return [partial_genome(space, one) for one in self._individuals]
 
+    def exact(
+        self, number: int, values: Mapping[str, Value], space: SearchSpace
+    ) -> dict[str, Value]:
+        """Returns decoded values as they were given, to the last digit.
+
+        There are more floats than codes, so that a few share one.
+
+        Args:
+            number: Int, the position of the individual.
+            values: Dict of names to values, decoded from its genome.
+            space: The `SearchSpace`.
+        """
+        given = self._individuals[number]
+        return {
+            name: given[name]
+            if name in given
+            and type(given[name]) is type(value)
+            and space.codes_of(name, given[name])
+            else value
+            for name, value in values.items()
+        }
+
     def check_values(self, space: SearchSpace) -> None:
         """Raises for values outside the domains of known hyperparameters.
 

@@ -257,7 +257,7 @@ class EvolutionOracle(HistoryOracle):
             record.update(self._describe(proposed))
             self._add_new(proposed, record, num_known)
             self._tally(proposed)
-            values = self._history.space.decode(proposed.genome)
+            values = self._values_of(proposed)
         else:
             values, again = self._train_again(trial_id, proposed)
             record.update(again)
@@ -438,7 +438,7 @@ class EvolutionOracle(HistoryOracle):
             prediction=proposal.prediction,
             given=proposal.given,
         )
-        values = self._history.space.decode(proposal.genome)
+        values = self._values_of(individual)
         phenotype = self._build(values)
         if phenotype is None:
             return *self._check_unbuilt(individual, values), -1
@@ -465,6 +465,14 @@ class EvolutionOracle(HistoryOracle):
         return phenotype.problem or self._broken_limit(
             phenotype.hyperparameters, phenotype.costs
         )
+
+    def _values_of(self, individual: Individual) -> dict[str, Value]:
+        """Returns the values of a new individual, as the user gave them."""
+        space = self._history.space
+        values = space.decode(individual.genome)
+        if individual.given is None:
+            return values
+        return self._initial_population.exact(individual.given, values, space)
 
     def _check_unbuilt(
         self, individual: Individual, values: dict[str, Any]

@@ -34,7 +34,7 @@ from kt_evolution.redeclarations import Redeclarations
 from kt_evolution.redeclarations import has_same_range
 
 
-class RecordingHyperParameters(kt.HyperParameters):
+class RecordingHyperParameters(host.HyperParameters):
     """A `HyperParameters` that remembers what it was asked for.
 
     Attributes:
@@ -290,18 +290,20 @@ def explore(dry_build: DryBuild, oracle: kt.Oracle) -> list[str]:
     dry_build.hypermodel.declare_hyperparameters(space)
     oracle.update_space(space)
     asked: dict[str, None] = {}
-    tried: list[Any] = []
-    wanted: list[Any] = []
+    tried: set[Any] = set()
+    wanted: dict[Any, list[Any]] = {}
     while True:
         space = oracle.get_space()
-        phenotype = dry_build(space, _values_reaching(space, wanted))
+        scopes = list(wanted.values())
+        phenotype = dry_build(space, _values_reaching(space, scopes))
         phenotype.check_defaults()
         found = phenotype.hyperparameters
         oracle.update_space(found)
         asked |= found.asked
-        tried += wanted[:1] + found.active_scopes
-        waiting = wanted + found.inactive_scopes
-        wanted = [scope for scope in waiting if scope not in tried]
+        tried.update(map(_scope_key, scopes[:1] + found.active_scopes))
+        waiting = scopes + found.inactive_scopes
+        wanted = {_scope_key(scope): scope for scope in waiting}
+        wanted = {key: wanted[key] for key in wanted if key not in tried}
         if not wanted:
             return list(asked)
 
@@ -334,13 +336,18 @@ def changed_declarations(
     return redeclared(known.space, found)
 
 
+def _scope_key(conditions: list[Any]) -> tuple[Any, ...]:
+    return tuple((one.name, tuple(one.values)) for one in conditions)
+
+
 def _values_reaching(
     space: kt.HyperParameters, scopes: list[Any]
 ) -> dict[str, Any]:
     """Returns values that open the first scope, and others that go with it."""
+    parents = _Parents(space)
     chosen: dict[str, Any] = {}
     for scope in scopes:
-        wish = _values_opening(space, scope)
+        wish = parents.values_opening(scope)
         if wish is not None and all(
             chosen.get(name, value) == value for name, value in wish.items()
         ):
@@ -352,23 +359,40 @@ def _values_reaching(
     return hp.values
 
 
-def _values_opening(
-    space: kt.HyperParameters, conditions: list[Any]
-) -> dict[str, Any] | None:
-    """Returns values for which conditions hold, None if there are none."""
-    values: dict[str, Any] = {}
-    for condition in conditions:
-        for parent in space.space:
-            if parent.name != condition.name:
-                continue
-            value = _first_in_domain(gene_of(parent), condition.values)
-            outer = _values_opening(space, parent.conditions)
-            if value is not None and outer is not None:
-                values = {**outer, **values, condition.name: value}
-                break
-        else:
-            return None
-    return values
+class _Parents:
+    """The hyperparameters of a space by name, and the genes of some.
+
+    Hundreds of scopes may have one parent, whose gene is made once.
+
+    Args:
+        space: The search space.
+    """
+
+    def __init__(self, space: kt.HyperParameters) -> None:
+        self._by_name: dict[str, list[Any]] = {}
+        for hp in space.space:
+            self._by_name.setdefault(hp.name, []).append(hp)
+        self._genes: dict[str, list[Gene]] = {}
+
+    def values_opening(self, conditions: list[Any]) -> dict[str, Any] | None:
+        """Returns values for which conditions hold, None if there are none."""
+        values: dict[str, Any] = {}
+        for condition in conditions:
+            name = condition.name
+            if name not in self._genes:
+                known = self._by_name.get(name, [])
+                self._genes[name] = [gene_of(hp) for hp in known]
+            for parent, gene in zip(
+                self._by_name.get(name, []), self._genes[name], strict=True
+            ):
+                value = _first_in_domain(gene, condition.values)
+                outer = self.values_opening(parent.conditions)
+                if value is not None and outer is not None:
+                    values = {**outer, **values, name: value}
+                    break
+            else:
+                return None
+        return values
 
 
 def _first_in_domain(gene: Gene, values: list[Any]) -> Any:

@@ -97,7 +97,7 @@ class ProjectOracle(kt.Oracle):
 
     def _forget(self) -> None:
         """Clears all that the journal can restore."""
-        self.hyperparameters: kt.HyperParameters = kt.HyperParameters()
+        self.hyperparameters: kt.HyperParameters = host.HyperParameters()
         self.trials: dict[str, Trial] = {}
         self.ongoing_trials: dict[str, Trial] = {}
         self.start_order: list[str] = []

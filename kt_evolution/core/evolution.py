@@ -25,6 +25,7 @@ from kt_evolution.core.racing import next_to_reevaluate
 from kt_evolution.core.ranking import best_first
 from kt_evolution.core.ranking import fitness
 from kt_evolution.core.screening import Screening
+from kt_evolution.core.space import WIDE
 from kt_evolution.core.starts import BEST_IMPORT
 from kt_evolution.core.starts import GIVEN
 from kt_evolution.core.starts import next_given
@@ -307,13 +308,22 @@ class Evolution:
             Owen (1998), "Scrambling Sobol' and Niederreiter-Xing points".
         """
         space = history.space
-        sequence = qmc.Sobol(
-            max(space.num_genes, 1), rng=np.random.default_rng(self.seed)
-        )
-        if number:
-            sequence.fast_forward(number)
-        point = np.minimum(sequence.random(1), LAST_CODE)
-        return space.snap(point[:, : space.num_genes])[0]
+        sampled = np.arange(space.num_genes)
+        if space.num_genes > WIDE:
+            sampled = np.flatnonzero(space.is_tunable)
+        rng = np.random.default_rng(self.seed)
+        if len(sampled) > qmc.Sobol.MAXDIM:
+            # No sequence has more dimensions.
+            rng = np.random.default_rng([self.seed, number])
+            drawn = rng.random((1, len(sampled)))
+        else:
+            sequence = qmc.Sobol(max(len(sampled), 1), rng=rng)
+            if number:
+                sequence.fast_forward(number)
+            drawn = sequence.random(1)[:, : len(sampled)]
+        point = space.default_genome()[None]
+        point[:, sampled] = np.minimum(drawn, LAST_CODE)
+        return space.snap(point)[0]
 
 
 def _proposal(litter: Litter, row: int) -> Proposal:

@@ -9,21 +9,24 @@ that property, which is why they are not used here.
 import abc
 import dataclasses
 import math
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 from typing import ClassVar
 from typing import TypeAlias
 
 import numpy as np
 
+from kt_evolution.core.scales import Scale
+
 Value: TypeAlias = bool | int | float | str
 
 # The largest code: the last float below 1.
 LAST_CODE = float(np.nextafter(1.0, 0.0))
-# A grid value is recognised within this part of a step, because a step such
-# as 0.1 has no exact binary form.
-GRID_TOLERANCE = 1e-6
+# The least and the largest code of what is no bound.
+INNER_CODES = float(np.nextafter(0.0, 1.0)), float(np.nextafter(LAST_CODE, 0.0))
+# To so many digits a value is rounded that it is recognized by.
+DIGITS = (5, 8, 12, 15)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +43,11 @@ class Condition:
 
     def holds(self, values: Mapping[str, Value]) -> bool:
         return self.parent in values and values[self.parent] in self.values
+
+
+def one_nan(value: Any) -> Any:
+    """Returns a value, and of all NaNs the same one: they equal only it."""
+    return math.nan if value != value else value
 
 
 class Gene(abc.ABC):
@@ -141,19 +149,25 @@ class GridGene(Gene):
         super().__init__(name, default, conditions)
         self.values = values
         self._size = float(len(values))
-        self.encode(default)
+        self._default_position = self._position(self.encode(default))
 
     @property
     def size(self) -> float:
         return self._size
 
     def decode(self, code: float) -> Value:
-        last = len(self.values) - 1
-        return self.values[min(max(int(code * self._size), 0), last)]
+        position = self._position(code)
+        # A member of a grid may be rounded, and the default is the user's.
+        if position == self._default_position:
+            return self.default
+        return self.values[position]
+
+    def _position(self, code: float) -> int:
+        return min(max(int(code * self._size), 0), len(self.values) - 1)
 
     def encode(self, value: Value) -> float:
         try:
-            position = self.values.index(value)
+            position = self.values.index(one_nan(value))
         except ValueError:
             raise self.outside(value, f"one of {self._shown()}") from None
         return (position + 0.5) / self._size
@@ -208,22 +222,42 @@ class ContinuousGene(Gene):
     def __init__(
         self,
         name: str,
-        scale: "Scale",
+        scale: Scale,
         default: Value,
         conditions: tuple[Condition, ...] = (),
     ) -> None:
         super().__init__(name, default, conditions)
         self.scale = scale
-        self.encode(default)
+        # There are more floats than codes. That of the default is its own.
+        self._default_code = self.encode(default)
 
     @property
     def size(self) -> float:
         return 1.0 if self.scale.low == self.scale.high else math.inf
 
     def decode(self, code: float) -> Value:
+        if code == self._default_code:
+            return self.default
         if code >= LAST_CODE:
             return self.scale.high
-        return self.scale.low if code <= 0 else self.scale.from_unit(code)
+        return self.scale.low if code <= 0 else self._decode_inner(code)
+
+    def _decode_inner(self, code: float) -> float:
+        """Returns a number that has a code: of few digits, if one has it.
+
+        So 0.001 comes back as that, not as 0.0010000000000000002.
+        """
+        value = self.scale.from_unit(code)
+        for digits in DIGITS:
+            short = float(f"{value:.{digits}g}")
+            is_inner = self.scale.low < short < self.scale.high
+            if is_inner and self._encode_inner(short) == code:
+                return short
+        return value
+
+    def _encode_inner(self, value: float) -> float:
+        first, last = INNER_CODES
+        return min(max(self.scale.to_unit(value), first), last)
 
     def encode(self, value: Value) -> float:
         low, high = self.scale.low, self.scale.high
@@ -233,12 +267,104 @@ class ContinuousGene(Gene):
             return LAST_CODE
         if value == low:
             return 0.0
-        return min(max(self.scale.to_unit(float(value)), 0.0), LAST_CODE)
+        return self._encode_inner(float(value))
 
     def snap(self, codes: np.ndarray) -> np.ndarray:
         if self.size == 1.0:
             return np.full_like(codes, LAST_CODE)
         return np.clip(codes, 0.0, LAST_CODE)
+
+
+class LargeIntegerGene(Gene):
+    """A gene of more whole numbers than codes can tell apart.
+
+    The search treats it as continuous. Both bounds and the default have codes,
+    and on a logarithmic scale so do the small numbers. Of the others some have
+    a code; any number has that of one near it.
+
+    Args:
+        name: String, the name of the hyperparameter.
+        numbers: Range, the domain.
+        sampling: String, see `Scale`. A step is for linear sampling only.
+        default: Int, a number of the domain.
+        conditions: Tuple of `Condition`s.
+    """
+
+    kind = "continuous"
+
+    def __init__(
+        self,
+        name: str,
+        numbers: range,
+        sampling: str,
+        default: Value,
+        conditions: tuple[Condition, ...] = (),
+    ) -> None:
+        super().__init__(name, default, conditions)
+        self.numbers = numbers
+        self.low, self.high = numbers[0], numbers[-1]
+        # Each number owns the part of the scale from itself to the next.
+        is_linear = sampling == "linear"
+        self.scale = Scale(
+            self.low, self.high + 1, "linear" if is_linear else "log"
+        )
+        self.sampling = sampling
+        # `len` is for small ranges only.
+        self._count = (self.high - self.low) // numbers.step + 1
+        self._default_code = self.encode(default)
+
+    @property
+    def size(self) -> float:
+        return math.inf
+
+    def decode(self, code: float) -> Value:
+        if code == self._default_code:
+            return self.default
+        if code >= LAST_CODE:
+            return self.high
+        return self.low if code <= 0.0 else self._decode_inner(code)
+
+    def _decode_inner(self, code: float) -> int:
+        if self.sampling == "linear":
+            number = self.low + int(code * self._count) * self.numbers.step
+        elif self.sampling == "log":
+            number = math.floor(self.scale.from_unit(code))
+        else:
+            distance = math.floor(self.scale.from_unit(1.0 - code))
+            number = self.high + self.low - distance
+        return min(max(number, self.low), self.high)
+
+    def encode(self, value: Value) -> float:
+        if isinstance(value, str) or not self.low <= value <= self.high:
+            raise self.outside(value, f"between {self.low} and {self.high}")
+        if value != int(value):
+            raise self.outside(value, "a whole number")
+        if int(value) not in self.numbers and value != self.default:
+            step = self.numbers.step
+            raise self.outside(value, f"some steps of {step} above {self.low}")
+        if value == self.high:
+            return LAST_CODE
+        return 0.0 if value == self.low else self._encode_inner(int(value))
+
+    def _encode_inner(self, value: int) -> float:
+        if self.sampling == "linear":
+            steps = (value - self.low) // self.numbers.step
+            unit = (2 * steps + 1) / (2 * self._count)
+        elif self.sampling == "log":
+            unit = self.scale.to_unit(value + 0.5)
+        else:
+            unit = 1.0 - self.scale.to_unit(self.high + self.low - value + 0.5)
+        first, last = INNER_CODES
+        return min(max(unit, first), last)
+
+    def snap(self, codes: np.ndarray) -> np.ndarray:
+        return np.array([self._canonical(code) for code in codes.tolist()])
+
+    def _canonical(self, code: float) -> float:
+        """Returns the code of a code's number, if that has one."""
+        number = self.decode(code)
+        canonical = self.encode(number)
+        return canonical if self.decode(canonical) == number else code
 
 
 class IntegerGene(Gene):
@@ -259,7 +385,7 @@ class IntegerGene(Gene):
     def __init__(
         self,
         name: str,
-        scale: "Scale",
+        scale: Scale,
         default: Value,
         conditions: tuple[Condition, ...] = (),
     ) -> None:
@@ -295,88 +421,3 @@ class IntegerGene(Gene):
         return np.array(
             [self.scale.to_unit(self.low + step + 0.5) for step in index]
         )
-
-
-class Scale:
-    """Maps the numbers between two bounds to [0, 1].
-
-    Args:
-        low: Number, the lower bound.
-        high: Number, the upper bound.
-        sampling: String, one of "linear", "log" and "reverse_log": where the
-            numbers lie close together on the unit interval. "log" spreads
-            the small ones, "reverse_log" the large ones.
-    """
-
-    def __init__(self, low: float, high: float, sampling: str) -> None:
-        self.low = low
-        self.high = high
-        self.sampling = sampling
-        self._log_ratio = (
-            math.log(high / low) if sampling != "linear" else math.nan
-        )
-
-    def to_unit(self, value: float) -> float:
-        if self.low == self.high:
-            return 0.5
-        if self.sampling == "linear":
-            return (value - self.low) / (self.high - self.low)
-        if self.sampling == "log":
-            return math.log(value / self.low) / self._log_ratio
-        mirrored = self.high + self.low - value
-        return 1.0 - math.log(mirrored / self.low) / self._log_ratio
-
-    def from_unit(self, unit: float) -> float:
-        if self.sampling == "linear":
-            value = self.low + unit * (self.high - self.low)
-        elif self.sampling == "log":
-            value = self.low * math.exp(unit * self._log_ratio)
-        else:
-            mirrored = self.low * math.exp((1.0 - unit) * self._log_ratio)
-            value = self.high + self.low - mirrored
-        return min(max(value, self.low), self.high)
-
-
-class FloatGrid(Sequence[Value]):
-    """The floats `low, low + step, ...` up to and including `high`.
-
-    Lazy, so that a fine step costs no memory. Members are rounded to 12
-    digits: 0.1 + 2 * 0.1 is 0.3.
-
-    Args:
-        low: Float, the first member.
-        high: Float, the upper bound.
-        step: Float, the distance between two members.
-    """
-
-    def __init__(self, low: float, high: float, step: float) -> None:
-        self.low = low
-        self.high = high
-        self.step = step
-        self._length = int((high - low) / step + GRID_TOLERANCE) + 1
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, position: int) -> float:  # type: ignore[override]
-        if position < 0:
-            position += self._length
-        if not 0 <= position < self._length:
-            raise IndexError(position)
-        value = float(f"{self.low + position * self.step:.12g}")
-        return min(max(value, self.low), self.high)
-
-    def __iter__(self) -> Iterator[Value]:
-        return (self[position] for position in range(self._length))
-
-    def index(self, value: Value, *_: int) -> int:
-        if isinstance(value, str):
-            raise ValueError(value)
-        steps = (value - self.low) / self.step
-        position = round(steps)
-        if (
-            abs(steps - position) > GRID_TOLERANCE
-            or not 0 <= position < self._length
-        ):
-            raise ValueError(value)
-        return position

@@ -16,6 +16,8 @@ from kt_evolution.core.space import SearchSpace
 
 # The operator of individuals that were evaluated by another search.
 IMPORT = "import"
+# Codes that differ by less are the same, but for what rounding leaves.
+SAME_CODE = 1e-12
 
 
 class Status(str, enum.Enum):
@@ -307,7 +309,9 @@ class History:
         changed = {
             name: value
             for name, value in values.items()
-            if name in decoded and decoded[name] != value
+            if name in decoded
+            and decoded[name] != value
+            and not self._has_code(individual.genome, name, value)
         }
         if not changed:
             return
@@ -317,6 +321,11 @@ class History:
                 individual.genome[i] = genome[i]
         self._rows.genomes[position] = individual.genome
         self._rebuild()
+
+    def _has_code(self, genome: np.ndarray, name: str, value: Value) -> bool:
+        """Tells whether a value has a genome's code, which others may share."""
+        codes = self.space.codes_of(name, value).items()
+        return any(abs(genome[i] - code) <= SAME_CODE for i, code in codes)
 
     def find(self, genome: np.ndarray) -> int:
         """Returns the position of the individual with the same phenotype.

@@ -70,6 +70,16 @@ class Outlook:
         """
         return expected(self.objectives, genomes, expressed)
 
+    @property
+    def relevance(self) -> np.ndarray | None:
+        """Float array of shape `(num_genes,)`, how much each gene matters.
+
+        None where the surrogate doesn't tell.
+        """
+        told = [getattr(one, "relevance", None) for one in self.objectives]
+        known = [one for one in told if one is not None]
+        return np.sum(known, axis=0) if known else None
+
     def _improvement_on(
         self, history: History, objectives: np.ndarray
     ) -> Improvement | None:

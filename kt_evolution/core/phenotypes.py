@@ -21,6 +21,9 @@ import numpy as np
 
 from kt_evolution.core.space import SearchSpace
 
+# Then a gap between two codes is as narrow as floats allow.
+MAX_HALVINGS = 60
+
 
 @dataclasses.dataclass(slots=True)
 class _Node:
@@ -253,7 +256,13 @@ class PhenotypeTree:
             below = max((c for c in complete if c < code), default=0.0)
             above = min((c for c in complete if c > code), default=1.0)
             end = below if code - below > above - code else above
-            return (code + end) / 2
+            for _ in range(MAX_HALVINGS):
+                code = (code + end) / 2
+                # Codes side by side may have the same large integer.
+                near = float(gene.snap(np.array([code]))[0])
+                if near not in complete:
+                    return near
+            return code
         start = int(gene.index(np.array([code]))[0])
         for distance in range(1, int(gene.size)):
             for index in (start - distance, start + distance):

@@ -20,6 +20,7 @@ from kt_evolution.core.outlook import expected
 from kt_evolution.core.outlook import fit_each
 from kt_evolution.core.ranking import chebyshev
 from kt_evolution.core.ranking import fitness
+from kt_evolution.core.space import WIDE
 from kt_evolution.operators.survival import Survival
 from kt_evolution.surrogate import Surrogate
 
@@ -36,6 +37,8 @@ MAX_CLIMBS = 3
 MAX_HYPERVOLUME_OBJECTIVES = 2
 # Two continuous codes in the same part of a range this long are alike.
 RESOLUTION = 1e-3
+# In a wide space a step of the climb goes along so many genes.
+MAX_CLIMBED_GENES = 20
 # Values of a gene that are tried in one step of the climb.
 MAX_STEPS = 10
 
@@ -107,6 +110,14 @@ class Screening:
 
     def _evolve(self, pool: "_Pool", rng: np.random.Generator) -> None:
         history = pool.history
+        if history.space.is_tunable.sum() > WIDE and len(history) % 2:
+            # Offspring differ from their parents in few genes, of hundreds.
+            # So every other individual is the best of random ones, and the
+            # search is never much worse than half of a random search: Ahmed
+            # et al. (2016), "Do we need 'Harmless' Bayesian Optimization and
+            # 'First-Order' Bayesian Optimization?".
+            pool.add(_immigrants(history, NUM_OFFSPRING, rng))
+            return
         known = _candidates_for_survival(history)
         means = pool.outlook.expected(
             history.genomes[known], history.expressed[known]
@@ -115,7 +126,8 @@ class Screening:
         survivors = self.survival(ranks, self.population_size)
         population = Litter.of_history(history, known[survivors])
         scores = ranks[survivors]
-        pool.add(_immigrants(history, rng))
+        count = round(IMMIGRANT_SHARE * NUM_OFFSPRING)
+        pool.add(_immigrants(history, count, rng))
         for _ in range(NUM_GENERATIONS):
             pool.add(
                 self.breeder(history, population, scores, NUM_OFFSPRING, rng)
@@ -126,7 +138,8 @@ class Screening:
             scores = np.sort(-pool.promise)[: self.population_size]
         for _ in range(MAX_CLIMBS):
             before = pool.promise.max()
-            pool.add(_neighbours(history, pool.best(1), rng))
+            relevance = pool.outlook.relevance
+            pool.add(_neighbours(history, pool.best(1), relevance, rng))
             if pool.promise.max() <= before:
                 return
 
@@ -208,10 +221,11 @@ def _keys(genomes: np.ndarray, expressed: np.ndarray) -> list[bytes]:
     Continuous codes count in steps of `RESOLUTION`. Only the bounds are told
     from all else, because the best value is often one of them.
     """
-    steps = np.floor(genomes / RESOLUTION)
-    steps = np.where(genomes == 0.0, -1.0, steps)
-    steps = np.where(genomes == LAST_CODE, -2.0, steps)
-    return [row.tobytes() for row in np.where(expressed, steps, -3.0)]
+    steps = (genomes / RESOLUTION).astype(np.int16)
+    steps[genomes == 0.0] = -1
+    steps[genomes == LAST_CODE] = -2
+    steps[~expressed] = -3
+    return [row.tobytes() for row in steps]
 
 
 def _all_genomes(history: History) -> np.ndarray | None:
@@ -228,21 +242,34 @@ def _all_genomes(history: History) -> np.ndarray | None:
     return np.array(list(itertools.product(*codes)))
 
 
-def _immigrants(history: History, rng: np.random.Generator) -> Litter:
-    count = round(IMMIGRANT_SHARE * NUM_OFFSPRING)
+def _immigrants(
+    history: History, count: int, rng: np.random.Generator
+) -> Litter:
     space = history.space
     genomes = space.snap(rng.random((count, space.num_genes)))
     return Litter.of_genomes(history, genomes, "random")
 
 
 def _neighbours(
-    history: History, individual: Litter, rng: np.random.Generator
+    history: History,
+    individual: Litter,
+    relevance: np.ndarray | None,
+    rng: np.random.Generator,
 ) -> Litter:
-    """Returns the genomes that differ from one in a single expressed gene."""
+    """Returns the genomes that differ from one in a single expressed gene.
+
+    Of many genes some are drawn, mostly those that matter.
+    """
     space = history.space
     genome, expressed = individual.genomes[0], individual.expressed[0]
     genomes = []
-    for i in np.flatnonzero(expressed & space.is_tunable):
+    genes = np.flatnonzero(expressed & space.is_tunable)
+    if len(genes) > WIDE:
+        share = None
+        if relevance is not None:
+            share = relevance[genes] / relevance[genes].sum()
+        genes = rng.choice(genes, MAX_CLIMBED_GENES, replace=False, p=share)
+    for i in genes:
         gene = space.genes[i]
         if gene.size <= MAX_STEPS:
             codes = gene.code_at(np.arange(int(gene.size)))

@@ -24,6 +24,8 @@ from kt_evolution.core.genes import Value
 
 # Of a gene with more values it is looked up one by one what they switch on.
 MAX_LISTED_VALUES = 1000
+# A space of more genes is wide: what is learnt of each gene must be little.
+WIDE = 80
 
 
 class SearchSpace:

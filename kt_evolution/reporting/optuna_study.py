@@ -1,11 +1,14 @@
 """A search as an Optuna study, for Optuna's plots and its dashboard."""
 
 import datetime
+import math
 from typing import Any
 
 from kt_evolution.core.genes import ContinuousGene
 from kt_evolution.core.genes import Gene
 from kt_evolution.core.genes import IntegerGene
+from kt_evolution.core.genes import LargeIntegerGene
+from kt_evolution.core.genes import one_nan
 from kt_evolution.extras import load
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.records import SearchRecord
@@ -123,13 +126,14 @@ def _distribution(kinds: Any, search: SearchRecord, name: str) -> Any:
     ]
     for gene in genes:
         values += _domain(gene)
-    if not all(map(_is_number, values)):
-        return kinds.CategoricalDistribution(list(dict.fromkeys(values)))
+    if not all(map(_is_finite_number, values)):
+        choices = dict.fromkeys(one_nan(value) for value in values)
+        return kinds.CategoricalDistribution(list(choices))
     low, high = min(values), max(values)
     is_log = low > 0 and any(
         gene.scale.sampling == "log"
         for gene in genes
-        if isinstance(gene, (ContinuousGene, IntegerGene))
+        if isinstance(gene, (ContinuousGene, IntegerGene, LargeIntegerGene))
     )
     if all(isinstance(value, int) for value in values):
         return kinds.IntDistribution(low, high, log=is_log)
@@ -140,7 +144,7 @@ def _domain(gene: Gene) -> list[Any]:
     """Returns both ends of a range, or all values of a choice."""
     if isinstance(gene, ContinuousGene):
         return [float(gene.scale.low), float(gene.scale.high)]
-    if isinstance(gene, IntegerGene):
+    if isinstance(gene, (IntegerGene, LargeIntegerGene)):
         return [gene.low, gene.high]
     values = getattr(gene, "values", ())
     if gene.kind == "categorical":
@@ -148,5 +152,6 @@ def _domain(gene: Gene) -> list[Any]:
     return [values[0], values[-1]] if values else []
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _is_finite_number(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)

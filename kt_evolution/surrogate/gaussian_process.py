@@ -210,6 +210,14 @@ class GaussianPosterior:
         mean, std = self._predict(points)
         return self.unit.offset + self.unit.scale * mean, self.unit.scale * std
 
+    @property
+    def relevance(self) -> np.ndarray:
+        """Float array of shape `(num_genes,)`, how much a gene matters.
+
+        These are the inverse squared length scales.
+        """
+        return np.exp(self.parameters[: self.space.num_genes])
+
     def condition_on(
         self, genomes: np.ndarray, expressed: np.ndarray
     ) -> "GaussianPosterior":

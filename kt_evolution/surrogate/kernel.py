@@ -25,6 +25,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from kt_evolution.core.space import WIDE
 from kt_evolution.core.space import SearchSpace
 
 # Of the arc of a numeric gene whose ends, one radian apart, are two apart.
@@ -52,6 +53,8 @@ def embed(
         and the feature of each coordinate, an int array. A feature has a
         length scale of its own: it is a gene, or a category that is counted.
     """
+    if num_features_of(space) > WIDE:
+        return _embed_many(space, genomes, expressed)
     widths = np.full(space.num_genes, 2)
     corners = {}
     for i in np.flatnonzero(space.is_categorical):
@@ -62,7 +65,6 @@ def embed(
     starts = np.cumsum(widths) - widths
     for i, block in corners.items():
         points[:, starts[i] : starts[i] + widths[i]] = block
-    # All at once: there may be thousands.
     numeric = np.flatnonzero(~space.is_categorical)
     arcs = _arcs(genomes[:, numeric], expressed[:, numeric])
     points[:, starts[numeric]], points[:, starts[numeric] + 1] = arcs
@@ -74,6 +76,40 @@ def embed(
         features += range(num_features, num_features + block.shape[1])
         num_features += block.shape[1]
     return np.concatenate(blocks, axis=1), np.array(features, dtype=np.int64)
+
+
+def num_features_of(space: SearchSpace) -> int:
+    """Returns how many features `embed` makes of a space."""
+    counted = [
+        min(int(space.sizes[family[0]]), MAX_CATEGORIES)
+        for family in space.families
+    ]
+    return space.num_genes + sum(counted)
+
+
+def _embed_many(
+    space: SearchSpace, genomes: np.ndarray, expressed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what `embed` does, where there are thousands of genes.
+
+    The arcs are straight lines here, because sines take long. Genes with one
+    value, and what is counted of families, have no features.
+    """
+    numeric = np.flatnonzero(space.is_tunable & ~space.is_categorical)
+    lines = np.where(
+        expressed[:, numeric], 2.0 * genomes[:, numeric] - 1.0, 0.0
+    )
+    blocks, features = (
+        [lines, ARC_RADIUS * expressed[:, numeric]],
+        [numeric] * 2,
+    )
+    categorical = np.flatnonzero(space.is_tunable & space.is_categorical)
+    for size in np.unique(space.sizes[categorical]):
+        genes = categorical[space.sizes[categorical] == size]
+        corners = _corners(genomes[:, genes], expressed[:, genes], size)
+        features.append(np.repeat(genes, corners.shape[-1]))
+        blocks.append(corners.reshape(len(genomes), -1))
+    return np.concatenate(blocks, axis=1), np.concatenate(features)
 
 
 def _corners(
@@ -108,6 +144,22 @@ def _arcs(
     angles = codes - 0.5
     x = np.where(expressed, ARC_RADIUS * np.cos(angles), 0.0)
     return x, np.where(expressed, ARC_RADIUS * np.sin(angles), 0.0)
+
+
+def same_distances(points: np.ndarray) -> np.ndarray:
+    """Returns points of few coordinates with the same distances.
+
+    Args:
+        points: Float array of shape `(n, num_coordinates)`.
+
+    Returns:
+        Float array of shape `(n, n)` at most.
+    """
+    if points.shape[1] <= len(points):
+        return points
+    centered = points - points.mean(axis=0)
+    squares, axes = np.linalg.eigh(centered @ centered.T)
+    return axes * np.sqrt(np.maximum(squares, 0.0))
 
 
 def squared_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -7,10 +7,10 @@ from kt_evolution.core.genes import Condition
 from kt_evolution.core.genes import ContinuousGene
 from kt_evolution.core.genes import FixedGene
 from kt_evolution.core.genes import OrdinalGene
-from kt_evolution.core.genes import Scale
 from kt_evolution.core.history import History
 from kt_evolution.core.history import Individual
 from kt_evolution.core.history import Status
+from kt_evolution.core.scales import Scale
 from kt_evolution.core.space import SearchSpace
 from tests.core.hypermodels import hash_score
 

@@ -8,12 +8,12 @@ from kt_evolution.core.genes import CategoricalGene
 from kt_evolution.core.genes import Condition
 from kt_evolution.core.genes import ContinuousGene
 from kt_evolution.core.genes import FixedGene
-from kt_evolution.core.genes import FloatGrid
 from kt_evolution.core.genes import Gene
 from kt_evolution.core.genes import IntegerGene
 from kt_evolution.core.genes import OrdinalGene
-from kt_evolution.core.genes import Scale
 from kt_evolution.core.genes import gene_key
+from kt_evolution.core.grids import FloatGrid
+from kt_evolution.core.scales import Scale
 from kt_evolution.core.space import SearchSpace
 
 NAMES = ("a", "b", "c", "d", "e")

@@ -7,7 +7,7 @@ import pytest
 
 from kt_evolution.core.evolution import Evolution
 from kt_evolution.core.genes import ContinuousGene
-from kt_evolution.core.genes import Scale
+from kt_evolution.core.scales import Scale
 from kt_evolution.core.space import SearchSpace
 from tests.core.hypermodels import RandomHypermodel
 from tests.core.hypermodels import drain

@@ -10,11 +10,11 @@ from kt_evolution.core.genes import CategoricalGene
 from kt_evolution.core.genes import Condition
 from kt_evolution.core.genes import ContinuousGene
 from kt_evolution.core.genes import FixedGene
-from kt_evolution.core.genes import FloatGrid
 from kt_evolution.core.genes import IntegerGene
 from kt_evolution.core.genes import OrdinalGene
-from kt_evolution.core.genes import Scale
 from kt_evolution.core.genes import gene_key
+from kt_evolution.core.grids import FloatGrid
+from kt_evolution.core.scales import Scale
 from tests.core.spaces import genes
 from tests.core.spaces import is_in_domain
 from tests.core.spaces import sure_values

@@ -11,8 +11,8 @@ from kt_evolution.core.genes import CategoricalGene
 from kt_evolution.core.genes import ContinuousGene
 from kt_evolution.core.genes import FixedGene
 from kt_evolution.core.genes import OrdinalGene
-from kt_evolution.core.genes import Scale
 from kt_evolution.core.phenotypes import PhenotypeTree
+from kt_evolution.core.scales import Scale
 from kt_evolution.core.space import SearchSpace
 from tests.core.hypermodels import RandomHypermodel
 from tests.core.hypermodels import drain

@@ -9,7 +9,7 @@ from kt_evolution.core.genes import CategoricalGene
 from kt_evolution.core.genes import Condition
 from kt_evolution.core.genes import ContinuousGene
 from kt_evolution.core.genes import OrdinalGene
-from kt_evolution.core.genes import Scale
+from kt_evolution.core.scales import Scale
 from kt_evolution.core.space import SearchSpace
 from tests.core.spaces import is_in_domain
 from tests.core.spaces import random_genomes

@@ -6,10 +6,10 @@ import pytest
 from kt_evolution.core.genes import LAST_CODE
 from kt_evolution.core.genes import CategoricalGene
 from kt_evolution.core.genes import ContinuousGene
-from kt_evolution.core.genes import FloatGrid
 from kt_evolution.core.genes import IntegerGene
 from kt_evolution.core.genes import OrdinalGene
-from kt_evolution.core.genes import Scale
+from kt_evolution.core.grids import FloatGrid
+from kt_evolution.core.scales import Scale
 from kt_evolution.core.space import SearchSpace
 from kt_evolution.operators.mutation import KindMutation
 from kt_evolution.operators.mutation import UniformMutation

@@ -11,7 +11,7 @@ from tuner_helpers import trials_of
 import kt_evolution
 from kt_evolution.core.genes import CategoricalGene
 from kt_evolution.core.genes import ContinuousGene
-from kt_evolution.core.genes import Scale
+from kt_evolution.core.scales import Scale
 from kt_evolution.core.space import SearchSpace
 from kt_evolution.rejections import BranchTally
 from kt_evolution.rejections import by_kind

@@ -1,0 +1,72 @@
+"""Scales: how the numbers between two bounds lie on the unit interval."""
+
+import math
+
+# On a "reverse_log" scale the least distance from the upper bound, as a part of
+# it. Floats that are nearer are the bound itself.
+LEAST_DISTANCE = 2.0**-52
+
+
+class Scale:
+    """Maps the numbers between two bounds to [0, 1].
+
+    Args:
+        low: Number, the lower bound.
+        high: Number, the upper bound.
+        sampling: String, one of "linear", "log" and "reverse_log": where the
+            numbers lie close together on the unit interval. "log" spreads
+            the small ones, "reverse_log" the large ones.
+    """
+
+    def __init__(self, low: float, high: float, sampling: str) -> None:
+        self.low = low
+        self.high = high
+        self.sampling = sampling
+        # What the logarithm grows from: numbers, or distances from `high`.
+        self._least = low
+        if sampling == "reverse_log":
+            self._least = max(low, high * LEAST_DISTANCE)
+        self._log_ratio = math.nan
+        if sampling != "linear":
+            self._log_ratio = self._log_above(high)
+
+    def to_unit(self, value: float) -> float:
+        if self.low == self.high:
+            return 0.5
+        if self.sampling == "linear":
+            if math.isinf(self.high - self.low):
+                half = self.high / 2.0 - self.low / 2.0
+                return (value / 2.0 - self.low / 2.0) / half
+            return (value - self.low) / (self.high - self.low)
+        if self.sampling == "log":
+            return self._log_above(value) / self._log_ratio
+        mirrored = max(self._mirrored(value), self._least)
+        return 1.0 - self._log_above(mirrored) / self._log_ratio
+
+    def from_unit(self, unit: float) -> float:
+        if self.sampling == "linear":
+            value = self.low + unit * (self.high - self.low)
+            if math.isinf(self.high - self.low):
+                value = (1.0 - unit) * self.low + unit * self.high
+        elif self.sampling == "log":
+            value = self._grown(unit * self._log_ratio)
+        else:
+            value = self._mirrored(self._grown((1.0 - unit) * self._log_ratio))
+        return min(max(value, self.low), self.high)
+
+    def _log_above(self, value: float) -> float:
+        """Returns the logarithm of a value in units of the least one."""
+        # The quotient of two floats may be no float.
+        if math.isinf(self.high / self._least):
+            return math.log(value) - math.log(self._least)
+        return math.log(value / self._least)
+
+    def _grown(self, log: float) -> float:
+        if math.isinf(self.high / self._least):
+            return math.exp(math.log(self._least) + log)
+        return self._least * math.exp(log)
+
+    def _mirrored(self, value: float) -> float:
+        if math.isinf(self.high + self.low):
+            return self.high - (value - self.low)
+        return self.high + self.low - value
