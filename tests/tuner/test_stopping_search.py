@@ -24,7 +24,8 @@ from tests.tuner.tuner_helpers import values_of
 def time(monkeypatch):
     """The clock, which stands still unless a test moves it."""
     time = [1000.0]
-    monkeypatch.setattr(clock, "now", lambda: time[0])
+    for name in ("now", "monotonic"):
+        monkeypatch.setattr(clock, name, lambda: time[0])
     return time
 
 
