@@ -83,7 +83,7 @@ class DurableOracle(ProjectOracle):
             A `Trial` whose status is RUNNING, or STOPPED when the search is
             at its end. It is never IDLE: nobody waits.
         """
-        with self._changing():
+        with self._changing(tuner_id):
             self.claim()
             self.tuner_ids.add(tuner_id)
             if not self._clock.is_running:
@@ -242,7 +242,7 @@ class DurableOracle(ProjectOracle):
             metrics = as_numbers(metrics)
             self._check_objective_found(metrics)
             if self._is_awaited(trial_id, run):
-                with self._changing():
+                with self._changing(self._worker_of(trial_id)):
                     self._take_metrics(trial, metrics, step)
             return trial
 
@@ -258,6 +258,15 @@ class DurableOracle(ProjectOracle):
         """
         newest = self._runs.newest(trial_id)
         return newest is not None and run in (None, newest.number)
+
+    def _worker_of(self, trial_id: str) -> str | None:
+        """Returns who runs a trial, None if nobody of this session does."""
+        workers = (
+            tuner_id
+            for tuner_id, ongoing in self.ongoing_trials.items()
+            if ongoing.trial_id == trial_id
+        )
+        return next(workers, None)
 
     def _take_metrics(self, trial: Trial, metrics: Any, step: int) -> None:
         directions = directions_of(self.objective)
@@ -312,7 +321,7 @@ class DurableOracle(ProjectOracle):
                     f"Trial {known.trial_id} was ended as completed, but its "
                     f"objective '{self.objective.name}' was not reported."
                 )
-            with self._changing():
+            with self._changing(self._worker_of(known.trial_id)):
                 problem = self._end(known, reported)
             if problem is not None:
                 raise RuntimeError(problem)

@@ -27,6 +27,7 @@ from kt_evolution.core.checks import check_count
 from kt_evolution.encoding import redeclared
 from kt_evolution.event_checks import EventCheck
 from kt_evolution.issued_trial import IssuedTrial
+from kt_evolution.issued_trial import run_of
 from kt_evolution.journal import Journal
 from kt_evolution.journal import JournalError
 from kt_evolution.journal import damaged_line
@@ -160,6 +161,7 @@ class ProjectOracle(kt.Oracle):
         """Restores the state from the project's journal."""
         with self._lock:
             self._journal = None
+            self.ongoing_trials = {}
             self.open()
 
     def claim(self) -> None:
@@ -198,18 +200,24 @@ class ProjectOracle(kt.Oracle):
         self._size_when_saved = 0
 
     @contextlib.contextmanager
-    def _changing(self) -> Iterator[None]:
+    def _changing(self, worker: str | None = None) -> Iterator[None]:
         """Holds the lock while the state changes.
 
         What interrupts a change, such as Ctrl-C between two of its lines,
         leaves memory somewhere between before and after. The journal never
         is, since a change is one line of it. So memory is read again.
+
+        Args:
+            worker: String, whose call this is, if it is one's. After an error
+                its trial has to be run again. Trials of others run on.
         """
         with self._lock:
             self.open()
             try:
                 yield
             except BaseException:
+                if worker is not None:
+                    self.ongoing_trials.pop(worker, None)
                 self._read_again()
                 raise
 
@@ -227,11 +235,13 @@ class ProjectOracle(kt.Oracle):
         self._check_entries(folder)
         journal = Journal(folder / "journal.jsonl")
         self._check_is_ours(journal)
+        running = self.ongoing_trials
         self._forget()
         if journal.exists():
             events.check_version(journal.first(), str(folder))
             with _paused_garbage_collection():
                 self._replay_all(journal.read())
+        self._keep_running(running)
         self._add_given_space()
         if not self.trials:
             self._add_to_space(self._explored)
@@ -298,6 +308,21 @@ class ProjectOracle(kt.Oracle):
         # written, or belong to a search that runs.
         self._doubtful = {*self._retry_queue, *self.end_order[-1:]}
         self._size_when_saved = self._progress()
+
+    def _keep_running(self, running: dict[str, Trial]) -> None:
+        """Leaves trials to the workers that had them before it was read again.
+
+        Args:
+            running: Dict of workers to their trials. What is left of them
+                are those whose run goes on, with what was reported of it.
+        """
+        for worker, trial in running.items():
+            run = self._runs.newest(trial.trial_id)
+            if run is not None and run_of(trial) == run.number:
+                self.trials[trial.trial_id] = trial
+                self.ongoing_trials[worker] = trial
+                self._retry_queue.remove(trial.trial_id)
+                self._doubtful.discard(trial.trial_id)
 
     def _replay(self, event: dict[str, Any]) -> None:
         if event.get("space"):
