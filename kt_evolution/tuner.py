@@ -247,7 +247,6 @@ class EvolutionTuner(TunerResults):
         self._builds_dry = dry_build
         self._max_model_size = kwargs.get("max_model_size")
         self._given_space = hyperparameters or kt.HyperParameters()
-        self._redeclarations = Redeclarations(self._given_space.space)
         self._given_tuner_id = kwargs.get("tuner_id")
         self._search_callbacks: list[SearchCallback] = []
         oracle = EvolutionOracle(
@@ -273,6 +272,8 @@ class EvolutionTuner(TunerResults):
             warm_start=warm_start,
             reevaluate=reevaluate,
         )
+        # The oracle has checked that it is a space.
+        self._redeclarations = Redeclarations(self._given_space.space)
         self._limited = {limit.name for limit in oracle.limits}
         named = {
             *directions_of(oracle.objective),

@@ -172,7 +172,10 @@ def test_several_workers_may_ask_at_once(tmp_path):
     # Those that run count as known: nothing is left for one more.
     assert len({trial.hyperparameters.get("a") for trial in trials}) == 12
     assert oracle.create_trial("worker12").status == "STOPPED"
-    assert oracle.create_trial("worker3") is trials[3]
+    # One that asks while it has a trial lost its process, and starts it again.
+    again = oracle.create_trial("worker3")
+    assert again.trial_id == trials[3].trial_id
+    assert again.hyperparameters.values == trials[3].hyperparameters.values
 
 
 @pytest.mark.parametrize(
