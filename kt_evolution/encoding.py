@@ -6,6 +6,7 @@ each hyperparameter becomes a gene with a grid of its own.
 """
 
 import math
+import weakref
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -35,6 +36,8 @@ from kt_evolution.core.scales import Scale
 MAX_INTEGERS = 2**40
 # Members of a geometric grid are rounded to 12 digits. Closer ones are alike.
 FINEST_FACTOR = 1e-11
+# A hyperparameter is known by its identity, and never changes.
+_KEYS: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
 class SpaceError(ValueError):
@@ -66,8 +69,13 @@ def gene_of(hp: Any) -> Gene:
 
 
 def key_of(hp: Any) -> str:
-    """Returns the key of a hyperparameter's gene."""
-    return gene_key(hp.name, _conditions(hp))
+    """Returns the key of a hyperparameter's gene.
+
+    It is kept, because each build asks for the keys of a space again.
+    """
+    if hp not in _KEYS:
+        _KEYS[hp] = gene_key(hp.name, _conditions(hp))
+    return _KEYS[hp]
 
 
 def redeclared(known: Iterable[Any], found: Iterable[Any]) -> list[str]:

@@ -21,12 +21,28 @@ from kt_evolution.core.genes import Value
 from kt_evolution.encoding import native
 
 
+class _OpenConditions(list[Any]):
+    """The conditions of the scopes that are open, copied without themselves.
+
+    The host deep-copies them at each scope, every value of every condition,
+    which takes most of the time of a build with hundreds of scopes. They never
+    change.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> list[Any]:
+        return list(self)
+
+
 class HyperParameters(kt.HyperParameters):
     """The host's container, in which NumPy's numbers may be choices.
 
     The host takes scalars of NumPy as bounds and defaults, but as values of a
     `Choice` only those that are Python's numbers too, such as `float64`.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conditions = _OpenConditions()
 
     def copy(self) -> kt.HyperParameters:
         return share_space(self, self.values)

@@ -85,13 +85,20 @@ class RecordingHyperParameters(host.HyperParameters):
             return super().Int(name, *args, **kwargs)
 
     def _retrieve(self, hp: Any) -> Any:
-        for known in self._hps[hp.name]:
-            if known.conditions == hp.conditions:
-                self._compare(known, hp)
+        known = self._known(hp)
+        if known is not None:
+            self._compare(known, hp)
         value = super()._retrieve(hp)
         if self.is_active(hp):
-            self.asked[key_of(hp)] = None
+            self.asked[key_of(known or self._hps[hp.name][-1])] = None
         return value
+
+    def _known(self, declared: Any) -> Any:
+        """Returns the hyperparameter of the space that a declaration names."""
+        for known in self._hps[declared.name]:
+            if known.conditions == declared.conditions:
+                return known
+        return None
 
     def _compare(self, known: Any, declared: Any) -> None:
         if not has_same_range(known, declared):
@@ -373,6 +380,8 @@ class _Parents:
         for hp in space.space:
             self._by_name.setdefault(hp.name, []).append(hp)
         self._genes: dict[str, list[Gene]] = {}
+        # By the identity of a parent, as far as looked up.
+        self._activating: dict[int, dict[str, Any] | None] = {}
 
     def values_opening(self, conditions: list[Any]) -> dict[str, Any] | None:
         """Returns values for which conditions hold, None if there are none."""
@@ -386,13 +395,20 @@ class _Parents:
                 self._by_name.get(name, []), self._genes[name], strict=True
             ):
                 value = _first_in_domain(gene, condition.values)
-                outer = self.values_opening(parent.conditions)
+                outer = self._values_activating(parent)
                 if value is not None and outer is not None:
                     values = {**outer, **values, name: value}
                     break
             else:
                 return None
         return values
+
+    def _values_activating(self, parent: Any) -> dict[str, Any] | None:
+        # The scopes of a nest have their outer parents in common.
+        if id(parent) not in self._activating:
+            values = self.values_opening(parent.conditions)
+            self._activating[id(parent)] = values
+        return self._activating[id(parent)]
 
 
 def _first_in_domain(gene: Gene, values: list[Any]) -> Any:

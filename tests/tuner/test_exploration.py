@@ -1,7 +1,10 @@
 """What the constructor's builds find out about the search space."""
 
+import contextlib
+
 import keras_tuner as kt
 import pytest
+from keras_tuner.src.engine.conditions import Parent
 from tuner_helpers import ScoringTuner
 from tuner_helpers import empty_model
 from tuner_helpers import trials_of
@@ -9,6 +12,7 @@ from tuner_helpers import values_of
 
 import kt_evolution
 from kt_evolution.encoding import SpaceError
+from kt_evolution.phenotype import RecordingHyperParameters
 
 
 class Recording:
@@ -78,6 +82,65 @@ def nested(hp):
                     with hp.conditional_scope("size", [3]):
                         if size == 3:
                             hp.Boolean("same")
+
+
+def test_a_nest_of_many_levels_is_explored(tmp_path):
+    # Each level once took twice the time of the one above it.
+    depth = 40
+
+    def build(hp):
+        with contextlib.ExitStack() as scopes:
+            for level in range(depth):
+                hp.Boolean(f"on_{level}")
+                scopes.enter_context(
+                    hp.conditional_scope(f"on_{level}", [True])
+                )
+                hp.Int(f"units_{level}", 1, 8)
+
+    recording = Recording(build)
+    tuner = new_tuner(tmp_path, recording)
+    assert len(tuner.oracle.get_space().space) == 2 * depth
+    assert len(recording.values) == 2
+    assert all(recording.values[1][f"on_{level}"] for level in range(depth))
+
+
+def test_three_hundred_branches_copy_no_conditions(tmp_path, monkeypatch):
+    # The host copies them at each scope of each build.
+    copied = []
+    monkeypatch.setattr(
+        Parent,
+        "__deepcopy__",
+        lambda condition, memo: copied.append(condition) or condition,
+        raising=False,
+    )
+
+    def build(hp):
+        layers = hp.Int("layers", 1, 300)
+        for layer in range(1, 300):
+            with hp.conditional_scope("layers", list(range(layer, 301))):
+                units = hp.Int(f"units_{layer}", 1, 8)
+                assert (units is not None) == (layer <= layers)
+
+    recording = Recording(build)
+    tuner = new_tuner(tmp_path, recording)
+    assert not copied
+    assert len(tuner.oracle.get_space().space) == 300
+    assert recording.values[0]["layers"] == 1
+    assert len(recording.values) <= 299
+
+
+def test_a_scope_that_was_left_is_still_known():
+    hp = RecordingHyperParameters()
+    hp.Boolean("deep")
+    with hp.conditional_scope("deep", [False]):
+        hp.Boolean("wide")
+        with hp.conditional_scope("wide", [True]):
+            pass
+    scopes = [*hp.active_scopes, *hp.inactive_scopes]
+    assert [[each.name for each in scope] for scope in scopes] == [
+        ["deep"],
+        ["deep", "wide"],
+    ]
 
 
 def test_nested_scopes_are_reached_inside_the_domain(tmp_path):

@@ -176,3 +176,10 @@ def hyperparameter(declare):
 def test_ranges_are_compared_without_their_defaults(first, second, expected):
     same = has_same_range(hyperparameter(first), hyperparameter(second))
     assert same is expected
+
+
+@pytest.mark.parametrize("largest", [10**15, 10**15 + 3])
+def test_ranges_are_compared_without_listing_their_values(largest):
+    first = hyperparameter(lambda hp: hp.Int("a", 1, 10**15, step=3))
+    second = hyperparameter(lambda hp: hp.Int("a", 1, largest, step=3))
+    assert has_same_range(first, second) is (largest == 10**15)
