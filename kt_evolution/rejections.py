@@ -8,6 +8,7 @@ steers away from it would look as if the value were a bad one.
 import dataclasses
 import math
 import re
+from collections import Counter
 from collections import deque
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -22,6 +23,9 @@ Evidence = tuple[list[Branch], str]
 
 # So many rejected models, and none that was built, make a branch suspicious.
 MIN_REJECTED = 3
+# With the share of failures that other values have, so many would fail by
+# chance this rarely.
+MAX_CHANCE = 0.05
 # A hyperparameter with more values than these has no branches.
 MAX_VALUES = 20
 # The newest rejections that are evidence; it bounds the cost of a proposal.
@@ -89,7 +93,7 @@ class BranchTally:
     """
 
     def __init__(self) -> None:
-        self._built: set[Branch] = set()
+        self._num_built: Counter[Branch] = Counter()
         self._num_rejected: dict[Branch, int] = {}
         # How many models of a branch differ in what was asked for until the
         # error: all of them are known once so many are rejected.
@@ -121,7 +125,7 @@ class BranchTally:
             if 1 < size <= MAX_VALUES
         ]
         if not is_error(problem):
-            self._built.update(branches)
+            self._num_built.update(branches)
             return
         num_models = math.prod(sizes.values())
         for branch in branches:
@@ -142,7 +146,7 @@ class BranchTally:
         while suspects and (worst := _most_rejected(suspects, evidence)):
             suspects.remove(worst)
             explained = [one for one in evidence if worst in one[0]]
-            if len(explained) < self._num_needed(worst):
+            if len(explained) < self._num_needed(worst, evidence):
                 continue
             # What one branch explains is no evidence against another.
             evidence = [one for one in evidence if worst not in one[0]]
@@ -156,14 +160,32 @@ class BranchTally:
     def _is_suspect(self, branch: Branch) -> bool:
         name, _ = branch
         return (
-            branch not in self._built
-            and self._num_rejected[branch] >= self._num_needed(branch)
+            branch not in self._num_built
             # Otherwise the cause lies elsewhere.
-            and any(name == built for built, _ in self._built)
+            and any(name == built for built, _ in self._num_built)
         )
 
-    def _num_needed(self, branch: Branch) -> float:
-        return min(MIN_REJECTED, self._num_models[branch])
+    def _num_needed(self, branch: Branch, evidence: list[Evidence]) -> float:
+        """Returns how many models must be rejected to blame a branch.
+
+        Where values that can be built fail often, a few failures are no
+        surprise.
+        """
+        name, _ = branch
+        num_built = {
+            built: count
+            for built, count in self._num_built.items()
+            if built[0] == name
+        }
+        num_failed = sum(
+            any(one in num_built for one in branches)
+            for branches, _ in evidence
+        )
+        num_known = num_failed + sum(num_built.values())
+        # The rule of succession: a share of 0 or 1 is never certain.
+        share = (num_failed + 1) / (num_known + 2)
+        needed = math.ceil(math.log(MAX_CHANCE) / math.log(share))
+        return min(max(MIN_REJECTED, needed), self._num_models[branch])
 
 
 def _most_rejected(

@@ -243,6 +243,30 @@ def test_what_one_branch_explains_is_no_evidence_against_another():
     assert tally_of(*built, *together) == [("b", "y")]
 
 
+def test_a_value_is_not_blamed_where_the_others_fail_as_often():
+    built = [("x", "x", 0.0, None)]
+    others = [("x", "x", 0.1 * i, ERROR) for i in range(8)]
+    rejected = [("y", "x", 0.1 * i, ERROR) for i in range(9)]
+    assert tally_of(*built, *others, *rejected[:3]) == []
+    # Of the others half fail, so 5 failures in a row are needed.
+    built = [("x", "x", 0.1 * i, None) for i in range(8)]
+    assert tally_of(*built, *others, *rejected[:4]) == []
+    assert tally_of(*built, *others, *rejected[:5]) == [("a", "y")]
+
+
+def test_values_that_are_turned_down_blame_no_other_hyperparameter(tmp_path):
+    def build(hp):
+        units = hp.Int("units", 1, 900)
+        hp.Choice("groups", [2, 3, 4, 5, 6])
+        if units % 4:
+            raise ValueError(f"{units} units")
+        return empty_model()
+
+    tuner, told = search(tmp_path, build, max_trials=30)
+    assert len(read_search(tuner).rejections) > 5
+    assert [text for text in told if "No model with" in text] == []
+
+
 def test_a_branch_of_fewer_models_needs_no_more_rejections():
     tally = BranchTally()
     tally.add(SPACE, {"a": "x", "b": "x"}, None)
