@@ -436,13 +436,15 @@ class DurableOracle(ProjectOracle):
     def note_interruption(self) -> None:
         """Notes that what ends this session is no fault of its trials.
 
-        Starts of trials that it leaves behind without an end don't count.
+        Starts of trials that it leaves behind without an end don't count, and
+        neither does a build that it was in.
         """
         with self._changing():
             session = self._clock.session
             left = self._runs.begun_in(session) if session else []
-            if left:
-                self._record(events.interrupted_event(left))
+            if left or self._builds.is_last(session):
+                # Before the first trial the search space may change yet.
+                self._append(events.interrupted_event(left))
 
     def _known_trial(self, trial_id: Any) -> Trial:
         self.open()

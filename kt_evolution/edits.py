@@ -23,7 +23,7 @@ class EarlierBuilds:
     Args:
         history: The `History`.
         build: Function that builds the model of a dict of values, or returns
-            None if that can't be done.
+            None if that can't be done, be it for this model only.
         problem_of: Function of a `Phenotype`, returns why the model is
             rejected, or None.
     """
@@ -78,7 +78,7 @@ class EarlierBuilds:
             values = self._history.space.decode(individual.genome)
             phenotype = self._build(values)
             if phenotype is None:
-                return None
+                continue
             asked |= dict.fromkeys(phenotype.asked)
             known = self._history.space.position
             is_edited |= not self._history.asks_alike(

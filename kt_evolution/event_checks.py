@@ -307,12 +307,14 @@ _FIELDS_OF: dict[str, dict[str, Field]] = {
     },
     "warm_start": {"path": _TEXT},
     "rejected": {"rejected": _LIST},
+    "build": {"model": ("an integer", _is_whole)},
 }
 _REQUIRED: dict[str, tuple[str, ...]] = {
     "search": ("version", "seed", "objective"),
     "trial": ("trial_id", "values", "record", "time"),
     "start": ("trial_id", "time"),
     "interrupted": ("trial_ids",),
+    "build": ("model", "time"),
     "end": ("trial_id", "status", "score", "best_step", "metrics", "time"),
     "import": ("trial_id", "source", "values", "metrics", "record"),
     "warm_start": ("path",),

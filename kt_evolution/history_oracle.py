@@ -202,7 +202,9 @@ class HistoryOracle(DurableOracle):
 
     def _stop(self, reason: str) -> None:
         """Notes why a search ends by itself, and says so."""
-        if reason != self.stop_reason:
+        # A build with no line behind it would seem to have ended the process.
+        is_build_last = self._builds.is_last(self._clock.session)
+        if reason != self.stop_reason or is_build_last:
             self._record(events.stopped_event(reason))
             self.stop_reason = reason
         self._tell_end(f"The search stopped: {reason}.")

@@ -15,6 +15,7 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution import host
 from kt_evolution import trial_events as events
+from kt_evolution.builds import fingerprint
 from kt_evolution.core.checks import check_count
 from kt_evolution.core.evolution import REEVALUATION
 from kt_evolution.core.evolution import Evolution
@@ -37,6 +38,7 @@ from kt_evolution.operators.selection import Selection
 from kt_evolution.operators.survival import Survival
 from kt_evolution.past_projects import PastTrial
 from kt_evolution.phenotype import DryBuild
+from kt_evolution.phenotype import FatalBuildError
 from kt_evolution.phenotype import Phenotype
 from kt_evolution.rejections import BranchTally
 from kt_evolution.rejections import UnbuiltBranch
@@ -97,7 +99,8 @@ class EvolutionOracle(HistoryOracle):
             in a row after which the search stops. Defaults to 10.
         max_starts_per_trial: Int, how often a trial is started that never
             ends because its process dies with it: out of memory, by a
-            segmentation fault or by `sys.exit`. Then it is FAILED. What
+            segmentation fault or by `sys.exit`. Then it is FAILED; where the
+            process dies in the dry build, the model is rejected. What
             Ctrl-C, SIGTERM or an error outside of the training ended does
             not count. Defaults to 3.
         population_size: Int, how many individuals breed. Defaults to 20.
@@ -239,7 +242,7 @@ class EvolutionOracle(HistoryOracle):
         self.prepare_start()
         if self._earlier_builds is None:
             self._earlier_builds = EarlierBuilds(
-                self._history, self._build, self._problem_of
+                self._history, self._build_noted, self._problem_of
             )
         self._import_past()
         self._evolution.seed = self.seed
@@ -439,7 +442,11 @@ class EvolutionOracle(HistoryOracle):
             given=proposal.given,
         )
         values = self._values_of(individual)
-        phenotype = self._build(values)
+        problem = self._fatal_problem(values)
+        if problem is not None:
+            individual.expression = self._predicted_expression(individual)
+            return individual, self._reject(individual, problem), -1
+        phenotype = self._build_noted(values)
         if phenotype is None:
             return *self._check_unbuilt(individual, values), -1
         space = self._history.space
@@ -454,11 +461,15 @@ class EvolutionOracle(HistoryOracle):
             is_known_start = proposal.operator in (GIVEN, BEST_IMPORT)
             same = self._history.same_as(individual, not is_known_start)
             return individual, None, same
-        if proposal.given is not None:
-            problem = f"`initial_population[{proposal.given}]`: {problem}"
+        return individual, self._reject(individual, problem), -1
+
+    def _reject(self, individual: Individual, problem: str) -> str:
+        """Rejects an individual, and returns why, as it is told and stored."""
+        if individual.given is not None:
+            problem = f"`initial_population[{individual.given}]`: {problem}"
         self._report(problem)
         individual.status = Status.REJECTED
-        return individual, problem, -1
+        return problem
 
     def _problem_of(self, phenotype: Phenotype) -> str | None:
         """Returns why a model that was built is not trained, if so."""
@@ -515,6 +526,44 @@ class EvolutionOracle(HistoryOracle):
         phenotype = self._dry_build(self.hyperparameters, values)
         self._grow_space(phenotype.hyperparameters)
         return phenotype
+
+    def _build_noted(self, values: dict[str, Any]) -> Phenotype | None:
+        """Builds a model, with a line before it in case the process ends.
+
+        Returns:
+            The `Phenotype`, or None if there is no dry build, or if that of
+            the model has ended the process too often.
+        """
+        if self._dry_build is None or self._fatal_problem(values) is not None:
+            return None
+        model = fingerprint(values)
+        # To look again at a search that has ended writes nothing.
+        if self.stop_reason is None or not self._builds.was_built(model):
+            # Without what rejected models brought into the space: they do so
+            # again after a restart.
+            self._append(events.build_event(model))
+        return self._build(values)
+
+    def _fatal_problem(self, values: dict[str, Any]) -> str | None:
+        """Returns why a model is not even built, None if it is."""
+        number = self._builds.num_deaths(
+            fingerprint(values), self._clock.session
+        )
+        if number < self.max_starts_per_trial:
+            return None
+        return (
+            f"{FatalBuildError.__name__}: The build was started {number} times "
+            "and never came to an end: its process died each time, for "
+            "instance for want of memory or of a segmentation fault "
+            f"(max_starts_per_trial={self.max_starts_per_trial})."
+        )
+
+    def _predicted_expression(self, individual: Individual) -> tuple[int, ...]:
+        """Returns what the build of a model that can't be built may ask for."""
+        position = self._history.space.position
+        path = self._history.predict_path(individual.genome)
+        asked = [position[key] for key in self._asked if key in position]
+        return tuple(path or asked)
 
     def _check_any_trainable(self, rejected: list[dict[str, Any]]) -> None:
         """Raises if a search ends without a single model to train."""
@@ -625,7 +674,7 @@ class EvolutionOracle(HistoryOracle):
             self._history.space.encode(values), operator=IMPORT
         )
         decoded = self._history.space.decode(individual.genome)
-        phenotype = self._build({**values, **decoded})
+        phenotype = self._build_noted({**values, **decoded})
         if phenotype is not None:
             if phenotype.problem is not None:
                 raise ValueError(phenotype.problem)

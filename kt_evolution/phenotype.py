@@ -32,6 +32,7 @@ from kt_evolution.mistakes import place_of
 from kt_evolution.redeclarations import Redeclaration
 from kt_evolution.redeclarations import Redeclarations
 from kt_evolution.redeclarations import has_same_range
+from kt_evolution.signals import Terminated
 
 
 class RecordingHyperParameters(host.HyperParameters):
@@ -168,12 +169,18 @@ class Phenotype:
             raise self.error
 
 
+# What says nothing of the model: who runs the search ends the build.
+_FROM_OUTSIDE = (KeyboardInterrupt, GeneratorExit, Terminated)
 # In characters. Up to 100 problems are in one line of the journal.
 MAX_PROBLEM_LENGTH = 500
 
 
 class OversizedModelError(ValueError):
     """A model has more parameters than `max_model_size`."""
+
+
+class FatalBuildError(RuntimeError):
+    """A model ends the process that builds it, as often as is tried."""
 
 
 class DryBuild:
@@ -243,7 +250,7 @@ class DryBuild:
             with _leaving_no_trace():
                 costs = self._costs_of(self.hypermodel.build(hp))
             excess = self._excess_of(costs)
-        except (kt.errors.FatalError, KeyboardInterrupt, GeneratorExit, *BUGS):
+        except (kt.errors.FatalError, *BUGS, *_FROM_OUTSIDE):
             raise
         except BaseException as caught:
             # `sys.exit` ends this build and not the search.

@@ -22,6 +22,7 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_evolution import files
 from kt_evolution import host
 from kt_evolution import trial_events as events
+from kt_evolution.builds import Builds
 from kt_evolution.clock import SearchClock
 from kt_evolution.core.checks import check_count
 from kt_evolution.encoding import redeclared
@@ -107,6 +108,7 @@ class ProjectOracle(kt.Oracle):
         self._retry_queue: list[str] = []
         self._ended: set[str] = set()
         self._runs = Runs()
+        self._builds = Builds()
         self._proposed_values: dict[str, dict[str, Any]] = {}
         # Completed trials as (score to minimise, number, trial id), sorted.
         self._ranking: list[tuple[float, int, str]] = []
@@ -330,14 +332,15 @@ class ProjectOracle(kt.Oracle):
                 {"space": event["space"], "values": {}}
             )
             self._num_journaled_hps += self._add_to_space(found)
-        if self._clock.is_new(event):
+        kind = event["event"]
+        if self._clock.is_new(event) and kind != "build":
             # The search went on.
             self.stop_reason = None
         self._clock.note(event)
+        self._builds.note(event)
         if self._is_repeated(event):
             return
         self._runs.note(event)
-        kind = event["event"]
         if kind == "search":
             events.check_version(event, str(self._folder))
             self._search_event = event
@@ -347,6 +350,8 @@ class ProjectOracle(kt.Oracle):
             self._revive_failed()
         elif kind == "stopped":
             self.stop_reason = event["reason"]
+        elif kind == "start":
+            self.stop_reason = None
         elif kind == "trial":
             trial = self._make_trial(event["trial_id"], event["values"])
             self._register(trial)
@@ -513,6 +518,16 @@ class ProjectOracle(kt.Oracle):
         return state
 
     def _record(self, event: dict[str, Any]) -> None:
+        """Appends a line, and the hyperparameters that no line has yet."""
+        new = self.hyperparameters.space[self._num_journaled_hps :]
+        if new:
+            config = self.hyperparameters.get_config()["space"]
+            event["space"] = config[self._num_journaled_hps :]
+        with self._changing():
+            self._append(event)
+            self._num_journaled_hps += len(new)
+
+    def _append(self, event: dict[str, Any]) -> None:
         """Appends to the journal; in doubt, memory follows the file."""
         journal = self._journal
         if journal is None:
@@ -520,10 +535,6 @@ class ProjectOracle(kt.Oracle):
                 "An oracle needs a project folder before its first trial. "
                 "Pass it to a tuner as `oracle=`."
             )
-        new = self.hyperparameters.space[self._num_journaled_hps :]
-        if new:
-            config = self.hyperparameters.get_config()["space"]
-            event["space"] = config[self._num_journaled_hps :]
         with self._changing():
             if self._search_event is None:
                 search = events.search_event(self.objective, self.seed)
@@ -531,8 +542,8 @@ class ProjectOracle(kt.Oracle):
                 self._search_event = search
             self._clock.stamp(event)
             journal.append(event)
-            self._num_journaled_hps += len(new)
             self._runs.note(event)
+            self._builds.note(event)
 
     def save(self) -> None:
         """Writes `oracle.json` when there are enough new trials."""

@@ -119,6 +119,15 @@ def trial_event(
     }
 
 
+def build_event(model: int) -> dict[str, Any]:
+    """Returns the line before a model is built that may become a trial.
+
+    Args:
+        model: Int, its `fingerprint`.
+    """
+    return {"event": "build", "model": model, "time": clock.now()}
+
+
 def start_event(trial_id: str, worker: str) -> dict[str, Any]:
     """Returns the line of a trial that is started again."""
     return {
@@ -130,9 +139,13 @@ def start_event(trial_id: str, worker: str) -> dict[str, Any]:
 
 
 def interrupted_event(trial_ids: list[str]) -> dict[str, Any]:
-    """Returns the line of runs that were ended from outside.
+    """Returns the line of runs, or of a build, that were ended from outside.
 
-    Such a start is not held against its trial.
+    Such a start is not held against its trial, nor such a build against its
+    model.
+
+    Args:
+        trial_ids: List of strings, the trials that were running.
     """
     return {
         "event": "interrupted",

@@ -138,7 +138,8 @@ class EvolutionTuner(TunerResults):
             in a row after which the search stops. Defaults to 10.
         max_starts_per_trial: Int, how often a trial is started that never
             ends because its process dies with it: out of memory, by a
-            segmentation fault or by `sys.exit`. Then it is FAILED. What
+            segmentation fault or by `sys.exit`. Then it is FAILED; where the
+            process dies in the dry build, the model is rejected. What
             Ctrl-C, SIGTERM or an error outside of the training ended does
             not count. Defaults to 3.
         population_size: Int, how many individuals breed. Defaults to 20.

@@ -419,6 +419,14 @@ class History:
         """
         return self._tree.nearest_new(genome)
 
+    def predict_path(self, genome: np.ndarray) -> list[int]:
+        """Predicts which genes a genome expresses, in the order of the build.
+
+        Returns:
+            List of the positions of genes; empty if nothing was built.
+        """
+        return self._tree.predict_path(genome)
+
     def predict_expressed(self, genomes: np.ndarray) -> np.ndarray:
         """Predicts which genes genomes express, from the builds so far.
 

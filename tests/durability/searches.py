@@ -134,8 +134,9 @@ def events(folder: Path) -> list[dict[str, Any]]:
     for line in path.read_bytes().split(b"\n")[:-1]:
         with contextlib.suppress(ValueError):
             event = json.loads(line)
-            if event["event"] in ("start", "interrupted"):
-                # How often a trial was started depends on what ended it.
+            if event["event"] in ("start", "build", "interrupted"):
+                # How often a trial or a build was started depends on what
+                # ended it.
                 continue
             for name in ("time", "session", "seconds", "began"):
                 event.pop(name, None)

@@ -70,7 +70,7 @@ class Search:
         for line in lines:
             for name in ("time", "session", "seconds", "began"):
                 line.pop(name, None)
-        runs = ("start", "interrupted")
+        runs = ("start", "build", "interrupted")
         return [line for line in lines if line["event"] not in runs]
 
 
