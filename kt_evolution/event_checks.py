@@ -271,6 +271,7 @@ _FIELDS: dict[str, Field] = {
     "trial_ids": ("a list of numbers in digits", _is_list_of(_is_id)),
     "began": _TIME,
     "session": _TIME,
+    "seconds": ("a number of seconds", _is_time),
     "worker": _TEXT,
     "reason": _TEXT,
     "message": ("a string or null", _is_none_or(_is_text)),

@@ -211,9 +211,10 @@ class Journal:
             )
         if self._has_new_lines():
             raise JournalError(
-                f"{self.path} was changed by another process. Only one search "
-                "at a time can run in a project: use another `project_name`, "
-                "or make the tuner anew to go on with this one."
+                f"{self.path} was changed by another process, or by another "
+                "tuner of this one. Only one search at a time can run in a "
+                "project: use another `project_name`, or make the tuner anew "
+                "to go on with this one."
             )
         os.ftruncate(descriptor, self._end)
 

@@ -1,5 +1,6 @@
 """Trials as lines of the journal, and back."""
 
+import reprlib
 from typing import Any
 
 import keras_tuner as kt
@@ -43,8 +44,8 @@ def check_version(event: Any, folder: str) -> None:
     raise JournalError(
         f"The project in {folder} was written by "
         f"{'a newer' if is_newer else 'another'} version of kt-evolution: its "
-        f"journal has version {version!r}, and this one reads {VERSION}. The "
-        "journal is intact. "
+        f"journal has version {reprlib.repr(version)}, and this one reads "
+        f"{VERSION}. The journal is intact. "
         + (
             "Run `pip install --upgrade kt-evolution`"
             if is_newer

@@ -352,6 +352,41 @@ def test_later_version_is_told_before_its_lines_are_read(tmp_path, rest):
     assert path.read_bytes() == newer
 
 
+@pytest.mark.parametrize("version", ["9" * 100_000, [1] * 50_000, 10**4000])
+def test_version_of_any_length_is_told_in_short(tmp_path, version):
+    run_trials(make_oracle(tmp_path), 1)
+    path = tmp_path / "p" / "journal.jsonl"
+    first, *rest = path.read_text().splitlines()
+    first = json.dumps({**json.loads(first), "version": version})
+    path.write_text("\n".join([first, *rest, ""]))
+    with pytest.raises(JournalError, match="version of kt-evolution") as caught:
+        make_oracle(tmp_path).open()
+    assert len(str(caught.value)) < 600 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "seconds", ["5", "../../x", None, [], {}, -1, float("nan"), 1e308]
+)
+@pytest.mark.parametrize("number", [1, 2])
+def test_duration_of_a_session_is_checked(tmp_path, seconds, number):
+    run_trials(make_oracle(tmp_path), 2)
+    path = tmp_path / "p" / "journal.jsonl"
+    lines = path.read_text().splitlines()
+    line = {**json.loads(lines[number]), "seconds": seconds}
+    lines[number] = json.dumps(line)
+    path.write_text("\n".join([*lines, ""]))
+    with pytest.raises(JournalError, match="`seconds` must be a number of"):
+        make_oracle(tmp_path).open()
+
+
+def test_two_tuners_of_one_process_are_no_other_process(tmp_path):
+    oracles = [make_oracle(tmp_path), make_oracle(tmp_path)]
+    for oracle in oracles:
+        oracle.create_trial("tuner0")
+    with pytest.raises(JournalError, match="another tuner of this one"):
+        oracles[0].create_trial("tuner0")
+
+
 def test_version_that_is_no_newer_is_another(tmp_path):
     run_trials(make_oracle(tmp_path), 1)
     path = tmp_path / "p" / "journal.jsonl"
