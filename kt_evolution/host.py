@@ -151,6 +151,18 @@ def on_cpu() -> contextlib.AbstractContextManager[Any]:
         return contextlib.nullcontext()
 
 
+def forget_kernels() -> None:
+    """Frees the operations that TensorFlow keeps for each shape that it met.
+
+    It makes what is used again anew. `keras.utils.clear_session` does the
+    same, but forgets the names of layers too.
+    """
+    if keras.backend.backend() == "tensorflow":
+        from tensorflow.python.eager import context
+
+        context.context().clear_kernel_cache()
+
+
 def fit_arguments(
     args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> dict[str, Any]:

@@ -428,7 +428,7 @@ def _first_in_domain(gene: Gene, values: list[Any]) -> Any:
 
 @contextlib.contextmanager
 def _leaving_no_trace() -> Iterator[None]:
-    """Builds on the CPU, and keeps the user's random streams as they were."""
+    """Builds on the CPU, and keeps random streams and memory as they were."""
     python_state = random.getstate()
     numpy_state = np.random.get_state()
     try:
@@ -437,3 +437,5 @@ def _leaving_no_trace() -> Iterator[None]:
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
+        # Otherwise each new shape of a variable takes memory for good.
+        host.forget_kernels()

@@ -8,6 +8,7 @@ import pytest
 
 import kt_evolution
 from kt_evolution import host
+from kt_evolution.phenotype import DryBuild
 from kt_evolution.phenotype import RecordingHyperParameters
 
 METHODS = [
@@ -65,6 +66,32 @@ def test_a_layer_lists_the_layers_inside_in_private():
     inner[1].built = False
     assert outer.built
     assert not host.is_built_throughout(outer)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow's own cache"
+)
+def test_tensorflow_keeps_kernels_in_private(monkeypatch):
+    from tensorflow.python.eager import context
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    before = model(keras.ops.ones((1, 2)))
+    cleared = []
+    clear = context.context().clear_kernel_cache
+    monkeypatch.setattr(
+        context.context(),
+        "clear_kernel_cache",
+        lambda: cleared.append(clear()),
+    )
+
+    class Empty(kt.HyperModel):
+        def build(self, hp):
+            raise ValueError("It can't be built.")
+
+    DryBuild(Empty())(kt.HyperParameters(), {})
+    assert cleared == [None]
+    # A model that somebody holds works on.
+    assert float(model(keras.ops.ones((1, 2)))[0, 0]) == float(before[0, 0])
 
 
 def test_hyperparameters_keep_their_space_in_private():
