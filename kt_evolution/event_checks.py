@@ -70,8 +70,7 @@ class EventCheck:
         """
         _check(event, {"event": _TEXT}, {"event"})
         kind = event["event"]
-        fields = {**_FIELDS, **_FIELDS_OF.get(kind, {})}
-        _check(event, fields, _REQUIRED.get(kind, ()))
+        _check(event, fields_of(kind), _REQUIRED.get(kind, ()))
         if "session" in event:
             _check(event, {}, {"time"})
         if kind == "trial":
@@ -84,22 +83,22 @@ class EventCheck:
             if event["status"] == TrialStatus.COMPLETED:
                 _check(event, {"score": _FINITE}, ())
         elif kind == "import":
-            _check(event["record"], _RECORD_FIELDS, ())
+            _check(event["record"], RECORD_FIELDS, ())
         elif kind == "rejected":
             self._check_rejected(event["rejected"])
 
     def _check_record(self, event: dict[str, Any]) -> None:
         record = event["record"]
-        _check(record, _RECORD_FIELDS, ())
+        _check(record, RECORD_FIELDS, ())
         self._check_rejected(record.get("rejected", ()))
         for repeated in record.get("repeated", ()):
-            _check(repeated, _RECORD_FIELDS, {"genome", "operator", "same_as"})
+            _check(repeated, RECORD_FIELDS, {"genome", "operator", "same_as"})
         if "reevaluates" in record:
             self._check_known("reevaluates", record["reevaluates"])
 
     def _check_rejected(self, records: Iterable[Any]) -> None:
         for record in records:
-            _check(record, _RECORD_FIELDS, {"problem"})
+            _check(record, RECORD_FIELDS, {"problem"})
 
     def _check_known(self, name: str, trial_id: str) -> None:
         if trial_id not in self._trial_ids:
@@ -107,6 +106,11 @@ class EventCheck:
                 f"`{name}` must be that of an earlier trial. "
                 f"Received: {trial_id!r}"
             )
+
+
+def fields_of(kind: str) -> dict[str, Field]:
+    """Returns what each field of a kind of line must be."""
+    return {**_FIELDS, **_FIELDS_OF.get(kind, {})}
 
 
 def _check(value: Any, fields: Mapping[str, Field], required: Any) -> None:
@@ -151,6 +155,10 @@ def _is_finite(value: Any) -> bool:
 
 def _is_whole(value: Any) -> bool:
     return type(value) is int and abs(value) < MAX_INTEGER
+
+
+def _is_count(value: Any) -> bool:
+    return _is_whole(value) and value >= 0
 
 
 def _is_time(value: Any) -> bool:
@@ -256,6 +264,7 @@ def _is_limit(config: Any) -> bool:
 
 _TEXT: Field = ("a string", _is_text)
 _TIME: Field = ("a time in seconds since 1970", _is_time)
+_COUNT: Field = ("an integer of at least 0", _is_count)
 _FINITE: Field = ("a finite number", _is_finite)
 _VALUES: Field = (
     "an object of numbers, strings and booleans",
@@ -266,6 +275,7 @@ _TEXTS: Field = ("a list of strings", _is_list_of(_is_text))
 
 # Fields that mean the same in every line that has them.
 _FIELDS: dict[str, Field] = {
+    "event": _TEXT,
     "trial_id": ("a number in digits", _is_id),
     "time": _TIME,
     "trial_ids": ("a list of numbers in digits", _is_list_of(_is_id)),
@@ -288,7 +298,8 @@ _FIELDS: dict[str, Field] = {
 }
 _FIELDS_OF: dict[str, dict[str, Field]] = {
     "search": {
-        "seed": ("an integer of at least 0", lambda x: _is_whole(x) and x >= 0),
+        "version": ("an integer", _is_whole),
+        "seed": _COUNT,
         "objective": (
             'an object of names and "min" or "max"',
             lambda x: _is_dict_of(_is_direction)(x) and bool(x),
@@ -299,6 +310,7 @@ _FIELDS_OF: dict[str, dict[str, Field]] = {
             "an object of directions and steps",
             _is_dict_of(_is_metric("steps", _is_step)),
         ),
+        "crashed": ("true or false", lambda value: isinstance(value, bool)),
     },
     "import": {
         "trial_id": _TEXT,
@@ -306,7 +318,7 @@ _FIELDS_OF: dict[str, dict[str, Field]] = {
         "metrics": ("an object of numbers", _is_dict_of(_is_number)),
         "costs": ("an object of numbers", _is_dict_of(_is_number)),
     },
-    "warm_start": {"path": _TEXT},
+    "warm_start": {"path": _TEXT, "imported": _COUNT, "dropped": _COUNT},
     "rejected": {"rejected": _LIST},
     "build": {"model": ("an integer", _is_whole)},
 }
@@ -323,7 +335,7 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "rejected": ("rejected",),
 }
 # How an individual was made, also one that was rejected.
-_RECORD_FIELDS: dict[str, Field] = {
+RECORD_FIELDS: dict[str, Field] = {
     "genome": ("an object of codes in [0, 1)", _is_dict_of(_is_code)),
     "operator": _TEXT,
     "expressed": _TEXTS,
@@ -337,7 +349,7 @@ _RECORD_FIELDS: dict[str, Field] = {
     "rejected": _LIST,
     "rebuilt": _TEXTS,
     "repeated": _LIST,
-    "same_as": ("an integer of at least 0", lambda x: _is_whole(x) and x >= 0),
+    "same_as": _COUNT,
 }
 _FILE_METRICS: Field = (
     "an object of directions and observations",

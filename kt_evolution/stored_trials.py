@@ -218,7 +218,7 @@ def _take_line(
         project.stop_reason = None
         trials[event["trial_id"]] = dataclasses.replace(
             trials[event["trial_id"]],
-            worker=event["worker"],
+            worker=event.get("worker"),
             began=event["time"],
         )
     elif kind == "end":

@@ -146,7 +146,7 @@ def _objectives_of(
         return (ObjectiveRecord(name, direction),)
     stored = dict(project.search.get("objective", {}))
     if len(stored) > 1:
-        del stored[SUM_OF_OBJECTIVES]
+        stored.pop(SUM_OF_OBJECTIVES, None)
     return tuple(
         ObjectiveRecord(name, direction)
         for name, direction in (stored or _scored(project)).items()

@@ -8,6 +8,11 @@ from typing import Any
 
 import numpy as np
 
+import kt_evolution
+from kt_evolution import trial_events as events_of
+from tests.reporting import projects
+
+LIMIT = kt_evolution.Limit("latency", max=4.0)
 # What may stand in the place of any value of a journal.
 INTRUDERS = [
     None,
@@ -95,6 +100,76 @@ def mutated(
         parent[key] = intruder
         what += f" by {intruder!r}"
     return f"{kind} {what}", events
+
+
+def variants(
+    events: list[dict[str, Any]], number: int
+) -> Iterator[tuple[str, list[Any]]]:
+    """Yields what is done to one line, and the events, for all there is."""
+    for path in places_of(events[number]):
+        intruders: list[Any] = [*INTRUDERS, "removed", "renamed"]
+        for intruder in intruders[: len(INTRUDERS) if not path else None]:
+            changed = copy.deepcopy(events)
+            parent: Any = changed
+            keys = (number, *path)
+            for key in keys[:-1]:
+                parent = parent[key]
+            if intruder == "removed":
+                del parent[keys[-1]]
+            elif intruder == "renamed" and isinstance(parent, dict):
+                parent["\x1b"] = parent.pop(keys[-1])
+            else:
+                parent[keys[-1]] = copy.deepcopy(intruder)
+            yield f"{number} {path} by {intruder!r}", changed
+
+
+def every_line(root: Path) -> list[dict[str, Any]]:
+    """Returns a journal that has every kind of line, with all its fields."""
+    options: dict[str, Any] = {"constraints": LIMIT}
+    past = projects.simulate(root / "past", 3, projects.OBJECTIVES, **options)
+    folder = projects.simulate(
+        root / "all",
+        6,
+        projects.OBJECTIVES,
+        failed=(2,),
+        reevaluate=1,
+        warm_start=str(past),
+        **options,
+    )
+    lines = (folder / "journal.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    made = [event for event in events if event["event"] == "trial"]
+    record = made[4]["record"]
+    one = {
+        "genome": record["genome"],
+        "operator": record["operator"],
+        "expressed": list(record["genome"])[:3],
+    }
+    record.update(
+        asked=one["expressed"],
+        rebuilt=one["expressed"],
+        rejected=[{**one, "problem": "ValueError: x", "excess": 1.5}],
+        repeated=[{**one, "same_as": 0}],
+        parents=["0000"],
+        prediction=[0.5, 0.1],
+        given=0,
+    )
+    (failed,) = (one for one in events if one.get("status") == "FAILED")
+    failed.update(crashed=True, values=made[2]["values"])
+    session = {"session": events[-1]["session"], "seconds": 1.0}
+    again = made[-1]["trial_id"]
+    begun = events.index(made[-1]) + 1
+    events[begun:begun] = [
+        {**events_of.interrupted_event([again]), **session},
+        {**events_of.build_event(7), **session},
+        {**events_of.start_event(again, "worker0"), **session},
+    ]
+    events += [
+        {**events_of.stop_event("x"), **session},
+        {**events_of.rejected_event(record["rejected"]), **session},
+        {**events_of.stopped_event("y"), **session},
+    ]
+    return events
 
 
 def write(folder: Path, events: list[Any]) -> None:

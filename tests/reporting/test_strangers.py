@@ -1,7 +1,9 @@
 """What another person's project may hold is shown, and is never obeyed."""
 
+import copy
 import csv
 import io
+import itertools
 import json
 import warnings
 
@@ -12,6 +14,8 @@ from rich.console import Console
 
 import kt_evolution
 from kt_evolution import display
+from kt_evolution import event_checks
+from kt_evolution import trial_events
 from kt_evolution.journal import JournalError
 from kt_evolution.news import SearchNews
 from kt_evolution.news import TrialNews
@@ -24,7 +28,7 @@ from tests.reporting import mutations
 from tests.reporting import projects
 
 STATEMENT = "x\nraise SystemExit('it ran')\n#"
-LIMIT = kt_evolution.Limit("latency", max=4.0)
+LIMIT = mutations.LIMIT
 COMMANDS = ["show", "best", "export", "compare", "report"]
 
 
@@ -501,3 +505,93 @@ def test_mutated_journals(capsys, tmp_path, folders, seed):
 @pytest.mark.parametrize("seed", range(300))
 def test_all_mutated_journals(capsys, tmp_path, folders, seed):
     check_mutation(capsys, tmp_path, folders, seed, COMMANDS)
+
+
+# Every change of every line.
+
+
+@pytest.fixture(scope="module")
+def every_line(tmp_path_factory):
+    return mutations.every_line(tmp_path_factory.mktemp("lines"))
+
+
+def open_journal(folder):
+    """Opens a project as a search, and as one who only reads."""
+    oracle = kt_evolution.EvolutionOracle(
+        projects.OBJECTIVES,
+        hyperparameters=projects.space(),
+        constraints=LIMIT,
+        seed=0,
+    )
+    oracle._set_project_dir(folder.parent, folder.name)
+    for read in (oracle.open, lambda: read_search(folder)):
+        try:
+            read()
+        except (JournalError, ValueError) as error:
+            assert is_printable(str(error))
+    return oracle
+
+
+def test_every_field_of_every_line_is_checked(tmp_path, every_line):
+    makers = [name for name in dir(trial_events) if name.endswith("_event")]
+    kinds = {event["event"] for event in every_line}
+    assert kinds == {name.removesuffix("_event") for name in makers}
+    mutations.write(tmp_path / "p", every_line)
+    assert len(open_journal(tmp_path / "p").trials) == 6
+    for event in every_line:
+        fields = event_checks.fields_of(event["event"])
+        assert not event.keys() - fields.keys()
+        records = [event.get("record", {}), *event.get("rejected", ())]
+        records += records[0].get("rejected", [])
+        records += records[0].get("repeated", [])
+        for record in records:
+            assert not record.keys() - event_checks.RECORD_FIELDS.keys()
+
+
+def first_lines(events):
+    """Returns one line of each kind, with the most fields."""
+    longest = {}
+    for number, event in enumerate(events):
+        key = event["event"], event.get("status"), "reevaluates" in str(event)
+        size = len(str(event))
+        longest[key] = max(longest.get(key, (0, 0)), (size, number))
+    return [number for _, number in longest.values()]
+
+
+def check_variants(tmp_path, events, step):
+    """Opens what one change of a line in `step` leaves."""
+    changes = itertools.chain.from_iterable(
+        mutations.variants(events, number) for number in first_lines(events)
+    )
+    for what, changed_events in itertools.islice(changes, 0, None, step):
+        mutations.write(tmp_path / "p", changed_events)
+        try:
+            open_journal(tmp_path / "p")
+        except Exception as error:
+            raise AssertionError(what) from error
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_some_change_of_any_line_is_told_in_one_error(tmp_path, every_line):
+    check_variants(tmp_path, every_line, 97)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_any_change_of_any_line_is_told_in_one_error(tmp_path, every_line):
+    check_variants(tmp_path, every_line, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("start", "worker"), ("search", ("objective", "multi_objective"))],
+)
+def test_fields_that_may_be_missing(capsys, tmp_path, every_line, kind, name):
+    events = copy.deepcopy(every_line)
+    (event,) = (one for one in events if one["event"] == kind)
+    if isinstance(name, tuple):
+        event, name = event[name[0]], name[1]
+    del event[name]
+    mutations.write(tmp_path / "p", events)
+    for command in ("show", "best", "export"):
+        assert run(capsys, command, tmp_path / "p")[0] == 0
