@@ -248,11 +248,15 @@ def _is_hyperparameter(config: Any) -> bool:
     return (
         isinstance(hp.name, str)
         and _is_value(hp.default)
-        and all(
-            isinstance(one.name, str) and _is_list_of(_is_value)(one.values)
-            for one in hp.conditions
-        )
+        and all(map(_is_condition, hp.conditions))
     )
+
+
+def _is_condition(condition: Any) -> bool:
+    # The host makes None of what it doesn't know.
+    return _is_text(getattr(condition, "name", None)) and _is_list_of(
+        _is_value
+    )(getattr(condition, "values", None))
 
 
 def _is_limit(config: Any) -> bool:

@@ -595,3 +595,17 @@ def test_fields_that_may_be_missing(capsys, tmp_path, every_line, kind, name):
     mutations.write(tmp_path / "p", events)
     for command in ("show", "best", "export"):
         assert run(capsys, command, tmp_path / "p")[0] == 0
+
+
+@pytest.mark.parametrize("condition", [None, {}, "x", ["x"], {"values": [1]}])
+def test_conditions_of_no_kind_are_told(tmp_path, every_line, condition):
+    events = copy.deepcopy(every_line)
+    (event,) = (one for one in events if "space" in one)
+    event["space"][0]["config"]["conditions"] = [condition]
+    mutations.write(tmp_path / "p", events)
+    oracle = kt_evolution.EvolutionOracle(projects.OBJECTIVES)
+    oracle._set_project_dir(tmp_path, "p")
+    with pytest.raises(JournalError, match="`space` must be a list of hyper"):
+        oracle.open()
+    (problem,) = read_search(tmp_path / "p").damaged[:1]
+    assert "`space` must be a list of hyperparameters" in problem
