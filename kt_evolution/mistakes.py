@@ -1,11 +1,15 @@
 """Errors of a build that are mistakes of its code, and where they are."""
 
+import dis
 import re
 import sysconfig
-import traceback
+import types
+from collections.abc import Iterator
 from pathlib import Path
 
 from kt_evolution.encoding import SpaceError
+from kt_evolution.rejections import MISTAKEN
+from kt_evolution.rejections import RAISED
 
 # Errors that no values avoid.
 BUGS = (NameError, ImportError, SyntaxError)
@@ -29,8 +33,17 @@ def is_mistake(error: BaseException | None) -> bool:
         the user's own line. Any other error may be that of the values.
     """
     if isinstance(error, MISTAKES):
-        return _is_raised_by_user(error)
+        return _is_of_own_line(error) and not is_deliberate(error)
     return isinstance(error, (SpaceError, *BUGS))
+
+
+def is_deliberate(error: BaseException) -> bool:
+    """Tells whether the user's own `raise` or `assert` raised an error."""
+    innermost = next(_frames_of(error), None)
+    if innermost is None or not _is_users(_file_of(innermost)):
+        return False
+    code = innermost.tb_frame.f_code.co_code
+    return code[innermost.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
 def first_line(error: BaseException) -> str:
@@ -46,19 +59,39 @@ def first_line(error: BaseException) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """Returns where in the user's own code an error came from."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if _is_users(frame.filename):
-            return f" ({Path(frame.filename).name}, line {frame.lineno})"
+    """Returns where in the user's own code an error came from, and how."""
+    for frame in _frames_of(error):
+        if _is_users(_file_of(frame)):
+            how = ""
+            if is_mistake(error):
+                how = MISTAKEN
+            elif is_deliberate(error):
+                how = RAISED
+            name = Path(_file_of(frame)).name
+            return f" ({how}{name}, line {frame.tb_lineno})"
     return ""
 
 
-def _is_raised_by_user(error: BaseException) -> bool:
+def _frames_of(error: BaseException) -> Iterator[types.TracebackType]:
+    """Yields the frames of an error's traceback, the innermost first."""
+    frames = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        frames.append(traceback)
+        traceback = traceback.tb_next
+    yield from reversed(frames)
+
+
+def _file_of(frame: types.TracebackType) -> str:
+    return frame.tb_frame.f_code.co_filename
+
+
+def _is_of_own_line(error: BaseException) -> bool:
     """Tells whether the user's line raised by itself, or by asking `hp`."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if _is_users(frame.filename):
+    for frame in _frames_of(error):
+        if _is_users(_file_of(frame)):
             return True
-        path = Path(frame.filename)
+        path = Path(_file_of(frame))
         if "keras_tuner" not in path.parts and path.parent != OURS:
             return False
     return False

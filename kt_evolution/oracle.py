@@ -41,8 +41,10 @@ from kt_evolution.phenotype import DryBuild
 from kt_evolution.phenotype import FatalBuildError
 from kt_evolution.phenotype import Phenotype
 from kt_evolution.rejections import BranchTally
+from kt_evolution.rejections import Mistake
 from kt_evolution.rejections import UnbuiltBranch
 from kt_evolution.rejections import by_kind
+from kt_evolution.rejections import is_bug
 from kt_evolution.rejections import kind_of
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.surrogate import Surrogate
@@ -582,6 +584,9 @@ class EvolutionOracle(HistoryOracle):
 
     def _report(self, problem: str) -> None:
         """Warns of a problem, once for each kind."""
+        if is_bug(problem):
+            self._warn_of_mistake(Mistake(1, problem))
+            return
         self._warn_once(
             kind_of(problem),
             "A proposed model can't be trained and was rejected before it cost "
@@ -593,7 +598,7 @@ class EvolutionOracle(HistoryOracle):
             self._warned.add(key)
             warnings.warn(message, stacklevel=2)
 
-    # Branches of which no model can be built.
+    # Mistakes, and branches of which no model can be built.
 
     def _tally(
         self, individual: Individual, problem: str | None = None
@@ -614,15 +619,29 @@ class EvolutionOracle(HistoryOracle):
             self.open()
             return self._branches.unbuilt()
 
+    def mistakes(self) -> list[Mistake]:
+        """Returns the bugs of the hypermodel that no unbuilt branch shows."""
+        with self._lock:
+            self.open()
+            return self._branches.mistakes()
+
+    def _warn_of_mistake(self, mistake: Mistake) -> None:
+        # Each process says it, even if an earlier one did.
+        self._warn_once(f"mistake: {kind_of(mistake.problem)}", str(mistake))
+
     def _warn_of_unbuilt_branches(self) -> None:
         for branch in self._branches.unbuilt():
-            self._warn_once(f"{branch.name}={branch.value!r}", str(branch))
+            # What the user's code turns down is no news to the user.
+            if not branch.is_deliberate:
+                self._warn_once(f"{branch.name}={branch.value!r}", str(branch))
 
     def _dismiss(self, tuner_id: str) -> None:
         super()._dismiss(tuner_id)
         if not self.tuner_ids:
-            for branch in self._branches.unbuilt():
-                warnings.warn(str(branch), stacklevel=2)
+            # Those that earlier processes found, and that later models show.
+            self._warn_of_unbuilt_branches()
+            for mistake in self._branches.mistakes():
+                self._warn_of_mistake(mistake)
 
     # What was known before the search.
 

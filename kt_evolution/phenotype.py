@@ -159,7 +159,8 @@ class Phenotype:
         """One line on why the model can't be trained, None if it can."""
         if self.error is None:
             return None
-        problem = f"{type(self.error).__name__}: {first_line(self.error)}"
+        text = first_line(self.error) or "no message"
+        problem = f"{type(self.error).__name__}: {text}"
         problem = shortened(problem, MAX_PROBLEM_LENGTH)
         return problem + place_of(self.error)
 

@@ -6,6 +6,7 @@ steers away from it would look as if the value were a bad one.
 """
 
 import dataclasses
+import functools
 import math
 import re
 from collections import Counter
@@ -18,11 +19,13 @@ from kt_evolution.core.space import SearchSpace
 
 # The name of a hyperparameter and one of its values.
 Branch = tuple[str, Value]
-# The branches of a rejected model, in the order of the build, and its problem.
-Evidence = tuple[list[Branch], str]
 
-# So many rejected models, and none that was built, make a branch suspicious.
-MIN_REJECTED = 3
+# So many models that are rejected alike, and none that was built, make a branch
+# suspicious.
+MIN_REJECTED = 2
+# Where the error depends on other values too, models of one combination in so
+# many can often be built.
+MAX_SHARE_OF_ERRORS = 0.85
 # With the share of failures that other values have, so many would fail by
 # chance this rarely.
 MAX_CHANCE = 0.05
@@ -34,12 +37,29 @@ MAX_EVIDENCE = 300
 _ERROR = re.compile(r"(?:`initial_population\[\d+\]`: )?(\w+): ")
 # The name of the error of a model that was built.
 OVERSIZED = "OversizedModelError"
+# What comes before the place of an error of the user's own line, at the end of
+# a problem: the line is a `raise`, or it has a bug.
+RAISED = "raised in "
+MISTAKEN = "mistake in "
+_PLACE = re.compile(rf" \(({RAISED}|{MISTAKEN}).*, line \d+\)$")
 
 
 def is_error(problem: str | None) -> bool:
     """Tells whether a model was rejected because its build raised."""
     match = _ERROR.match(problem or "")
     return match is not None and match[1] != OVERSIZED
+
+
+def is_deliberate(problem: str) -> bool:
+    """Tells whether the user's code turned a model down by a `raise`."""
+    match = _PLACE.search(problem)
+    return match is not None and match[1] == RAISED
+
+
+def is_bug(problem: str) -> bool:
+    """Tells whether a model was rejected for a bug in the user's own line."""
+    match = _PLACE.search(problem)
+    return match is not None and match[1] == MISTAKEN
 
 
 def kind_of(problem: str) -> str:
@@ -56,8 +76,26 @@ def by_kind(problems: Iterable[str]) -> list[list[str]]:
 
 
 @dataclasses.dataclass(frozen=True)
+class Rejection:
+    """A model that was rejected because its build raised.
+
+    Args:
+        branches: List of its `Branch`es, in the order of the build.
+        problem: String, why it was rejected.
+    """
+
+    branches: list[Branch]
+    problem: str
+
+    @functools.cached_property
+    def kind(self) -> str:
+        """String, the problem without its numbers."""
+        return kind_of(self.problem)
+
+
+@dataclasses.dataclass(frozen=True)
 class UnbuiltBranch:
-    """A value of a hyperparameter with which no model could be built.
+    """A value of a hyperparameter with which no model could be built so far.
 
     Args:
         name: String, the hyperparameter.
@@ -71,12 +109,52 @@ class UnbuiltBranch:
     num_rejected: int
     problem: str
 
+    @property
+    def is_deliberate(self) -> bool:
+        """Bool, whether the user's code turned the last model down."""
+        return is_deliberate(self.problem)
+
     def __str__(self) -> str:
-        return (
-            f"No model with {self.name}={self.value!r} could be built "
-            f"({self.num_rejected} proposed), so that part of the space is "
-            f"not searched. The last error: {self.problem}"
+        text = (
+            f"No model with {self.name}={self.value!r} could be built so far "
+            f"({self.num_rejected} proposed, none built)"
         )
+        if not self.is_deliberate:
+            text += ", so that part of the space is not searched"
+        return f"{text}. The last error: {self.problem}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Mistake:
+    """A bug of the build function that models with some values meet.
+
+    Args:
+        num_rejected: Int, how many proposed models met it.
+        problem: String, what it is, and where.
+    """
+
+    num_rejected: int
+    problem: str
+
+    def __str__(self) -> str:
+        models = "model" if self.num_rejected == 1 else "models"
+        return (
+            "The build function has a mistake that some values lead to "
+            f"({self.num_rejected} {models} rejected so far), so what it keeps "
+            f"from being built is not searched. {self.problem}"
+        )
+
+
+def lines_of(
+    mistakes: Iterable[Mistake], branches: Iterable[UnbuiltBranch]
+) -> list[str]:
+    """Returns what a summary says of them, a line for each."""
+    lines = [f"WARNING: {mistake}" for mistake in mistakes]
+    for branch in branches:
+        lines.append(
+            str(branch) if branch.is_deliberate else f"WARNING: {branch}"
+        )
+    return lines
 
 
 class BranchTally:
@@ -98,7 +176,9 @@ class BranchTally:
         # How many models of a branch differ in what was asked for until the
         # error: all of them are known once so many are rejected.
         self._num_models: dict[Branch, float] = {}
-        self._newest: deque[Evidence] = deque(maxlen=MAX_EVIDENCE)
+        self._newest: deque[Rejection] = deque(maxlen=MAX_EVIDENCE)
+        # By their kinds.
+        self._mistakes: dict[str, Mistake] = {}
 
     def add(
         self,
@@ -124,7 +204,7 @@ class BranchTally:
             for name, size in sizes.items()
             if 1 < size <= MAX_VALUES
         ]
-        if not is_error(problem):
+        if problem is None or not is_error(problem):
             self._num_built.update(branches)
             return
         num_models = math.prod(sizes.values())
@@ -134,7 +214,20 @@ class BranchTally:
                 self._num_models.get(branch, 0.0),
                 num_models / sizes[branch[0]],
             )
-        self._newest.append((branches, str(problem)))
+        rejection = Rejection(branches, problem)
+        self._newest.append(rejection)
+        if is_bug(problem):
+            before = self._mistakes.get(rejection.kind)
+            number = before.num_rejected if before else 0
+            self._mistakes[rejection.kind] = Mistake(number + 1, problem)
+
+    def mistakes(self) -> list[Mistake]:
+        """Returns the bugs that no unbuilt branch tells of, worst first."""
+        told = {kind_of(branch.problem) for branch in self.unbuilt()}
+        return sorted(
+            (bug for kind, bug in self._mistakes.items() if kind not in told),
+            key=lambda mistake: -mistake.num_rejected,
+        )
 
     def unbuilt(self) -> list[UnbuiltBranch]:
         """Returns the branches of which no model could be built."""
@@ -145,14 +238,14 @@ class BranchTally:
         }
         while suspects and (worst := _most_rejected(suspects, evidence)):
             suspects.remove(worst)
-            explained = [one for one in evidence if worst in one[0]]
-            if len(explained) < self._num_needed(worst, evidence):
+            explained = [one for one in evidence if worst in one.branches]
+            if not self._is_enough(worst, explained, evidence):
                 continue
             # What one branch explains is no evidence against another.
-            evidence = [one for one in evidence if worst not in one[0]]
+            evidence = [one for one in evidence if worst not in one.branches]
             found.append(
                 UnbuiltBranch(
-                    *worst, self._num_rejected[worst], explained[-1][1]
+                    *worst, self._num_rejected[worst], explained[-1].problem
                 )
             )
         return found
@@ -165,11 +258,18 @@ class BranchTally:
             and any(name == built for built, _ in self._num_built)
         )
 
-    def _num_needed(self, branch: Branch, evidence: list[Evidence]) -> float:
-        """Returns how many models must be rejected to blame a branch.
+    def _is_enough(
+        self,
+        branch: Branch,
+        explained: list[Rejection],
+        evidence: list[Rejection],
+    ) -> bool:
+        """Tells whether rejections show that a branch is never built.
 
-        Where values that can be built fail often, a few failures are no
-        surprise.
+        Args:
+            branch: The `Branch`.
+            explained: List of the `Rejection`s of its models.
+            evidence: List of all `Rejection`s that no other branch explains.
         """
         name, _ = branch
         num_built = {
@@ -177,19 +277,51 @@ class BranchTally:
             for built, count in self._num_built.items()
             if built[0] == name
         }
-        num_failed = sum(
-            any(one in num_built for one in branches)
-            for branches, _ in evidence
-        )
-        num_known = num_failed + sum(num_built.values())
+        others = [
+            one
+            for one in evidence
+            if any(other in num_built for other in one.branches)
+        ]
         # The rule of succession: a share of 0 or 1 is never certain.
-        share = (num_failed + 1) / (num_known + 2)
-        needed = math.ceil(math.log(MAX_CHANCE) / math.log(share))
-        return min(max(MIN_REJECTED, needed), self._num_models[branch])
+        num_known = len(others) + sum(num_built.values())
+        share = (len(others) + 1) / (num_known + 2)
+        needed = max(MIN_REJECTED, _num_unlikely(share))
+        if _num_alike(explained, others) < needed:
+            needed = max(needed, _num_unlikely(MAX_SHARE_OF_ERRORS))
+        return len(explained) >= min(needed, self._num_models[branch])
+
+
+def _num_unlikely(share: float) -> int:
+    """Returns how many failures in a row are no chance.
+
+    Args:
+        share: Float, the share of all models that fail.
+    """
+    return math.ceil(math.log(MAX_CHANCE) / math.log(share))
+
+
+def _num_alike(explained: list[Rejection], others: list[Rejection]) -> int:
+    """Returns how many models of a branch met an error that is its own.
+
+    It has the same numbers whatever the other values are, and is not one that
+    models with other values meet. What the user's code turns down may well be
+    a combination of values.
+
+    Args:
+        explained: List of the `Rejection`s of the branch.
+        others: List of those of other values that can be built.
+    """
+    shared = {one.kind for one in others}
+    counts = Counter(
+        one.problem
+        for one in explained
+        if one.kind not in shared and not is_deliberate(one.problem)
+    )
+    return max(counts.values(), default=0)
 
 
 def _most_rejected(
-    suspects: set[Branch], evidence: list[Evidence]
+    suspects: set[Branch], evidence: list[Rejection]
 ) -> Branch | None:
     """Returns the branch that explains most of the rejections.
 
@@ -197,8 +329,8 @@ def _most_rejected(
     is nearest to the error.
     """
     counts: dict[Branch, tuple[int, int]] = {}
-    for branches, _ in evidence:
-        for place, branch in enumerate(branches):
+    for rejection in evidence:
+        for place, branch in enumerate(rejection.branches):
             if branch in suspects:
                 count, last = counts.get(branch, (0, 0))
                 counts[branch] = (count + 1, max(last, place))

@@ -15,6 +15,7 @@ from kt_evolution.core.checks import check_count
 from kt_evolution.gaps import Gap
 from kt_evolution.gaps import gap_table
 from kt_evolution.gaps import gaps_of
+from kt_evolution.rejections import lines_of
 from kt_evolution.reporting.optuna_study import to_optuna
 from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.report import write_report
@@ -69,8 +70,9 @@ class TunerResults(kt.Tuner):
         with printing_safely():
             super().results_summary(num_trials)
         if not self._is_worker():
-            for branch in self.oracle.unbuilt_branches():
-                print(f"\nWARNING: {printable(str(branch))}")
+            found = self.oracle.mistakes(), self.oracle.unbuilt_branches()
+            for line in lines_of(*found):
+                print(f"\n{printable(line)}")
 
     def search_space_summary(self, extended: bool = False) -> None:
         """Prints the hyperparameters, see `keras_tuner.Tuner`.

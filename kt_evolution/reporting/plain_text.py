@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 
+from kt_evolution.rejections import lines_of
 from kt_evolution.reporting.progress import progress_of
 from kt_evolution.reporting.rebuild import rebuild_code
 from kt_evolution.reporting.records import SearchRecord
@@ -31,8 +32,8 @@ def overview(search: SearchRecord, num_trials: int = 10) -> str:
     if search.rejections:
         lines += ["", "Rejected before training:"]
         lines += [f"  {line}" for line in rejections_of(search)]
-    for branch in search.unbuilt_branches:
-        lines += ["", f"WARNING: {branch}"]
+    for line in lines_of(search.mistakes, search.unbuilt_branches):
+        lines += ["", line]
     lines = [printable(line) for line in lines]
     ranked = search.ranked()
     if not ranked:

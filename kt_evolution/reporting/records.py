@@ -16,6 +16,7 @@ from kt_evolution.core.ranking import front
 from kt_evolution.core.space import SearchSpace
 from kt_evolution.limits import Limit
 from kt_evolution.rejections import BranchTally
+from kt_evolution.rejections import Mistake
 from kt_evolution.rejections import UnbuiltBranch
 
 # The host's one number for several objectives.
@@ -171,15 +172,24 @@ class SearchRecord:
             named.pop(SUM_OF_OBJECTIVES, None)
         return list(named)
 
-    @functools.cached_property
+    @property
     def unbuilt_branches(self) -> list[UnbuiltBranch]:
         """The values with which no model could be built."""
+        return self._branches.unbuilt()
+
+    @property
+    def mistakes(self) -> list[Mistake]:
+        """The bugs of the hypermodel that no unbuilt branch shows."""
+        return self._branches.mistakes()
+
+    @functools.cached_property
+    def _branches(self) -> BranchTally:
         tally = BranchTally()
         for trial in self.trials:
             tally.add(self.space, trial.values, None)
         for rejection in self.rejections:
             tally.add(self.space, rejection.values, rejection.problem)
-        return tally.unbuilt()
+        return tally
 
     def has_objectives(self, trial: TrialRecord) -> bool:
         return all(

@@ -14,6 +14,7 @@ from tuner_helpers import trials_of
 from tuner_helpers import values_of
 
 from kt_evolution.costs import parameter_counts
+from kt_evolution.edits import NUM_REBUILT
 from kt_evolution.oracle import NothingTrainableError
 
 
@@ -176,27 +177,31 @@ def test_a_fatal_error_in_a_build_passes(tmp_path, in_search):
 
 
 def test_rejected_models_are_known_after_a_restart(tmp_path):
-    built = []
+    def builds_of(folder, max_trials):
+        built = []
 
-    def build(hp):
-        built.append(hp.Int("a", 0, 999))
-        return fails_often(hp)
+        def build(hp):
+            built.append(hp.Int("a", 0, 999))
+            return fails_often(hp)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        tuner = new_tuner(tmp_path / "parts", build, 20)
-        tuner.search(lambda hp: hp.get("a"))
-        tuner = new_tuner(tmp_path / "parts", build, 40)
-        tuner.search(lambda hp: hp.get("a"))
-        parts, built = built, []
-        tuner = new_tuner(tmp_path / "whole", build, 40)
-        tuner.search(lambda hp: hp.get("a"))
-    # A restart builds the default model only, to see that its hyperparameters
-    # are still those of the project, and the same models are proposed.
-    parts.reverse()
-    parts.remove(0)
-    parts.reverse()
-    assert parts == built
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tuner = new_tuner(tmp_path / folder, build, max_trials)
+            tuner.search(lambda hp: hp.get("a"))
+        return built
+
+    first, second = builds_of("parts", 10), builds_of("parts", 20)
+    whole = builds_of("whole", 20)
+    # The same models are proposed. Before that, a restart builds the default
+    # model, to see that its hyperparameters are still those of the project,
+    # and a few others, to see that the hypermodel is.
+    new = whole[len(first) :]
+    assert len(new) >= 10
+    assert whole == first + second[-len(new) :]
+    again = second[: -len(new)]
+    assert again[0] == 0
+    assert len(again) <= 1 + NUM_REBUILT
+    assert set(again) <= set(first)
 
 
 def test_without_dry_builds_a_model_that_fails_costs_a_trial(tmp_path):

@@ -7,7 +7,9 @@ from tuner_helpers import empty_model
 from tuner_helpers import trials_of
 
 from kt_evolution.mistakes import first_line
+from kt_evolution.mistakes import is_deliberate
 from kt_evolution.mistakes import is_mistake
+from kt_evolution.mistakes import place_of
 
 
 def new_tuner(folder, build, max_trials=6):
@@ -87,6 +89,41 @@ def test_mistakes_are_bugs_of_the_users_own_line():
     assert not is_mistake(error_of(lambda: 1 / 0))
     assert not is_mistake(error_of(lambda: keras.layers.Conv2D(2, 9)(1)))
     assert not is_mistake(None)
+
+
+def turn_down(error):
+    raise error
+
+
+def asserting():
+    assert keras is None
+
+
+class Refusing(keras.layers.Layer):
+    def call(self, inputs):
+        raise ValueError("of this shape")
+
+
+def test_an_error_that_the_users_code_raises_is_deliberate():
+    for function in (
+        lambda: turn_down(ValueError),
+        lambda: turn_down(TypeError("It is too big.")),
+        asserting,
+        lambda: Refusing()(keras.Input((2,))),
+    ):
+        error = error_of(function)
+        assert is_deliberate(error)
+        assert not is_mistake(error)
+        assert place_of(error).startswith(" (raised in test_mistakes.py, line")
+
+
+def test_errors_of_bugs_and_of_layers_are_not_deliberate():
+    bug, layer = error_of(lambda: None.x), error_of(keras.layers.Dense)
+    of_values = error_of(lambda: keras.layers.Conv2D(2, 9)(1))
+    assert not any(map(is_deliberate, (bug, layer, of_values)))
+    assert place_of(bug).startswith(" (mistake in test_mistakes.py, line")
+    assert place_of(of_values).startswith(" (test_mistakes.py, line")
+    assert not is_deliberate(ValueError("It was never raised."))
 
 
 def test_the_line_of_an_error_is_the_one_that_says_what_is_wrong():

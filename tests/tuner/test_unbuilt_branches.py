@@ -14,6 +14,7 @@ from kt_evolution.core.genes import ContinuousGene
 from kt_evolution.core.scales import Scale
 from kt_evolution.core.space import SearchSpace
 from kt_evolution.rejections import BranchTally
+from kt_evolution.rejections import Mistake
 from kt_evolution.rejections import by_kind
 from kt_evolution.rejections import is_error
 from kt_evolution.reporting import read_search
@@ -88,17 +89,15 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_branch_that_never_builds_is_said_while_and_after_searching(
-    tmp_path, name
-):
+def test_a_branch_that_never_builds_is_said_once(tmp_path, name):
     build, expected = CASES[name]
     tuner, told = search(tmp_path, build, max_trials=15)
     assert len(trials_of(tuner, "COMPLETED")) == 15
     assert branches_of(tuner) == expected
     for branch in tuner.oracle.unbuilt_branches():
+        assert not branch.is_deliberate
         start = f"No model with {branch.name}={branch.value!r} could be built"
-        # While the search runs, and at its end.
-        assert sum(text.startswith(start) for text in told) == 2
+        assert sum(text.startswith(start) for text in told) == 1
         assert "test_unbuilt_branches.py, line" in branch.problem
 
 
@@ -126,7 +125,12 @@ def test_what_never_builds_is_known_after_a_restart(tmp_path):
     found = whole.oracle.unbuilt_branches()
     assert len(found) == 2
     assert parts.oracle.unbuilt_branches() == found
-    assert str(found[0]) in told
+    assert str(found[0]).startswith("No model with kind='conv'")
+    said = [text.split(" could")[0] for text in told if "No model" in text]
+    assert sorted(said) == [
+        "No model with kind='conv'",
+        "No model with kind='typo'",
+    ]
     assert read_search(parts).unbuilt_branches == found
     # A search at its end says it too.
     again, told = search(tmp_path / "parts", has_two_kinds_of_mistakes, 15)
@@ -223,6 +227,11 @@ def tally_of(*models):
     return [(one.name, one.value) for one in tally.unbuilt()]
 
 
+OTHER = "TypeError: other"
+RAISED = "ValueError: no (raised in model.py, line 3)"
+BUG = "TypeError: no (mistake in model.py, line 3)"
+
+
 def test_three_rejected_models_and_none_that_was_built_are_a_branch():
     built = ("x", "x", 0.0, None)
     rejected = [("y", "x", c, ERROR) for c in (0.1, 0.2, 0.3)]
@@ -248,10 +257,96 @@ def test_a_value_is_not_blamed_where_the_others_fail_as_often():
     others = [("x", "x", 0.1 * i, ERROR) for i in range(8)]
     rejected = [("y", "x", 0.1 * i, ERROR) for i in range(9)]
     assert tally_of(*built, *others, *rejected[:3]) == []
+    others = [("x", "x", 0.1 * i, OTHER) for i in range(8)]
     # Of the others half fail, so 5 failures in a row are needed.
     built = [("x", "x", 0.1 * i, None) for i in range(8)]
     assert tally_of(*built, *others, *rejected[:4]) == []
     assert tally_of(*built, *others, *rejected[:5]) == [("a", "y")]
+
+
+def test_an_error_that_depends_on_other_values_needs_more_evidence():
+    built = [("x", "x", 0.1 * i, None) for i in range(5)]
+    same = [("y", "x", 0.1 * i, ERROR) for i in range(30)]
+    assert tally_of(*built, *same[:1]) == []
+    assert tally_of(*built, *same[:2]) == [("a", "y")]
+    for problems in (
+        # Its numbers are those of other values.
+        [f"ValueError: {i} of 8" for i in range(30)],
+        # The user's code turns down a combination of values, most likely.
+        [RAISED] * 30,
+    ):
+        turned_down = [("y", "x", 0.1 * i, p) for i, p in enumerate(problems)]
+        assert tally_of(*built, *turned_down[:18]) == []
+        assert tally_of(*built, *turned_down[:19]) == [("a", "y")]
+    # Models with another value meet it too.
+    assert tally_of(*built, ("x", "x", 0.9, ERROR), *same[:18]) == []
+    assert tally_of(*built, ("x", "x", 0.9, OTHER), *same[:18]) == [("a", "y")]
+
+
+def test_mistakes_that_a_branch_explains_are_not_told_of_twice():
+    tally = BranchTally()
+    for i in range(3):
+        tally.add(SPACE, {"c": 0.1 * i, "a": "x"}, None)
+    tally.add(SPACE, {"c": 0.7, "a": "x"}, BUG)
+    tally.add(SPACE, {"c": 0.8, "a": "x"}, ERROR)
+    tally.add(SPACE, {"c": 0.9, "a": "x"}, RAISED)
+    tally.add(SPACE, {"c": 0.9, "a": "x"}, BUG)
+    assert tally.mistakes() == [Mistake(2, BUG)]
+    assert "2 models rejected so far" in str(Mistake(2, BUG))
+    for i in range(6):
+        tally.add(SPACE, {"c": 0.1 * i, "a": "y"}, BUG.replace("no", "other"))
+    assert [branch.value for branch in tally.unbuilt()] == ["y"]
+    assert tally.mistakes() == [Mistake(2, BUG)]
+
+
+def test_what_the_users_code_turns_down_is_said_in_the_summary_only(
+    tmp_path, capsys
+):
+    def build(hp):
+        units = hp.Int("units", 2, 12)
+        if units % 4:
+            raise ValueError
+        hp.Float("rate", 0.0, 1.0)
+        return empty_model()
+
+    tuner, told = search(tmp_path, build, max_trials=20)
+    assert ("units", 3) in branches_of(tuner)
+    assert all(b.is_deliberate for b in tuner.oracle.unbuilt_branches())
+    assert [text.count("No model with") for text in told] == [0]
+    assert "ValueError: no message (raised in test_unbuilt" in told[0]
+    capsys.readouterr()
+    tuner.results_summary()
+    shown = capsys.readouterr().out
+    assert "\nNo model with units=3 could be built so far (1 prop" in shown
+    assert "WARNING" not in shown
+
+
+@pytest.mark.parametrize("fails", ["bug", "declaration"])
+def test_a_mistake_behind_a_condition_on_a_float_is_said_loudly(
+    tmp_path, capsys, fails
+):
+    def build(hp):
+        rate = hp.Float("units", 0.0, 1.0)
+        if rate > 0.5:
+            None.rate if fails == "bug" else hp.Choice("kind", [1, None])
+        return empty_model()
+
+    def said(texts):
+        return sum("The build function has a mistake" in one for one in texts)
+
+    tuner, told = search(tmp_path, build)
+    assert said(told) == 1
+    (mistake,) = tuner.oracle.mistakes()
+    assert "(mistake in test_unbuilt_branches.py, line" in mistake.problem
+    assert read_search(tuner).mistakes == [mistake]
+    # A process that finds it in the journal says it too.
+    tuner, told = search(tmp_path, build)
+    assert said(told) == 1
+    capsys.readouterr()
+    tuner.results_summary()
+    assert main(["show", str(tuner.project_dir)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count(f"WARNING: {mistake}") == 2
 
 
 def test_values_that_are_turned_down_blame_no_other_hyperparameter(tmp_path):
