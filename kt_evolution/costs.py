@@ -142,9 +142,10 @@ def with_directions(objective: Any) -> Any:
     The host infers the direction of a string for Keras metrics only.
 
     Args:
-        objective: A string, `keras_tuner.Objective`, or a list of them.
+        objective: A string, `keras_tuner.Objective`, or a list or tuple of
+            them.
     """
-    if isinstance(objective, list):
+    if isinstance(objective, (list, tuple)):
         return [with_directions(one) for one in objective]
     if isinstance(objective, str) and is_cost(objective):
         return kt.Objective(objective, "min")

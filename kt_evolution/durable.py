@@ -178,9 +178,11 @@ class DurableOracle(ProjectOracle):
         if is_full or self._is_given_up():
             self._tell_if_all_failed()
             if is_full and not self._has_issued:
+                ended = f"all {number} trials" if number > 1 else "the trial"
+                have = "have" if number > 1 else "has"
                 self._tell_end(
-                    f"There is nothing left to run: all {number} trials of "
-                    f"max_trials={self.max_trials} have ended. To go on, run "
+                    f"There is nothing left to run: {ended} of "
+                    f"max_trials={self.max_trials} {have} ended. To go on, run "
                     "the same code with a larger `max_trials`."
                 )
             return stopped

@@ -6,6 +6,7 @@ metric that is not on a short list. Here the directions of Keras's metrics are
 data.
 """
 
+from collections import Counter
 from typing import Any
 
 import keras_tuner as kt
@@ -135,15 +136,40 @@ def as_objectives(objective: Any) -> Any:
     """Returns an objective in which strings have become `Objective`s.
 
     Args:
-        objective: A string, `keras_tuner.Objective`, or a list of them.
+        objective: None, a string, `keras_tuner.Objective`, or a list or
+            tuple of them.
 
     Raises:
-        ValueError: If the direction of a string is not known.
+        TypeError: If it is something else.
+        ValueError: If the direction of a string is not known, if there is
+            none in a list, or one twice.
     """
-    if isinstance(objective, list):
-        return [as_objectives(one) for one in objective]
-    if not isinstance(objective, str):
+    if objective is None:
+        return None
+    if not isinstance(objective, (list, tuple)):
+        return _as_objective(objective)
+    several = [_as_objective(one) for one in objective]
+    counts = Counter(one.name for one in several)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice or not several:
+        received = [one.name for one in several]
+        raise ValueError(
+            "`objective` must name one metric or more, each of them once. "
+            f"Received: objective={received!r}"
+        )
+    return several
+
+
+def _as_objective(objective: Any) -> kt.Objective:
+    if isinstance(objective, kt.Objective):
         return objective
+    if not isinstance(objective, str):
+        raise TypeError(
+            "`objective` must be the name of a metric, a "
+            "`keras_tuner.Objective`, or a list of them. "
+            f"Received: objective={objective!r} "
+            f"(of type {type(objective).__name__})"
+        )
     direction = infer_direction(objective)
     if direction is None:
         raise ValueError(
@@ -159,9 +185,11 @@ def inferred_directions(objective: Any) -> dict[str, str]:
     """Returns the directions of the objectives that are strings of Keras.
 
     Args:
-        objective: A string, `keras_tuner.Objective`, or a list of them.
+        objective: A string, `keras_tuner.Objective`, or a list or tuple of
+            them.
     """
-    several = objective if isinstance(objective, list) else [objective]
+    is_several = isinstance(objective, (list, tuple))
+    several = objective if is_several else [objective]
     directions = {
         one: infer_direction(one) for one in several if isinstance(one, str)
     }

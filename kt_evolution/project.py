@@ -65,18 +65,19 @@ class ProjectOracle(kt.Oracle):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        _check_arguments(objective, **kwargs)
+        _check_arguments(**kwargs)
         # Numbers of NumPy can't be written as JSON, and 10.0 has four digits.
         if seed is not None:
             seed = check_count("seed", seed, at_least=0)
         if max_trials is not None:
             max_trials = check_count("max_trials", max_trials)
-        if kwargs.get("max_consecutive_failed_trials", 0) is None:
-            # As in the host: no limit.
-            kwargs["max_consecutive_failed_trials"] = 0
-        for name in ("max_retries_per_trial", "max_consecutive_failed_trials"):
+        counts = {"max_retries_per_trial": 0}
+        if kwargs.get("max_consecutive_failed_trials") is not None:
+            # None is no limit, as in the host.
+            counts["max_consecutive_failed_trials"] = 1
+        for name, at_least in counts.items():
             if name in kwargs:
-                kwargs[name] = check_count(name, kwargs[name], at_least=0)
+                kwargs[name] = check_count(name, kwargs[name], at_least)
         super().__init__(
             objective=as_objectives(objective),
             max_trials=max_trials,
@@ -571,12 +572,8 @@ class ProjectOracle(kt.Oracle):
         write_atomically(folder / "trial.json", text)
 
 
-def _check_arguments(objective: Any, **kwargs: Any) -> None:
+def _check_arguments(**kwargs: Any) -> None:
     """Raises for arguments that the host would stumble over much later."""
-    if isinstance(objective, list) and not objective:
-        raise ValueError(
-            "`objective` must not be an empty list. Received: objective=[]"
-        )
     hyperparameters = kwargs.get("hyperparameters")
     if hyperparameters is not None and not isinstance(
         hyperparameters, kt.HyperParameters

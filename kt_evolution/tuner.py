@@ -135,7 +135,8 @@ class EvolutionTuner(TunerResults):
         max_retries_per_trial: Int, how often a trial that crashed is run
             again. Defaults to 0.
         max_consecutive_failed_trials: Int, the number of trials that crash
-            in a row after which the search stops. Defaults to 10.
+            in a row after which the search stops; None for no limit. Defaults
+            to 10.
         max_starts_per_trial: Int, how often a trial is started that never
             ends because its process dies with it: out of memory, by a
             segmentation fault or by `sys.exit`. Then it is FAILED; where the
@@ -202,7 +203,7 @@ class EvolutionTuner(TunerResults):
         tune_new_entries: bool = True,
         allow_new_entries: bool = True,
         max_retries_per_trial: int = 0,
-        max_consecutive_failed_trials: int = 10,
+        max_consecutive_failed_trials: int | None = 10,
         *,
         max_starts_per_trial: int = 3,
         population_size: int = 20,

@@ -15,6 +15,7 @@ from tuner_helpers import trials_of
 from tuner_helpers import values_of
 
 import kt_evolution
+from kt_evolution.objectives import directions_of
 
 
 def build(hp):
@@ -75,9 +76,59 @@ def test_counts_must_be_whole_numbers(tmp_path, name, bad):
 
 
 def test_none_is_no_limit_of_failures_but_no_number_of_retries(tmp_path):
-    searched(tmp_path, max_consecutive_failed_trials=None)
+    tuner = searched(tmp_path, max_consecutive_failed_trials=None)
+    assert tuner.oracle.max_consecutive_failed_trials is None
+    # The host would raise at the first trial, whatever it did.
+    with pytest.raises(ValueError, match="trials` must.*at least 1.*trials=0"):
+        ScoringTuner(build, directory=tmp_path, max_consecutive_failed_trials=0)
     with pytest.raises(ValueError, match="`max_retries_per_trial` must"):
         ScoringTuner(build, directory=tmp_path, max_retries_per_trial=None)
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_objectives_may_be_a_list_or_a_tuple(tmp_path, kind):
+    objectives = kind(["val_loss", "params", kt.Objective("gain", "max")])
+    tuner = ScoringTuner(build, objectives, directory=tmp_path)
+    assert directions_of(tuner.oracle.objective) == {
+        "val_loss": "min",
+        "params": "min",
+        "gain": "max",
+        "multi_objective": "min",
+    }
+
+
+@pytest.mark.parametrize(
+    "bad", [{"val_loss": "min"}, 3, [None], [["val_loss"]], ["val_loss", 1]]
+)
+def test_what_is_no_objective_is_named(tmp_path, bad):
+    expected = r"`objective` must be the name of a metric, .* or a list of them"
+    with pytest.raises(TypeError, match=f"{expected}.*Received: objective="):
+        ScoringTuner(build, bad, directory=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [],
+        (),
+        ["val_loss", "val_loss"],
+        ["params", kt.Objective("params", "max")],
+    ],
+)
+def test_objectives_must_be_several_metrics(tmp_path, bad):
+    with pytest.raises(ValueError, match="each of them once. Received: obj"):
+        ScoringTuner(build, bad, directory=tmp_path)
+
+
+def test_the_only_trial_of_a_search_has_ended(tmp_path, capsys):
+    searched(tmp_path, max_trials=1)
+    capsys.readouterr()
+    searched(tmp_path, max_trials=1)
+    assert "the trial of max_trials=1 has ended" in capsys.readouterr().out
+    searched(tmp_path, max_trials=2)
+    capsys.readouterr()
+    searched(tmp_path, max_trials=2)
+    assert "all 2 trials of max_trials=2 have" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")
