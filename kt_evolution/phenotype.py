@@ -33,6 +33,7 @@ from kt_evolution.redeclarations import Redeclaration
 from kt_evolution.redeclarations import Redeclarations
 from kt_evolution.redeclarations import has_same_range
 from kt_evolution.signals import Terminated
+from kt_evolution.signals import raise_if_terminated
 
 
 class RecordingHyperParameters(host.HyperParameters):
@@ -256,6 +257,7 @@ class DryBuild:
         except BaseException as caught:
             # `sys.exit` ends this build and not the search.
             error = caught
+        raise_if_terminated()
         if excess > 0.0:
             error = OversizedModelError(
                 f"The model is larger than max_model_size={self.max_model_size}"

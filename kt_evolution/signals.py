@@ -1,4 +1,9 @@
-"""SIGTERM, by which schedulers end a process: there is time for a last line."""
+"""SIGTERM, by which schedulers end a process: there is time for a last line.
+
+Python drops an exception that is raised while garbage is collected, and code
+of the user may catch all. So `raise_if_terminated` raises it again, between
+two trials, builds or batches.
+"""
 
 import contextlib
 import os
@@ -7,9 +12,23 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+# Whether SIGTERM was received in the present search.
+_is_received = False
+
 
 class Terminated(BaseException):
     """The process is to end, because it received SIGTERM."""
+
+
+def is_terminated() -> bool:
+    """Tells whether the process is to end."""
+    return _is_received
+
+
+def raise_if_terminated() -> None:
+    """Raises `Terminated` if the process is to end and goes on all the same."""
+    if _is_received:
+        raise Terminated
 
 
 @contextlib.contextmanager
@@ -31,15 +50,24 @@ def raising_terminated() -> Iterator[None]:
         if os.getpid() != owner:
             # A fork, such as a worker that loads data, has the handler too.
             _end_by_sigterm()
+        global _is_received
+        _is_received = True
         raise Terminated
 
     signal.signal(signal.SIGTERM, terminate)
     try:
         yield
+        raise_if_terminated()
     except Terminated:
         _end_by_sigterm()
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _forget()
+
+
+def _forget() -> None:
+    global _is_received
+    _is_received = False
 
 
 def _end_by_sigterm() -> None:

@@ -56,11 +56,13 @@ from kt_evolution.redeclarations import Redeclarations
 from kt_evolution.results import execution_metrics
 from kt_evolution.results import metrics_of
 from kt_evolution.search_lock import check_free
+from kt_evolution.signals import raise_if_terminated
 from kt_evolution.signals import raising_terminated
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.surrogate import Surrogate
 from kt_evolution.terminal import printable
+from kt_evolution.termination import TerminationWatch
 from kt_evolution.training_log import FILE_NAME
 from kt_evolution.training_log import TrainingLog
 from kt_evolution.tuner_results import TunerResults
@@ -496,8 +498,11 @@ class EvolutionTuner(TunerResults):
     def _run_and_update_trial(
         self, trial: Trial, *fit_args: Any, **fit_kwargs: Any
     ) -> None:
+        raise_if_terminated()
         self._costs, self._results, self._diverged = [], [], {}
         results = self.run_trial(trial, *fit_args, **fit_kwargs)
+        # What was trained may not have come to its end.
+        raise_if_terminated()
         objective = self.oracle.objective
         reported = self.oracle.get_trial(trial.trial_id).metrics
         if results is None and reported.exists(objective.name):
@@ -600,6 +605,7 @@ class EvolutionTuner(TunerResults):
         kwargs["callbacks"].append(watch)
         kwargs["callbacks"] += self._metric_checks(args, kwargs)
         kwargs["callbacks"].append(DirectionCheck(self._inferred))
+        kwargs["callbacks"].append(TerminationWatch())
         self._show_epochs(trial, args, kwargs)
         model = self._try_build(trial.hyperparameters)
         self._check_fit_arguments(model, args, kwargs)
