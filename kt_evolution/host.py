@@ -210,7 +210,10 @@ def set_aside_torn_state(folder: Path) -> None:
     """
     tuner_id = os.environ.get("KERASTUNER_TUNER_ID", "tuner0")
     path = folder / f"{tuner_id}.json"
-    if path.is_file() and read_state(path) is None:
+    # What a link to elsewhere leads to is neither read nor moved: to open the
+    # project refuses it.
+    is_own = os.path.lexists(path) and files.is_own(path, folder)
+    if is_own and read_state(path) is None:
         # It can't be moved where nothing can be written.
         with contextlib.suppress(OSError):
             os.replace(path, f"{path}.damaged")
@@ -218,10 +221,11 @@ def set_aside_torn_state(folder: Path) -> None:
 
 def read_state(path: Path) -> dict[str, Any] | None:
     """Returns the state of a tuner, or None with a warning if it is torn."""
-    try:
-        state = files.parse_json(path.read_bytes())
-    except ValueError:
-        state = None
+    state = None
+    with contextlib.suppress(ValueError):
+        # A folder may lie there, as a failed copy leaves it.
+        if path.is_file():
+            state = files.parse_json(path.read_bytes())
     if isinstance(state, dict):
         return state
     warnings.warn(

@@ -1,6 +1,7 @@
 """The folder of a stranger: links out of it, pipes and devices."""
 
 import os
+import warnings
 
 import pytest
 
@@ -118,11 +119,15 @@ def test_a_link_in_a_circle_is_refused(project):
         make_oracle(project.parent).open()
 
 
-@pytest.mark.parametrize("name", ["journal.jsonl", "tuner0.json"])
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("journal.jsonl", os.mkfifo),
+        ("journal.jsonl", os.mkdir),
+        ("tuner0.json", os.mkfifo),
+    ],
+)
 def test_what_is_no_file_is_not_waited_for(project, name, make):
-    if name == "tuner0.json" and make is os.mkdir:
-        pytest.skip("The host reads that file.")
     (project / name).unlink(missing_ok=True)
     make(project / name)
     with pytest.raises(JournalError, match=name):
@@ -154,6 +159,21 @@ def test_deep_nesting_is_an_error_like_others(tmp_path, opening):
     (tmp_path / "journal.jsonl").write_text(f"{text}\n{{}}\n")
     with pytest.raises(JournalError, match="Line 1 .* nested too deeply"):
         read_stored(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[1]", "", "{}"])
+def test_a_link_in_the_place_of_a_tuners_state_stays(project, outside, text):
+    other = outside.with_name("other")
+    other.write_text(text)
+    (project / "tuner0.json").symlink_to(other)
+    with warnings.catch_warnings():
+        # It is not even read.
+        warnings.simplefilter("error")
+        with pytest.raises(JournalError, match=r"tuner0\.json is a link"):
+            make_oracle(project.parent).open()
+    assert (project / "tuner0.json").is_symlink()
+    assert other.read_text() == text
+    other.unlink()
 
 
 def test_a_deeply_nested_state_of_a_tuner_is_set_aside(project):

@@ -156,6 +156,21 @@ def test_state_of_a_tuner_is_restored_or_said_to_be_lost(tmp_path, search):
     assert search(tmp_path, 5).num_runs == 2
 
 
+@pytest.mark.parametrize("search", [search_counting, search_own])
+def test_folder_in_the_place_of_a_tuners_state_is_set_aside(tmp_path, search):
+    search(tmp_path, 2)
+    path = tmp_path / "p" / "tuner0.json"
+    path.unlink()
+    path.mkdir()
+    (path / "kept").touch()
+
+    with pytest.warns(UserWarning, match=r"tuner0\.json is damaged"):
+        check_resumed(search(tmp_path, 3), tmp_path)
+
+    assert path.is_file()
+    assert path.with_name("tuner0.json.damaged").joinpath("kept").exists()
+
+
 def test_worker_that_has_a_name_of_its_own_resumes(tmp_path, monkeypatch):
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "gpu_3")
     search_counting(tmp_path, 2)
