@@ -215,10 +215,13 @@ class DurableOracle(ProjectOracle):
         self._has_failed = True
         self._record(events.stop_event("no trial completed"))
         last = self.trials[self.end_order[-1]].message or ""
+        number = len(self.end_order)
+        failed = f"All {number} trials" if number > 1 else "The only trial"
+        they = "they" if number > 1 else "it"
         warnings.warn(
-            f"All {len(self.end_order)} trials failed, so there is no result. "
-            "Mend the cause and run the same code again: they will be run "
-            f"anew. The last failure was:\n{printable_lines(last)}",
+            f"{failed} failed, so there is no result. Mend the cause and run "
+            f"the same code again: {they} will be run anew. The last failure "
+            f"was:\n{printable_lines(last)}",
             stacklevel=2,
         )
 

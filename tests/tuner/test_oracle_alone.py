@@ -87,9 +87,9 @@ def test_tables_with_an_index_are_searched_as_the_faq_says(tmp_path):
     arrays = {"y": y.to_numpy(), "sample_weight": weights.to_numpy()}
     assert search(x, **arrays).status == "COMPLETED"
     # The host's faults.
-    with pytest.warns(UserWarning, match="All 1 trials failed"):
+    with pytest.warns(UserWarning, match="The only trial failed"):
         assert "TypeError" in search(x, y).message
-    with pytest.warns(UserWarning, match="All 1 trials failed"):
+    with pytest.warns(UserWarning, match="The only trial failed"):
         failed = search(x, arrays["y"], sample_weight=weights)
     assert "KeyError" in failed.message
 
