@@ -42,6 +42,8 @@ class RecordingHyperParameters(host.HyperParameters):
     Attributes:
         asked: Dict whose keys are the gene keys that were asked for while
             active, in the order of the first time.
+        declared: List of the `HyperParameter`s as the build declared them,
+            the active and the inactive ones.
         redeclared: Dict of the gene keys that were declared with another
             range than the one that counts to their first `Redeclaration`.
     """
@@ -49,6 +51,7 @@ class RecordingHyperParameters(host.HyperParameters):
     def __init__(self) -> None:
         super().__init__()
         self.asked: dict[str, None] = {}
+        self.declared: list[Any] = []
         self.redeclared: dict[str, Redeclaration] = {}
 
     def copy(self) -> "RecordingHyperParameters":
@@ -56,6 +59,7 @@ class RecordingHyperParameters(host.HyperParameters):
         host.share_space(self, self.values, into=clone)
         # A hypermodel with `tunable=False` builds with a copy.
         clone.asked = self.asked
+        clone.declared = self.declared
         clone.redeclared = self.redeclared
         return clone
 
@@ -87,6 +91,7 @@ class RecordingHyperParameters(host.HyperParameters):
             return super().Int(name, *args, **kwargs)
 
     def _retrieve(self, hp: Any) -> Any:
+        self.declared.append(hp)
         known = self._known(hp)
         if known is not None:
             self._compare(known, hp)
@@ -233,16 +238,23 @@ class DryBuild:
             NameError, ImportError, SyntaxError: If the hypermodel has such a
                 bug, which no values mend.
         """
-        phenotype = self._build(space, values)
-        self.redeclarations.note(
-            phenotype.hyperparameters,
-            lambda others: self._build(space, others).hyperparameters,
-        )
+        phenotype = self.build(space, values)
+        self.compare_ranges(space, phenotype)
         return phenotype
 
-    def _build(
+    def compare_ranges(
+        self, space: kt.HyperParameters, phenotype: Phenotype
+    ) -> None:
+        """Warns of the ranges that a build declared otherwise."""
+        self.redeclarations.note(
+            phenotype.hyperparameters,
+            lambda others: self.build(space, others).hyperparameters,
+        )
+
+    def build(
         self, space: kt.HyperParameters, values: dict[str, Any]
     ) -> Phenotype:
+        """Builds a model as a call does, without a look at its ranges."""
         hp = RecordingHyperParameters()
         host.share_space(space, values, into=hp)
         costs: dict[str, int] = {}
@@ -342,14 +354,21 @@ def changed_declarations(
         List of one line for each hyperparameter that the default model
         declares otherwise than the project knows it.
     """
-    phenotype = dry_build(given, _values_reaching(given, []))
+    # The hypermodel may only read what was given in advance in an earlier run.
+    phenotype = dry_build.build(known, _values_reaching(known, []))
     phenotype.check_defaults()
-    found = host.new_entries(given, phenotype.hyperparameters)
+    # In one build, too, the first declaration of a name counts.
+    first = {
+        key_of(hp): hp for hp in reversed(phenotype.hyperparameters.declared)
+    }
+    in_advance = {key_of(hp) for hp in given.space}
+    found = [first[key] for key in reversed(first) if key not in in_advance]
     before = {key_of(hp): hp for hp in known.space}
     # The caller warns of them.
     dry_build.redeclarations.mark_reported(
         hp for hp in found if not has_same_range(before.get(key_of(hp), hp), hp)
     )
+    dry_build.compare_ranges(known, phenotype)
     return redeclared(known.space, found)
 
 

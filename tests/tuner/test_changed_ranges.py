@@ -104,6 +104,42 @@ def test_a_range_given_at_the_start_stays(tmp_path, then):
     assert all(20 <= values["units"] <= 30 for values in values_of(tuner))
 
 
+def test_a_build_may_only_read_what_an_earlier_run_gave(tmp_path):
+    def reads(hp):
+        assert hp.get("units") in OLD
+        assert hp["rate"] < 1.0
+        hp.Boolean("bias")
+        return empty_model()
+
+    def declare(hp):
+        hp.Int("units", 4, 16)
+        hp.Float("rate", 0.1, 0.9)
+
+    new_tuner(tmp_path, 4, declared(declare), reads).search(score)
+    for max_trials, given in (
+        (7, None),
+        (10, declared(lambda hp: hp.Float("rate", 0.1, 0.9))),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            tuner = new_tuner(tmp_path, max_trials, given, reads)
+        tuner.search(score)
+        assert len(values_of(tuner)) == max_trials
+
+
+def test_two_ranges_in_one_build_are_no_edit(tmp_path):
+    def twice(hp):
+        hp.Int("units", 4, 16)
+        hp.Int("units", 4, 64)
+        return empty_model()
+
+    with pytest.warns(UserWarning, match="declared with different ranges"):
+        new_tuner(tmp_path, 2, hypermodel=twice).search(score)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".*of the project was declared")
+        new_tuner(tmp_path, 2, hypermodel=twice)
+
+
 def test_new_names_are_searched_beside_an_old_range(tmp_path):
     new_tuner(tmp_path, 4).search(score)
 
@@ -175,9 +211,8 @@ def test_what_an_interrupted_first_proposal_explored_is_kept(tmp_path):
         tuner.search(score)
     tuner.oracle.populate_space = populate
     tuner.search(score)
-    first = json.loads(
-        (tmp_path / "p" / "journal.jsonl").read_text().splitlines()[1]
-    )
+    lines = (tmp_path / "p" / "journal.jsonl").read_text().splitlines()
+    first = next(e for e in map(json.loads, lines[1:]) if "space" in e)
     names = [entry["config"]["name"] for entry in first["space"]]
     assert names == ["units", "bias"]
     assert all(20 <= values["units"] <= 30 for values in values_of(tuner))
