@@ -17,6 +17,7 @@ from keras_tuner.engine import hyperparameters as hp_module
 from kt_evolution.core.genes import CategoricalGene
 from kt_evolution.core.genes import Condition
 from kt_evolution.core.genes import ContinuousGene
+from kt_evolution.core.genes import CrowdedGene
 from kt_evolution.core.genes import FixedGene
 from kt_evolution.core.genes import Gene
 from kt_evolution.core.genes import IntegerGene
@@ -28,14 +29,19 @@ from kt_evolution.core.genes import one_nan
 from kt_evolution.core.grids import MAX_GRID
 from kt_evolution.core.grids import ExtendedGrid
 from kt_evolution.core.grids import FloatGrid
+from kt_evolution.core.grids import FloatRange
 from kt_evolution.core.grids import GeometricGrid
-from kt_evolution.core.grids import count_steps
+from kt_evolution.core.grids import count_floats
+from kt_evolution.core.grids import is_too_fine
+from kt_evolution.core.grids import position_in
 from kt_evolution.core.scales import Scale
 
 # Of more integers on a logarithmic scale not every one has a code of its own.
 MAX_INTEGERS = 2**40
-# Members of a geometric grid are rounded to 12 digits. Closer ones are alike.
-FINEST_FACTOR = 1e-11
+# Of more floats hardly two codes that a search tries have the same one.
+MAX_LISTED_FLOATS = 2**32
+# The largest part of a scale that may be one float without being looked at.
+WIDEST_FLOAT = 2.0**-20
 # A hyperparameter is known by its identity, and never changes.
 _KEYS: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
@@ -176,7 +182,7 @@ def _encode_int(hp: Any, conditions: tuple[Condition, ...]) -> Gene:
         return LargeIntegerGene(hp.name, numbers, "linear", default, conditions)
     else:
         grid = range(low, high + 1, int(hp.step))
-    grid = _with_default(grid, default)
+    grid = _with_default(grid, default, (low, high))
     return OrdinalGene(hp.name, grid, default, conditions)
 
 
@@ -184,21 +190,33 @@ def _encode_float(hp: Any, conditions: tuple[Condition, ...]) -> Gene:
     low, high = float(hp.min_value), float(hp.max_value)
     _check_step(hp)
     default = float(_default_within(hp))
-    is_linear = hp.sampling == "linear"
     # A step that fine makes no grid: every float is next to a member.
-    if hp.step is None or (
-        count_steps(low, high, float(hp.step)) >= MAX_GRID
-        if is_linear
-        else hp.step - 1.0 < FINEST_FACTOR
-    ):
-        scale = Scale(low, high, hp.sampling)
-        return ContinuousGene(hp.name, scale, default, conditions)
-    if is_linear:
+    if hp.step is None or is_too_fine(low, high, float(hp.step), hp.sampling):
+        return _range_of_floats(hp, low, high, default, conditions)
+    if hp.sampling == "linear":
         grid: Sequence[Value] = FloatGrid(low, high, float(hp.step))
     else:
         grid = _geometric_grid(low, high, float(hp.step), hp.sampling)
-    grid = _with_default(grid, default)
+    grid = _with_default(grid, default, (low, high))
     return OrdinalGene(hp.name, grid, default, conditions)
+
+
+def _range_of_floats(
+    hp: Any,
+    low: float,
+    high: float,
+    default: float,
+    conditions: tuple[Condition, ...],
+) -> Gene:
+    """Returns the gene of every float between two bounds."""
+    if 1 < count_floats(low, high) <= MAX_LISTED_FLOATS:
+        # In so narrow a range logarithmic sampling is all but linear.
+        floats = FloatRange(low, high)
+        return OrdinalGene(hp.name, floats, default, conditions)
+    scale = Scale(low, high, hp.sampling)
+    is_crowded = low < high and scale.widest_float > WIDEST_FLOAT
+    kind = CrowdedGene if is_crowded else ContinuousGene
+    return kind(hp.name, scale, default, conditions)
 
 
 def _check_step(hp: Any) -> None:
@@ -241,14 +259,20 @@ def _geometric_grid(
     return GeometricGrid(low, high, step, sampling == "reverse_log")
 
 
-def _with_default(grid: Sequence[Value], default: Value) -> Sequence[Value]:
+def _with_default(
+    grid: Sequence[Value], default: Value, bounds: tuple[Value, Value]
+) -> Sequence[Value]:
     """Adds a default that lies between two steps to the domain.
 
     The host accepts it, and the first trial is to be the user's own.
     """
     try:
-        grid.index(default)
+        member = grid[position_in(grid, default)]
     except ValueError:
+        return ExtendedGrid(grid, default)
+    # Members are computed, so rounding may tell one from the default. A bound
+    # is the user's own number.
+    if member != default and member in bounds:
         return ExtendedGrid(grid, default)
     return grid
 

@@ -5,6 +5,7 @@ import math
 import keras_tuner as kt
 import numpy as np
 import pytest
+from hypothesis import example
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -64,7 +65,25 @@ def declarations(draw):
     return "Int", (low, high), kwargs
 
 
+def linear(low, high, step, default):
+    kwargs = {"step": step, "default": default, "sampling": "linear"}
+    kind = "Int" if isinstance(low, int) else "Float"
+    return kind, (low, high), kwargs
+
+
+def log(low, high, step, default):
+    kwargs = {"step": step, "default": default, "sampling": "log"}
+    return "Float", (low, high), kwargs
+
+
 @given(declarations())
+# Bounds of more digits than members are rounded to.
+@example(log(1968838111515.0, 1968838111516.0, 2.0, 1968838111516.0))
+@example(log(2.225073858507e-311, 1.0, 2.0, 1.0))
+# A default that is a bound but for rounding.
+@example(linear(-5.832537386053027e-246, 1.0, 1.0, 0.0))
+# A default behind the last step.
+@example(linear(-(2**48) - 1, 0, 2, 0))
 @settings(max_examples=200, deadline=None)
 def test_the_default_and_the_lower_bound_come_back_exactly(declaration):
     method, (low, high), kwargs = declaration
@@ -77,6 +96,9 @@ def test_the_default_and_the_lower_bound_come_back_exactly(declaration):
 
 
 @given(declarations())
+# Quotients and powers that are no floats.
+@example(linear(-359538628.0, -179769314.0, 1e-300, -179769314.0))
+@example(log(2.225073858507e-311, 7.2e305, 2.0, 1.0))
 @settings(max_examples=200, deadline=None)
 def test_every_code_has_a_value_within_bounds_in_order(declaration):
     method, (low, high), kwargs = declaration
@@ -151,6 +173,84 @@ def test_a_step_that_floats_can_not_say_makes_a_range():
         assert made.decode(made.encode(0.5)) == 0.5
     made = gene("Float", 1.0, 2.0, step=1.0 + 2**-52, sampling="log")
     assert made.kind == "continuous"
+
+
+@pytest.mark.parametrize(
+    ("method", "low", "high", "kwargs", "position"),
+    [
+        ("Int", 0, 10**12, {"step": 1}, 7 * 10**11),
+        ("Int", 0, 10**12, {"step": 2, "default": 3}, 35 * 10**10 + 1),
+        ("Float", 0.0, 1e12, {"step": 1e-3}, 7 * 10**14),
+        ("Float", 0.0, 1e308, {"step": 1e296}, 7 * 10**11),
+        ("Float", 1e-4, 1e4, {"step": 1 + 1e-10, "sampling": "log"}, 10**11),
+    ],
+)
+def test_the_values_of_a_fine_domain_are_not_gone_through(
+    method, low, high, kwargs, position
+):
+    made = gene(method, low, high, **kwargs)
+    code = float(made.code_at(np.array(position)))
+    value = made.decode(code)
+    assert made.encode(value) == code
+    # The same number as JSON, a table or NumPy has it.
+    assert made.encode(np.float64(value)) == code
+    if method == "Int":
+        assert made.encode(np.int64(value)) == made.encode(float(value)) == code
+        with pytest.raises(ValueError, match="'x' must be"):
+            made.encode(value + 0.5)
+    for outside in (-1e300, math.inf, -math.inf, math.nan, 10**400, "a"):
+        with pytest.raises(ValueError, match="'x' must be"):
+            made.encode(outside)
+
+
+def test_members_of_a_geometric_grid_may_be_rounded_otherwise():
+    made = gene("Float", 0.1, 10.0, step=3, sampling="log")
+    # What Keras Tuner computes of the second member.
+    assert made.encode(0.1 * 3) == made.encode(0.3)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "kwargs", "count"),
+    [
+        (1.0, 1.0 + 2**-52, {}, 2),
+        (1.0, 1.0 + 2**-50, {"sampling": "log"}, 5),
+        (1.0 - 2**-53, 1.0 + 2**-52, {"sampling": "reverse_log"}, 3),
+        (-1e-323, 1e-323, {}, 5),
+        (1e16, 1e16 + 10, {}, 6),
+        # Floats are further apart than the steps.
+        (1e16, 1e16 + 10, {"step": 0.5}, 6),
+        (1e300, 1e300 + 2 * math.ulp(1e300), {"step": 1.0}, 3),
+    ],
+)
+def test_a_range_of_few_floats_is_a_grid_of_them(low, high, kwargs, count):
+    made = gene("Float", low, high, **kwargs)
+    assert made.size == count
+    values = [made.decode(code) for code in made.code_at(np.arange(count))]
+    assert values == sorted(set(values))
+    assert (values[0], values[-1]) == (low, high)
+    assert [made.decode(made.encode(value)) for value in values] == values
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "sampling"),
+    [
+        (1e-20, 1.0, "reverse_log"),
+        (1e-300, 3.0, "reverse_log"),
+        (5e-324, 1e-300, "log"),
+    ],
+)
+def test_codes_of_the_same_float_are_one_code(low, high, sampling):
+    made = gene("Float", low, high, sampling=sampling)
+    # Where the scale spreads floats: less than a hundred are there.
+    near = (
+        np.linspace(0.0, 0.02, 1001)
+        if sampling == "log"
+        else np.linspace(0.98, LAST_CODE, 1001)
+    )
+    codes = np.unique(made.snap(near))
+    values = [made.decode(code) for code in codes.tolist()]
+    assert 2 < len(set(values)) == len(values) < 500
+    np.testing.assert_array_equal(made.snap(codes), codes)
 
 
 def test_bounds_that_no_float_is_as_large_as_are_refused():

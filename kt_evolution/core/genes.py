@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from kt_evolution.core.grids import position_in
 from kt_evolution.core.scales import Scale
 
 Value: TypeAlias = bool | int | float | str
@@ -89,6 +90,12 @@ class Gene(abc.ABC):
     @abc.abstractmethod
     def snap(self, codes: np.ndarray) -> np.ndarray:
         """Returns the canonical codes: one for each value of the domain."""
+
+    def canonical(self, code: float) -> float:
+        """Returns the code of a code's value, if that value has one."""
+        value = self.decode(code)
+        canonical = self.encode(value)
+        return canonical if self.decode(canonical) == value else code
 
     def index(self, codes: np.ndarray) -> np.ndarray:
         """Returns the positions in the domain that codes stand for."""
@@ -167,8 +174,8 @@ class GridGene(Gene):
 
     def encode(self, value: Value) -> float:
         try:
-            position = self.values.index(one_nan(value))
-        except ValueError:
+            position = position_in(self.values, one_nan(value))
+        except (ValueError, OverflowError):
             raise self.outside(value, f"one of {self._shown()}") from None
         return (position + 0.5) / self._size
 
@@ -275,6 +282,17 @@ class ContinuousGene(Gene):
         return np.clip(codes, 0.0, LAST_CODE)
 
 
+class CrowdedGene(ContinuousGene):
+    """A continuous gene where many codes have one and the same value.
+
+    A logarithmic scale spreads what is near one of its bounds, where there may
+    be few floats. Codes of the same float are the same model.
+    """
+
+    def snap(self, codes: np.ndarray) -> np.ndarray:
+        return np.array([self.canonical(code) for code in codes.tolist()])
+
+
 class LargeIntegerGene(Gene):
     """A gene of more whole numbers than codes can tell apart.
 
@@ -302,7 +320,9 @@ class LargeIntegerGene(Gene):
     ) -> None:
         super().__init__(name, default, conditions)
         self.numbers = numbers
-        self.low, self.high = numbers[0], numbers[-1]
+        self.low = numbers[0]
+        # A default may lie behind the last step.
+        self.high = max(numbers[-1], int(default))
         # Each number owns the part of the scale from itself to the next.
         is_linear = sampling == "linear"
         self.scale = Scale(
@@ -310,7 +330,7 @@ class LargeIntegerGene(Gene):
         )
         self.sampling = sampling
         # `len` is for small ranges only.
-        self._count = (self.high - self.low) // numbers.step + 1
+        self._count = (numbers[-1] - self.low) // numbers.step + 1
         self._default_code = self.encode(default)
 
     @property
@@ -358,13 +378,7 @@ class LargeIntegerGene(Gene):
         return min(max(unit, first), last)
 
     def snap(self, codes: np.ndarray) -> np.ndarray:
-        return np.array([self._canonical(code) for code in codes.tolist()])
-
-    def _canonical(self, code: float) -> float:
-        """Returns the code of a code's number, if that has one."""
-        number = self.decode(code)
-        canonical = self.encode(number)
-        return canonical if self.decode(canonical) == number else code
+        return np.array([self.canonical(code) for code in codes.tolist()])
 
 
 class IntegerGene(Gene):

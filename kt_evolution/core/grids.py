@@ -5,6 +5,7 @@ So a fine step, or a large range, costs neither memory nor time.
 
 import bisect
 import math
+import struct
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -16,12 +17,79 @@ from kt_evolution.core.scales import LEAST_DISTANCE
 GRID_TOLERANCE = 1e-6
 # The most values of a grid whose positions codes tell apart with certainty.
 MAX_GRID = 2**47
+# A power with this logarithm is a float.
+MAX_LOGARITHM = 700.0
+# Members of a geometric grid are rounded to 12 digits.
+ROUNDING = 1e-12
+
+
+def position_in(values: Sequence[Any], value: Any) -> int:
+    """Returns the position of a value in a sequence.
+
+    Raises:
+        ValueError: If the sequence does not have the value.
+    """
+    if isinstance(values, range):
+        # A range compares what is no `int` with all of its numbers.
+        if isinstance(value, str) or not values[0] <= value <= values[-1]:
+            raise ValueError(value)
+        if value != int(value):
+            raise ValueError(value)
+        value = int(value)
+    return values.index(value)
+
+
+class FloatRange(Sequence[Any]):
+    """Every float between two bounds, both included.
+
+    Args:
+        low: Float, the first member.
+        high: Float, the last member.
+    """
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low = low
+        self.high = high
+        self._first = _rank(low)
+
+    def __len__(self) -> int:
+        return count_floats(self.low, self.high)
+
+    def __getitem__(self, position: Any) -> Any:
+        if position < 0:
+            position += len(self)
+        if not 0 <= position < len(self):
+            raise IndexError(position)
+        return _float_of_rank(self._first + position)
+
+    def index(self, value: Any, *_: int) -> int:
+        if isinstance(value, str) or not self.low <= value <= self.high:
+            raise ValueError(value)
+        return _rank(float(value)) - self._first
+
+
+def count_floats(low: float, high: float) -> int:
+    """Returns how many floats lie between two bounds, both included."""
+    return _rank(high) - _rank(low) + 1
+
+
+def _rank(value: float) -> int:
+    """Returns how many floats lie between zero and a value, with its sign."""
+    # The bits of a float, read as an integer, ascend with its magnitude.
+    magnitude: int = struct.unpack("<q", struct.pack("<d", abs(value)))[0]
+    return -magnitude if value < 0 else magnitude
+
+
+def _float_of_rank(rank: int) -> float:
+    value: float = struct.unpack("<d", struct.pack("<q", abs(rank)))[0]
+    return -value if rank < 0 else value
 
 
 def _quotient(above: float, low: float, step: float) -> float:
     """Returns how many steps one number is above another."""
-    steps = (above - low) / step
-    return steps if math.isfinite(steps) else above / step - low / step
+    if math.isinf(above - low):
+        return 2.0 * ((above / 2.0 - low / 2.0) / step)
+    return (above - low) / step
 
 
 class FloatGrid(Sequence[Any]):
@@ -59,6 +127,8 @@ class FloatGrid(Sequence[Any]):
             position += self._length
         if not 0 <= position < self._length:
             raise IndexError(position)
+        if position == 0:
+            return self.low
         value = self.low + position * self.step
         if not math.isfinite(position * self.step):
             value = 2.0 * (self.low / 2.0 + position * (self.step / 2.0))
@@ -72,6 +142,8 @@ class FloatGrid(Sequence[Any]):
         if isinstance(value, str):
             raise ValueError(value)
         steps = _quotient(value, self.low, self.step)
+        if not math.isfinite(steps):
+            raise ValueError(value)
         position = round(steps)
         if not 0 <= position < self._length or (
             abs(steps - position) > self._tolerance and self[position] != value
@@ -113,7 +185,8 @@ class GeometricGrid(Sequence[Any]):
             first = 1
             if isinstance(low, float):
                 # Smaller distances are lost in the digits of `high`.
-                least = max(4.0 * LEAST_DISTANCE * high, low)
+                distance = 4.0 * LEAST_DISTANCE * high
+                least = max(distance / min(step - 1.0, 1.0), low)
                 first = max(first, count_factors(low, least, step))
             # Its image is `low`, but for what rounding leaves.
             if math.isclose(self._grown(last), high):
@@ -152,18 +225,36 @@ class GeometricGrid(Sequence[Any]):
                 near = 1 + self._exponents.start - round(exponent)
         else:
             near = round(_log_quotient(value, self.low, self.step))
-        for position in (near, near - 1, near + 1):
-            if 0 <= position < len(self) and self[position] == value:
+        around = [
+            position
+            for position in (near, near - 1, near + 1)
+            if 0 <= position < len(self)
+        ]
+        for position in around:
+            if self[position] == value:
+                return position
+        for position in around:
+            if self._is_rounded and math.isclose(
+                self[position], value, rel_tol=ROUNDING
+            ):
                 return position
         raise ValueError(value)
 
+    @property
+    def _is_rounded(self) -> bool:
+        return isinstance(self.low, float) and not self.is_mirrored
+
     def _grown(self, exponent: int) -> Any:
+        if exponent == 0:
+            return self.low
         try:
             value = self.low * self.step**exponent
         except OverflowError:
             # The product may be a float where the power is none.
-            half = self.step ** (exponent // 2)
-            value = self.low * half * self.step ** (exponent - exponent // 2)
+            value = self.low
+            part = max(1, int(MAX_LOGARITHM / math.log(self.step)))
+            for left in range(exponent, 0, -part):
+                value *= self.step ** min(left, part)
         if isinstance(self.low, float):
             value = float(f"{value:.12g}")
         return min(max(value, self.low), self.high)
@@ -173,6 +264,22 @@ class GeometricGrid(Sequence[Any]):
         if isinstance(mirrored, float) and math.isinf(mirrored):
             mirrored = self.high - (value - self.low)
         return mirrored
+
+
+def is_too_fine(low: float, high: float, step: float, sampling: str) -> bool:
+    """Tells whether members of a grid would be the same float, or too many.
+
+    Args:
+        low: Float, the lower bound.
+        high: Float, the upper bound.
+        step: Float, the distance or the quotient of two members.
+        sampling: String, "linear", "log" or "reverse_log".
+    """
+    if sampling == "linear":
+        closest = 2.0 * math.ulp(max(abs(low), abs(high)))
+        return step < closest or count_steps(low, high, step) >= MAX_GRID
+    # Members are rounded to 12 digits.
+    return step - 1.0 < 10.0 * ROUNDING or low * (step - 1.0) < math.ulp(low)
 
 
 def count_factors(low: float, high: float, step: float) -> int:
@@ -217,5 +324,5 @@ class ExtendedGrid(Sequence[Any]):
     def index(self, value: Any, *_: int) -> int:
         if value == self.value:
             return self.position
-        position = self.grid.index(value)
+        position = position_in(self.grid, value)
         return position + (position >= self.position)

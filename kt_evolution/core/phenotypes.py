@@ -15,10 +15,12 @@ Reference:
 """
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
 
+from kt_evolution.core.genes import Gene
 from kt_evolution.core.space import SearchSpace
 
 # Then a gap between two codes is as narrow as floats allow.
@@ -252,17 +254,7 @@ class PhenotypeTree:
         """Returns the code nearest to one of a gene that is not complete."""
         gene = self.space.genes[position]
         if not np.isfinite(gene.size):
-            # The middle of the wider gap beside it, where nothing is known.
-            below = max((c for c in complete if c < code), default=0.0)
-            above = min((c for c in complete if c > code), default=1.0)
-            end = below if code - below > above - code else above
-            for _ in range(MAX_HALVINGS):
-                code = (code + end) / 2
-                # Codes side by side may have the same large integer.
-                near = float(gene.snap(np.array([code]))[0])
-                if near not in complete:
-                    return near
-            return code
+            return _in_a_gap(gene, complete, code)
         start = int(gene.index(np.array([code]))[0])
         for distance in range(1, int(gene.size)):
             for index in (start - distance, start + distance):
@@ -271,3 +263,32 @@ class PhenotypeTree:
                     if near not in complete:
                         return near
         raise LookupError(f"Every value of {gene!r} is known.")
+
+
+def _in_a_gap(gene: Gene, known: set[float], code: float) -> float:
+    """Returns a code between known ones, of a value that they don't have."""
+    # The wider gap beside the code comes first.
+    below = max((c for c in known if c < code), default=0.0)
+    above = min((c for c in known if c > code), default=1.0)
+    beside = below if code - below > above - code else above
+    near = _between(gene, known, code, beside)
+    if near is None:
+        # Codes side by side may have the same value.
+        ends = sorted(known | {0.0, 1.0})
+        gaps = sorted(itertools.pairwise(ends), key=lambda gap: gap[0] - gap[1])
+        found = (_between(gene, known, *gap) for gap in gaps)
+        near = next((one for one in found if one is not None), None)
+    return (code + beside) / 2 if near is None else near
+
+
+def _between(
+    gene: Gene, known: set[float], start: float, end: float
+) -> float | None:
+    """Returns a code between two, the middle if that has a value of its own."""
+    values = [gene.decode(one) for one in (start, end) if one in known]
+    for _ in range(MAX_HALVINGS):
+        start = (start + end) / 2
+        near = float(gene.snap(np.array([start]))[0])
+        if near not in known and gene.decode(near) not in values:
+            return near
+    return None

@@ -30,6 +30,19 @@ class Scale:
         if sampling != "linear":
             self._log_ratio = self._log_above(high)
 
+    @property
+    def widest_float(self) -> float:
+        """The part of the unit interval that is one float, where it is most."""
+        if self.sampling == "log":
+            spacing = math.ulp(self.low) / self.low
+        elif self.sampling == "reverse_log":
+            spacing = math.ulp(self.high) / self._least
+        else:
+            largest = max(abs(self.low), abs(self.high))
+            # Halves, because the difference of two floats may be no float.
+            return math.ulp(largest) / 2.0 / (self.high / 2.0 - self.low / 2.0)
+        return spacing / self._log_ratio
+
     def to_unit(self, value: float) -> float:
         if self.low == self.high:
             return 0.5

@@ -141,6 +141,19 @@ def test_a_continuous_gene_whose_half_is_known_too():
     assert tree.find(tree.nearest_new(np.array([0.5]))) == -1
 
 
+@pytest.mark.parametrize("bound", [1.0, 1.1])
+def test_what_is_new_of_a_continuous_gene_has_another_value(bound):
+    space = SearchSpace([ContinuousGene("x", Scale(1.0, 1.1, "linear"), 1.0)])
+    tree = PhenotypeTree(space)
+    values = set()
+    # As often as a gap between floats can be halved, and more.
+    for position in range(120):
+        new = tree.nearest_new(space.encode({"x": bound}))
+        values.add(space.decode(new)["x"])
+        tree.add(new, [0], position)
+    assert len(values) == 120
+
+
 def test_a_build_that_asks_differently_for_equal_answers_is_let_pass():
     tree = PhenotypeTree(PAIR)
     tree.add(genome(1, "relu"), [0, 1], 0)

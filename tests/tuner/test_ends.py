@@ -5,6 +5,7 @@ import pytest
 from tuner_helpers import ScoringTuner
 from tuner_helpers import empty_model
 from tuner_helpers import trials_of
+from tuner_helpers import values_of
 
 import kt_evolution
 
@@ -39,6 +40,29 @@ def new_tuner(folder, build, max_trials=30, **kwargs):
 
 def score(hp):
     return float(hp.values.get("bias", 0))
+
+
+@pytest.mark.parametrize("surrogate", [None, "gaussian_process"])
+@pytest.mark.parametrize(
+    ("low", "high", "sampling", "count"),
+    [
+        (1.0, 1.0000000000000002, "linear", 2),
+        (1e16, 1e16 + 10, "log", 6),
+        (-1e-323, 1e-323, "linear", 5),
+    ],
+)
+def test_a_range_of_few_floats_is_exhausted(
+    tmp_path, surrogate, low, high, sampling, count
+):
+    def build(hp):
+        hp.Float("rate", low, high, sampling=sampling)
+        return empty_model()
+
+    tuner = new_tuner(tmp_path, build, 12, surrogate=surrogate)
+    tuner.search(lambda hp: hp.get("rate"))
+    trained = [values["rate"] for values in values_of(tuner)]
+    assert len(set(trained)) == len(trained) == count
+    assert tuner.oracle.stop_reason == EVERY
 
 
 @pytest.mark.parametrize("surrogate", [None, "gaussian_process"])

@@ -95,6 +95,43 @@ def test_given_values_and_defaults_are_trained_to_the_last_digit(tmp_path):
     assert tuner.oracle.recommend()[0].hyperparameters.values == defaults
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "kwargs"),
+    [
+        (0.0, 1e308, {"step": 1e300}),
+        (0.0, 1e12, {"step": 1e-3, "default": 0.00055}),
+        (1e-4, 1.0, {"step": 1.0000001, "sampling": "log"}),
+        (1e-4, 1.0, {"step": 1.0000001, "sampling": "reverse_log"}),
+        (0, 10**12, {"step": 1}),
+        (1, 10**12, {"sampling": "log"}),
+    ],
+)
+def test_a_fine_domain_costs_no_more_than_a_coarse_one(
+    tmp_path, low, high, kwargs
+):
+    def build(hp):
+        declare = hp.Int if isinstance(low, int) else hp.Float
+        declare("x", low, high, **kwargs)
+        return empty_model()
+
+    # What is no `int` is no member of a range for Python.
+    given = [{"x": float(high)}] if isinstance(low, int) else []
+    tuner = ScoringTuner(
+        build,
+        max_trials=8,
+        seed=0,
+        directory=tmp_path,
+        initial_population=given,
+    )
+    tuner.search(lambda hp: math.log1p(hp.get("x")))
+    values = [values["x"] for values in values_of(tuner)]
+    assert len(set(values)) == 8
+    assert all(low <= value <= high for value in values)
+    default = kwargs.get("default", low)
+    assert values[: len(given) + 1] == [high, default][-len(given) - 1 :]
+    assert len(to_optuna(tuner).trials) == 8
+
+
 @pytest.mark.parametrize("ordered", [True, False])
 def test_a_choice_of_nan_is_resumed_and_exported(tmp_path, ordered):
     def build(hp):
