@@ -84,25 +84,6 @@ def key_of(hp: Any) -> str:
     return _KEYS[hp]
 
 
-def redeclared(known: Iterable[Any], found: Iterable[Any]) -> list[str]:
-    """Returns which hyperparameters are declared otherwise than before.
-
-    Args:
-        known: Iterable of Keras Tuner's `HyperParameter`s, those of a search.
-        found: Iterable of those that were declared later.
-
-    Returns:
-        List of one line for each hyperparameter that both have and that has
-        another kind, range or default in `found`.
-    """
-    before = {key_of(hp): hp for hp in known}
-    return [
-        f"{before[key]!r} is now {hp!r}"
-        for key, hp in ((key_of(hp), hp) for hp in found)
-        if key in before and repr(before[key]) != repr(hp)
-    ]
-
-
 def native(value: Any) -> Value:
     """Returns a value as the Python type that it is an instance of."""
     for kind in (bool, int, float, str):

@@ -22,7 +22,6 @@ from kt_evolution.costs import parameter_counts
 from kt_evolution.encoding import SpaceError
 from kt_evolution.encoding import gene_of
 from kt_evolution.encoding import key_of
-from kt_evolution.encoding import redeclared
 from kt_evolution.flops import count_flops
 from kt_evolution.messages import shortened
 from kt_evolution.mistakes import BUGS
@@ -32,6 +31,7 @@ from kt_evolution.mistakes import place_of
 from kt_evolution.redeclarations import Redeclaration
 from kt_evolution.redeclarations import Redeclarations
 from kt_evolution.redeclarations import has_same_range
+from kt_evolution.redeclarations import redeclared
 from kt_evolution.signals import Terminated
 from kt_evolution.signals import raise_if_terminated
 

@@ -25,7 +25,6 @@ from kt_evolution import trial_events as events
 from kt_evolution.builds import Builds
 from kt_evolution.clock import SearchClock
 from kt_evolution.core.checks import check_count
-from kt_evolution.encoding import redeclared
 from kt_evolution.event_checks import EventCheck
 from kt_evolution.issued_trial import IssuedTrial
 from kt_evolution.issued_trial import run_of
@@ -38,6 +37,7 @@ from kt_evolution.locations import locate_directory
 from kt_evolution.objectives import as_objectives
 from kt_evolution.objectives import check_directions
 from kt_evolution.objectives import sign_of
+from kt_evolution.redeclarations import redeclared
 from kt_evolution.runs import Runs
 from kt_evolution.search_lock import SearchLock
 from kt_evolution.terminal import printable

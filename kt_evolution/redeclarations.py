@@ -6,6 +6,7 @@ that of the first build, whatever the others ask for.
 """
 
 import dataclasses
+import math
 import warnings
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -18,6 +19,10 @@ from kt_evolution.encoding import key_of
 
 # What makes the range of a hyperparameter; its default does not.
 _RANGE = ("min_value", "max_value", "step", "sampling", "value")
+# Floats that are computed in two ways differ by less.
+_ROUNDING = 2.0**-49
+# So many hyperparameters that a range depends on are named.
+MAX_CAUSES = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,10 +46,58 @@ def has_same_range(known: Any, declared: Any) -> bool:
         return False
     # The host lists the values of numbers too, which takes long for many.
     if isinstance(known, hp_module.Choice):
-        return set(known.values) == set(declared.values)
+        before, now = set(known.values), set(declared.values)
+        return before == now or (
+            len(before) == len(now)
+            and all(map(_is_alike, sorted(before), sorted(now)))
+        )
+    noise = 0.0
+    if getattr(known, "sampling", None) == "linear":
+        # A bound near zero may be the difference of larger numbers.
+        largest = max(abs(known.min_value), abs(known.max_value))
+        noise = _ROUNDING * largest if isinstance(largest, float) else 0.0
     return all(
-        getattr(known, name, None) == getattr(declared, name, None)
+        _is_alike(
+            getattr(known, name, None), getattr(declared, name, None), noise
+        )
         for name in _RANGE
+    )
+
+
+def _is_alike(one: Any, other: Any, noise: float = 0.0) -> bool:
+    """Tells whether two values are equal, floats but for rounding."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=_ROUNDING, abs_tol=noise)
+    return bool(one == other)
+
+
+def redeclared(known: Iterable[Any], found: Iterable[Any]) -> list[str]:
+    """Returns which hyperparameters are declared otherwise than before.
+
+    Args:
+        known: Iterable of Keras Tuner's `HyperParameter`s, those of a search.
+        found: Iterable of those that were declared later.
+
+    Returns:
+        List of one line for each hyperparameter that both have and that has
+        another kind, range or default in `found`.
+    """
+    before = {key_of(hp): hp for hp in known}
+    return [
+        f"{before[key]!r} is now {hp!r}"
+        for key, hp in ((key_of(hp), hp) for hp in found)
+        if key in before and _is_declared_otherwise(before[key], hp)
+    ]
+
+
+def _is_declared_otherwise(known: Any, declared: Any) -> bool:
+    if repr(known) == repr(declared):
+        return False
+    # The order of choices is a part of their declaration.
+    return (
+        isinstance(known, hp_module.Choice)
+        or not has_same_range(known, declared)
+        or not _is_alike(known.default, declared.default)
     )
 
 
@@ -80,43 +133,77 @@ class Redeclarations:
         for key, redeclaration in hp.redeclared.items():
             if key not in self._reported:
                 self._reported.add(key)
-                cause = self._cause_of(key, redeclaration, values, build)
-                warnings.warn(_message(redeclaration, cause), stacklevel=2)
+                causes = self._causes_of(key, redeclaration, values, build)
+                warnings.warn(_message(redeclaration, causes), stacklevel=2)
 
-    def _cause_of(
+    def _causes_of(
         self,
         key: str,
         redeclaration: Redeclaration,
         values: dict[str, Value],
         build: Callable[[dict[str, Value]], Any],
-    ) -> str | None:
-        """Returns the hyperparameter on whose value the range depends.
+    ) -> list[str]:
+        """Returns the hyperparameters on whose values the range depends.
 
-        It halves what differs from a build that declared the known range,
-        and builds again, until one hyperparameter is left.
-
-        Reference:
-            Zeller and Hildebrandt (2002), "Simplifying and isolating
-            failure-inducing input".
+        Each that is found is set back to a build that declared the known
+        range. If the range is another one still, there is a further cause.
         """
         base = self._values_as_known.get(key)
         if base is None:
-            return None
+            return []
         base = {**values, **base}
         suspects = [
             name
             for name in redeclaration.asked_before
             if values.get(name) != base.get(name)
         ]
-        while len(suspects) > 1:
-            half = suspects[: len(suspects) // 2]
-            changed = {**base, **{name: values[name] for name in half}}
-            if _is_redeclared(key, changed, build):
-                suspects = half
-            else:
-                base = changed
-                suspects = suspects[len(half) :]
-        return suspects[0] if suspects else None
+        causes: list[str] = []
+        while suspects:
+            cause = _cause_among(suspects, key, base, values, build)
+            causes.append(f"'{cause}'")
+            suspects.remove(cause)
+            values = {**values, cause: base[cause]}
+            if not _is_redeclared(key, values, build):
+                break
+            if len(causes) == MAX_CAUSES:
+                causes.append("others")
+                break
+        return causes
+
+
+def _cause_among(
+    suspects: list[str],
+    key: str,
+    base: dict[str, Value],
+    values: dict[str, Value],
+    build: Callable[[dict[str, Value]], Any],
+) -> str:
+    """Returns one hyperparameter on whose value a range depends.
+
+    It halves what differs between two builds, and builds again, until one
+    hyperparameter is left.
+
+    Reference:
+        Zeller and Hildebrandt (2002), "Simplifying and isolating
+        failure-inducing input".
+
+    Args:
+        suspects: List of names whose values differ, at least one.
+        key: String, the key of the hyperparameter whose range changes.
+        base: Dict of values with the known range.
+        values: Dict of values with another range.
+        build: Function that builds the model of a dict of values, and
+            returns its `RecordingHyperParameters`.
+    """
+    while len(suspects) > 1:
+        half = suspects[: len(suspects) // 2]
+        changed = {**base, **{name: values[name] for name in half}}
+        if _is_redeclared(key, changed, build):
+            suspects = half
+        else:
+            base = changed
+            suspects = suspects[len(half) :]
+    return suspects[0]
 
 
 def _is_redeclared(
@@ -131,14 +218,16 @@ def _is_redeclared(
         return False
 
 
-def _message(redeclaration: Redeclaration, cause: str | None) -> str:
+def _message(redeclaration: Redeclaration, causes: list[str]) -> str:
     name = redeclaration.known.name
-    if cause is None:
+    if not causes:
         start = f"Hyperparameter '{name}' is declared with different ranges."
     else:
+        *first, last = causes
+        named = f"values of {', '.join(first)} and " if first else "value of "
         start = (
-            f"The range of hyperparameter '{name}' depends on the value of "
-            f"'{cause}'."
+            f"The range of hyperparameter '{name}' depends on the {named}"
+            f"{last}."
         )
     return (
         f"{start} The first declaration counts, {redeclaration.known!r}, also "

@@ -71,6 +71,53 @@ def test_a_range_that_depends_on_another_hyperparameter_names_both(
     assert "The range of hyperparameter 'b' depends on the value of 'a'" in told
 
 
+def total(hp):
+    parts = [hp.Int(f"k{i}", 1, 50) for i in range(3)]
+    hp.Boolean("unrelated")
+    hp.Int("b", 1, sum(parts[:2]))
+
+
+def total_of_some(hp):
+    parts = [hp.Int(f"k{i}", 1, 50) for i in range(hp.Int("n", 1, 3))]
+    hp.Int("b", 1, sum(parts))
+
+
+def total_of_many(hp):
+    parts = [hp.Int(f"k{i}", 1, 50) for i in range(12)]
+    hp.Int("b", 1, sum(parts))
+
+
+@pytest.mark.parametrize(
+    ("declare", "causes"),
+    [
+        (total, "values of 'k0' and 'k1'."),
+        (total_of_some, "values of 'n' and 'k0'."),
+        (total_of_many, "values of 'k0', 'k1', 'k2', 'k3' and others."),
+    ],
+)
+def test_a_range_that_depends_on_several_hyperparameters_names_them(
+    tmp_path, declare, causes
+):
+    def build(hp):
+        hp.Boolean("a")
+        declare(hp)
+        return empty_model()
+
+    (told,) = warnings_of(tmp_path, build)
+    assert f"The range of hyperparameter 'b' depends on the {causes}" in told
+
+
+def test_rounding_is_no_other_range(tmp_path):
+    def build(hp):
+        a = hp.Int("a", 1, 9)
+        hp.Float("b", 0.1, a * 0.3 / a)
+        hp.Float("c", 0.1 * a + 0.2 - 0.1 * a - 0.2, 1.0)
+        hp.Float("d", 1e-9, 1.0, step=(0.1 + a) - a)
+        return empty_model()
+
+    assert not warnings_of(tmp_path, build, 8)
+
+
 def test_a_name_that_is_declared_twice_in_a_build_has_no_cause(tmp_path):
     def build(hp):
         hp.Int("a", 1, 30)
@@ -139,6 +186,24 @@ def test_a_range_that_was_edited_between_two_runs_is_told_once(tmp_path):
     assert "was declared otherwise when the search began" in told
 
 
+@pytest.mark.parametrize("in_advance", [False, True])
+def test_rounding_is_no_edit_between_two_runs(tmp_path, in_advance):
+    def search(high, max_trials):
+        def declare(hp):
+            hp.Float("a", 0.1, high, default=high / 2)
+            return empty_model()
+
+        advance = kt.HyperParameters()
+        advance.Float("a", 0.1, high, default=high / 2)
+        options = {"hyperparameters": advance} if in_advance else {}
+        return warnings_of(tmp_path, declare, max_trials, **options)
+
+    assert not search(0.3, 4)
+    assert not search(3 * 0.1, 6)
+    (told,) = search(0.4, 8)
+    assert "0.4" in told
+
+
 def hyperparameter(declare):
     hp = kt.HyperParameters()
     declare(hp)
@@ -161,6 +226,46 @@ def hyperparameter(declare):
             False,
         ),
         (lambda hp: hp.Int("a", 1, 5), lambda hp: hp.Float("a", 1, 5), False),
+        (
+            lambda hp: hp.Float("a", 0.1, 0.3),
+            lambda hp: hp.Float("a", 0.1, 3 * 0.1),
+            True,
+        ),
+        (
+            lambda hp: hp.Float("a", 0.0, 1.0),
+            lambda hp: hp.Float("a", 0.1 + 0.2 - 0.3, 1.0),
+            True,
+        ),
+        (
+            lambda hp: hp.Float("a", 1e-17, 1.0, sampling="log"),
+            lambda hp: hp.Float("a", 5e-17, 1.0, sampling="log"),
+            False,
+        ),
+        (
+            lambda hp: hp.Float("a", 0.0, 1.0),
+            lambda hp: hp.Float("a", 0.0, 1.0 + 1e-12),
+            False,
+        ),
+        (
+            lambda hp: hp.Int("a", 0, 10**18),
+            lambda hp: hp.Int("a", 0, 10**18 + 1),
+            False,
+        ),
+        (
+            lambda hp: hp.Fixed("a", 0.3),
+            lambda hp: hp.Fixed("a", 3 * 0.1),
+            True,
+        ),
+        (
+            lambda hp: hp.Choice("a", [0.1, 0.3]),
+            lambda hp: hp.Choice("a", [3 * 0.1, 0.1]),
+            True,
+        ),
+        (
+            lambda hp: hp.Choice("a", ["relu", "tanh"]),
+            lambda hp: hp.Choice("a", ["relu", "gelu"]),
+            False,
+        ),
         (
             lambda hp: hp.Choice("a", [1, 2]),
             lambda hp: hp.Choice("a", [2, 1]),
