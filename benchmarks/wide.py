@@ -10,6 +10,13 @@ The objective is Hartmann's function of six dimensions, whose minimum is
 -3.32; which of the genes those are is drawn with the seed. The oracles are
 driven as a tuner drives them, without training. The time is that of
 `create_trial`, in seconds of one core, the median of the last ten trials.
+
+```
+python -m benchmarks.wide --genes --fixed 20000 --branches 60 100 150 300
+```
+
+measures a proposal where all but one of the genes are `Fixed`, and the
+constructor of a tuner whose hypermodel has so many conditional branches.
 """
 
 from __future__ import annotations
@@ -48,7 +55,9 @@ def hartmann(x: np.ndarray) -> float:
     return -float(WEIGHTS @ np.exp(-squares))
 
 
-def new_oracle(searcher: str, genes: int, trials: int, seed: int) -> Any:
+def new_oracle(
+    searcher: str, genes: int, trials: int, seed: int, fixed: int = 0
+) -> Any:
     import keras_tuner
 
     import kt_evolution
@@ -56,6 +65,8 @@ def new_oracle(searcher: str, genes: int, trials: int, seed: int) -> Any:
     hp = keras_tuner.HyperParameters()
     for number in range(genes):
         hp.Float(f"x{number}", 0.0, 1.0, default=0.5)
+    for number in range(fixed):
+        hp.Fixed(f"fixed{number}", number)
     options: dict[str, Any] = {
         "objective": keras_tuner.Objective("score", "min"),
         "max_trials": trials,
@@ -94,9 +105,53 @@ def run(
     return min(scores), statistics.median(seconds[-10:])
 
 
+def seconds_with_fixed(fixed: int, trials: int) -> float:
+    """Returns the seconds of a proposal of one float and fixed genes."""
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        oracle = new_oracle("evolution", 1, trials, 0, fixed)
+        oracle.verbose = 0
+        oracle._set_project_dir(folder, "fixed")
+        for _ in range(trials):
+            began = time.process_time()
+            trial = oracle.create_trial("tuner0")
+            seconds.append(time.process_time() - began)
+            score = trial.hyperparameters.values["x0"]
+            oracle.update_trial(trial.trial_id, {"score": score})
+            trial.status = "COMPLETED"
+            oracle.end_trial(trial)
+    return statistics.median(seconds[-10:])
+
+
+def seconds_to_construct(branches: int) -> float:
+    """Returns the seconds of the constructor of a tuner."""
+    import keras_tuner
+
+    import kt_evolution
+
+    class Tuner(kt_evolution.EvolutionTuner):
+        def run_trial(self, trial: Any, **kwargs: Any) -> float:
+            return 0.0
+
+    class HyperModel(keras_tuner.HyperModel):
+        def build(self, hp: Any) -> None:
+            chosen = hp.Choice("branch", list(range(branches)))
+            for number in range(branches):
+                with hp.conditional_scope("branch", [number]):
+                    if chosen == number:
+                        hp.Float(f"x{number}", 0.0, 1.0)
+
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.process_time()
+        Tuner(HyperModel(), directory=folder, max_trials=1, seed=0)
+        return time.process_time() - began
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Search wide spaces.")
-    parser.add_argument("--genes", type=int, nargs="+", default=[100, 500])
+    parser.add_argument("--genes", type=int, nargs="*", default=[100, 500])
+    parser.add_argument("--fixed", type=int, nargs="*", default=[])
+    parser.add_argument("--branches", type=int, nargs="*", default=[])
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
@@ -118,6 +173,12 @@ def main() -> None:
                 f"| {each} | {statistics.median(seconds):.3f} |",
                 flush=True,
             )
+    for fixed in arguments.fixed:
+        seconds = seconds_with_fixed(fixed, arguments.trials)
+        print(f"{fixed:,} fixed: {seconds:.3f} s a proposal", flush=True)
+    for branches in arguments.branches:
+        seconds = seconds_to_construct(branches)
+        print(f"{branches} branches: {seconds:.2f} s", flush=True)
 
 
 if __name__ == "__main__":
