@@ -24,7 +24,7 @@ from benchmarks.nas_budget import Found
 from benchmarks.nas_budget import tested
 from benchmarks.nas_tasks import Data
 from benchmarks.nas_tasks import Task
-from kt_evolution import costs
+from kt_evolution.costs import measurement
 
 
 class HyperbandWithin(kt.Hyperband):
@@ -184,7 +184,7 @@ def _search(
     return Found(
         score=tested(task, data, model),
         trials=len(tuner.oracle.trials),
-        params=costs.count_params(model),
+        params=measurement.count_params(model),
         values=best.hyperparameters.values,
     )
 

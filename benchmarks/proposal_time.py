@@ -18,15 +18,15 @@ import time
 
 import numpy as np
 
-from kt_evolution.core.evolution import Evolution
-from kt_evolution.core.genes import CategoricalGene
-from kt_evolution.core.genes import ContinuousGene
-from kt_evolution.core.genes import OrdinalGene
-from kt_evolution.core.history import History
-from kt_evolution.core.history import Individual
-from kt_evolution.core.history import Status
-from kt_evolution.core.scales import Scale
-from kt_evolution.core.space import SearchSpace
+from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.history import Individual
+from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.space.genes import CategoricalGene
+from kt_evolution.algorithm.space.genes import ContinuousGene
+from kt_evolution.algorithm.space.genes import OrdinalGene
+from kt_evolution.algorithm.space.scales import Scale
+from kt_evolution.algorithm.space.search_space import SearchSpace
 
 
 def ten_genes() -> SearchSpace:

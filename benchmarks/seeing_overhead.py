@@ -66,8 +66,8 @@ def measure_training(num_trials: int, verbose: int) -> dict[int, float]:
     import keras_tuner as kt
 
     from kt_evolution import nas
-    from kt_evolution.training_log import FILE_NAME
-    from kt_evolution.training_log import TrainingLog
+    from kt_evolution.project.training_log import FILE_NAME
+    from kt_evolution.project.training_log import TrainingLog
 
     space = nas.HyperConvNet(input_shape=(32, 32, 3), num_classes=10)
     model = space.build(kt.HyperParameters())

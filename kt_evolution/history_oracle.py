@@ -10,39 +10,39 @@ import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_evolution import trial_events as events
-from kt_evolution.core.checks import check_count
-from kt_evolution.core.checks import check_several
-from kt_evolution.core.genes import Value
-from kt_evolution.core.history import History
-from kt_evolution.core.history import Individual
-from kt_evolution.core.history import Status
-from kt_evolution.core.ranking import best_first
-from kt_evolution.core.ranking import front
-from kt_evolution.core.space import SearchSpace
-from kt_evolution.costs import is_cost
-from kt_evolution.costs import with_directions
-from kt_evolution.display import SearchDisplay
-from kt_evolution.durable import DurableOracle
-from kt_evolution.encoding import genes_of
-from kt_evolution.encoding import key_of
+from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import check_several
+from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.history import Individual
+from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.ranking import best_first
+from kt_evolution.algorithm.ranking import front
+from kt_evolution.algorithm.space.genes import Value
+from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.costs.measurement import is_cost
+from kt_evolution.costs.measurement import with_directions
+from kt_evolution.display.search_display import SearchDisplay
+from kt_evolution.display.status import SearchNews
+from kt_evolution.display.status import TrialNews
+from kt_evolution.display.status import expected_of
+from kt_evolution.display.status import origin_of
+from kt_evolution.display.status import seconds_left
+from kt_evolution.keras_tuner_bridge.encoding import genes_of
+from kt_evolution.keras_tuner_bridge.encoding import key_of
+from kt_evolution.keras_tuner_bridge.objectives import directions_of
+from kt_evolution.keras_tuner_bridge.objectives import objectives_of
+from kt_evolution.keras_tuner_bridge.objectives import sign_of
 from kt_evolution.limits import Limit
-from kt_evolution.news import SearchNews
-from kt_evolution.news import TrialNews
-from kt_evolution.news import expected_of
-from kt_evolution.news import origin_of
-from kt_evolution.news import seconds_left
-from kt_evolution.objectives import directions_of
-from kt_evolution.objectives import objectives_of
-from kt_evolution.objectives import sign_of
-from kt_evolution.phenotype import Phenotype
-from kt_evolution.results import execution_metrics
-from kt_evolution.results import spread_of
-from kt_evolution.results import value_of
+from kt_evolution.project import events
+from kt_evolution.project.durable import DurableOracle
+from kt_evolution.proposals.dry_build import Phenotype
 from kt_evolution.stopping import Progress
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.stopping import budget_of
 from kt_evolution.stopping import check_rules
+from kt_evolution.training.metrics import execution_metrics
+from kt_evolution.training.metrics import spread_of
+from kt_evolution.training.metrics import value_of
 
 
 class HistoryOracle(DurableOracle):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import keras_tuner as kt
 
-from kt_evolution.core.checks import is_number
+from kt_evolution.algorithm.checks import is_number
 
 
 class Limit:

@@ -13,43 +13,43 @@ import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_evolution import host
-from kt_evolution import trial_events as events
-from kt_evolution.builds import fingerprint
-from kt_evolution.core.checks import check_count
-from kt_evolution.core.evolution import REEVALUATION
-from kt_evolution.core.evolution import Evolution
-from kt_evolution.core.evolution import Proposal
-from kt_evolution.core.genes import Value
-from kt_evolution.core.history import IMPORT
-from kt_evolution.core.history import Individual
-from kt_evolution.core.history import Status
-from kt_evolution.core.starts import BEST_IMPORT
-from kt_evolution.core.starts import GIVEN
-from kt_evolution.costs import COUNTED
-from kt_evolution.edits import EarlierBuilds
+from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.evolution import REEVALUATION
+from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.algorithm.evolution import Proposal
+from kt_evolution.algorithm.history.history import IMPORT
+from kt_evolution.algorithm.history.history import Individual
+from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.initial_design import BEST_IMPORT
+from kt_evolution.algorithm.initial_design import GIVEN
+from kt_evolution.algorithm.operators.crossover import Crossover
+from kt_evolution.algorithm.operators.mutation import Mutation
+from kt_evolution.algorithm.operators.selection import Selection
+from kt_evolution.algorithm.operators.survival import Survival
+from kt_evolution.algorithm.space.genes import Value
+from kt_evolution.algorithm.surrogate import Surrogate
+from kt_evolution.costs.measurement import COUNTED
 from kt_evolution.history_oracle import HistoryOracle
-from kt_evolution.initial_population import InitialPopulation
+from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.limits import Limit
-from kt_evolution.objectives import objectives_of
-from kt_evolution.operators.crossover import Crossover
-from kt_evolution.operators.mutation import Mutation
-from kt_evolution.operators.selection import Selection
-from kt_evolution.operators.survival import Survival
-from kt_evolution.past_projects import PastTrial
-from kt_evolution.phenotype import DryBuild
-from kt_evolution.phenotype import FatalBuildError
-from kt_evolution.phenotype import Phenotype
-from kt_evolution.rejections import BranchTally
-from kt_evolution.rejections import Mistake
-from kt_evolution.rejections import UnbuiltBranch
-from kt_evolution.rejections import by_kind
-from kt_evolution.rejections import is_bug
-from kt_evolution.rejections import kind_of
+from kt_evolution.project import events
+from kt_evolution.project.builds import fingerprint
+from kt_evolution.project.past_projects import PastTrial
+from kt_evolution.proposals.dry_build import DryBuild
+from kt_evolution.proposals.dry_build import FatalBuildError
+from kt_evolution.proposals.dry_build import Phenotype
+from kt_evolution.proposals.edits import EarlierBuilds
+from kt_evolution.proposals.initial_population import InitialPopulation
+from kt_evolution.proposals.rejections import BranchTally
+from kt_evolution.proposals.rejections import Mistake
+from kt_evolution.proposals.rejections import UnbuiltBranch
+from kt_evolution.proposals.rejections import by_kind
+from kt_evolution.proposals.rejections import is_bug
+from kt_evolution.proposals.rejections import kind_of
+from kt_evolution.proposals.warm_start import WarmStart
+from kt_evolution.proposals.warm_start import check_untuned
 from kt_evolution.stopping import StoppingRule
-from kt_evolution.surrogate import Surrogate
-from kt_evolution.warm_start import WarmStart
-from kt_evolution.warm_start import check_untuned
 
 # So many rejected proposals in a row mean that the space holds next to
 # nothing that can be trained.
@@ -495,7 +495,7 @@ class EvolutionOracle(HistoryOracle):
         if not self.limits:
             return individual, None
         problem = self._broken_limit(
-            host.share_space(self.hyperparameters, values), {}
+            private_api.share_space(self.hyperparameters, values), {}
         )
         if problem is not None:
             individual.status = Status.REJECTED

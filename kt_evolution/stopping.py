@@ -13,9 +13,9 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
-from kt_evolution.core.checks import check_count
-from kt_evolution.core.checks import check_several
-from kt_evolution.core.checks import is_number
+from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import check_several
+from kt_evolution.algorithm.checks import is_number
 
 # Names of Keras metrics that are in [0, 1], besides all "..._accuracy".
 RATIOS = frozenset(

@@ -19,52 +19,52 @@ import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_evolution import costs
-from kt_evolution import host
+from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.operators.crossover import Crossover
+from kt_evolution.algorithm.operators.mutation import Mutation
+from kt_evolution.algorithm.operators.selection import Selection
+from kt_evolution.algorithm.operators.survival import Survival
+from kt_evolution.algorithm.surrogate import Surrogate
 from kt_evolution.callbacks import SearchCallback
 from kt_evolution.callbacks import as_list
-from kt_evolution.checkpoints import SaveMeasuredEpochs
-from kt_evolution.checkpoints import save_build_config
-from kt_evolution.clock import SearchClock
-from kt_evolution.core.checks import check_count
-from kt_evolution.cross_validation import CrossValidation
-from kt_evolution.cross_validation import Fold
-from kt_evolution.display import interruption
-from kt_evolution.divergence import DivergenceWatch
-from kt_evolution.issued_trial import put_message
-from kt_evolution.issued_trial import run_mark
-from kt_evolution.journal import JournalError
-from kt_evolution.journal import write_atomically
+from kt_evolution.costs import measurement
+from kt_evolution.display.search_display import interruption
+from kt_evolution.display.terminal import printable
+from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge.divergence import DivergenceWatch
+from kt_evolution.keras_tuner_bridge.objectives import directions_of
+from kt_evolution.keras_tuner_bridge.objectives import inferred_directions
+from kt_evolution.keras_tuner_bridge.objectives import names_of
+from kt_evolution.keras_tuner_bridge.redeclarations import Redeclarations
 from kt_evolution.limits import Limit
-from kt_evolution.locations import check_project_name
-from kt_evolution.locations import locate_directory
-from kt_evolution.metric_check import DirectionCheck
-from kt_evolution.metric_check import MetricCheck
-from kt_evolution.metric_check import can_add_metrics
-from kt_evolution.objectives import directions_of
-from kt_evolution.objectives import inferred_directions
-from kt_evolution.objectives import names_of
-from kt_evolution.operators.crossover import Crossover
-from kt_evolution.operators.mutation import Mutation
-from kt_evolution.operators.selection import Selection
-from kt_evolution.operators.survival import Survival
 from kt_evolution.oracle import EvolutionOracle
-from kt_evolution.phenotype import DryBuild
-from kt_evolution.phenotype import changed_declarations
-from kt_evolution.phenotype import explore
-from kt_evolution.redeclarations import Redeclarations
-from kt_evolution.results import execution_metrics
-from kt_evolution.results import metrics_of
-from kt_evolution.search_lock import check_free
-from kt_evolution.signals import raise_if_terminated
-from kt_evolution.signals import raising_terminated
+from kt_evolution.project.clock import SearchClock
+from kt_evolution.project.issued_trial import put_message
+from kt_evolution.project.issued_trial import run_mark
+from kt_evolution.project.journal import JournalError
+from kt_evolution.project.journal import write_atomically
+from kt_evolution.project.locations import check_project_name
+from kt_evolution.project.locations import locate_directory
+from kt_evolution.project.search_lock import check_free
+from kt_evolution.project.signals import raise_if_terminated
+from kt_evolution.project.signals import raising_terminated
+from kt_evolution.project.training_log import FILE_NAME
+from kt_evolution.project.training_log import TrainingLog
+from kt_evolution.proposals.dry_build import DryBuild
+from kt_evolution.proposals.dry_build import changed_declarations
+from kt_evolution.proposals.dry_build import explore
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.stopping import StoppingRule
-from kt_evolution.surrogate import Surrogate
-from kt_evolution.terminal import printable
-from kt_evolution.termination import TerminationWatch
-from kt_evolution.training_log import FILE_NAME
-from kt_evolution.training_log import TrainingLog
+from kt_evolution.training.checkpoints import SaveMeasuredEpochs
+from kt_evolution.training.checkpoints import save_build_config
+from kt_evolution.training.cross_validation import CrossValidation
+from kt_evolution.training.cross_validation import Fold
+from kt_evolution.training.metric_check import DirectionCheck
+from kt_evolution.training.metric_check import MetricCheck
+from kt_evolution.training.metric_check import can_add_metrics
+from kt_evolution.training.metrics import execution_metrics
+from kt_evolution.training.metrics import metrics_of
+from kt_evolution.training.termination import TerminationWatch
 from kt_evolution.tuner_results import TunerResults
 
 # What a subclass may override to change the metrics of a training.
@@ -242,7 +242,7 @@ class EvolutionTuner(TunerResults):
         self._check_hypermodel(hypermodel)
         self._cross_validation = self._check_folds(cross_validation, kwargs)
         self._folds: list[Fold] = []
-        requested = costs.check_costs("measure", measure)
+        requested = measurement.check_costs("measure", measure)
         # Of each execution of the trial that is running.
         self._costs: list[dict[str, float]] = []
         self._results: list[Any] = []
@@ -283,9 +283,9 @@ class EvolutionTuner(TunerResults):
             *directions_of(oracle.objective),
             *self._limited,
         }
-        self._measured = {*requested, *filter(costs.is_cost, named)}
+        self._measured = {*requested, *filter(measurement.is_cost, named)}
         # The metrics that training must have, by the argument that says so.
-        others = {*costs.COSTS, *execution_metrics(oracle.objective)}
+        others = {*measurement.COSTS, *execution_metrics(oracle.objective)}
         limits = [one.name for one in oracle.limits if not one.is_function]
         self._wanted = {
             "objective": set(names_of(oracle.objective)) - others,
@@ -401,7 +401,7 @@ class EvolutionTuner(TunerResults):
         """Resumes the project in the folder."""
         if not self._is_worker():
             self.oracle.reload()
-        state = host.read_state(Path(self._get_tuner_fname()))
+        state = private_api.read_state(Path(self._get_tuner_fname()))
         if state is not None:
             self.set_state(state)
         # The tuner's file may be there before the first trial.
@@ -443,7 +443,7 @@ class EvolutionTuner(TunerResults):
         with raising_terminated():
             self.oracle.claim()
             try:
-                if host.is_chief():
+                if private_api.is_chief():
                     self._search_until_interrupted(*fit_args, **fit_kwargs)
                 else:
                     self._search_alone(*fit_args, **fit_kwargs)
@@ -508,8 +508,8 @@ class EvolutionTuner(TunerResults):
         if results is None and reported.exists(objective.name):
             # `run_trial` called `oracle.update_trial` itself.
             return
-        measured: Mapping[str, float] = costs.average(self._costs)
-        if not self._costs and self._measured & costs.COUNTED.keys():
+        measured: Mapping[str, float] = measurement.average(self._costs)
+        if not self._costs and self._measured & measurement.COUNTED.keys():
             measured = self._count_costs(trial)
         metrics, step = metrics_of(
             results, objective, self._source_of_metrics, measured
@@ -588,7 +588,7 @@ class EvolutionTuner(TunerResults):
             args, others = fold.fit_arguments()
             kwargs = {**others, "callbacks": kwargs["callbacks"]}
         kwargs["callbacks"] = [
-            SaveMeasuredEpochs(callback, costs.COSTS)
+            SaveMeasuredEpochs(callback, measurement.COSTS)
             if type(callback).__name__ == "SaveBestEpoch"
             else callback
             for callback in kwargs.get("callbacks", [])
@@ -612,7 +612,7 @@ class EvolutionTuner(TunerResults):
         measured: dict[str, float] = {}
         if model.built:
             # What can't be counted says so before it costs a training.
-            measured = costs.measure(model, self._measured & {"flops"})
+            measured = measurement.measure(model, self._measured & {"flops"})
         began = time.perf_counter()
         results = self.hypermodel.fit(
             trial.hyperparameters, model, *args, **kwargs
@@ -621,8 +621,8 @@ class EvolutionTuner(TunerResults):
         save_build_config(
             model, Path(self._get_build_config_fname(trial.trial_id))
         )
-        measured |= costs.parameter_counts(model)
-        measured |= costs.measure(model, self._measured - measured.keys())
+        measured |= measurement.parameter_counts(model)
+        measured |= measurement.measure(model, self._measured - measured.keys())
         self._costs.append(measured)
         self._results.append(results)
         self._diverged |= watch.losses
@@ -654,7 +654,9 @@ class EvolutionTuner(TunerResults):
             or any(map(can_add_metrics, kwargs["callbacks"]))
         ):
             return []
-        return [MetricCheck(self._wanted, host.fit_arguments(args, kwargs))]
+        return [
+            MetricCheck(self._wanted, private_api.fit_arguments(args, kwargs))
+        ]
 
     @property
     def _has_own_fit(self) -> bool:
@@ -668,7 +670,7 @@ class EvolutionTuner(TunerResults):
         """Raises if there is nothing to train a model with, or no epoch."""
         if self._has_own_fit or type(model).fit is not keras.Model.fit:
             return
-        arguments = host.fit_arguments(args, kwargs)
+        arguments = private_api.fit_arguments(args, kwargs)
         epochs = arguments.get("epochs", 1)
         if not isinstance(epochs, numbers.Integral) or epochs < 1:
             raise kt.errors.FatalValueError(

@@ -9,20 +9,20 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_evolution import files
-from kt_evolution.checkpoints import CheckpointError
-from kt_evolution.checkpoints import load_checkpoint
-from kt_evolution.core.checks import check_count
-from kt_evolution.gaps import Gap
-from kt_evolution.gaps import gap_table
-from kt_evolution.gaps import gaps_of
-from kt_evolution.rejections import lines_of
+from kt_evolution.algorithm.checks import check_count
+from kt_evolution.display.terminal import printable
+from kt_evolution.display.terminal import printable_lines
+from kt_evolution.display.terminal import printing_safely
+from kt_evolution.proposals.rejections import lines_of
 from kt_evolution.reporting.optuna_study import to_optuna
 from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.report import write_report
 from kt_evolution.reporting.tables import dataframe_of
-from kt_evolution.terminal import printable
-from kt_evolution.terminal import printable_lines
-from kt_evolution.terminal import printing_safely
+from kt_evolution.training.checkpoints import CheckpointError
+from kt_evolution.training.checkpoints import load_checkpoint
+from kt_evolution.training.overfitting import Gap
+from kt_evolution.training.overfitting import gap_table
+from kt_evolution.training.overfitting import gaps_of
 
 # What helps where a model can't be restored.
 REMEDY = (

@@ -21,9 +21,9 @@ print(*(name for name in {heavy!r} if name in sys.modules))
     "name",
     [
         "kt_evolution",
-        "kt_evolution.core",
-        "kt_evolution.operators",
-        "kt_evolution.surrogate",
+        "kt_evolution.algorithm",
+        "kt_evolution.algorithm.operators",
+        "kt_evolution.algorithm.surrogate",
     ],
 )
 def test_a_fresh_process_loads_nothing_heavy(name):

@@ -9,7 +9,7 @@ import kt_evolution
 from kt_evolution import Stagnation
 from kt_evolution import Target
 from kt_evolution import TimeBudget
-from kt_evolution import clock
+from kt_evolution.project import clock
 from kt_evolution.stopping import Progress
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import keras_tuner as kt
 import numpy as np
 
-from kt_evolution.core.checks import is_number
+from kt_evolution.algorithm.checks import is_number
 
 # The values of the genes of a block by their names, None for dormant ones.
 Genes = dict[str, Any]

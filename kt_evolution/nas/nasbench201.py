@@ -13,7 +13,7 @@ import keras
 import keras_tuner as kt
 from keras import layers
 
-from kt_evolution.core.checks import check_count
+from kt_evolution.algorithm.checks import check_count
 from kt_evolution.nas import structure
 from kt_evolution.nas.shapes import check_shape
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from kt_evolution.core.checks import is_number
+from kt_evolution.algorithm.checks import is_number
 
 
 def check_shape(

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
-from kt_evolution import host
+from kt_evolution.keras_tuner_bridge import private_api
 
 # The kind of the part that tells how a model is trained.
 TRAINING = "training"
@@ -119,7 +119,7 @@ class Site:
     """
 
     def __init__(self, hp: kt.HyperParameters, name: str) -> None:
-        self.path = host.full_name(hp, name)
+        self.path = private_api.full_name(hp, name)
         structure = _STRUCTURES.get(hp)
         self._namesake = structure and structure.tensors.get(self.path)
         if structure is None or self._is_another_build(hp, structure):
@@ -191,7 +191,9 @@ class Site:
         Raises:
             ValueError: If a block before this one has the same name.
         """
-        if self._namesake is not None and host.is_made_of(x, self._namesake):
+        if self._namesake is not None and private_api.is_made_of(
+            x, self._namesake
+        ):
             raise ValueError(
                 "The `name` of a block must be used once in a model. "
                 f"Received: {self.path!r} a second time"
@@ -221,7 +223,7 @@ def begin(hp: kt.HyperParameters) -> Structure:
 def note_training(hp: kt.HyperParameters, name: str, text: str) -> None:
     """Notes how the model is trained."""
     structure = _STRUCTURES.get(hp) or begin(hp)
-    path = host.full_name(hp, name)
+    path = private_api.full_name(hp, name)
     structure.parts = [part for part in structure.parts if part.path != path]
     structure.parts.append(Part(path, TRAINING, text))
 
@@ -292,7 +294,7 @@ def _rebuilt(
 ) -> tuple[Structure, kt.HyperParameters]:
     fresh = kt.HyperParameters()
     fresh.values = dict(hp.values)
-    with host.on_cpu():
+    with private_api.on_cpu():
         getattr(hypermodel, "build", hypermodel)(fresh)
     if fresh not in _STRUCTURES:
         raise ValueError(

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import IO
 from typing import Any
 
-from kt_evolution.journal import JournalError
-from kt_evolution.terminal import printable_lines
+from kt_evolution.display.terminal import printable_lines
+from kt_evolution.project.journal import JournalError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

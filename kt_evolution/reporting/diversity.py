@@ -5,12 +5,12 @@ import dataclasses
 
 import numpy as np
 
-from kt_evolution.core.ranking import fitness
+from kt_evolution.algorithm.ranking import fitness
+from kt_evolution.algorithm.surrogate.kernel import embed
+from kt_evolution.algorithm.surrogate.kernel import squared_distances
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.records import evenly
-from kt_evolution.surrogate.kernel import embed
-from kt_evolution.surrogate.kernel import squared_distances
 
 # As many as breed by default.
 POPULATION_SIZE = 20

@@ -1,9 +1,9 @@
 """Which values of a trial count: those that its model was built with."""
 
-from kt_evolution.core.genes import Value
-from kt_evolution.encoding import key_of
-from kt_evolution.stored_trials import StoredProject
-from kt_evolution.stored_trials import StoredTrial
+from kt_evolution.algorithm.space.genes import Value
+from kt_evolution.keras_tuner_bridge.encoding import key_of
+from kt_evolution.project.reader import StoredProject
+from kt_evolution.project.reader import StoredTrial
 
 
 class Expression:

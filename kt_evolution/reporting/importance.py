@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from scipy.stats import rankdata
 
-from kt_evolution.extras import load
+from kt_evolution.optional import load
 from kt_evolution.reporting.diversity import genome_of
 from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import SearchRecord

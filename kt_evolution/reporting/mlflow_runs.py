@@ -10,16 +10,16 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.callbacks import SearchCallback
-from kt_evolution.extras import load
+from kt_evolution.optional import load
+from kt_evolution.project.reader import is_project
+from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.reading import folder_of
 from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
-from kt_evolution.stored_trials import is_project
-from kt_evolution.training_log import read_training
 
-SEARCH_TAG = "kt_evolution.project"
+SEARCH_TAG = "kt_evolution.project.project"
 TRIAL_TAG = "kt_evolution.trial"
 PARENT_TAG = "mlflow.parentRunId"
 NAME_TAG = "mlflow.runName"

@@ -4,16 +4,16 @@ import datetime
 import math
 from typing import Any
 
-from kt_evolution.core.genes import ContinuousGene
-from kt_evolution.core.genes import Gene
-from kt_evolution.core.genes import IntegerGene
-from kt_evolution.core.genes import LargeIntegerGene
-from kt_evolution.core.genes import one_nan
-from kt_evolution.extras import load
+from kt_evolution.algorithm.space.genes import ContinuousGene
+from kt_evolution.algorithm.space.genes import Gene
+from kt_evolution.algorithm.space.genes import IntegerGene
+from kt_evolution.algorithm.space.genes import LargeIntegerGene
+from kt_evolution.algorithm.space.genes import one_nan
+from kt_evolution.optional import load
+from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
-from kt_evolution.training_log import read_training
 
 
 def to_optuna(source: Any, storage: Any = None) -> Any:

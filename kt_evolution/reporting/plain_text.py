@@ -3,7 +3,8 @@
 import shutil
 from collections.abc import Sequence
 
-from kt_evolution.rejections import lines_of
+from kt_evolution.display.terminal import printable
+from kt_evolution.proposals.rejections import lines_of
 from kt_evolution.reporting.progress import progress_of
 from kt_evolution.reporting.rebuild import rebuild_code
 from kt_evolution.reporting.records import SearchRecord
@@ -14,7 +15,6 @@ from kt_evolution.reporting.summary import number
 from kt_evolution.reporting.summary import rejections_of
 from kt_evolution.reporting.summary import summary_of
 from kt_evolution.reporting.timeline import busy_seconds
-from kt_evolution.terminal import printable
 
 
 def overview(search: SearchRecord, num_trials: int = 10) -> str:

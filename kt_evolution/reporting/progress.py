@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import moocore
 import numpy as np
 
-from kt_evolution.core.ranking import pareto_rank
-from kt_evolution.core.ranking import violation
+from kt_evolution.algorithm.ranking import pareto_rank
+from kt_evolution.algorithm.ranking import violation
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 

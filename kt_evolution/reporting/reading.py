@@ -16,23 +16,23 @@ from typing import Any
 
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_evolution.core.history import IMPORT
-from kt_evolution.core.space import SearchSpace
-from kt_evolution.encoding import SpaceError
-from kt_evolution.encoding import gene_of
+from kt_evolution.algorithm.history.history import IMPORT
+from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.keras_tuner_bridge.encoding import SpaceError
+from kt_evolution.keras_tuner_bridge.encoding import gene_of
+from kt_evolution.keras_tuner_bridge.objectives import infer_direction
 from kt_evolution.limits import Limit
-from kt_evolution.objectives import infer_direction
+from kt_evolution.project.reader import StoredProject
+from kt_evolution.project.reader import StoredTrial
+from kt_evolution.project.reader import check_project
+from kt_evolution.project.reader import is_project
+from kt_evolution.project.reader import read_stored
 from kt_evolution.reporting.expression import Expression
 from kt_evolution.reporting.records import SUM_OF_OBJECTIVES
 from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import RejectionRecord
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
-from kt_evolution.stored_trials import StoredProject
-from kt_evolution.stored_trials import StoredTrial
-from kt_evolution.stored_trials import check_project
-from kt_evolution.stored_trials import is_project
-from kt_evolution.stored_trials import read_stored
 
 
 def read_search(

@@ -3,7 +3,7 @@
 import math
 
 from kt_evolution import files
-from kt_evolution.core.genes import Value
+from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 

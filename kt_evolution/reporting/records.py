@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_evolution.core.genes import Value
-from kt_evolution.core.ranking import best_first
-from kt_evolution.core.ranking import front
-from kt_evolution.core.space import SearchSpace
+from kt_evolution.algorithm.ranking import best_first
+from kt_evolution.algorithm.ranking import front
+from kt_evolution.algorithm.space.genes import Value
+from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.limits import Limit
-from kt_evolution.rejections import BranchTally
-from kt_evolution.rejections import Mistake
-from kt_evolution.rejections import UnbuiltBranch
+from kt_evolution.proposals.rejections import BranchTally
+from kt_evolution.proposals.rejections import Mistake
+from kt_evolution.proposals.rejections import UnbuiltBranch
 
 # The host's one number for several objectives.
 SUM_OF_OBJECTIVES = "multi_objective"

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import IO
 from typing import Any
 
-from kt_evolution.extras import load
+from kt_evolution.display.terminal import printable_lines
+from kt_evolution.optional import load
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
-from kt_evolution.terminal import printable_lines
 
 VALUES = "values."
 METRICS = "metrics."

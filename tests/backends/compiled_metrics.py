@@ -8,7 +8,7 @@ import keras_tuner as kt
 import numpy as np
 
 import kt_evolution
-from kt_evolution.scalars import as_number
+from kt_evolution.keras_tuner_bridge.scalars import as_number
 
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
 Y = (X.sum(axis=1, keepdims=True) > 0).astype("float32")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kt_evolution.encoding import SpaceError
-from kt_evolution.phenotype import RecordingHyperParameters
+from kt_evolution.keras_tuner_bridge.encoding import SpaceError
+from kt_evolution.proposals.dry_build import RecordingHyperParameters
 
 BAD = {
     "step 0": (lambda hp: hp.Int("x", 1, 5, step=0), "step=0"),

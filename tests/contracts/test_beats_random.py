@@ -13,12 +13,12 @@ import pytest
 from scipy.stats import binomtest
 
 from kt_evolution import EvolutionOracle
-from kt_evolution.core.evolution import Evolution
-from kt_evolution.core.history import History
-from kt_evolution.core.history import Individual
-from kt_evolution.core.history import Status
-from kt_evolution.core.space import SearchSpace
-from kt_evolution.encoding import genes_of
+from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.history import Individual
+from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.keras_tuner_bridge.encoding import genes_of
 
 NUM_TRIALS = 150
 # What a surrogate needs, whose proposals cost milliseconds.

@@ -6,19 +6,19 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from kt_evolution.core.genes import FixedGene
-from kt_evolution.core.space import SearchSpace
-from kt_evolution.operators.crossover import CROSSOVERS
-from kt_evolution.operators.crossover import Crossover
-from kt_evolution.operators.mutation import MUTATIONS
-from kt_evolution.operators.mutation import Mutation
-from kt_evolution.operators.selection import SELECTIONS
-from kt_evolution.operators.selection import Selection
-from kt_evolution.operators.survival import SURVIVALS
-from kt_evolution.operators.survival import Survival
-from tests.core.spaces import is_in_domain
-from tests.core.spaces import random_genomes
-from tests.core.spaces import spaces
+from kt_evolution.algorithm.operators.crossover import CROSSOVERS
+from kt_evolution.algorithm.operators.crossover import Crossover
+from kt_evolution.algorithm.operators.mutation import MUTATIONS
+from kt_evolution.algorithm.operators.mutation import Mutation
+from kt_evolution.algorithm.operators.selection import SELECTIONS
+from kt_evolution.algorithm.operators.selection import Selection
+from kt_evolution.algorithm.operators.survival import SURVIVALS
+from kt_evolution.algorithm.operators.survival import Survival
+from kt_evolution.algorithm.space.genes import FixedGene
+from kt_evolution.algorithm.space.search_space import SearchSpace
+from tests.algorithm.spaces import is_in_domain
+from tests.algorithm.spaces import random_genomes
+from tests.algorithm.spaces import spaces
 
 SCORES = st.lists(
     st.one_of(

@@ -9,17 +9,17 @@ import sys
 import numpy as np
 import pytest
 
-from kt_evolution.core.evolution import Evolution
-from kt_evolution.core.genes import FixedGene
-from kt_evolution.core.genes import OrdinalGene
-from kt_evolution.core.history import History
-from kt_evolution.core.history import Individual
-from kt_evolution.core.history import Status
-from kt_evolution.core.space import SearchSpace
-from tests.core.searches import MIXED
-from tests.core.searches import TWELVE
-from tests.core.searches import ask
-from tests.core.searches import run
+from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.history import Individual
+from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.space.genes import FixedGene
+from kt_evolution.algorithm.space.genes import OrdinalGene
+from kt_evolution.algorithm.space.search_space import SearchSpace
+from tests.algorithm.searches import MIXED
+from tests.algorithm.searches import TWELVE
+from tests.algorithm.searches import ask
+from tests.algorithm.searches import run
 
 # With and without a surrogate.
 both = pytest.mark.parametrize("surrogate", [None, "gaussian_process"])
@@ -104,8 +104,8 @@ def test_a_search_that_is_rebuilt_at_every_step_never_differs(surrogate):
 
 
 FRESH = """
-from kt_evolution.core.evolution import Evolution
-from tests.core.searches import MIXED, run
+from kt_evolution.algorithm.evolution import Evolution
+from tests.algorithm.searches import MIXED, run
 evolution = Evolution(seed={seed}, surrogate={surrogate!r})
 print(run(evolution, MIXED, {num_trials}, {seed}).genomes.tolist())
 """

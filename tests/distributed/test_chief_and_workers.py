@@ -8,7 +8,7 @@ import time
 import pytest
 
 import kt_evolution
-from tests.durability import searches
+from tests.project import searches
 
 MAX_TRIALS = 12
 WORKERS = ("worker0", "worker1")
@@ -74,7 +74,7 @@ def take_part(folder, directory, tuner_id, port, **kwargs):
     os.environ["KERASTUNER_TUNER_ID"] = tuner_id
     os.environ["KERASTUNER_ORACLE_IP"] = "127.0.0.1"
     os.environ["KERASTUNER_ORACLE_PORT"] = str(port)
-    from kt_evolution.journal import Journal
+    from kt_evolution.project.journal import Journal
 
     append = Journal.append
 

@@ -8,8 +8,8 @@ import keras_tuner as kt
 import numpy as np
 
 from kt_evolution import nas
-from kt_evolution.core.space import SearchSpace
-from kt_evolution.encoding import genes_of
+from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.keras_tuner_bridge.encoding import genes_of
 from kt_evolution.nas.structure import structure_of
 
 NUM_SAMPLES = 8

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kt_evolution import nas
-from kt_evolution.operators.crossover import CROSSOVERS
+from kt_evolution.algorithm.operators.crossover import CROSSOVERS
 from tests.nas.nas_helpers import declared
 from tests.nas.nas_helpers import search_space
 

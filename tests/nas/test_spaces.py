@@ -9,10 +9,10 @@ import pytest
 
 import kt_evolution
 from kt_evolution import nas
+from kt_evolution.algorithm.operators.mutation import UniformMutation
 from kt_evolution.nas.spaces.arguments import GROUPS
 from kt_evolution.nas.structure import structure_of
-from kt_evolution.operators.mutation import UniformMutation
-from kt_evolution.phenotype import DryBuild
+from kt_evolution.proposals.dry_build import DryBuild
 from tests.nas.nas_helpers import SPACES
 from tests.nas.nas_helpers import declared
 from tests.nas.nas_helpers import new_space

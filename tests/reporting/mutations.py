@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import kt_evolution
-from kt_evolution import trial_events as events_of
+from kt_evolution.project import events as events_of
 from tests.reporting import projects
 
 LIMIT = kt_evolution.Limit("latency", max=4.0)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kt_evolution.core.ranking import fitness
-from kt_evolution.core.space import SearchSpace
+from kt_evolution.algorithm.ranking import fitness
+from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.limits import Limit
 from kt_evolution.reporting import diversity as diversity_module
 from kt_evolution.reporting import importance

@@ -6,8 +6,8 @@ import keras
 import pytest
 
 import kt_evolution
+from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting import read_search
-from kt_evolution.training_log import read_training
 from tests import stock_projects
 from tests.reporting import projects
 from tests.tuner.tuner_helpers import FIT

@@ -13,16 +13,16 @@ import pytest
 from rich.console import Console
 
 import kt_evolution
-from kt_evolution import display
-from kt_evolution import event_checks
-from kt_evolution import trial_events
-from kt_evolution.journal import JournalError
-from kt_evolution.news import SearchNews
-from kt_evolution.news import TrialNews
+from kt_evolution.display import search_display
+from kt_evolution.display.status import SearchNews
+from kt_evolution.display.status import TrialNews
+from kt_evolution.display.terminal import printable
+from kt_evolution.display.terminal import printable_lines
+from kt_evolution.project import event_checks
+from kt_evolution.project import events as event_makers
+from kt_evolution.project.journal import JournalError
 from kt_evolution.reporting import read_search
 from kt_evolution.reporting.command_line import main
-from kt_evolution.terminal import printable
-from kt_evolution.terminal import printable_lines
 from tests import stock_projects
 from tests.reporting import mutations
 from tests.reporting import projects
@@ -329,14 +329,14 @@ def test_the_live_display_steers_no_terminal():
         seconds=1.0,
         seconds_left=None,
     )
-    frame = display.Frame(search, names)
+    frame = search_display.Frame(search, names)
     frame.begin(CONTROLS)
     frame.add(trial, search)
     frame.train(CONTROLS, 0.5, f"epoch 1, {CONTROLS}")
     console.print(frame)
     shown = console.file.getvalue()
     assert r"val\x1b[31m" in shown and is_printable(shown)
-    assert is_printable(display.interruption(search, names))
+    assert is_printable(search_display.interruption(search, names))
 
 
 # Other files.
@@ -421,7 +421,7 @@ def test_lines_of_a_training_that_are_none_are_left_out(
     (tmp_path / "training.jsonl").write_text(
         "".join(json.dumps(one) + "\n" for one in (begin, first, line))
     )
-    record = kt_evolution.training_log.read_training(tmp_path)
+    record = kt_evolution.project.training_log.read_training(tmp_path)
     assert record.curves == [{"a": [1.0, 2.0] if is_seen else [1.0]}]
     assert record.layers == []
 
@@ -533,7 +533,7 @@ def open_journal(folder):
 
 
 def test_every_field_of_every_line_is_checked(tmp_path, every_line):
-    makers = [name for name in dir(trial_events) if name.endswith("_event")]
+    makers = [name for name in dir(event_makers) if name.endswith("_event")]
     kinds = {event["event"] for event in every_line}
     assert kinds == {name.removesuffix("_event") for name in makers}
     mutations.write(tmp_path / "p", every_line)

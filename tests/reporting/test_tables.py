@@ -9,7 +9,7 @@ import pandas
 import pytest
 
 import kt_evolution
-from kt_evolution import extras
+from kt_evolution import optional
 from kt_evolution.reporting import read_search
 from kt_evolution.reporting import to_optuna
 from kt_evolution.reporting.tables import dataframe_of
@@ -71,7 +71,7 @@ def assert_raises_without_project(tuner):
 
 def test_what_is_missing_says_how_to_install_it():
     with pytest.raises(ImportError, match=r'pip install "kt_evolution\[x\]"'):
-        extras.load("no_such_package.module", "x")
+        optional.load("no_such_package.module", "x")
 
 
 def test_records_need_no_package_that_draws():

@@ -15,7 +15,7 @@ from tuner_helpers import trials_of
 from tuner_helpers import values_of
 
 import kt_evolution
-from kt_evolution.objectives import directions_of
+from kt_evolution.keras_tuner_bridge.objectives import directions_of
 
 
 def build(hp):

@@ -12,7 +12,7 @@ from tuner_helpers import Y
 from tuner_helpers import build_dense
 
 import kt_evolution
-from kt_evolution import checkpoints
+from kt_evolution.training import checkpoints
 
 
 class Subclassed(keras.Model):

@@ -13,7 +13,7 @@ from tuner_helpers import Y
 from tuner_helpers import trials_of
 
 import kt_evolution
-from kt_evolution.journal import Journal
+from kt_evolution.project.journal import Journal
 
 METRICS = {
     "MeanIoU": lambda: keras.metrics.MeanIoU(num_classes=2),

@@ -13,7 +13,7 @@ from tuner_helpers import dense_model
 from tuner_helpers import trials_of
 
 import kt_evolution
-from kt_evolution.cross_validation import CrossValidation
+from kt_evolution.training.cross_validation import CrossValidation
 
 
 class RecordingModel(kt.HyperModel):
@@ -195,7 +195,7 @@ def _compiled(units):
 def test_a_time_budget_ends_with_the_folds_that_it_allows(
     tmp_path, monkeypatch
 ):
-    from kt_evolution import clock
+    from kt_evolution.project import clock
 
     time = [1000.0]
     for name in ("now", "monotonic"):

@@ -13,9 +13,9 @@ from tuner_helpers import empty_model
 from tuner_helpers import trials_of
 from tuner_helpers import values_of
 
-from kt_evolution.costs import parameter_counts
-from kt_evolution.edits import NUM_REBUILT
+from kt_evolution.costs.measurement import parameter_counts
 from kt_evolution.oracle import NothingTrainableError
+from kt_evolution.proposals.edits import NUM_REBUILT
 
 
 def new_tuner(folder, build, max_trials=10, **kwargs):

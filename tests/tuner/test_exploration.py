@@ -11,8 +11,8 @@ from tuner_helpers import trials_of
 from tuner_helpers import values_of
 
 import kt_evolution
-from kt_evolution.encoding import SpaceError
-from kt_evolution.phenotype import RecordingHyperParameters
+from kt_evolution.keras_tuner_bridge.encoding import SpaceError
+from kt_evolution.proposals.dry_build import RecordingHyperParameters
 
 
 class Recording:

@@ -7,9 +7,9 @@ import keras_tuner as kt
 import pytest
 
 import kt_evolution
-from kt_evolution import host
-from kt_evolution.phenotype import DryBuild
-from kt_evolution.phenotype import RecordingHyperParameters
+from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.proposals.dry_build import DryBuild
+from kt_evolution.proposals.dry_build import RecordingHyperParameters
 
 METHODS = [
     # Overridden or called, with the arguments that we give or take.
@@ -57,15 +57,15 @@ def test_a_layer_lists_the_layers_inside_in_private():
     inner = [keras.layers.Dense(1), keras.layers.Dense(1)]
     block = keras.Sequential(inner)
     outer = keras.Sequential([block])
-    assert host.layers_inside(outer) == [block]
-    assert host.layers_inside(block) == inner
-    assert not host.is_built_throughout(outer)
+    assert private_api.layers_inside(outer) == [block]
+    assert private_api.layers_inside(block) == inner
+    assert not private_api.is_built_throughout(outer)
     outer.build((None, 2))
-    assert host.is_built_throughout(outer)
+    assert private_api.is_built_throughout(outer)
     # Keras also counts a model as built whose layers are not.
     inner[1].built = False
     assert outer.built
-    assert not host.is_built_throughout(outer)
+    assert not private_api.is_built_throughout(outer)
 
 
 @pytest.mark.skipif(

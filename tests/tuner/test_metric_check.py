@@ -10,7 +10,7 @@ from tuner_helpers import build_dense
 from tuner_helpers import trials_of
 
 import kt_evolution
-from kt_evolution.metric_check import closest_name
+from kt_evolution.training.metric_check import closest_name
 
 EPOCHS = 3
 F1 = kt.Objective("f1", "max")

@@ -6,10 +6,10 @@ from tuner_helpers import ScoringTuner
 from tuner_helpers import empty_model
 from tuner_helpers import trials_of
 
-from kt_evolution.mistakes import first_line
-from kt_evolution.mistakes import is_deliberate
-from kt_evolution.mistakes import is_mistake
-from kt_evolution.mistakes import place_of
+from kt_evolution.proposals.mistakes import first_line
+from kt_evolution.proposals.mistakes import is_deliberate
+from kt_evolution.proposals.mistakes import is_mistake
+from kt_evolution.proposals.mistakes import place_of
 
 
 def new_tuner(folder, build, max_trials=6):

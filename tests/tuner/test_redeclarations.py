@@ -8,7 +8,7 @@ from tuner_helpers import ScoringTuner
 from tuner_helpers import empty_model
 from tuner_helpers import trials_of
 
-from kt_evolution.redeclarations import has_same_range
+from kt_evolution.keras_tuner_bridge.redeclarations import has_same_range
 
 
 def warnings_of(folder, build, max_trials=8, **kwargs):

@@ -9,7 +9,7 @@ from kt_evolution import EvolutionTuner
 from kt_evolution import Stagnation
 from kt_evolution import Target
 from kt_evolution import TimeBudget
-from kt_evolution import clock
+from kt_evolution.project import clock
 from tests.tuner.tuner_helpers import FIT
 from tests.tuner.tuner_helpers import ScoringTuner
 from tests.tuner.tuner_helpers import X

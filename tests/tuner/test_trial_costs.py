@@ -12,7 +12,7 @@ from tuner_helpers import build_dense
 from tuner_helpers import trials_of
 
 import kt_evolution
-from kt_evolution.phenotype import DryBuild
+from kt_evolution.proposals.dry_build import DryBuild
 
 FREE = {"params", "trainable_params", "train_seconds"}
 

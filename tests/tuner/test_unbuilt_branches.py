@@ -9,14 +9,14 @@ from tuner_helpers import empty_model
 from tuner_helpers import trials_of
 
 import kt_evolution
-from kt_evolution.core.genes import CategoricalGene
-from kt_evolution.core.genes import ContinuousGene
-from kt_evolution.core.scales import Scale
-from kt_evolution.core.space import SearchSpace
-from kt_evolution.rejections import BranchTally
-from kt_evolution.rejections import Mistake
-from kt_evolution.rejections import by_kind
-from kt_evolution.rejections import is_error
+from kt_evolution.algorithm.space.genes import CategoricalGene
+from kt_evolution.algorithm.space.genes import ContinuousGene
+from kt_evolution.algorithm.space.scales import Scale
+from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.proposals.rejections import BranchTally
+from kt_evolution.proposals.rejections import Mistake
+from kt_evolution.proposals.rejections import by_kind
+from kt_evolution.proposals.rejections import is_error
 from kt_evolution.reporting import read_search
 from kt_evolution.reporting.command_line import main
 

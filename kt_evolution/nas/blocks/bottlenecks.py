@@ -5,7 +5,7 @@ from typing import Any
 
 import keras_tuner as kt
 
-from kt_evolution.core.checks import check_count
+from kt_evolution.algorithm.checks import check_count
 from kt_evolution.nas.blocks.convolution import ConvolutionalStage
 from kt_evolution.nas.blocks.convolution import size_of
 from kt_evolution.nas.blocks.layers import activate

@@ -8,7 +8,7 @@ from typing import Any
 import keras_tuner as kt
 from keras import layers
 
-from kt_evolution.core.checks import check_count
+from kt_evolution.algorithm.checks import check_count
 from kt_evolution.nas.blocks.base import Block
 from kt_evolution.nas.blocks.base import Piece
 from kt_evolution.nas.blocks.base import Unit

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
-from kt_evolution.core.checks import check_count
-from kt_evolution.core.checks import check_positive
+from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import check_positive
 from kt_evolution.nas.genes import check_options
 from kt_evolution.nas.genes import check_rate
 from kt_evolution.nas.genes import choose

@@ -7,7 +7,7 @@ import keras
 import keras_tuner as kt
 from keras import layers
 
-from kt_evolution.core.checks import check_count
+from kt_evolution.algorithm.checks import check_count
 from kt_evolution.nas.blocks.base import Stage
 from kt_evolution.nas.blocks.base import Unit
 from kt_evolution.nas.blocks.base import check_features

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kt_evolution.core.checks import check_count
+from kt_evolution.algorithm.checks import check_count
 from kt_evolution.nas.spaces.data import check_labels
 
 TASKS = ("classification", "regression")

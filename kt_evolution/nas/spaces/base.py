@@ -9,7 +9,7 @@ import keras_tuner as kt
 import numpy as np
 from keras import layers
 
-from kt_evolution.core.checks import check_count
+from kt_evolution.algorithm.checks import check_count
 from kt_evolution.nas.blocks.layers import drop
 from kt_evolution.nas.blocks.layers import full_precision
 from kt_evolution.nas.blocks.layers import pool

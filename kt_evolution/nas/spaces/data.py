@@ -6,7 +6,7 @@ import keras
 import keras_tuner as kt
 import numpy as np
 
-from kt_evolution.core.checks import is_number
+from kt_evolution.algorithm.checks import is_number
 
 
 def as_array(rows: Any, name: str) -> Any:

@@ -10,7 +10,7 @@ import keras_tuner as kt
 import numpy as np
 from keras import layers
 
-from kt_evolution.core.checks import check_count
+from kt_evolution.algorithm.checks import check_count
 from kt_evolution.nas.blocks.dense import CONNECTIONS
 from kt_evolution.nas.blocks.dense import ResidualMLP
 from kt_evolution.nas.blocks.layers import ACTIVATIONS

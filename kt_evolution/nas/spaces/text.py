@@ -7,7 +7,7 @@ import keras
 import keras_tuner as kt
 import numpy as np
 
-from kt_evolution.core.checks import check_count
+from kt_evolution.algorithm.checks import check_count
 from kt_evolution.nas.blocks.composition import LayerChoice
 from kt_evolution.nas.blocks.convolution import ConvStage
 from kt_evolution.nas.blocks.layers import pool

@@ -1,5 +1,5 @@
 """The one place where plotly is imported: figures need it, records don't."""
 
-from kt_evolution.extras import load
+from kt_evolution.optional import load
 
 go = load("plotly.graph_objects")

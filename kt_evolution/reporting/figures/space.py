@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from kt_evolution.core.genes import LAST_CODE
-from kt_evolution.core.genes import Gene
-from kt_evolution.core.space import SearchSpace
+from kt_evolution.algorithm.space.genes import LAST_CODE
+from kt_evolution.algorithm.space.genes import Gene
+from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import COLORS
 from kt_evolution.reporting.figures.style import SCALE

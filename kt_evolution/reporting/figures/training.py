@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import BLUE
 from kt_evolution.reporting.figures.style import GREY
@@ -15,7 +16,6 @@ from kt_evolution.reporting.figures.style import text
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.timeline import timeline_of
-from kt_evolution.training_log import read_training
 
 NUM_CURVES = 10
 

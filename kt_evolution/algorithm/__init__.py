@@ -1,0 +1,1 @@
+"""History in, proposal out: the search itself, with NumPy and SciPy only."""

@@ -1,0 +1,98 @@
+"""Racing: which of the best is worth another training, before the end.
+
+Of many noisy scores the best is partly the luckiest. The best candidates are
+trained again as long as it is uncertain which of them is better; those that
+are clearly worse are not.
+"""
+
+import numpy as np
+from scipy.stats import t
+
+from kt_evolution.algorithm.history.evaluations import variance_of_one
+from kt_evolution.algorithm.history.history import IMPORT
+from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.ranking import best_first
+
+# With its first training, how often a candidate is trained at most.
+MAX_EVALUATIONS = 4
+# Who is better with at least this probability is clearly better.
+CONFIDENCE = 0.95
+
+
+def next_to_reevaluate(history: History, num_candidates: int) -> int | None:
+    """Returns the individual whose next training settles most.
+
+    It is that of the uncertain candidates with the fewest trainings. With
+    several objectives a candidate is clearly worse if another one is clearly
+    better in all.
+
+    Reference:
+        Birattari et al. (2002), "A Racing Algorithm for Configuring
+        Metaheuristics".
+
+    Args:
+        history: The `History`; it is not changed.
+        num_candidates: Int, how many of the best take part.
+
+    Returns:
+        Int, the position of an individual, or None when the order is clear.
+    """
+    candidates = _candidates(history, num_candidates)
+    if len(candidates) < 2:
+        return None
+    worse = _probably_dominated(history, candidates)
+    is_out = np.any(worse > CONFIDENCE, axis=1)
+    # Those that are out decide nothing any more.
+    is_in = ~is_out
+    is_open = is_in[:, None] & is_in[None, :] & (worse >= 1.0 - CONFIDENCE)
+    uncertain = is_open.any(axis=1) | is_open.any(axis=0)
+    counts = np.array(
+        [len(history.individuals[p].evaluations) for p in candidates]
+    )
+    uncertain &= counts < MAX_EVALUATIONS
+    if not uncertain.any():
+        return None
+    # Of equally many, the best; candidates are sorted.
+    return int(candidates[np.argmin(np.where(uncertain, counts, np.inf))])
+
+
+def _candidates(history: History, count: int) -> np.ndarray:
+    """Returns the best individuals by the mean of all their trainings."""
+    completed = history.positions(Status.COMPLETED)
+    own = [history.individuals[p].operator != IMPORT for p in completed]
+    completed = completed[np.array(own, dtype=bool)]
+    order = best_first(history.objectives[completed], history.limits[completed])
+    return completed[order[:count]]
+
+
+def _probably_dominated(history: History, candidates: np.ndarray) -> np.ndarray:
+    """Returns how likely each candidate is worse than each other one.
+
+    Args:
+        history: The `History`.
+        candidates: Int array of shape `(n,)`.
+
+    Returns:
+        Float array of shape `(n, n)`; 0 on the diagonal.
+    """
+    known = history.positions(Status.COMPLETED)
+    variance, freedom = variance_of_one(
+        history.squares[known], history.num_runs[known]
+    )
+    objectives = history.objectives[candidates]
+    gaps = objectives[:, None] - objectives[None, :]
+    if not freedom:
+        worse = np.full(gaps.shape[:2], 0.5)
+    else:
+        share = 1.0 / history.num_runs[candidates]
+        shares = share[:, None] + share[None, :]
+        errors = np.sqrt(shares[..., None] * variance)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            probabilities = t.cdf(gaps / errors, freedom)
+        # Nothing is left to chance, and who is equal is not better.
+        is_tie = (gaps == 0.0) & (errors == 0.0)
+        worse = np.where(is_tie, 1.0, probabilities).prod(axis=2)
+        worse[is_tie.all(axis=2)] = 0.0
+    np.fill_diagonal(worse, 0.0)
+    return worse

@@ -1,0 +1,1 @@
+"""The genes of a search space, and their codes."""

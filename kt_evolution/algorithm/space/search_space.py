@@ -1,0 +1,327 @@
+"""The search space: genes, the conditions between them, and genomes.
+
+A genome is a float vector with one code in [0, 1) per gene, dormant genes
+included. `SearchSpace` is the only border between genomes and values.
+"""
+
+import contextlib
+import re
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+
+import numpy as np
+
+from kt_evolution.algorithm.space.dependencies import can_both_hold
+from kt_evolution.algorithm.space.dependencies import parents_first
+from kt_evolution.algorithm.space.genes import LAST_CODE
+from kt_evolution.algorithm.space.genes import CategoricalGene
+from kt_evolution.algorithm.space.genes import Condition
+from kt_evolution.algorithm.space.genes import ContinuousGene
+from kt_evolution.algorithm.space.genes import Gene
+from kt_evolution.algorithm.space.genes import GridGene
+from kt_evolution.algorithm.space.genes import Value
+
+# Of a gene with more values it is looked up one by one what they switch on.
+MAX_LISTED_VALUES = 1000
+# A space of more genes is wide: what is learnt of each gene must be little.
+WIDE = 80
+
+
+class SearchSpace:
+    """An immutable, ordered collection of genes.
+
+    A space grows by making a larger one with `extended`; the positions of the
+    old genes stay, so that old genomes stay valid columns.
+
+    Example:
+
+    >>> layers = OrdinalGene("layers", range(1, 4), default=1)
+    >>> space = SearchSpace([layers])
+    >>> space.decode(space.encode({"layers": 3}))
+    {'layers': 3}
+
+    Args:
+        genes: Iterable of `Gene`s with distinct keys.
+
+    Attributes:
+        sizes: Float array of shape `(num_genes,)`, the number of values of
+            each gene, infinite for continuous ones.
+        is_categorical: Bool array of shape `(num_genes,)`.
+        is_tunable: Bool array of shape `(num_genes,)`, false for genes that
+            have one value only.
+        controllers: Int array of shape `(num_genes,)`, for a conditional gene
+            the position of the gene that switches it on, otherwise -1.
+        families: List of int arrays, the positions of categorical genes that
+            are the same choice made several times, two of them at least: one
+            name but for its numbers, one domain. The operations of a cell's
+            edges, for instance.
+        scopes: List of int arrays, the positions of genes that are parts of
+            one thing, two of them at least: their names are alike up to the
+            last slash. The genes "cell/node_1/..." of a node, for instance.
+    """
+
+    def __init__(self, genes: Iterable[Gene] = ()) -> None:
+        self.genes = tuple(genes)
+        self.position = {gene.key: i for i, gene in enumerate(self.genes)}
+        if len(self.position) < len(self.genes):
+            keys = [gene.key for gene in self.genes]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise ValueError(
+                f"`genes` must have distinct keys. Received: {twice!r} twice"
+            )
+        self.num_genes = len(self.genes)
+        self._by_name: dict[str, list[int]] = {}
+        for i, gene in enumerate(self.genes):
+            self._by_name.setdefault(gene.name, []).append(i)
+        self.order, self._is_circular = parents_first(self.genes)
+        self.sizes = np.array([gene.size for gene in self.genes], dtype=float)
+        self.is_categorical = np.array(
+            [gene.kind == "categorical" for gene in self.genes], dtype=bool
+        )
+        self.is_tunable = self.sizes > 1
+        self.controllers = np.array(
+            [self._controller(gene) for gene in self.genes], dtype=np.int64
+        )
+        self.families = self._families()
+        self.scopes = self._scopes()
+        self._is_flat = not any(gene.conditions for gene in self.genes) and (
+            len(self._by_name) == self.num_genes
+        )
+        self._earlier_twins = self._earlier_of_same_name()
+        self._is_grid = np.array(
+            [isinstance(gene, GridGene) for gene in self.genes], dtype=bool
+        )
+        # Those whose canonical codes no array operation finds for all at once.
+        self._snapped_alone = [
+            i
+            for i, gene in enumerate(self.genes)
+            if not self._is_grid[i]
+            and not (type(gene) is ContinuousGene and gene.size > 1)
+        ]
+        # The values that switch a child on, by parent, as far as looked up.
+        self._allowed: dict[tuple[int, tuple[Value, ...]], np.ndarray] = {}
+
+    def extended(self, genes: Iterable[Gene]) -> "SearchSpace":
+        """Returns this space with further genes behind its own."""
+        return SearchSpace([*self.genes, *genes])
+
+    def genes_named(self, name: str) -> list[int]:
+        """Returns the positions of the genes that share a name."""
+        return self._by_name.get(name, [])
+
+    def default_genome(self) -> np.ndarray:
+        """Returns the genome of the default values."""
+        return np.array([gene.encode(gene.default) for gene in self.genes])
+
+    def encode(self, values: Mapping[str, Value]) -> np.ndarray:
+        """Returns the genome of some values.
+
+        Args:
+            values: Dict of names to values. A gene whose name is missing gets
+                its default, and so does an inactive one whose domain does not
+                hold the value.
+
+        Raises:
+            ValueError: If a value is outside the domain of its active gene.
+        """
+        genome = self.default_genome()
+        active = self._active_in(values)
+        for i, gene in enumerate(self.genes):
+            if gene.name not in values:
+                continue
+            try:
+                genome[i] = gene.encode(values[gene.name])
+            except ValueError:
+                if i in active:
+                    raise
+        return genome
+
+    def codes_of(self, name: str, value: Value) -> dict[int, float]:
+        """Returns the codes of a value.
+
+        Args:
+            name: String, the name of a hyperparameter.
+            value: Its value.
+
+        Returns:
+            Dict of positions to codes: the genes of that name, active or not,
+            whose domain has the value.
+        """
+        codes = {}
+        for i in self.genes_named(name):
+            # What is no value at all raises other errors than ValueError.
+            with contextlib.suppress(TypeError, ValueError, OverflowError):
+                codes[i] = self.genes[i].encode(value)
+        return codes
+
+    def decode(self, genome: np.ndarray) -> dict[str, Value]:
+        """Returns the values of the active genes by name, in space order."""
+        # Native floats, so that the values are native too.
+        codes = genome.tolist()
+        values, _ = self._settle(lambda i: self.genes[i].decode(codes[i]))
+        return {name: values[name] for name in self._by_name if name in values}
+
+    def active(self, genomes: np.ndarray) -> np.ndarray:
+        """Tells which genes are active.
+
+        Of several active genes with one name the first is the active one: it
+        gives the name its value.
+
+        Args:
+            genomes: Float array of shape `(n, num_genes)`.
+
+        Returns:
+            Bool array of shape `(n, num_genes)`.
+        """
+        active = np.ones(genomes.shape, dtype=bool)
+        if self._is_flat:
+            return active
+        if self._is_circular:
+            return self._active_in_circles(genomes)
+        # Many genes have the same conditions.
+        holding: dict[Condition, np.ndarray] = {}
+        for i in self.order:
+            for condition in self.genes[i].conditions:
+                if condition not in holding:
+                    holding[condition] = self._holds(condition, genomes, active)
+                active[:, i] &= holding[condition]
+            for twin in self._earlier_twins[i]:
+                active[:, i] &= ~active[:, twin]
+        return active
+
+    def _active_in_circles(self, genomes: np.ndarray) -> np.ndarray:
+        """Does what `active` does, in as many passes as it takes."""
+        active = np.zeros(genomes.shape, dtype=bool)
+        num_active = -1
+        while num_active < active.sum():
+            num_active = active.sum()
+            for i in self.order:
+                gene = self.genes[i]
+                twins = active[:, self.genes_named(gene.name)]
+                switched_on = ~twins.any(axis=1)
+                for condition in gene.conditions:
+                    switched_on &= self._holds(condition, genomes, active)
+                active[:, i] |= switched_on
+        return active
+
+    def snap(self, genomes: np.ndarray) -> np.ndarray:
+        """Returns genomes with the canonical code of every value.
+
+        Args:
+            genomes: Float array of shape `(n, num_genes)`.
+        """
+        # One by one it is slow where there are thousands of genes.
+        sizes = np.where(self._is_grid, self.sizes, 1.0)
+        steps = np.clip(np.floor(genomes * sizes), 0, sizes - 1)
+        bounded = np.clip(genomes, 0.0, LAST_CODE)
+        snapped = np.where(self._is_grid, (steps + 0.5) / sizes, bounded)
+        for i in self._snapped_alone:
+            snapped[:, i] = self.genes[i].snap(genomes[:, i])
+        return snapped
+
+    def _settle(
+        self, value_of: Callable[[int], Value]
+    ) -> tuple[dict[str, Value], set[int]]:
+        """Gives each name the value of the first of its genes to be active.
+
+        Args:
+            value_of: Function of a gene's position.
+
+        Returns:
+            Tuple of the values by name, and of the active genes.
+        """
+        values: dict[str, Value] = {}
+        active: set[int] = set()
+        before = -1
+        while len(active) > before:
+            before = len(active)
+            for i in self.order:
+                gene = self.genes[i]
+                if gene.name not in values and all(
+                    condition.holds(values) for condition in gene.conditions
+                ):
+                    values[gene.name] = value_of(i)
+                    active.add(i)
+            if not self._is_circular:
+                break
+        return values, active
+
+    def _families(self) -> list[np.ndarray]:
+        families: dict[tuple[str, str], list[int]] = {}
+        for i, gene in enumerate(self.genes):
+            if isinstance(gene, CategoricalGene) and gene.size > 1:
+                choice = (re.sub(r"\d+", "#", gene.name), repr(gene.values))
+                families.setdefault(choice, []).append(i)
+        return [np.array(each) for each in families.values() if len(each) > 1]
+
+    def _scopes(self) -> list[np.ndarray]:
+        scopes: dict[str, list[int]] = {}
+        for i, gene in enumerate(self.genes):
+            scope, slash, _ = gene.name.rpartition("/")
+            if slash:
+                scopes.setdefault(scope, []).append(i)
+        return [np.array(each) for each in scopes.values() if len(each) > 1]
+
+    def _controller(self, gene: Gene) -> int:
+        if not gene.conditions:
+            return -1
+        candidates = self.genes_named(gene.conditions[-1].parent)
+        outer = gene.conditions[:-1]
+        for i in candidates:
+            conditions = self.genes[i].conditions
+            if conditions == outer[: len(conditions)]:
+                return i
+        together = [
+            i
+            for i in candidates
+            if can_both_hold(outer, self.genes[i].conditions)
+        ]
+        return (together or candidates or [-1])[0]
+
+    def _earlier_of_same_name(self) -> list[list[int]]:
+        """Returns for each gene those of its name that are first in order."""
+        earlier: list[list[int]] = [[]] * self.num_genes
+        met: dict[str, list[int]] = {}
+        for i in self.order:
+            twins = met.setdefault(self.genes[i].name, [])
+            earlier[i] = list(twins)
+            twins.append(i)
+        return earlier
+
+    def _active_in(self, values: Mapping[str, Value]) -> set[int]:
+        """Returns the genes that given values switch on."""
+        _, active = self._settle(
+            lambda i: values.get(self.genes[i].name, self.genes[i].default)
+        )
+        return active
+
+    def _holds(
+        self, condition: Condition, genomes: np.ndarray, active: np.ndarray
+    ) -> np.ndarray:
+        holds = np.zeros(len(genomes), dtype=bool)
+        for parent in self.genes_named(condition.parent):
+            allowed = self._is_allowed(parent, condition, genomes[:, parent])
+            holds |= active[:, parent] & allowed
+        return holds
+
+    def _is_allowed(
+        self, parent: int, condition: Condition, codes: np.ndarray
+    ) -> np.ndarray:
+        """Tells which codes of a parent have a value of a condition."""
+        gene = self.genes[parent]
+        if not isinstance(gene, GridGene) or gene.size > MAX_LISTED_VALUES:
+            codes, where = np.unique(codes, return_inverse=True)
+            return self._are_allowed(gene, condition, codes)[where]
+        key = (parent, condition.values)
+        if key not in self._allowed:
+            every = gene.code_at(np.arange(int(gene.size)))
+            self._allowed[key] = self._are_allowed(gene, condition, every)
+        return self._allowed[key][gene.index(codes)]
+
+    @staticmethod
+    def _are_allowed(
+        gene: Gene, condition: Condition, codes: np.ndarray
+    ) -> np.ndarray:
+        allowed = [gene.decode(code) in condition.values for code in codes]
+        return np.array(allowed, dtype=bool)

@@ -1,0 +1,195 @@
+"""The parameters of a Gaussian process: the most probable ones."""
+
+import numpy as np
+from scipy.linalg.lapack import dpotrf
+from scipy.linalg.lapack import dpotri
+from scipy.optimize import minimize
+
+from kt_evolution.algorithm.space.search_space import WIDE
+from kt_evolution.algorithm.surrogate.kernel import correlations_and_gradient
+from kt_evolution.algorithm.surrogate.kernel import same_distances
+
+# Normal priors on the logarithms of the features' weights (the inverse squared
+# length scales) and of the noise variance per unit of amplitude.
+WEIGHT_PRIOR = (-1.0, 1.5)
+NOISE_PRIOR = (-4.0, 2.0)
+WEIGHT_BOUNDS = (-10.0, 5.0)
+NOISE_BOUNDS = (-14.0, 2.0)
+# The variance of the unknown mean of all scores, per unit of amplitude.
+MEAN_VARIANCE = 1.0
+# Keeps the Cholesky factor of duplicated individuals real.
+JITTER = 1e-8
+# The amplitude counts as if so many scores of unit scale had been seen too.
+PRIOR_SCORES = 2.0
+MAX_ITERATIONS = 25
+# So many genes of a wide space have a length scale of their own.
+NUM_OWN_LENGTH_SCALES = 30
+# Of so many features length scales are as `WEIGHT_PRIOR` says. Of more they
+# are longer, so that two individuals are expected to be as far apart.
+UNSHIFTED_FEATURES = 10
+# Of the logarithms of weights, twice that of Hvarfner's length scales: most
+# of thousands of genes do not matter, and a few matter much.
+WIDE_SPREAD = 2.0 * 3.0**0.5
+
+
+def fit_parameters(
+    points: np.ndarray, features: np.ndarray, targets: np.ndarray
+) -> np.ndarray:
+    """Returns the most probable log weights of the features and log noise.
+
+    Args:
+        points: Float array of shape `(n, num_coordinates)`, from `embed`.
+        features: Int array, the feature of each coordinate.
+        targets: Float array of shape `(n,)`, the warped scores.
+
+    Returns:
+        Float array of shape `(num_features + 1,)`.
+    """
+    num_features = int(features.max(initial=-1)) + 1
+    if num_features > WIDE:
+        return _fit_few_of_many(points, features, targets)
+    mean, std, bounds = _prior(num_features)
+    return _most_probable(mean, points, features, targets, mean, std, bounds)
+
+
+def _fit_few_of_many(
+    points: np.ndarray,
+    features: np.ndarray,
+    targets: np.ndarray,
+) -> np.ndarray:
+    """Returns parameters of which only a few length scales are learnt.
+
+    First all features share one length scale. Then those get one of their
+    own of which the posterior says that they need it most: its derivative to
+    their weight is the largest. The others go on to share one.
+
+    Reference:
+        Welch et al. (1992), "Screening, Predicting, and Computer
+        Experiments"; the prior's shift is that of Hvarfner et al. (2024),
+        "Vanilla Bayesian Optimization Performs Great in High Dimensions".
+    """
+    num_features = int(features.max()) + 1
+    num_used = len(np.unique(features))
+    shift = max(float(np.log(num_used / UNSHIFTED_FEATURES)), 0.0)
+    # All features in one group, the number of the others is their own.
+    groups = np.zeros(num_features, dtype=np.int64)
+    mean, std, bounds = _prior(1, shift)
+    shared = _most_probable(
+        mean,
+        same_distances(points),
+        np.zeros(min(points.shape), dtype=np.int64),
+        targets,
+        mean,
+        std,
+        bounds,
+    )
+    every, every_std, _ = _prior(num_features, shift)
+    at_shared = np.append(np.full(num_features, shared[0]), shared[-1])
+    _, slopes = negative_log_posterior(
+        at_shared, points, features, targets, every, every_std
+    )
+    own = np.argsort(slopes[:-1], kind="stable")[:NUM_OWN_LENGTH_SCALES]
+    groups[own] = 1 + np.arange(len(own))
+    is_own = groups[features] > 0
+    rest = same_distances(points[:, ~is_own])
+    coordinates = np.concatenate([rest, points[:, is_own]], axis=1)
+    grouped = np.concatenate(
+        [np.zeros(rest.shape[1], dtype=np.int64), groups[features[is_own]]]
+    )
+    mean, std, bounds = _prior(1 + len(own), shift, WIDE_SPREAD)
+    start = np.append(np.full(1 + len(own), shared[0]), shared[-1])
+    fitted = _most_probable(
+        start, coordinates, grouped, targets, mean, std, bounds
+    )
+    return np.append(fitted[:-1][groups], fitted[-1])
+
+
+def _most_probable(
+    start: np.ndarray,
+    points: np.ndarray,
+    features: np.ndarray,
+    targets: np.ndarray,
+    mean: np.ndarray,
+    std: np.ndarray,
+    bounds: list[tuple[float, float]],
+) -> np.ndarray:
+    result = minimize(
+        negative_log_posterior,
+        start,
+        args=(points, features, targets, mean, std),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": MAX_ITERATIONS},
+    )
+    return result.x
+
+
+def negative_log_posterior(
+    parameters: np.ndarray,
+    points: np.ndarray,
+    features: np.ndarray,
+    targets: np.ndarray,
+    mean: np.ndarray,
+    std: np.ndarray,
+) -> tuple[float, np.ndarray]:
+    """Returns how improbable parameters are, and the gradient of that.
+
+    Rasmussen & Williams (2006), eq. 5.8 and 5.9, with the amplitude at its
+    most probable value, plus the normal prior of the parameters.
+    """
+    count = len(targets)
+    diagonal = np.diag_indices(count)
+    covariance, pull_back = correlations_and_gradient(
+        points, features, parameters[:-1]
+    )
+    covariance += MEAN_VARIANCE
+    covariance[diagonal] += nugget(parameters)
+    cholesky, failed = dpotrf(covariance, lower=1)
+    if failed:
+        return 1e10, np.zeros_like(parameters)
+    inverse = np.tril(dpotri(cholesky, lower=1)[0])
+    inverse += np.tril(inverse, -1).T
+    weights = inverse @ targets
+    amplitude = amplitude_of(targets @ weights, count)
+    gradient = 0.5 * (inverse - np.outer(weights, weights) / amplitude)
+    by_noise = np.trace(gradient) * np.exp(parameters[-1])
+    distance = (parameters - mean) / std
+    loss = 0.5 * (count + PRIOR_SCORES) * np.log(amplitude)
+    loss += np.log(cholesky[diagonal]).sum() + 0.5 * distance @ distance
+    return loss, np.append(pull_back(gradient), by_noise) + distance / std
+
+
+def _prior(
+    num_features: int, shift: float = 0.0, spread: float = WEIGHT_PRIOR[1]
+) -> tuple[np.ndarray, np.ndarray, list[tuple[float, float]]]:
+    """Returns the means, standard deviations and bounds of the parameters.
+
+    Args:
+        num_features: Int.
+        shift: Float, how much less the logarithms of weights are expected to
+            be. Defaults to 0.
+        spread: Float, their standard deviation. Defaults to that of
+            `WEIGHT_PRIOR`.
+    """
+    weight = (WEIGHT_PRIOR[0] - shift, spread)
+    priors = np.array([weight] * num_features + [NOISE_PRIOR])
+    lowest, highest = WEIGHT_BOUNDS
+    bounds = [(lowest - shift, highest)] * num_features + [NOISE_BOUNDS]
+    return priors[:, 0], priors[:, 1], bounds
+
+
+def nugget(parameters: np.ndarray) -> float:
+    """Returns the noise variance per unit of amplitude."""
+    return float(np.exp(parameters[-1])) + JITTER
+
+
+def amplitude_of(quadratic: float, count: int) -> float:
+    """Returns the most probable amplitude.
+
+    Args:
+        quadratic: Float, the targets times the inverse correlations times
+            the targets.
+        count: Int, the number of targets.
+    """
+    return float((quadratic + PRIOR_SCORES) / (count + PRIOR_SCORES))

@@ -1,1 +1,0 @@
-"""The search itself: numpy only, no Keras, no trials."""

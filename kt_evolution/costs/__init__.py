@@ -1,0 +1,13 @@
+"""What a model costs: its size, its work, its latency, its training."""
+
+from kt_evolution.costs.flops import count_flops
+from kt_evolution.costs.measurement import count_params
+from kt_evolution.costs.measurement import count_trainable_params
+from kt_evolution.costs.measurement import measure_latency
+
+__all__ = [
+    "count_flops",
+    "count_params",
+    "count_trainable_params",
+    "measure_latency",
+]

@@ -1,0 +1,197 @@
+"""What a model costs: its size, its work, its latency, its training.
+
+Costs are metrics of a trial, by the names below, and lower is better for each.
+They can be named as objectives.
+"""
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import keras_tuner as kt
+import numpy as np
+
+from kt_evolution.costs.flops import count_flops
+from kt_evolution.costs.flops import sample_of
+
+# Predictions before the clock is read: the first ones compile.
+NUM_WARM_UPS = 5
+
+
+def count_params(model: Any) -> int:
+    """Counts the parameters of a model, as `model.summary()` does.
+
+    Args:
+        model: A Keras model that is built.
+
+    Raises:
+        ValueError: If the model is not built.
+    """
+    return _size_of(model, model.weights)
+
+
+def count_trainable_params(model: Any) -> int:
+    """Counts the parameters of a model that training changes.
+
+    Args:
+        model: A Keras model that is built.
+
+    Raises:
+        ValueError: If the model is not built.
+    """
+    return _size_of(model, model.trainable_weights)
+
+
+def _size_of(model: Any, weights: list[Any]) -> int:
+    if not model.built:
+        raise ValueError(
+            "The parameters of a model can't be counted before it is built. "
+            f"Received: model={model}"
+        )
+    return sum(math.prod(weight.shape) for weight in weights)
+
+
+def measure_latency(model: Any, num_repeats: int = 30) -> float:
+    """Measures how long a model takes to predict one sample.
+
+    The sample is made of zeros, goes in as NumPy arrays and through the
+    model's compiled `predict_on_batch`.
+
+    Args:
+        model: A Keras model that is built.
+        num_repeats: Int, how many predictions are timed after the warm-up.
+            Defaults to 30.
+
+    Returns:
+        Float, the median of their times, in milliseconds.
+
+    Raises:
+        ValueError: If the shape of the model's input is not known.
+    """
+    sample = keras.tree.map_structure(_zeros, sample_of(model))
+    for _ in range(NUM_WARM_UPS):
+        model.predict_on_batch(sample)
+    seconds = []
+    for _ in range(num_repeats):
+        began = time.perf_counter()
+        model.predict_on_batch(sample)
+        seconds.append(time.perf_counter() - began)
+    return 1000.0 * statistics.median(seconds)
+
+
+def _zeros(tensor: Any) -> np.ndarray:
+    if tensor.dtype == "string":
+        return np.full(tensor.shape, "", dtype=object)
+    return np.zeros(tensor.shape, tensor.dtype)
+
+
+# Building a model tells them.
+COUNTED: dict[str, Callable[[Any], int]] = {
+    "params": count_params,
+    "trainable_params": count_trainable_params,
+}
+# These take time, so they are measured on request.
+MEASURES: dict[str, Callable[[Any], float]] = {
+    "flops": count_flops,
+    "latency": measure_latency,
+}
+COSTS = (*COUNTED, "train_seconds", *MEASURES)
+
+
+def is_cost(name: str) -> bool:
+    """Tells whether a metric's name is that of a cost."""
+    return name in COSTS
+
+
+def check_costs(argument: str, names: Any) -> tuple[str, ...]:
+    """Returns the names of costs, if they are.
+
+    Args:
+        argument: String, the argument's name, for the error.
+        names: String, or a list of them.
+
+    Raises:
+        ValueError: If a name is not that of a cost.
+        TypeError: If `names` is something else.
+    """
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, (list, tuple)):
+        raise TypeError(
+            f"`{argument}` must be the name of a cost or a list of names. "
+            f"Received: {argument}={names!r} (of type {type(names).__name__})"
+        )
+    unknown = [name for name in names if not is_cost(name)]
+    if unknown:
+        known = ", ".join(f'"{name}"' for name in COSTS)
+        raise ValueError(
+            f"`{argument}` must be a list of names among {known}. "
+            f"Received: {argument}={names!r}, of which {unknown} are unknown"
+        )
+    return tuple(names)
+
+
+def with_directions(objective: Any) -> Any:
+    """Returns an objective whose costs are to be minimised.
+
+    The host infers the direction of a string for Keras metrics only.
+
+    Args:
+        objective: A string, `keras_tuner.Objective`, or a list or tuple of
+            them.
+    """
+    if isinstance(objective, (list, tuple)):
+        return [with_directions(one) for one in objective]
+    if isinstance(objective, str) and is_cost(objective):
+        return kt.Objective(objective, "min")
+    return objective
+
+
+def parameter_counts(model: Any) -> dict[str, int]:
+    """Returns the costs that a build tells, none if it is not complete.
+
+    Args:
+        model: A Keras model. A subclassed one may be built in training only.
+    """
+    if not getattr(model, "built", False):
+        return {}
+    return {name: count(model) for name, count in COUNTED.items()}
+
+
+def measure(model: Any, names: Collection[str]) -> dict[str, float]:
+    """Measures costs of a model.
+
+    Args:
+        model: A Keras model that is built.
+        names: Strings, of which those of `MEASURES` are measured.
+
+    Returns:
+        Dict of names to floats.
+
+    Raises:
+        keras_tuner.errors.FatalError: If one can't be measured.
+    """
+    measured = {}
+    for name in (name for name in MEASURES if name in names):
+        try:
+            measured[name] = float(MEASURES[name](model))
+        except Exception as error:
+            raise kt.errors.FatalRuntimeError(
+                f"The cost '{name}' of a model can't be measured. {error}"
+            ) from error
+    return measured
+
+
+def average(executions: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Returns the mean costs of a trial's executions."""
+    names = set.intersection(*map(set, executions)) if executions else ()
+    return {
+        name: statistics.fmean(execution[name] for execution in executions)
+        for name in COSTS
+        if name in names
+    }

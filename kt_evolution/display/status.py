@@ -1,0 +1,103 @@
+"""What a display tells while a search runs, as plain records."""
+
+import dataclasses
+
+from kt_evolution.algorithm.evolution import REEVALUATION
+from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.history import Individual
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialNews:
+    """A trial that ended.
+
+    Args:
+        trial_id: String.
+        scores: Tuple of the values of the objectives; empty if it failed.
+        is_best: Boolean, whether no trial is better.
+        expected: The mean and standard deviation that the surrogate had
+            expected of the score, or None.
+        origin: String, why it was proposed.
+        seconds: Float, how long it took.
+    """
+
+    trial_id: str
+    scores: tuple[float, ...]
+    is_best: bool
+    expected: tuple[float, float] | None
+    origin: str
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchNews:
+    """How far a search is.
+
+    Args:
+        num_ended: Int, the trials that have ended.
+        max_trials: Int, the trials at most; None for no limit.
+        num_running: Int, the trials that run now.
+        num_rejected: Int, the proposals that cost no trial.
+        best_trial_id: String, the best trial so far, or None.
+        best: Tuple of the values of the objectives of that trial.
+        num_on_front: Int, with several objectives the size of the front.
+        seconds: Float, for how long the search has run.
+        seconds_left: Float, an estimate; None if nothing tells.
+    """
+
+    num_ended: int
+    max_trials: int | None
+    num_running: int
+    num_rejected: int
+    best_trial_id: str | None
+    best: tuple[float, ...]
+    num_on_front: int
+    seconds: float
+    seconds_left: float | None
+
+
+def origin_of(individual: Individual, trial_id: str) -> str:
+    """Returns in words why a trial was proposed."""
+    if trial_id != individual.trial_id:
+        return f"{REEVALUATION} of {individual.trial_id}"
+    words = individual.operator.replace("+", " and ")
+    if not individual.parents:
+        return words
+    return f"{words} of {' and '.join(individual.parents)}"
+
+
+def expected_of(
+    history: History, trial_id: str, sign: float
+) -> tuple[float, float] | None:
+    """Returns what the surrogate had expected of a trial's score.
+
+    Args:
+        history: The `History`.
+        trial_id: String.
+        sign: Float, -1 if scores are maximised.
+    """
+    individual = history.individuals[history.position_of(trial_id)]
+    if individual.prediction is None or trial_id != individual.trial_id:
+        return None
+    mean, std = individual.prediction
+    return sign * mean, std
+
+
+def seconds_left(
+    seconds: float,
+    num_ended: int,
+    max_trials: int | None,
+    time_budget: float,
+) -> float | None:
+    """Estimates for how long a search goes on at its present pace.
+
+    Args:
+        seconds: Float, for how long it has run.
+        num_ended: Int.
+        max_trials: Int, or None.
+        time_budget: Float, for how long it may run.
+    """
+    left = time_budget - seconds
+    if max_trials is not None and num_ended:
+        left = min(left, seconds / num_ended * (max_trials - num_ended))
+    return max(left, 0.0) if left < float("inf") else None

@@ -1,0 +1,244 @@
+"""The parts of Keras Tuner and Keras that are not public, in one place.
+
+Each is guarded by a test, so that a change of the host is noticed. What the
+host offers publicly is used directly.
+"""
+
+import contextlib
+import inspect
+import os
+import warnings
+from collections.abc import Iterator
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner as kt
+
+from kt_evolution import files
+from kt_evolution.algorithm.space.genes import Value
+from kt_evolution.keras_tuner_bridge.encoding import native
+
+
+class _OpenConditions(list[Any]):
+    """The conditions of the scopes that are open, copied without themselves.
+
+    The host deep-copies them at each scope, every value of every condition,
+    which takes most of the time of a build with hundreds of scopes. They never
+    change.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> list[Any]:
+        return list(self)
+
+
+class HyperParameters(kt.HyperParameters):
+    """The host's container, in which NumPy's numbers may be choices.
+
+    The host takes scalars of NumPy as bounds and defaults, but as values of a
+    `Choice` only those that are Python's numbers too, such as `float64`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conditions = _OpenConditions()
+
+    def copy(self) -> kt.HyperParameters:
+        return share_space(self, self.values)
+
+    def Choice(
+        self,
+        name: str,
+        values: Any,
+        ordered: bool | None = None,
+        default: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        values = [native(value) for value in values]
+        default = native(default)
+        return super().Choice(name, values, ordered, default, **kwargs)
+
+
+def share_space(
+    hyperparameters: kt.HyperParameters,
+    values: Mapping[str, Value],
+    into: kt.HyperParameters | None = None,
+) -> kt.HyperParameters:
+    """Returns a container of the same space with other values.
+
+    `HyperParameters.copy()` rebuilds every hyperparameter, which is most of
+    the host's cost per trial. They never change, so they are shared.
+
+    Args:
+        hyperparameters: The container whose space to share.
+        values: Dict of names to values.
+        into: The empty container to fill. Defaults to a new one.
+    """
+    clone = HyperParameters() if into is None else into
+    clone._space.extend(hyperparameters._space)
+    for name, twins in hyperparameters._hps.items():
+        clone._hps[name].extend(twins)
+    clone.values.update(values)
+    return clone
+
+
+def new_entries(
+    known: kt.HyperParameters, found: kt.HyperParameters
+) -> list[Any]:
+    """Returns the hyperparameters of `found` that `known` does not have."""
+    return [
+        hp for hp in found.space if not known._exists(hp.name, hp.conditions)
+    ]
+
+
+def settle_values(hyperparameters: kt.HyperParameters) -> None:
+    """Keeps the values of active names only, and fills those that miss.
+
+    The host's `ensure_active_values` walks the hyperparameters one by one and
+    drops the live value of a name when it meets an inactive twin, and fills
+    by unseeded random. This goes by name, and fills by defaults.
+    """
+    values = hyperparameters.values
+    settled: dict[str, Value] = {}
+    before = -1
+    # A parent may stand behind its child once a space came over gRPC.
+    while len(settled) > before:
+        before = len(settled)
+        for hp in hyperparameters.space:
+            if hp.name not in settled and all(
+                condition.is_active(settled) for condition in hp.conditions
+            ):
+                settled[hp.name] = values.get(hp.name, hp.default)
+    hyperparameters.values = {
+        **{name: settled[name] for name in values if name in settled},
+        **settled,
+    }
+
+
+def full_name(hyperparameters: kt.HyperParameters, name: str) -> str:
+    """Returns the name that a hyperparameter has within the open scopes."""
+    return str(hyperparameters._get_name(name))
+
+
+def is_made_of(tensor: Any, source: Any) -> bool:
+    """Tells whether one symbolic tensor was computed from another."""
+    seen: set[int] = set()
+    waiting = [tensor]
+    while waiting:
+        each = waiting.pop()
+        if each is source:
+            return True
+        # A tensor with values has no history.
+        if id(each) not in seen and hasattr(each, "_keras_history"):
+            seen.add(id(each))
+            operation, number, _ = each._keras_history
+            waiting += operation._inbound_nodes[number].input_tensors
+    return False
+
+
+def on_cpu() -> contextlib.AbstractContextManager[Any]:
+    """Returns a context in which Keras makes variables on the CPU.
+
+    On torch "cpu:0" is another device than "cpu": Keras makes plain tensors
+    of integer variables there, such as the seed of a `Dropout`, which a model
+    can't track.
+    """
+    try:
+        return keras.device("cpu")
+    except RuntimeError:
+        # JAX has no CPU where `JAX_PLATFORMS` names an accelerator only.
+        return contextlib.nullcontext()
+
+
+def forget_kernels() -> None:
+    """Frees the operations that TensorFlow keeps for each shape that it met.
+
+    It makes what is used again anew. `keras.utils.clear_session` does the
+    same, but forgets the names of layers too.
+    """
+    if keras.backend.backend() == "tensorflow":
+        from tensorflow.python.eager import context
+
+        context.context().clear_kernel_cache()
+
+
+def fit_arguments(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns arguments of `keras.Model.fit` by name, positional ones first."""
+    names = list(inspect.signature(keras.Model.fit).parameters)[1:]
+    return {**dict(zip(names[: len(args)], args, strict=True)), **kwargs}
+
+
+def layers_inside(layer: Any) -> list[Any]:
+    """Returns the layers that a layer or model directly consists of."""
+    return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
+def is_built_throughout(layer: Any) -> bool:
+    """Tells whether a layer and all layers inside have their variables."""
+    return all(each.built for each in layer._flatten_layers())
+
+
+def wrapped_function(metric: Any) -> Any:
+    """Returns the function or loss that Keras made a metric of, or None."""
+    # Its subclasses are metrics of their own.
+    is_wrapper = type(metric) is keras.metrics.MeanMetricWrapper
+    return metric._fn if is_wrapper else None
+
+
+@contextlib.contextmanager
+def silence_nan_warning() -> Iterator[None]:
+    """Hides the warning of NumPy when the host takes a metric that is NaN.
+
+    The message of the failed trial already reports it.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
+        yield
+
+
+def set_aside_torn_state(folder: Path) -> None:
+    """Takes a torn file of a tuner out of the way of a resume.
+
+    The host's tuners write it in place, so a kill may leave a part of it, and
+    then read it in their constructor, which raises.
+
+    Args:
+        folder: Path, the project.
+    """
+    tuner_id = os.environ.get("KERASTUNER_TUNER_ID", "tuner0")
+    path = folder / f"{tuner_id}.json"
+    # What a link to elsewhere leads to is neither read nor moved: to open the
+    # project refuses it.
+    is_own = os.path.lexists(path) and files.is_own(path, folder)
+    if is_own and read_state(path) is None:
+        # It can't be moved where nothing can be written.
+        with contextlib.suppress(OSError):
+            os.replace(path, f"{path}.damaged")
+
+
+def read_state(path: Path) -> dict[str, Any] | None:
+    """Returns the state of a tuner, or None with a warning if it is torn."""
+    state = None
+    with contextlib.suppress(ValueError):
+        # A folder may lie there, as a failed copy leaves it.
+        if path.is_file():
+            state = files.parse_json(path.read_bytes())
+    if isinstance(state, dict):
+        return state
+    warnings.warn(
+        f"{path} is damaged, as a kill leaves it in the middle of writing. "
+        "What it held of the tuner is lost; the trials are not in it, and the "
+        "search goes on.",
+        stacklevel=2,
+    )
+    return None
+
+
+def is_chief() -> bool:
+    """Tells whether this process is the chief of a distributed search."""
+    return "KERASTUNER_ORACLE_IP" in os.environ and (
+        "chief" in os.environ.get("KERASTUNER_TUNER_ID", "")
+    )

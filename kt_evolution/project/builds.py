@@ -1,0 +1,66 @@
+"""The dry builds of a search, as the journal's lines tell of them.
+
+A model is built before it becomes a trial, and its build may end the process.
+Proposals depend on the history only, so the same model comes back after each
+restart. A line before each build shows which ones ended their process: those
+behind which the same session of the search has no further line.
+"""
+
+import collections
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from kt_evolution.algorithm.space.genes import Value
+
+
+def fingerprint(values: Mapping[str, Value]) -> int:
+    """Returns a number that stands for the values of a model."""
+    return zlib.crc32(json.dumps(values, sort_keys=True).encode())
+
+
+class Builds:
+    """Which models ended the process that built them, and how often."""
+
+    def __init__(self) -> None:
+        # The last line if it began a build: its model and its session.
+        self._last: tuple[int, float | None] | None = None
+        # How often each model ended its process since it was last built.
+        self._num_deaths: dict[int, int] = collections.defaultdict(int)
+        self._built: set[int] = set()
+
+    def note(self, event: dict[str, Any]) -> None:
+        """Takes a line of the journal, also of another kind."""
+        session = event.get("session")
+        if self._last is not None:
+            model, began_in = self._last
+            if session != began_in:
+                self._num_deaths[model] += 1
+            elif event["event"] != "interrupted":
+                self._num_deaths.pop(model, None)
+                self._built.add(model)
+        is_build = event["event"] == "build"
+        self._last = (event["model"], session) if is_build else None
+
+    def is_last(self, session: float | None) -> bool:
+        """Tells whether the last line of a session began a build."""
+        return self._last is not None and self._last[1] == session
+
+    def was_built(self, model: int) -> bool:
+        """Tells whether a build of a model, by its `fingerprint`, ended."""
+        return model in self._built
+
+    def num_deaths(self, model: int, session: float | None) -> int:
+        """Returns how often a model ended the process that built it.
+
+        Builds that were interrupted from outside are left out.
+
+        Args:
+            model: Int, its `fingerprint`.
+            session: Float, the present session, which lives.
+        """
+        number = self._num_deaths.get(model, 0)
+        if self._last is not None and self._last[1] != session:
+            number += self._last[0] == model
+        return number

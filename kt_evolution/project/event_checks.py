@@ -1,0 +1,368 @@
+"""What a line of a journal and a `trial.json` must be.
+
+Both may come from another person or be damaged, and still be JSON. They are
+checked where they are read, so that nothing that reads them further on meets
+a value of another type, or an id that is a path.
+"""
+
+import copy
+import math
+import re
+import reprlib
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+from typing import TypeAlias
+
+import keras_tuner as kt
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution.keras_tuner_bridge.encoding import SpaceError
+from kt_evolution.keras_tuner_bridge.encoding import gene_of
+from kt_evolution.limits import Limit
+
+# What a field must be, in words, and the test of it.
+Field: TypeAlias = tuple[str, Callable[[Any], bool]]
+
+# Ours are numbers; those of earlier versions of Keras Tuner are hashes.
+OUR_ID = re.compile(r"[0-9]{1,18}")
+ANY_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
+KINDS = frozenset({"Boolean", "Choice", "Fixed", "Float", "Int"})
+STATUSES = frozenset(
+    value for name, value in vars(TrialStatus).items() if name.isupper()
+)
+# Beyond these an integer is no float.
+MAX_INTEGER = 2**1000
+# In seconds since the epoch, at the end of the year 9999.
+MAX_TIME = 253_402_300_799
+
+
+def check_trial_file(state: Any) -> None:
+    """Raises if a `trial.json` can't be that of a trial.
+
+    Args:
+        state: What the file holds.
+
+    Raises:
+        ValueError: It names the field and what it must be.
+    """
+    required = ("trial_id", "status", "score", "hyperparameters", "metrics")
+    _check(state, _FILE_FIELDS, required)
+    _check(state["hyperparameters"], _FIELDS, {"space", "values"})
+    _check(state["metrics"], {"metrics": _FILE_METRICS}, {"metrics"})
+
+
+class EventCheck:
+    """Checks the lines of one journal, in their order."""
+
+    def __init__(self) -> None:
+        self._trial_ids: set[str] = set()
+
+    def __call__(self, event: Any) -> None:
+        """Raises if a line is none that a search wrote.
+
+        Args:
+            event: What the line holds.
+
+        Raises:
+            ValueError: It names the field and what it must be.
+        """
+        _check(event, {"event": _TEXT}, {"event"})
+        kind = event["event"]
+        _check(event, fields_of(kind), _REQUIRED.get(kind, ()))
+        if "session" in event:
+            _check(event, {}, {"time"})
+        if kind == "trial":
+            self._check_record(event)
+            self._trial_ids.add(event["trial_id"])
+        elif kind == "start":
+            self._check_known("trial_id", event["trial_id"])
+        elif kind == "end":
+            self._check_known("trial_id", event["trial_id"])
+            if event["status"] == TrialStatus.COMPLETED:
+                _check(event, {"score": _FINITE}, ())
+        elif kind == "import":
+            _check(event["record"], RECORD_FIELDS, ())
+        elif kind == "rejected":
+            self._check_rejected(event["rejected"])
+
+    def _check_record(self, event: dict[str, Any]) -> None:
+        record = event["record"]
+        _check(record, RECORD_FIELDS, ())
+        self._check_rejected(record.get("rejected", ()))
+        for repeated in record.get("repeated", ()):
+            _check(repeated, RECORD_FIELDS, {"genome", "operator", "same_as"})
+        if "reevaluates" in record:
+            self._check_known("reevaluates", record["reevaluates"])
+
+    def _check_rejected(self, records: Iterable[Any]) -> None:
+        for record in records:
+            _check(record, RECORD_FIELDS, {"problem"})
+
+    def _check_known(self, name: str, trial_id: str) -> None:
+        if trial_id not in self._trial_ids:
+            raise ValueError(
+                f"`{name}` must be that of an earlier trial. "
+                f"Received: {trial_id!r}"
+            )
+
+
+def fields_of(kind: str) -> dict[str, Field]:
+    """Returns what each field of a kind of line must be."""
+    return {**_FIELDS, **_FIELDS_OF.get(kind, {})}
+
+
+def _check(value: Any, fields: Mapping[str, Field], required: Any) -> None:
+    """Raises if a dict lacks a field, or has one of another kind."""
+    if not isinstance(value, dict):
+        raise ValueError(
+            f"it must be a JSON object. Received: {reprlib.repr(value)}"
+        )
+    for name in required:
+        if name not in value:
+            raise ValueError(f"`{name}` is missing")
+    for name, found in value.items():
+        if name in fields:
+            words, test = fields[name]
+            if not test(found):
+                raise ValueError(
+                    f"`{name}` must be {words}. Received: {reprlib.repr(found)}"
+                )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and OUR_ID.fullmatch(value) is not None
+
+
+def _is_any_id(value: Any) -> bool:
+    return isinstance(value, str) and ANY_ID.fullmatch(value) is not None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) or (
+        isinstance(value, int) and abs(value) < MAX_INTEGER
+    )
+
+
+def _is_finite(value: Any) -> bool:
+    return _is_number(value) and math.isfinite(value)
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and abs(value) < MAX_INTEGER
+
+
+def _is_count(value: Any) -> bool:
+    return _is_whole(value) and value >= 0
+
+
+def _is_time(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= MAX_TIME
+
+
+def _is_value(value: Any) -> bool:
+    return isinstance(value, str) or _is_number(value)
+
+
+def _is_none_or(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or test(value)
+
+
+def _is_list_of(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(test, value))
+
+
+def _is_dict_of(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    # JSON has no other names than strings.
+    return lambda value: (
+        isinstance(value, dict) and all(map(test, value.values()))
+    )
+
+
+def _is_pair(value: Any) -> bool:
+    return _is_list_of(_is_finite)(value) and len(value) == 2
+
+
+def _is_code(value: Any) -> bool:
+    return _is_number(value) and 0.0 <= value < 1.0
+
+
+def _is_step(value: Any) -> bool:
+    """Tells whether it is an epoch, and the values of a metric behind it."""
+    return (
+        isinstance(value, list)
+        and len(value) > 1
+        and all(map(_is_number, value))
+        and math.isfinite(value[0])
+    )
+
+
+def _is_observation(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("value"), list)
+        and _is_step([value.get("step"), *value["value"]])
+    )
+
+
+def _is_metric(key: str, test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: (
+        isinstance(value, dict)
+        and value.get("direction") in ("min", "max")
+        and _is_list_of(test)(value.get(key))
+    )
+
+
+def _is_direction(value: Any) -> bool:
+    return isinstance(value, str) and value in ("min", "max")
+
+
+def _is_space(value: Any) -> bool:
+    """Tells whether the host can make these hyperparameters."""
+    return _is_list_of(_is_hyperparameter)(value)
+
+
+def _is_hyperparameter(config: Any) -> bool:
+    if not isinstance(config, dict) or not _is_text(config.get("class_name")):
+        return False
+    if config["class_name"] not in KINDS:
+        return False
+    try:
+        found = kt.HyperParameters.from_config(
+            # The host puts objects in the place of the conditions.
+            {"space": [copy.deepcopy(config)], "values": {}}
+        )
+        (hp,) = found.space
+        # What can't be searched by us can be shown.
+        gene_of(hp)
+    except SpaceError:
+        pass
+    except Exception:
+        # The host checks little, so a wrong config may raise anything.
+        return False
+    return (
+        isinstance(hp.name, str)
+        and _is_value(hp.default)
+        and all(map(_is_condition, hp.conditions))
+    )
+
+
+def _is_condition(condition: Any) -> bool:
+    # The host makes None of what it doesn't know.
+    return _is_text(getattr(condition, "name", None)) and _is_list_of(
+        _is_value
+    )(getattr(condition, "values", None))
+
+
+def _is_limit(config: Any) -> bool:
+    try:
+        return not Limit(**config).is_function
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+_TEXT: Field = ("a string", _is_text)
+_TIME: Field = ("a time in seconds since 1970", _is_time)
+_COUNT: Field = ("an integer of at least 0", _is_count)
+_FINITE: Field = ("a finite number", _is_finite)
+_VALUES: Field = (
+    "an object of numbers, strings and booleans",
+    _is_dict_of(_is_value),
+)
+_LIST: Field = ("a list", lambda value: isinstance(value, list))
+_TEXTS: Field = ("a list of strings", _is_list_of(_is_text))
+
+# Fields that mean the same in every line that has them.
+_FIELDS: dict[str, Field] = {
+    "event": _TEXT,
+    "trial_id": ("a number in digits", _is_id),
+    "time": _TIME,
+    "trial_ids": ("a list of numbers in digits", _is_list_of(_is_id)),
+    "began": _TIME,
+    "session": _TIME,
+    "seconds": ("a number of seconds", _is_time),
+    "worker": _TEXT,
+    "reason": _TEXT,
+    "message": ("a string or null", _is_none_or(_is_text)),
+    "values": _VALUES,
+    "record": ("an object", lambda value: isinstance(value, dict)),
+    "space": ("a list of hyperparameters", _is_space),
+    "limits": ("a list of limits", _is_list_of(_is_limit)),
+    "score": ("a number or null", _is_none_or(_is_number)),
+    "best_step": ("a number or null", _is_none_or(_is_finite)),
+    "status": (
+        "the status of a trial",
+        lambda value: _is_text(value) and value in STATUSES,
+    ),
+}
+_FIELDS_OF: dict[str, dict[str, Field]] = {
+    "search": {
+        "version": ("an integer", _is_whole),
+        "seed": _COUNT,
+        "objective": (
+            'an object of names and "min" or "max"',
+            lambda x: _is_dict_of(_is_direction)(x) and bool(x),
+        ),
+    },
+    "end": {
+        "metrics": (
+            "an object of directions and steps",
+            _is_dict_of(_is_metric("steps", _is_step)),
+        ),
+        "crashed": ("true or false", lambda value: isinstance(value, bool)),
+    },
+    "import": {
+        "trial_id": _TEXT,
+        "source": ("the id of a trial", _is_any_id),
+        "metrics": ("an object of numbers", _is_dict_of(_is_number)),
+        "costs": ("an object of numbers", _is_dict_of(_is_number)),
+    },
+    "warm_start": {"path": _TEXT, "imported": _COUNT, "dropped": _COUNT},
+    "rejected": {"rejected": _LIST},
+    "build": {"model": ("an integer", _is_whole)},
+}
+_REQUIRED: dict[str, tuple[str, ...]] = {
+    "search": ("version", "seed", "objective"),
+    "trial": ("trial_id", "values", "record", "time"),
+    "start": ("trial_id", "time"),
+    "interrupted": ("trial_ids",),
+    "build": ("model", "time"),
+    "end": ("trial_id", "status", "score", "best_step", "metrics", "time"),
+    "import": ("trial_id", "source", "values", "metrics", "record"),
+    "warm_start": ("path",),
+    "stopped": ("reason",),
+    "rejected": ("rejected",),
+}
+# How an individual was made, also one that was rejected.
+RECORD_FIELDS: dict[str, Field] = {
+    "genome": ("an object of codes in [0, 1)", _is_dict_of(_is_code)),
+    "operator": _TEXT,
+    "expressed": _TEXTS,
+    "asked": _TEXTS,
+    "parents": _TEXTS,
+    "prediction": ("a mean and a standard deviation", _is_pair),
+    "given": ("an integer", _is_whole),
+    "excess": ("a number", _is_number),
+    "problem": _TEXT,
+    "reevaluates": _FIELDS["trial_id"],
+    "rejected": _LIST,
+    "rebuilt": _TEXTS,
+    "repeated": _LIST,
+    "same_as": _COUNT,
+}
+_FILE_METRICS: Field = (
+    "an object of directions and observations",
+    _is_dict_of(_is_metric("observations", _is_observation)),
+)
+_FILE_FIELDS: dict[str, Field] = {
+    **{
+        name: _FIELDS[name]
+        for name in ("status", "score", "best_step", "message")
+    },
+    "trial_id": ("letters and digits", _is_any_id),
+}

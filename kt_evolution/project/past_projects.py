@@ -1,0 +1,180 @@
+"""Projects of other searches, as far as another search can learn from them.
+
+Any Keras Tuner project can be one, see `stored_trials`.
+"""
+
+import dataclasses
+import json
+import math
+import statistics
+from collections.abc import Collection
+from pathlib import Path
+
+import keras_tuner as kt
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution.algorithm.space.genes import Value
+from kt_evolution.keras_tuner_bridge.divergence import diverged_losses
+from kt_evolution.keras_tuner_bridge.objectives import directions_of
+from kt_evolution.project.reader import StoredMetric
+from kt_evolution.project.reader import StoredTrial
+from kt_evolution.project.reader import check_project
+from kt_evolution.project.reader import read_stored
+
+
+@dataclasses.dataclass(frozen=True)
+class PastTrial:
+    """A completed trial of another search.
+
+    Args:
+        trial_id: String, its id there.
+        values: Dict of names to values.
+        metrics: Dict of names to their best values.
+    """
+
+    trial_id: str
+    values: dict[str, Value]
+    metrics: dict[str, float]
+
+    @property
+    def identity(self) -> str:
+        """What is equal for the same trial, wherever its project lies."""
+        return json.dumps([self.trial_id, self.values, self.metrics])
+
+
+@dataclasses.dataclass(frozen=True)
+class PastProject:
+    """What is known of another search.
+
+    Args:
+        trials: List of `PastTrial`s, one for each dict of values.
+        num_unscored: Int, how many completed trials have no finite value of
+            the objective, or of a loss at their end.
+        num_damaged: Int, how many trials can't be read.
+    """
+
+    trials: list[PastTrial]
+    num_unscored: int
+    num_damaged: int
+
+
+def read_project(
+    path: str, objective: kt.Objective, computable: Collection[str] = ()
+) -> PastProject:
+    """Reads the completed trials of a project.
+
+    Of trials with the same values the last counts: in a Hyperband project it
+    is the one that was trained for longest. Of re-evaluations all count, by
+    their mean.
+
+    Args:
+        path: String, the project's folder.
+        objective: The `keras_tuner.Objective` of this search.
+        computable: Strings, the metrics that need not be there.
+
+    Raises:
+        ValueError: If there is no project, or if it has not this objective.
+    """
+    project = read_stored(check_project("warm_start", Path(path)))
+    completed = [
+        trial
+        for trial in project.trials
+        if trial.status == TrialStatus.COMPLETED
+    ]
+    trials: dict[str, PastTrial] = {}
+    trainings: dict[str, list[dict[str, float]]] = {}
+    # By trial, so that what trains a model again is told from another model.
+    keys: dict[str, str] = {}
+    num_unscored = 0
+    for trial in completed:
+        _check_directions(trial, objective, path)
+        metrics = _best_of(trial.metrics, objective)
+        is_scored = _objectives(objective).keys() <= {*metrics, *computable}
+        if not is_scored or diverged_losses(_last_of(trial.metrics)):
+            num_unscored += 1
+            continue
+        first = keys.get(trial.record.get("reevaluates", ""))
+        key = first or json.dumps(trial.values, sort_keys=True)
+        keys[trial.trial_id] = key
+        trainings[key] = [*trainings[key], metrics] if first else [metrics]
+        # A re-evaluation may have met hyperparameters that its model ignores.
+        values = trials[key].values if first else trial.values
+        trials.pop(key, None)
+        trials[key] = PastTrial(trial.trial_id, values, _mean(trainings[key]))
+    if completed and not trials:
+        raise ValueError(
+            "`objective` must be among the metrics of the trials that "
+            f"`warm_start` names. Received: objective={_shown(objective)}, "
+            f"warm_start={path!r}, whose trials have "
+            f"{sorted(set().union(*(one.metrics for one in completed)))}"
+        )
+    return PastProject(
+        list(trials.values()), num_unscored, len(project.damaged)
+    )
+
+
+def _objectives(objective: kt.Objective) -> dict[str, str]:
+    """Returns the directions of what an objective is made of."""
+    several = getattr(objective, "name_to_direction", None)
+    return several or {objective.name: objective.direction}
+
+
+def _best_of(
+    metrics: dict[str, StoredMetric], objective: kt.Objective
+) -> dict[str, float]:
+    """Returns the metrics that are finite."""
+    directions = _objectives(objective)
+    best = {
+        name: _best(metric, directions.get(name, metric.direction))
+        for name, metric in metrics.items()
+    }
+    return {name: x for name, x in best.items() if math.isfinite(x)}
+
+
+def _last_of(metrics: dict[str, StoredMetric]) -> dict[str, float]:
+    return {
+        name: metric.means[max(metric.means)]
+        for name, metric in metrics.items()
+        if metric.means
+    }
+
+
+def _mean(several: list[dict[str, float]]) -> dict[str, float]:
+    """Returns the means of the metrics that each training has."""
+    return {
+        name: statistics.fmean(metrics[name] for metrics in several)
+        for name in several[0]
+        if all(name in metrics for metrics in several)
+    }
+
+
+def _best(metric: StoredMetric, direction: str) -> float:
+    """Returns the best epoch, as the host does."""
+    finite = [mean for mean in metric.means.values() if not math.isnan(mean)]
+    if not finite:
+        return math.nan
+    return min(finite) if direction == "min" else max(finite)
+
+
+def _check_directions(
+    trial: StoredTrial, objective: kt.Objective, path: str
+) -> None:
+    for name, wanted in _objectives(objective).items():
+        metric = trial.metrics.get(name, StoredMetric(wanted, {}))
+        direction = metric.direction
+        # The host notes "min" for what is no objective and what it doesn't
+        # know, so that alone says nothing.
+        if direction != wanted and (
+            direction == "max" or _best(metric, direction) == trial.score
+        ):
+            raise ValueError(
+                "`objective` must have the direction that it has in the "
+                f"project that `warm_start` names. Received: "
+                f"objective={_shown(objective)}, warm_start={path!r}, where "
+                f"'{name}' is {direction!r}"
+            )
+
+
+def _shown(objective: kt.Objective) -> str:
+    directions = directions_of(objective)
+    return str({n: d for n, d in directions.items() if n != "multi_objective"})

@@ -1,0 +1,295 @@
+"""What is on disk of a search: every trial of a project, whoever made it.
+
+Ours are read from the journal, those of Keras Tuner's own oracles from the
+`trial.json` of each trial. Nothing is written or locked, and no tuner or
+oracle is made: a search may go on while its project is read.
+"""
+
+import dataclasses
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import keras_tuner as kt
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution import files
+from kt_evolution.algorithm.space.genes import Value
+from kt_evolution.display.terminal import printable
+from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge.encoding import own_values
+from kt_evolution.project import events
+from kt_evolution.project.event_checks import EventCheck
+from kt_evolution.project.event_checks import check_trial_file
+from kt_evolution.project.journal import Journal
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredMetric:
+    """A metric of a trial.
+
+    Args:
+        direction: String, "min" or "max", as the project has it. The host
+            notes "min" for what it does not know.
+        means: Dict of epochs to means over executions.
+    """
+
+    direction: str
+    means: dict[int, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredTrial:
+    """A trial as its project has it.
+
+    Args:
+        trial_id: String.
+        status: String, a `TrialStatus`. What was interrupted is "RUNNING".
+        values: Dict of names to values.
+        score: Float, or None.
+        best_step: Int, the epoch of the score, or None.
+        metrics: Dict of names to `StoredMetric`s.
+        message: String, why it failed, or None.
+        record: Dict, how the oracle made it, see `trial_events`. Ours only.
+        worker: String, who ran it, or None where that is not stored.
+        began: Float, when it was given to that worker, or None.
+        ended: Float, when it ended, or None.
+    """
+
+    trial_id: str
+    status: str
+    values: dict[str, Value]
+    score: float | None = None
+    best_step: int | None = None
+    metrics: dict[str, StoredMetric] = dataclasses.field(default_factory=dict)
+    message: str | None = None
+    record: dict[str, Any] = dataclasses.field(default_factory=dict)
+    worker: str | None = None
+    began: float | None = None
+    ended: float | None = None
+
+
+@dataclasses.dataclass
+class StoredProject:
+    """A project as it is on disk.
+
+    Args:
+        folder: The path of its folder.
+        has_journal: Bool, whether it is one of ours.
+        trials: List of `StoredTrial`s, in the order of their creation.
+        imports: List of the journal's lines of imported individuals.
+        space: The `keras_tuner.HyperParameters` that were searched.
+        search: Dict, the journal's first line; empty where there is none.
+        limits: List of dicts, the limits that training tells of.
+        last_rejected: List of dicts, what was rejected after the last trial,
+            as the oracle stores it.
+        stop_reason: String, why a stopping rule ended the search, or None.
+        damaged: List of strings, one for each trial or line that can't be
+            read.
+    """
+
+    folder: Path
+    has_journal: bool
+    trials: list[StoredTrial] = dataclasses.field(default_factory=list)
+    imports: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    space: kt.HyperParameters = dataclasses.field(
+        default_factory=kt.HyperParameters
+    )
+    search: dict[str, Any] = dataclasses.field(default_factory=dict)
+    limits: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    last_rejected: list[dict[str, Any]] = dataclasses.field(
+        default_factory=list
+    )
+    stop_reason: str | None = None
+    damaged: list[str] = dataclasses.field(default_factory=list)
+
+    def add_to_space(self, configs: Iterable[dict[str, Any]]) -> None:
+        """Adds hyperparameters that are new, as the host stores them."""
+        found = kt.HyperParameters.from_config(
+            {"space": list(configs), "values": {}}
+        )
+        self.space.merge(private_api.new_entries(self.space, found))
+
+
+def is_project(folder: Path) -> bool:
+    """Tells whether a folder is that of a Keras Tuner project."""
+    return Journal(folder / "journal.jsonl").exists() or any(
+        folder.glob("trial_*/trial.json")
+    )
+
+
+def check_project(argument: str, folder: Path) -> Path:
+    """Returns a folder if it is that of a Keras Tuner project.
+
+    Args:
+        argument: String, the argument's name, for the error.
+        folder: Path.
+
+    Raises:
+        ValueError: If it is not; it names the projects that lie in it.
+    """
+    if is_project(folder):
+        return folder
+    inside = projects_inside(folder)
+    hint = f" It holds the projects {inside}." if inside else ""
+    raise ValueError(
+        f"`{argument}` must be the folder of a Keras Tuner project, which has "
+        "a journal.jsonl or a trial.json for each trial. Received: "
+        f"{argument}={str(folder)!r}.{hint}"
+    )
+
+
+def projects_inside(folder: Path) -> list[str]:
+    """Returns the projects that lie in a folder, for an error to name them."""
+    marks = ("*/trial_*/trial.json", "*/journal.jsonl")
+    found = {path for mark in marks for path in folder.glob(mark)}
+    return sorted({str(folder / p.relative_to(folder).parts[0]) for p in found})
+
+
+def read_stored(folder: Path, salvage: bool = False) -> StoredProject:
+    """Reads a project.
+
+    Args:
+        folder: The path of its folder.
+        salvage: Bool, whether damaged lines of a journal are left out. A
+            damaged `trial.json` always is. Defaults to False.
+
+    Raises:
+        JournalError: If a line of the journal is damaged, without `salvage`,
+            or if it was written by another version.
+    """
+    journal = Journal(folder / "journal.jsonl")
+    if not journal.has_content():
+        return _read_trial_files(folder)
+    events.check_version(journal.first(), str(folder))
+    project = StoredProject(folder, has_journal=True)
+    if salvage:
+        lines, problems = journal.salvage()
+    else:
+        lines, problems = dict(enumerate(journal.read(), start=1)), {}
+    trials: dict[str, StoredTrial] = {}
+    check = EventCheck()
+    for number, event in lines.items():
+        try:
+            check(event)
+            _take_line(project, trials, event)
+        except ValueError as error:
+            problems[number] = f"it is no line of a search: {error}"
+    project.damaged = [
+        printable(f"Line {number} of {journal.path} can't be read: {problem}")
+        for number, problem in sorted(problems.items())
+    ]
+    project.trials = list(trials.values())
+    return project
+
+
+def _take_line(
+    project: StoredProject,
+    trials: dict[str, StoredTrial],
+    event: dict[str, Any],
+) -> None:
+    """Takes a line of the journal into a project."""
+    kind = event["event"]
+    if "space" in event:
+        project.add_to_space(event["space"])
+    project.limits = event.get("limits", project.limits)
+    if kind == "search":
+        events.check_version(event, str(project.folder))
+        project.search = event
+    elif kind == "import":
+        project.imports.append(event)
+    elif kind == "stopped":
+        project.stop_reason = event["reason"]
+    elif kind == "rejected":
+        project.last_rejected = event["rejected"]
+    elif kind == "trial" and event["trial_id"] not in trials:
+        project.last_rejected = []
+        project.stop_reason = None
+        trials[event["trial_id"]] = StoredTrial(
+            event["trial_id"],
+            TrialStatus.RUNNING,
+            own_values(event["values"]),
+            record=event["record"],
+            worker=event.get("worker"),
+            began=event["time"],
+        )
+    elif kind == "start":
+        project.stop_reason = None
+        trials[event["trial_id"]] = dataclasses.replace(
+            trials[event["trial_id"]],
+            worker=event.get("worker"),
+            began=event["time"],
+        )
+    elif kind == "end":
+        trial = trials[event["trial_id"]]
+        # A second end changes nothing, but a failed trial may have run again.
+        if trial.status != TrialStatus.COMPLETED:
+            trials[event["trial_id"]] = _ended(trial, event)
+
+
+def _ended(trial: StoredTrial, event: dict[str, Any]) -> StoredTrial:
+    """Returns a trial with the result that a line tells of."""
+    return dataclasses.replace(
+        trial,
+        status=event["status"],
+        values=own_values(event.get("values", trial.values)),
+        score=event["score"],
+        best_step=event["best_step"],
+        metrics={
+            name: StoredMetric(
+                metric["direction"],
+                {
+                    step: statistics.fmean(values)
+                    for step, *values in metric["steps"]
+                },
+            )
+            for name, metric in event["metrics"].items()
+        },
+        message=event.get("message"),
+        worker=event.get("worker", trial.worker),
+        began=event.get("began", trial.began),
+        ended=event["time"],
+    )
+
+
+def _read_trial_files(folder: Path) -> StoredProject:
+    project = StoredProject(folder, has_journal=False)
+    for file in sorted(folder.glob("trial_*/trial.json")):
+        try:
+            state = files.parse_json(files.read_own(file, folder))
+            check_trial_file(state)
+            trial = _trial_of_state(state)
+            project.add_to_space(state["hyperparameters"]["space"])
+            project.trials.append(trial)
+        except (OSError, ValueError) as error:
+            project.damaged.append(printable(f"{file} can't be read: {error}"))
+    project.trials.sort(key=_order)
+    return project
+
+
+def _trial_of_state(state: dict[str, Any]) -> StoredTrial:
+    return StoredTrial(
+        state["trial_id"],
+        state["status"],
+        own_values(state["hyperparameters"]["values"]),
+        score=state["score"],
+        best_step=state.get("best_step"),
+        metrics={
+            name: StoredMetric(
+                metric["direction"],
+                {
+                    observation["step"]: statistics.fmean(observation["value"])
+                    for observation in metric["observations"]
+                },
+            )
+            for name, metric in state["metrics"]["metrics"].items()
+        },
+        message=state.get("message"),
+    )
+
+
+def _order(trial: StoredTrial) -> tuple[bool, int, str]:
+    """Sorts by number: ids are padded to different widths."""
+    name = trial.trial_id
+    return not name.isdigit(), int(name) if name.isdigit() else 0, name

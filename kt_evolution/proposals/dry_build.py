@@ -1,0 +1,463 @@
+"""The dry build: what a model is, known before it is trained.
+
+A hypermodel is built once with the proposed values, without training, to
+learn which hyperparameters it asks for, how large it is, and whether it can
+be built at all.
+"""
+
+import contextlib
+import dataclasses
+import random
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import keras_tuner as kt
+import numpy as np
+
+from kt_evolution.algorithm.space.genes import Gene
+from kt_evolution.costs.flops import count_flops
+from kt_evolution.costs.measurement import parameter_counts
+from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge.encoding import SpaceError
+from kt_evolution.keras_tuner_bridge.encoding import gene_of
+from kt_evolution.keras_tuner_bridge.encoding import key_of
+from kt_evolution.keras_tuner_bridge.redeclarations import Redeclaration
+from kt_evolution.keras_tuner_bridge.redeclarations import Redeclarations
+from kt_evolution.keras_tuner_bridge.redeclarations import has_same_range
+from kt_evolution.keras_tuner_bridge.redeclarations import redeclared
+from kt_evolution.project.messages import shortened
+from kt_evolution.project.signals import Terminated
+from kt_evolution.project.signals import raise_if_terminated
+from kt_evolution.proposals.mistakes import BUGS
+from kt_evolution.proposals.mistakes import first_line
+from kt_evolution.proposals.mistakes import is_mistake
+from kt_evolution.proposals.mistakes import place_of
+
+
+class RecordingHyperParameters(private_api.HyperParameters):
+    """A `HyperParameters` that remembers what it was asked for.
+
+    Attributes:
+        asked: Dict whose keys are the gene keys that were asked for while
+            active, in the order of the first time.
+        declared: List of the `HyperParameter`s as the build declared them,
+            the active and the inactive ones.
+        redeclared: Dict of the gene keys that were declared with another
+            range than the one that counts to their first `Redeclaration`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: dict[str, None] = {}
+        self.declared: list[Any] = []
+        self.redeclared: dict[str, Redeclaration] = {}
+
+    def copy(self) -> "RecordingHyperParameters":
+        clone = RecordingHyperParameters()
+        private_api.share_space(self, self.values, into=clone)
+        # A hypermodel with `tunable=False` builds with a copy.
+        clone.asked = self.asked
+        clone.declared = self.declared
+        clone.redeclared = self.redeclared
+        return clone
+
+    def get(self, name: str) -> Any:
+        value = super().get(name)
+        for hp in self._hps[self._get_name(name)]:
+            if self.is_active(hp):
+                self.asked[key_of(hp)] = None
+        return value
+
+    def Boolean(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        with _naming(name, args, kwargs):
+            return super().Boolean(name, *args, **kwargs)
+
+    def Choice(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        with _naming(name, args, kwargs):
+            return super().Choice(name, *args, **kwargs)
+
+    def Fixed(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        with _naming(name, args, kwargs):
+            return super().Fixed(name, *args, **kwargs)
+
+    def Float(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        with _naming(name, args, kwargs):
+            return super().Float(name, *args, **kwargs)
+
+    def Int(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        with _naming(name, args, kwargs):
+            return super().Int(name, *args, **kwargs)
+
+    def _retrieve(self, hp: Any) -> Any:
+        self.declared.append(hp)
+        known = self._known(hp)
+        if known is not None:
+            self._compare(known, hp)
+        value = super()._retrieve(hp)
+        if self.is_active(hp):
+            self.asked[key_of(known or self._hps[hp.name][-1])] = None
+        return value
+
+    def _known(self, declared: Any) -> Any:
+        """Returns the hyperparameter of the space that a declaration names."""
+        for known in self._hps[declared.name]:
+            if known.conditions == declared.conditions:
+                return known
+        return None
+
+    def _compare(self, known: Any, declared: Any) -> None:
+        if not has_same_range(known, declared):
+            names = {key_of(hp): hp.name for hp in self._space}
+            before = tuple(names[key] for key in self.asked if key in names)
+            self.redeclared.setdefault(
+                key_of(known), Redeclaration(known, declared, before)
+            )
+
+    def _register(self, hyperparameter: Any, overwrite: bool = False) -> Any:
+        # Raises where the user declares what can't be searched.
+        gene_of(hyperparameter)
+        return super()._register(hyperparameter, overwrite)
+
+
+@contextlib.contextmanager
+def _naming(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Iterator[None]:
+    """Makes errors of a declaration name the hyperparameter and its values."""
+    try:
+        yield
+    except SpaceError:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:
+        given = [repr(value) for value in args]
+        given += [f"{key}={value!r}" for key, value in kwargs.items()]
+        raise SpaceError(
+            f"Hyperparameter '{name}': {error} Received: {', '.join(given)}"
+        ) from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Phenotype:
+    """What a dry build found.
+
+    Args:
+        asked: Tuple of the gene keys that the build asked for, in order.
+        hyperparameters: The container that it was built with, new entries
+            and their values included.
+        costs: Dict of the costs that are known before training to their
+            values; empty if there is no built model to count.
+        error: The exception that shows that the model can't be trained, or
+            None if it can.
+        excess: Float, by what part of it the model is beyond the largest
+            size; None if it is not.
+    """
+
+    asked: tuple[str, ...]
+    hyperparameters: RecordingHyperParameters
+    costs: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    error: BaseException | None = None
+    excess: float | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """One line on why the model can't be trained, None if it can."""
+        if self.error is None:
+            return None
+        text = first_line(self.error) or "no message"
+        problem = f"{type(self.error).__name__}: {text}"
+        problem = shortened(problem, MAX_PROBLEM_LENGTH)
+        return problem + place_of(self.error)
+
+    def check_defaults(self) -> None:
+        """Raises what default values show to be a mistake of the code."""
+        if self.error is not None and is_mistake(self.error):
+            raise self.error
+
+
+# What says nothing of the model: who runs the search ends the build.
+_FROM_OUTSIDE = (KeyboardInterrupt, GeneratorExit, Terminated)
+# In characters. Up to 100 problems are in one line of the journal.
+MAX_PROBLEM_LENGTH = 500
+
+
+class OversizedModelError(ValueError):
+    """A model has more parameters than `max_model_size`."""
+
+
+class FatalBuildError(RuntimeError):
+    """A model ends the process that builds it, as often as is tried."""
+
+
+class DryBuild:
+    """Builds models without training them.
+
+    Args:
+        hypermodel: The `keras_tuner.HyperModel`.
+        max_model_size: Int, the largest number of trainable parameters that
+            a model may have; None for no limit.
+        requires_model: Boolean, whether the build must return a Keras model.
+            A tuner with its own `run_trial` may use anything. Defaults to
+            True.
+        counts_flops: Boolean, whether FLOPs are counted, which takes longer
+            than to build the model. Defaults to False.
+        redeclarations: The `Redeclarations` that watch the builds. Defaults
+            to new ones.
+    """
+
+    def __init__(
+        self,
+        hypermodel: kt.HyperModel,
+        max_model_size: int | None = None,
+        requires_model: bool = True,
+        counts_flops: bool = False,
+        redeclarations: Redeclarations | None = None,
+    ) -> None:
+        self.hypermodel = hypermodel
+        self.max_model_size = max_model_size
+        self.requires_model = requires_model
+        self.counts_flops = counts_flops
+        self.redeclarations = redeclarations or Redeclarations()
+
+    def __call__(
+        self, space: kt.HyperParameters, values: dict[str, Any]
+    ) -> Phenotype:
+        """Builds the model of some values.
+
+        Args:
+            space: The search space.
+            values: Dict of names to values, the active ones.
+
+        Returns:
+            The `Phenotype`.
+
+        Raises:
+            keras_tuner.errors.FatalError: If the hypermodel raises it, or if
+                a Keras model is required and it returns something else.
+            NameError, ImportError, SyntaxError: If the hypermodel has such a
+                bug, which no values mend.
+        """
+        phenotype = self.build(space, values)
+        self.compare_ranges(space, phenotype)
+        return phenotype
+
+    def compare_ranges(
+        self, space: kt.HyperParameters, phenotype: Phenotype
+    ) -> None:
+        """Warns of the ranges that a build declared otherwise."""
+        self.redeclarations.note(
+            phenotype.hyperparameters,
+            lambda others: self.build(space, others).hyperparameters,
+        )
+
+    def build(
+        self, space: kt.HyperParameters, values: dict[str, Any]
+    ) -> Phenotype:
+        """Builds a model as a call does, without a look at its ranges."""
+        hp = RecordingHyperParameters()
+        private_api.share_space(space, values, into=hp)
+        costs: dict[str, int] = {}
+        error: BaseException | None = None
+        excess = 0.0
+        try:
+            with _leaving_no_trace():
+                costs = self._costs_of(self.hypermodel.build(hp))
+            excess = self._excess_of(costs)
+        except (kt.errors.FatalError, *BUGS, *_FROM_OUTSIDE):
+            raise
+        except BaseException as caught:
+            # `sys.exit` ends this build and not the search.
+            error = caught
+        raise_if_terminated()
+        if excess > 0.0:
+            error = OversizedModelError(
+                f"The model is larger than max_model_size={self.max_model_size}"
+            )
+        return Phenotype(tuple(hp.asked), hp, costs, error, excess or None)
+
+    def _costs_of(self, model: Any) -> dict[str, int]:
+        if isinstance(model, keras.Model):
+            counts = parameter_counts(model)
+            if counts and self.counts_flops:
+                counts["flops"] = count_flops(model)
+            return counts
+        if self.requires_model:
+            raise kt.errors.FatalTypeError(
+                "The hypermodel's build must return a Keras model. "
+                f"Received: {model!r} (of type {type(model).__name__})"
+            )
+        return {}
+
+    def _excess_of(self, costs: Mapping[str, int]) -> float:
+        limit = self.max_model_size
+        if not limit:
+            return 0.0
+        return max(costs.get("trainable_params", 0) / limit - 1.0, 0.0)
+
+
+def explore(dry_build: DryBuild, oracle: kt.Oracle) -> list[str]:
+    """Builds a hypermodel with values that reach all of its branches.
+
+    The host builds once for each pair of conditions. Here one build opens as
+    many branches as go together, so there is at most one for each, and every
+    value is of the parent's domain.
+
+    Args:
+        dry_build: The `DryBuild` of the hypermodel.
+        oracle: The oracle whose space receives what is found.
+
+    Returns:
+        List of the gene keys that the builds asked for.
+
+    Raises:
+        SpaceError: If a hyperparameter can't be searched.
+        AttributeError, LookupError, TypeError: If the user's own line raises
+            it.
+    """
+    space = oracle.get_space()
+    dry_build.hypermodel.declare_hyperparameters(space)
+    oracle.update_space(space)
+    asked: dict[str, None] = {}
+    tried: set[Any] = set()
+    wanted: dict[Any, list[Any]] = {}
+    while True:
+        space = oracle.get_space()
+        scopes = list(wanted.values())
+        phenotype = dry_build(space, _values_reaching(space, scopes))
+        phenotype.check_defaults()
+        found = phenotype.hyperparameters
+        oracle.update_space(found)
+        asked |= found.asked
+        tried.update(map(_scope_key, scopes[:1] + found.active_scopes))
+        waiting = scopes + found.inactive_scopes
+        wanted = {_scope_key(scope): scope for scope in waiting}
+        wanted = {key: wanted[key] for key in wanted if key not in tried}
+        if not wanted:
+            return list(asked)
+
+
+def changed_declarations(
+    dry_build: DryBuild,
+    known: kt.HyperParameters,
+    given: kt.HyperParameters,
+) -> list[str]:
+    """Returns how a hypermodel differs from the space of its project.
+
+    Args:
+        dry_build: The `DryBuild` of the hypermodel.
+        known: The space of the project.
+        given: What the user declared in advance, which wins over the
+            hypermodel.
+
+    Returns:
+        List of one line for each hyperparameter that the default model
+        declares otherwise than the project knows it.
+    """
+    # The hypermodel may only read what was given in advance in an earlier run.
+    phenotype = dry_build.build(known, _values_reaching(known, []))
+    phenotype.check_defaults()
+    # In one build, too, the first declaration of a name counts.
+    first = {
+        key_of(hp): hp for hp in reversed(phenotype.hyperparameters.declared)
+    }
+    in_advance = {key_of(hp) for hp in given.space}
+    found = [first[key] for key in reversed(first) if key not in in_advance]
+    before = {key_of(hp): hp for hp in known.space}
+    # The caller warns of them.
+    dry_build.redeclarations.mark_reported(
+        hp for hp in found if not has_same_range(before.get(key_of(hp), hp), hp)
+    )
+    dry_build.compare_ranges(known, phenotype)
+    return redeclared(known.space, found)
+
+
+def _scope_key(conditions: list[Any]) -> tuple[Any, ...]:
+    return tuple((one.name, tuple(one.values)) for one in conditions)
+
+
+def _values_reaching(
+    space: kt.HyperParameters, scopes: list[Any]
+) -> dict[str, Any]:
+    """Returns values that open the first scope, and others that go with it."""
+    parents = _Parents(space)
+    chosen: dict[str, Any] = {}
+    for scope in scopes:
+        wish = parents.values_opening(scope)
+        if wish is not None and all(
+            chosen.get(name, value) == value for name, value in wish.items()
+        ):
+            chosen.update(wish)
+    # The rest are defaults: a value of the space may be that of a twin, the
+    # same name in a branch that is closed now.
+    hp = private_api.share_space(space, chosen)
+    private_api.settle_values(hp)
+    return hp.values
+
+
+class _Parents:
+    """The hyperparameters of a space by name, and the genes of some.
+
+    Hundreds of scopes may have one parent, whose gene is made once.
+
+    Args:
+        space: The search space.
+    """
+
+    def __init__(self, space: kt.HyperParameters) -> None:
+        self._by_name: dict[str, list[Any]] = {}
+        for hp in space.space:
+            self._by_name.setdefault(hp.name, []).append(hp)
+        self._genes: dict[str, list[Gene]] = {}
+        # By the identity of a parent, as far as looked up.
+        self._activating: dict[int, dict[str, Any] | None] = {}
+
+    def values_opening(self, conditions: list[Any]) -> dict[str, Any] | None:
+        """Returns values for which conditions hold, None if there are none."""
+        values: dict[str, Any] = {}
+        for condition in conditions:
+            name = condition.name
+            if name not in self._genes:
+                known = self._by_name.get(name, [])
+                self._genes[name] = [gene_of(hp) for hp in known]
+            for parent, gene in zip(
+                self._by_name.get(name, []), self._genes[name], strict=True
+            ):
+                value = _first_in_domain(gene, condition.values)
+                outer = self._values_activating(parent)
+                if value is not None and outer is not None:
+                    values = {**outer, **values, name: value}
+                    break
+            else:
+                return None
+        return values
+
+    def _values_activating(self, parent: Any) -> dict[str, Any] | None:
+        # The scopes of a nest have their outer parents in common.
+        if id(parent) not in self._activating:
+            values = self.values_opening(parent.conditions)
+            self._activating[id(parent)] = values
+        return self._activating[id(parent)]
+
+
+def _first_in_domain(gene: Gene, values: list[Any]) -> Any:
+    for value in values:
+        with contextlib.suppress(ValueError):
+            gene.encode(value)
+            return value
+    return None
+
+
+@contextlib.contextmanager
+def _leaving_no_trace() -> Iterator[None]:
+    """Builds on the CPU, and keeps random streams and memory as they were."""
+    python_state = random.getstate()
+    numpy_state = np.random.get_state()
+    try:
+        with private_api.on_cpu():
+            yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        # Otherwise each new shape of a variable takes memory for good.
+        private_api.forget_kernels()

@@ -1,0 +1,115 @@
+"""Edits of a hypermodel between two runs of a search.
+
+What models are known is told by what builds asked for. A hypermodel that was
+edited asks otherwise, so models of earlier runs are built again before their
+builds are believed: a few at once, all of them before a search ends because
+every model is known.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.history import Status
+from kt_evolution.proposals.dry_build import Phenotype
+
+# How many models are built again when a search is resumed.
+NUM_REBUILT = 8
+
+
+class EarlierBuilds:
+    """The models that an earlier process built.
+
+    Args:
+        history: The `History`.
+        build: Function that builds the model of a dict of values, or returns
+            None if that can't be done, be it for this model only.
+        problem_of: Function of a `Phenotype`, returns why the model is
+            rejected, or None.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        build: Callable[[dict[str, Any]], Phenotype | None],
+        problem_of: Callable[[Phenotype], str | None],
+    ) -> None:
+        self._history = history
+        self._build = build
+        self._problem_of = problem_of
+        self._left = [
+            position
+            for position in range(history.num_outdated, len(history))
+            if history.individuals[position].expression
+        ]
+        self._is_sampled = False
+
+    @property
+    def are_believed(self) -> bool:
+        """Whether all were built again, or none was built before."""
+        return not self._left
+
+    def believe(self) -> None:
+        """Builds none of them again."""
+        self._left = []
+
+    def check_some(self) -> list[str] | None:
+        """Builds a few models that differ, once, see `check_all`."""
+        if self._is_sampled:
+            return None
+        self._is_sampled = True
+        return self._check(self._varied())
+
+    def check_all(self) -> list[str] | None:
+        """Builds the models again that are left.
+
+        Returns:
+            List of the gene keys that the builds asked for, if one of them
+            showed that the hypermodel was edited. Otherwise None.
+        """
+        return self._check(self._left)
+
+    def _check(self, positions: list[int]) -> list[str] | None:
+        asked: dict[str, None] = {}
+        is_edited = False
+        for position in positions:
+            individual = self._history.individuals[position]
+            # The space may have grown by the last build.
+            values = self._history.space.decode(individual.genome)
+            phenotype = self._build(values)
+            if phenotype is None:
+                continue
+            asked |= dict.fromkeys(phenotype.asked)
+            known = self._history.space.position
+            is_edited |= not self._history.asks_alike(
+                position,
+                [known[key] for key in phenotype.asked if key in known],
+            ) or (
+                individual.status is Status.REJECTED
+                and self._problem_of(phenotype) is None
+            )
+        if is_edited:
+            self.believe()
+            return list(asked)
+        self._left = [one for one in self._left if one not in set(positions)]
+        return None
+
+    def _varied(self) -> list[int]:
+        """Returns a few models, the newest first, with many values in all."""
+        chosen: list[int] = []
+        met: set[tuple[int, float]] = set()
+        tells_values = (
+            self._history.space.is_categorical | ~self._history.space.is_tunable
+        )
+        for position in reversed(self._left):
+            individual = self._history.individuals[position]
+            codes = {
+                (i, float(individual.genome[i]) if tells_values[i] else 0.0)
+                for i in individual.expression
+            }
+            if not codes <= met:
+                met |= codes
+                chosen.append(position)
+            if len(chosen) == NUM_REBUILT:
+                break
+        return chosen

@@ -1,0 +1,108 @@
+"""Errors of a build that are mistakes of its code, and where they are."""
+
+import dis
+import re
+import sysconfig
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+from kt_evolution.keras_tuner_bridge.encoding import SpaceError
+from kt_evolution.proposals.rejections import MISTAKEN
+from kt_evolution.proposals.rejections import RAISED
+
+# Errors that no values avoid.
+BUGS = (NameError, ImportError, SyntaxError)
+# Errors that are mistakes where the user's own line raises them. Layers raise
+# them too, for values that don't fit together.
+MISTAKES = (AttributeError, LookupError, TypeError)
+
+# Where code lies that is not the user's own.
+OURS = Path(__file__).parent
+STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
+
+
+def is_mistake(error: BaseException | None) -> bool:
+    """Tells whether a build of default values shows a mistake of the code.
+
+    Args:
+        error: The exception that the build raised, or None.
+
+    Returns:
+        Bool, true for a declaration that can't be searched and for a bug in
+        the user's own line. Any other error may be that of the values.
+    """
+    if isinstance(error, MISTAKES):
+        return _is_of_own_line(error) and not is_deliberate(error)
+    return isinstance(error, (SpaceError, *BUGS))
+
+
+def is_deliberate(error: BaseException) -> bool:
+    """Tells whether the user's own `raise` or `assert` raised an error."""
+    innermost = next(_frames_of(error), None)
+    if innermost is None or not _is_users(_file_of(innermost)):
+        return False
+    code = innermost.tb_frame.f_code.co_code
+    return code[innermost.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the line of an error that says what is wrong.
+
+    Keras writes which layer it was in front of that, in bold.
+    """
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].startswith("Exception encountered when"):
+        del lines[0]
+    return lines[0] if lines else ""
+
+
+def place_of(error: BaseException) -> str:
+    """Returns where in the user's own code an error came from, and how."""
+    for frame in _frames_of(error):
+        if _is_users(_file_of(frame)):
+            how = ""
+            if is_mistake(error):
+                how = MISTAKEN
+            elif is_deliberate(error):
+                how = RAISED
+            name = Path(_file_of(frame)).name
+            return f" ({how}{name}, line {frame.tb_lineno})"
+    return ""
+
+
+def _frames_of(error: BaseException) -> Iterator[types.TracebackType]:
+    """Yields the frames of an error's traceback, the innermost first."""
+    frames = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        frames.append(traceback)
+        traceback = traceback.tb_next
+    yield from reversed(frames)
+
+
+def _file_of(frame: types.TracebackType) -> str:
+    return frame.tb_frame.f_code.co_filename
+
+
+def _is_of_own_line(error: BaseException) -> bool:
+    """Tells whether the user's line raised by itself, or by asking `hp`."""
+    for frame in _frames_of(error):
+        if _is_users(_file_of(frame)):
+            return True
+        path = Path(_file_of(frame))
+        if "keras_tuner" not in path.parts and path.parent != OURS:
+            return False
+    return False
+
+
+def _is_users(filename: str) -> bool:
+    """Tells whether code is neither a library's nor this package's."""
+    path = Path(filename)
+    return not (
+        {"site-packages", "dist-packages"} & set(path.parts)
+        or filename.startswith("<frozen ")
+        or OURS in path.parents
+        or STANDARD_LIBRARY in path.parents
+    )

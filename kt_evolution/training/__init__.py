@@ -1,0 +1,1 @@
+"""One trial, from build to metrics."""

@@ -1,0 +1,102 @@
+"""The gap between training and validation: overfitting made visible."""
+
+import dataclasses
+from collections.abc import Iterable
+
+import keras_tuner as kt
+from keras_tuner.engine.trial import Trial
+
+from kt_evolution.keras_tuner_bridge.objectives import directions_of
+from kt_evolution.training.metrics import value_of
+
+VALIDATION = "val_"
+
+
+@dataclasses.dataclass(frozen=True)
+class Gap:
+    """How much worse a metric is on validation data than on training data.
+
+    Args:
+        trial_id: String, the trial.
+        metric: String, the name of the metric in training.
+        training: Float, its value on the training data, at the best epoch.
+        validation: Float, its value on the validation data.
+        direction: String, "min" or "max".
+    """
+
+    trial_id: str
+    metric: str
+    training: float
+    validation: float
+    direction: str
+
+    @property
+    def gap(self) -> float:
+        """Float, positive where validation is worse: overfitting."""
+        difference = self.validation - self.training
+        return -difference if self.direction == "max" else difference
+
+
+def gaps_of(trials: Iterable[Trial], objective: kt.Objective) -> list[Gap]:
+    """Returns the gaps of completed trials.
+
+    Args:
+        trials: Iterable of `Trial`s.
+        objective: The `keras_tuner.Objective`, whose metrics are looked at;
+            if it has none that is validated, all that are.
+    """
+    return [
+        gap
+        for trial in trials
+        for gap in _gaps_in(trial, directions_of(objective))
+    ]
+
+
+def _gaps_in(trial: Trial, objectives: dict[str, str]) -> list[Gap]:
+    metrics = trial.metrics.metrics
+    pairs = [name for name in metrics if VALIDATION + name in metrics]
+    wanted = [name for name in pairs if VALIDATION + name in objectives]
+    return [
+        Gap(
+            trial.trial_id,
+            name,
+            value_of(trial, name),
+            value_of(trial, VALIDATION + name),
+            objectives.get(
+                VALIDATION + name, metrics[VALIDATION + name].direction
+            ),
+        )
+        for name in wanted or pairs
+    ]
+
+
+def gap_table(gaps: list[Gap]) -> str:
+    """Returns gaps as a text."""
+    if not gaps:
+        return (
+            "There is no gap to report: no completed trial has a metric of "
+            'both training and validation, such as "accuracy" and '
+            '"val_accuracy".'
+        )
+    rows = [
+        ("trial", "metric", "training", "validation", "gap"),
+        *(
+            (
+                gap.trial_id,
+                gap.metric,
+                f"{gap.training:.4f}",
+                f"{gap.validation:.4f}",
+                f"{gap.gap:+.4f}",
+            )
+            for gap in gaps
+        ),
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.rjust(width) for cell, width in zip(row, widths, strict=True)
+        )
+        for row in rows
+    ]
+    title = "Training and validation of the best trials (a gap above 0 is "
+    return "\n".join([f"{title}overfitting)", *lines])

@@ -1,0 +1,70 @@
+"""What happens to scores before they are learnt from."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from kt_evolution.algorithm.surrogate.standardization import warp
+from kt_evolution.algorithm.surrogate.subset import choose_points
+
+FINITE = st.lists(
+    st.one_of(
+        st.integers(0, 3).map(float),
+        st.floats(allow_nan=False, allow_infinity=False),
+    ),
+    min_size=1,
+    max_size=40,
+).map(np.array)
+
+
+@given(FINITE)
+@settings(max_examples=200)
+def test_warped_scores_keep_their_order_and_have_unit_scale(scores):
+    warped, _ = warp(scores)
+    order = np.argsort(scores, kind="stable")
+    assert (np.diff(warped[order]) >= 0.0).all()
+    assert warped.mean() == pytest.approx(0.0, abs=1e-9)
+    assert warped.std() in (0.0, pytest.approx(1.0))
+
+
+def test_bad_scores_are_all_alike():
+    warped, _ = warp(np.array([0.0, 1.0, 2.0, 1e3, 1e9]))
+    assert warped[3] == warped[4]
+    assert warped[0] < warped[1] < warped[2] < warped[3]
+
+
+def test_scale_and_offset_do_not_matter():
+    scores = np.random.default_rng(0).normal(size=20) ** 2
+    np.testing.assert_allclose(warp(1e6 * scores + 5.0)[0], warp(scores)[0])
+
+
+def test_a_unit_makes_scores_of_what_was_standardised():
+    scores = np.array([3.0, 1.0, 2.0, 4.0, 1e9])
+    warped, unit = warp(scores)
+    again = unit.offset + unit.scale * warped
+    np.testing.assert_allclose(again[:4], scores[:4], rtol=1e-6)
+
+
+def test_a_short_history_is_kept_whole():
+    np.testing.assert_array_equal(choose_points(np.zeros(5), 5), np.arange(5))
+
+
+def test_the_best_the_latest_and_some_in_between_are_kept():
+    scores = np.arange(100.0)[::-1].copy()
+    scores[:5] = -1.0
+    kept = choose_points(scores, 12)
+    assert len(kept) == 12
+    assert set(range(5)) <= set(kept)
+    assert {99, 98, 97, 96} <= set(kept)
+    assert any(20 < position < 80 for position in kept)
+
+
+@given(FINITE, st.integers(1, 50))
+@settings(max_examples=100)
+def test_subsets_are_sorted_bounded_and_hold_the_best(scores, max_points):
+    kept = choose_points(scores, max_points)
+    assert len(kept) == min(len(scores), max_points)
+    assert (np.diff(kept) > 0).all()
+    assert scores[kept].min() == scores.min()

@@ -1,0 +1,143 @@
+"""Costs by name: what they are called, and what they measure."""
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+
+from kt_evolution.costs import measurement
+
+layers = keras.layers
+
+
+def small_model():
+    return keras.Sequential(
+        [keras.Input((4,)), layers.Dense(10), layers.BatchNormalization()]
+    )
+
+
+def test_params_are_those_of_the_summary():
+    model = small_model()
+    model.compile("adam", "mse")
+    model.fit(np.zeros((8, 4)), np.zeros((8, 10)), verbose=0)
+    assert measurement.count_params(model) == 4 * 10 + 10 + 4 * 10
+    assert measurement.count_params(model) == model.count_params()
+    assert measurement.count_trainable_params(model) == 4 * 10 + 10 + 2 * 10
+    model.layers[0].trainable = False
+    assert measurement.count_trainable_params(model) == 2 * 10
+
+
+def test_params_of_a_model_that_is_not_built_are_an_error():
+    model = keras.Sequential([layers.Dense(2)])
+    for count in (measurement.count_params, measurement.count_trainable_params):
+        with pytest.raises(ValueError, match="before it is built.*sequential"):
+            count(model)
+    assert measurement.parameter_counts(model) == {}
+
+
+def test_latency_is_the_median_after_the_warm_up(monkeypatch):
+    # The first predictions compile, and one is held up by something else.
+    durations = [9.0] * measurement.NUM_WARM_UPS + [
+        0.003,
+        8.0,
+        0.002,
+        0.004,
+        0.003,
+    ]
+    clock = [0.0]
+    shapes = []
+
+    class Slow:
+        def predict_on_batch(self, sample):
+            shapes.append((sample.shape, sample.dtype))
+            clock[0] += durations[len(shapes) - 1]
+
+    model = Slow()
+    model.input = keras.Input((4,), dtype="int32")
+    monkeypatch.setattr(measurement.time, "perf_counter", lambda: clock[0])
+    latency = measurement.measure_latency(model, num_repeats=5)
+    assert latency == pytest.approx(3.0)
+    assert set(shapes) == {((1, 4), np.dtype("int32"))}
+
+
+def test_latency_of_each_kind_of_input():
+    number = keras.Input((3,), name="number")
+    code = keras.Input((2,), name="code", dtype="int32")
+    image = keras.Input((2, 2), name="image", dtype="uint8")
+    inputs = {"number": number, "code": code, "image": image}
+    parts = [
+        number,
+        layers.Flatten()(layers.Embedding(5, 2)(code)),
+        layers.Flatten()(layers.Rescaling(1 / 255)(image)),
+    ]
+    model = keras.Model(inputs, layers.Concatenate()(parts))
+    assert measurement.measure_latency(model, num_repeats=2) > 0
+
+
+@pytest.mark.skipif(
+    keras.config.backend() != "tensorflow", reason="strings need TensorFlow"
+)
+def test_latency_of_text():
+    text = layers.TextVectorization(
+        output_sequence_length=5, vocabulary=["a", "b"]
+    )
+    model = keras.Sequential(
+        [keras.Input((), dtype="string"), text, layers.Embedding(5, 3)]
+    )
+    assert measurement.measure_latency(model, num_repeats=2) > 0
+
+
+def test_the_costs_have_names():
+    assert set(measurement.COSTS) == {
+        "params",
+        "trainable_params",
+        "train_seconds",
+        "flops",
+        "latency",
+    }
+    assert measurement.is_cost("flops")
+    assert not measurement.is_cost("val_loss")
+    for flops in (["flops"], "flops"):
+        assert measurement.check_costs("measure", flops) == ("flops",)
+
+
+@pytest.mark.parametrize(
+    ("bad", "error", "message"),
+    [
+        (["flops", "energy"], ValueError, r"`measure`.*\['energy'\]"),
+        ([3], ValueError, r"`measure`.*\[3\]"),
+        ("energy", ValueError, r"`measure`.*\['energy'\]"),
+        (None, TypeError, "`measure`.*measure=None"),
+    ],
+)
+def test_what_is_not_a_list_of_costs_is_named(bad, error, message):
+    with pytest.raises(error, match=message):
+        measurement.check_costs("measure", bad)
+
+
+def test_costs_are_objectives_to_minimise():
+    assert measurement.with_directions("latency") == kt.Objective(
+        "latency", "min"
+    )
+    assert measurement.with_directions(["val_loss", "params"]) == [
+        "val_loss",
+        kt.Objective("params", "min"),
+    ]
+    largest = kt.Objective("params", "max")
+    assert measurement.with_directions(largest) is largest
+    assert measurement.with_directions("val_loss") == "val_loss"
+    assert measurement.with_directions(None) is None
+
+
+def test_a_cost_that_can_not_be_measured_is_fatal_and_named():
+    inputs = keras.Input((None, 3))
+    model = keras.Model(inputs, layers.Dense(2)(inputs))
+    for name in measurement.MEASURES:
+        with pytest.raises(kt.errors.FatalError, match=f"'{name}'.*not known"):
+            measurement.measure(model, [name])
+
+
+def test_the_mean_of_executions_has_what_all_have():
+    assert measurement.average([]) == {}
+    runs = [{"params": 3, "train_seconds": 2.0}, {"train_seconds": 1.0}]
+    assert measurement.average(runs) == {"train_seconds": 1.5}

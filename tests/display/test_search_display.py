@@ -1,0 +1,226 @@
+"""What a person sees of a search, as text."""
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.history import Individual
+from kt_evolution.algorithm.space.genes import OrdinalGene
+from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.display.search_display import EpochProgress
+from kt_evolution.display.search_display import Frame
+from kt_evolution.display.search_display import best_words
+from kt_evolution.display.search_display import duration
+from kt_evolution.display.search_display import interruption
+from kt_evolution.display.search_display import plain_line
+from kt_evolution.display.status import SearchNews
+from kt_evolution.display.status import TrialNews
+from kt_evolution.display.status import expected_of
+from kt_evolution.display.status import origin_of
+from kt_evolution.display.status import seconds_left
+
+ONE = ["val_accuracy"]
+TWO = ["val_accuracy", "params"]
+
+
+def search_news(**changes):
+    values = {
+        "num_ended": 8,
+        "max_trials": 20,
+        "num_running": 1,
+        "num_rejected": 0,
+        "best_trial_id": "07",
+        "best": (0.96451,),
+        "num_on_front": 0,
+        "seconds": 100.0,
+        "seconds_left": 150.0,
+    }
+    return SearchNews(**{**values, **changes})
+
+
+def trial_news(**changes):
+    values = {
+        "trial_id": "07",
+        "scores": (0.96451,),
+        "is_best": True,
+        "expected": (0.95, 0.0123),
+        "origin": "crossover and mutation of 03 and 05",
+        "seconds": 12.3,
+    }
+    return TrialNews(**{**values, **changes})
+
+
+def drawn(frame, width=110):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(frame)
+    return console.file.getvalue().splitlines()
+
+
+def test_a_frame_tells_of_the_search_the_trial_and_the_results():
+    frame = Frame(search_news(num_ended=7, num_rejected=3), ONE)
+    frame.begin("07")
+    frame.train("07", 0.5, "epoch 2/4, loss 0.1")
+    lines = drawn(frame)
+    assert len(lines) == 2
+    assert lines[0].startswith("Search ")
+    for words in (
+        "7/20 trials · best val_accuracy 0.9645 (trial 07)",
+        "1:40, about 2:30 left",
+        "3 rejected",
+    ):
+        assert words in lines[0]
+    assert lines[1].startswith("Trial 07 ")
+    assert lines[1].rstrip().endswith("epoch 2/4, loss 0.1")
+    frame.add(trial_news(), search_news(num_running=3))
+    frame.add(trial_news(trial_id="08", scores=()), search_news())
+    lines = drawn(frame)
+    # What trains no more is not shown.
+    assert [line.split()[0] for line in lines] == [
+        "Search",
+        "trial",
+        "08",
+        "07",
+    ]
+    assert lines[2].split()[1] == "failed"
+    assert (
+        lines[3].split()
+        == (
+            "07 0.9645 0.95 ± 0.012 12 s crossover and mutation of 03 and 05"
+        ).split()
+    )
+
+
+def test_only_the_newest_results_are_shown():
+    frame = Frame(search_news(), ONE)
+    for number in range(30):
+        frame.add(trial_news(trial_id=str(number)), search_news())
+    shown = [line.split()[0] for line in drawn(frame)[2:]]
+    assert shown == [str(number) for number in range(29, 21, -1)]
+
+
+def test_workers_are_counted():
+    frame = Frame(search_news(num_running=4), ONE)
+    assert "4 workers" in drawn(frame)[0]
+
+
+def test_several_objectives():
+    news = search_news(best=(0.9, 610.0), num_on_front=4)
+    frame = Frame(news, TWO)
+    frame.add(trial_news(scores=(0.9, 610.0), expected=None), news)
+    lines = drawn(frame)
+    assert "4 on the front, knee val_accuracy 0.9, params 610" in lines[0]
+    assert lines[1].split()[:3] == ["trial", *TWO]
+    assert lines[2].split()[:3] == ["07", "0.9", "610"]
+
+
+def test_names_are_text_and_no_markup():
+    frame = Frame(search_news(), ["[bold]a[/bold]"])
+    frame.add(trial_news(origin="[red]x[/red]"), search_news())
+    text = "\n".join(drawn(frame))
+    assert "[bold]a[/bold]" in text and "[red]x[/red]" in text
+
+
+@pytest.mark.parametrize("width", [30, 60])
+def test_a_narrow_terminal_is_no_error(width):
+    frame = Frame(search_news(), ONE)
+    frame.add(trial_news(), search_news())
+    assert all(len(line) <= width for line in drawn(frame, width))
+
+
+def test_a_trial_as_one_line():
+    assert plain_line(trial_news(), search_news(), ONE) == (
+        "[8/20] trial 07: val_accuracy 0.9645 (expected 0.95 ± 0.012); best "
+        "val_accuracy 0.9645 (trial 07); 12 s, crossover and mutation of 03 "
+        "and 05"
+    )
+    failed = trial_news(scores=(), is_best=False)
+    nothing = search_news(max_trials=None, best_trial_id=None, best=())
+    assert plain_line(failed, nothing, ONE) == (
+        "[8] trial 07: failed; 12 s, crossover and mutation of 03 and 05"
+    )
+
+
+def test_an_interrupted_search():
+    text = interruption(search_news(), ONE)
+    assert "Interrupted after 8 trials; best val_accuracy 0.9645" in text
+    assert "`tuner.search(...)`" in text
+    nothing = search_news(num_ended=0, best_trial_id=None, best=())
+    assert best_words(nothing, ONE) == []
+    assert "no trial completed yet" in interruption(nothing, ONE)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (59.6, "1:00"),
+        (65.0, "1:05"),
+        (3599.7, "1:00:00"),
+        (7209.0, "2:00:09"),
+    ],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_nothing_is_left_at_the_end():
+    frame = Frame(search_news(), ONE)
+    frame.end()
+    (line, *_) = drawn(frame)
+    assert line.rstrip().endswith("1:40")
+
+
+def test_the_time_that_is_left():
+    assert seconds_left(10.0, 5, 20, np.inf) == 30.0
+    assert seconds_left(10.0, 5, 20, 25.0) == 15.0
+    assert seconds_left(10.0, 5, None, 25.0) == 15.0
+    assert seconds_left(30.0, 5, None, 25.0) == 0.0
+    assert seconds_left(0.0, 0, 20, np.inf) is None
+    assert seconds_left(10.0, 5, None, np.inf) is None
+
+
+def test_why_a_trial_was_proposed():
+    space = SearchSpace([OrdinalGene("x", range(9), 0)])
+    history = History(space)
+    history.add(
+        Individual(
+            space.default_genome(),
+            trial_id="07",
+            parents=("03", "05"),
+            operator="crossover+mutation",
+            prediction=(-0.9, 0.1),
+        )
+    )
+    history.reevaluate(0, "11")
+    (individual,) = history.individuals
+    assert origin_of(individual, "07") == "crossover and mutation of 03 and 05"
+    assert origin_of(individual, "11") == "reevaluation of 07"
+    assert expected_of(history, "07", -1.0) == (0.9, 0.1)
+    assert expected_of(history, "11", -1.0) is None
+
+
+def test_epochs_fill_the_bar():
+    told = []
+
+    class Recorder:
+        def train(self, *news):
+            told.append(news)
+
+    callback = EpochProgress(Recorder(), "07")
+    callback.set_params({"epochs": 2, "steps": 4})
+    callback.on_epoch_begin(1)
+    callback.on_train_batch_end(1)
+    callback.on_epoch_end(1, {"loss": 0.25, "val_loss": 12.0})
+    assert told == [
+        ("07", 0.75, None),
+        ("07", 1.0, "epoch 2/2, loss 0.25, val_loss 12"),
+    ]
+    callback.set_params({"epochs": 2, "steps": None})
+    callback.on_train_batch_end(1)
+    assert len(told) == 2
