@@ -41,7 +41,7 @@ def measure(name: str, verbose: int, sizes: list[int]) -> dict[int, float]:
         tuner.oracle.verbose = verbose
         with contextlib.ExitStack() as stack:
             if verbose and name == "EvolutionTuner":
-                display: Any = tuner.oracle.display
+                display: Any = tuner.oracle._display
                 stack.enter_context(display.live())
             overhead.run_trials(tuner, overhead.WARM_UP)
             done = overhead.WARM_UP
@@ -75,7 +75,7 @@ def measure_training(num_trials: int, verbose: int) -> dict[int, float]:
     with tempfile.TemporaryDirectory() as directory:
         tuner = overhead.make_tuner("EvolutionTuner", directory, num_trials)
         tuner.oracle.verbose = verbose
-        display: Any = tuner.oracle.display
+        display: Any = tuner.oracle._display
         with display.live():
             began = time.process_time()
             for number in range(num_trials):

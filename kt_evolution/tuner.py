@@ -2,10 +2,7 @@
 
 import contextlib
 import json
-import math
-import numbers
 import os
-import time
 import warnings
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -28,13 +25,8 @@ from kt_evolution.algorithm.surrogate import Surrogate
 from kt_evolution.callbacks import SearchCallback
 from kt_evolution.callbacks import as_list
 from kt_evolution.costs import measurement
-from kt_evolution.display.search_display import interruption
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge import private_api
-from kt_evolution.keras_tuner_bridge.divergence import DivergenceWatch
-from kt_evolution.keras_tuner_bridge.objectives import directions_of
-from kt_evolution.keras_tuner_bridge.objectives import inferred_directions
-from kt_evolution.keras_tuner_bridge.objectives import names_of
 from kt_evolution.keras_tuner_bridge.redeclarations import Redeclarations
 from kt_evolution.limits import Limit
 from kt_evolution.oracle import EvolutionOracle
@@ -48,23 +40,16 @@ from kt_evolution.project.locations import locate_directory
 from kt_evolution.project.search_lock import check_free
 from kt_evolution.project.signals import raise_if_terminated
 from kt_evolution.project.signals import raising_terminated
-from kt_evolution.project.training_log import FILE_NAME
-from kt_evolution.project.training_log import TrainingLog
 from kt_evolution.proposals.dry_build import DryBuild
 from kt_evolution.proposals.dry_build import changed_declarations
 from kt_evolution.proposals.dry_build import explore
-from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.stopping import StoppingRule
-from kt_evolution.training.checkpoints import SaveMeasuredEpochs
 from kt_evolution.training.checkpoints import save_build_config
 from kt_evolution.training.cross_validation import CrossValidation
 from kt_evolution.training.cross_validation import Fold
-from kt_evolution.training.metric_check import DirectionCheck
-from kt_evolution.training.metric_check import MetricCheck
-from kt_evolution.training.metric_check import can_add_metrics
-from kt_evolution.training.metrics import execution_metrics
-from kt_evolution.training.metrics import metrics_of
-from kt_evolution.training.termination import TerminationWatch
+from kt_evolution.training.execution import TrainingPlan
+from kt_evolution.training.execution import TrialExecution
+from kt_evolution.training.execution import check_fit_arguments
 from kt_evolution.tuner_results import TunerResults
 
 # What a subclass may override to change the metrics of a training.
@@ -76,7 +61,7 @@ HOOKS = (
     "on_epoch_begin",
     "on_epoch_end",
 )
-# Of `verbose` among the arguments of `keras.Model.fit`.
+# The position of `verbose` in the signature of `keras.Model.fit`.
 VERBOSE_POSITION = 4
 # The host's name of a project that has none.
 UNNAMED = "untitled_project"
@@ -84,10 +69,6 @@ UNNAMED = "untitled_project"
 
 class MissingTensorBoardError(kt.errors.FatalError, ImportError):
     """A search has a TensorBoard callback, but tensorboard is missing."""
-
-
-class _OutOfTime(Exception):
-    """A further execution of a trial would begin after the time budget."""
 
 
 class EvolutionTuner(TunerResults):
@@ -243,10 +224,6 @@ class EvolutionTuner(TunerResults):
         self._cross_validation = self._check_folds(cross_validation, kwargs)
         self._folds: list[Fold] = []
         requested = measurement.check_costs("measure", measure)
-        # Of each execution of the trial that is running.
-        self._costs: list[dict[str, float]] = []
-        self._results: list[Any] = []
-        self._diverged: dict[str, float] = {}
         self.seed = None if seed is None else check_count("seed", seed, 0)
         self._builds_dry = dry_build
         self._max_model_size = kwargs.get("max_model_size")
@@ -278,25 +255,19 @@ class EvolutionTuner(TunerResults):
         )
         # The oracle has checked that it is a space.
         self._redeclarations = Redeclarations(self._given_space.space)
-        self._limited = {limit.name for limit in oracle.limits}
-        named = {
-            *directions_of(oracle.objective),
-            *self._limited,
-        }
-        self._measured = {*requested, *filter(measurement.is_cost, named)}
-        # The metrics that training must have, by the argument that says so.
-        others = {*measurement.COSTS, *execution_metrics(oracle.objective)}
-        limits = [one.name for one in oracle.limits if not one.is_function]
-        self._wanted = {
-            "objective": set(names_of(oracle.objective)) - others,
-            "constraints": set(limits) - others,
-        }
-        self._inferred = inferred_directions(objective)
-        self._budget = oracle.time_budget
-        # Of a worker, whose oracle does not tell the time.
+        # Workers keep their own clock: the chief's is not visible to them.
         self._clock = SearchClock()
+        self._execution: TrialExecution | None = None
+        self._plan = TrainingPlan.of_search(
+            oracle.objective,
+            objective,
+            oracle.limits,
+            requested,
+            oracle._end.time_budget,
+            self._is_time_over,
+        )
         if self._is_worker():
-            # The project is the chief's, who may have begun.
+            # The chief owns the project and may already be running.
             kwargs["overwrite"] = False
         if kwargs.get("overwrite"):
             name = kwargs["project_name"] or UNNAMED
@@ -361,7 +332,7 @@ class EvolutionTuner(TunerResults):
         if self._is_worker():
             # The chief's oracle knows the space.
             return
-        is_resumed = self.oracle.open()
+        is_resumed = self.oracle._project.open()
         self._attach_dry_build()
         if self.hypermodel is None:
             return
@@ -370,8 +341,9 @@ class EvolutionTuner(TunerResults):
         else:
             asked = explore(self._new_dry_build(), self.oracle)
             if self._builds_dry:
-                self.oracle.note_asked(asked)
-        self.oracle.prepare_start()
+                self.oracle._project.note_explored(asked)
+        with self.oracle._project.lock:
+            self.oracle._proposer.prepare()
 
     def _tell_resumed(self) -> None:
         """Says what is there, and what of the code will not count."""
@@ -409,14 +381,14 @@ class EvolutionTuner(TunerResults):
 
     def _attach_dry_build(self) -> None:
         if self._builds_dry and self.hypermodel is not None:
-            self.oracle.use_dry_build(self._new_dry_build())
+            self.oracle._check.dry_build = self._new_dry_build()
 
     def _new_dry_build(self) -> DryBuild:
         return DryBuild(
             self.hypermodel,
             self._max_model_size,
             requires_model=self._trains_models,
-            counts_flops="flops" in self._limited,
+            counts_flops="flops" in self._plan.limited,
             redeclarations=self._redeclarations,
         )
 
@@ -441,14 +413,14 @@ class EvolutionTuner(TunerResults):
             super().search(*fit_args, **fit_kwargs)
             return
         with raising_terminated():
-            self.oracle.claim()
+            self.oracle._project.claim()
             try:
                 if private_api.is_chief():
                     self._search_until_interrupted(*fit_args, **fit_kwargs)
                 else:
                     self._search_alone(*fit_args, **fit_kwargs)
             finally:
-                self.oracle.release()
+                self.oracle._project.release()
 
     def _search_until_interrupted(
         self, *fit_args: Any, **fit_kwargs: Any
@@ -462,22 +434,18 @@ class EvolutionTuner(TunerResults):
         except BaseException:
             # Where that is what can't be written, this can't be either.
             with contextlib.suppress(JournalError):
-                self.oracle.note_interruption()
+                self.oracle._lifecycle.note_interruption()
             raise
 
     def _search_alone(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Searches in this process only, which Ctrl-C ends at any time."""
         self.oracle.verbose = fit_kwargs.get("verbose", self.oracle.verbose)
         try:
-            with self.oracle.display.live():
+            with self.oracle._display.live():
                 self._search_until_interrupted(*fit_args, **fit_kwargs)
         except KeyboardInterrupt:
             self.on_search_end()
-            print(
-                interruption(
-                    self.oracle.search_news(), self.oracle.display.names
-                )
-            )
+            print(self.oracle._display.interruption())
             if not self.oracle.get_best_trials():
                 raise
 
@@ -499,7 +467,7 @@ class EvolutionTuner(TunerResults):
         self, trial: Trial, *fit_args: Any, **fit_kwargs: Any
     ) -> None:
         raise_if_terminated()
-        self._costs, self._results, self._diverged = [], [], {}
+        self._execution = self._new_execution(trial)
         results = self.run_trial(trial, *fit_args, **fit_kwargs)
         # What was trained may not have come to its end.
         raise_if_terminated()
@@ -508,16 +476,16 @@ class EvolutionTuner(TunerResults):
         if results is None and reported.exists(objective.name):
             # `run_trial` called `oracle.update_trial` itself.
             return
-        measured: Mapping[str, float] = measurement.average(self._costs)
-        if not self._costs and self._measured & measurement.COUNTED.keys():
-            measured = self._count_costs(trial)
-        metrics, step = metrics_of(
-            results, objective, self._source_of_metrics, measured
+        metrics, step = self._execution.metrics(
+            results, self._source_of_metrics, lambda: self._count_costs(trial)
         )
-        metrics |= self._diverged
         self.oracle.update_trial(
             trial.trial_id, {**metrics, **run_mark(trial)}, step=step
         )
+
+    def _new_execution(self, trial: Trial) -> TrialExecution:
+        folder = Path(self.get_trial_dir(trial.trial_id))
+        return TrialExecution(self._plan, trial.trial_id, folder, self._folds)
 
     def _count_costs(self, trial: Trial) -> Mapping[str, float]:
         """Returns what a build tells of a model that the tuner didn't train."""
@@ -536,10 +504,14 @@ class EvolutionTuner(TunerResults):
             self._seed_reevaluation(trial)
         # The host takes a list only, and a subclass may call this.
         kwargs["callbacks"] = as_list(kwargs.get("callbacks"))
-        try:
-            return super().run_trial(trial, *args, **kwargs)
-        except _OutOfTime:
-            return self._results
+        if self._execution is None or (
+            self._execution.trial_id != trial.trial_id
+        ):
+            # It was called by hand.
+            self._execution = self._new_execution(trial)
+        results = super().run_trial(trial, *args, **kwargs)
+        # None stands for an execution that was left out.
+        return [result for result in results if result is not None]
 
     def _seed_reevaluation(self, trial: Trial) -> None:
         """Makes sure that a model that is trained again has another seed."""
@@ -548,19 +520,10 @@ class EvolutionTuner(TunerResults):
             sequence = np.random.SeedSequence(words)
             keras.utils.set_random_seed(int(sequence.generate_state(1)[0]))
 
-    def _new_epoch_stop(self, fit_kwargs: dict[str, Any]) -> StopAtEpochEnd:
-        awaited: set[str] = set()
-        # Otherwise what is missing may come from the user's own `fit`.
-        if fit_kwargs.get("validation_freq", 1) != 1:
-            objective = directions_of(self.oracle.objective)
-            named = {*objective, *self._limited}
-            awaited = {name for name in named if name.startswith("val_")}
-        return StopAtEpochEnd(self._is_time_over, awaited)
-
     def _is_time_over(self) -> bool:
         if self._is_worker():
-            return self._clock.seconds >= self._budget
-        return self.oracle.search_seconds() >= self._budget
+            return self._clock.seconds >= self._plan.time_budget
+        return self.oracle._project.clock.seconds >= self._plan.time_budget
 
     def _configure_tensorboard_dir(
         self, callbacks: list[Any], trial: Trial, execution: int = 0
@@ -580,83 +543,35 @@ class EvolutionTuner(TunerResults):
     def _build_and_fit_model(
         self, trial: Trial, *args: Any, **kwargs: Any
     ) -> Any:
-        number = len(self._results)
-        if number and self._is_time_over():
-            raise _OutOfTime
-        if self._folds:
-            fold = self._folds[number % len(self._folds)]
-            args, others = fold.fit_arguments()
-            kwargs = {**others, "callbacks": kwargs["callbacks"]}
-        kwargs["callbacks"] = [
-            SaveMeasuredEpochs(callback, measurement.COSTS)
-            if type(callback).__name__ == "SaveBestEpoch"
-            else callback
-            for callback in kwargs.get("callbacks", [])
-        ]
-        if math.isfinite(self._budget):
-            kwargs["callbacks"].append(self._new_epoch_stop(kwargs))
-        kwargs["callbacks"].append(
-            TrainingLog(
-                Path(self.get_trial_dir(trial.trial_id)) / FILE_NAME,
-                anew=not self._results,
-            )
+        execution = self._execution or self._new_execution(trial)
+        if execution.is_out_of_time:
+            return None
+        args, kwargs = execution.arguments(
+            args, kwargs, checks_metrics=self._makes_metrics_by_keras
         )
-        watch = DivergenceWatch()
-        kwargs["callbacks"].append(watch)
-        kwargs["callbacks"] += self._metric_checks(args, kwargs)
-        kwargs["callbacks"].append(DirectionCheck(self._inferred))
-        kwargs["callbacks"].append(TerminationWatch())
         self._show_epochs(trial, args, kwargs)
-        model = self._try_build(trial.hyperparameters)
-        self._check_fit_arguments(model, args, kwargs)
-        measured: dict[str, float] = {}
-        if model.built:
-            # What can't be counted says so before it costs a training.
-            measured = measurement.measure(model, self._measured & {"flops"})
-        began = time.perf_counter()
-        results = self.hypermodel.fit(
-            trial.hyperparameters, model, *args, **kwargs
+        hp = trial.hyperparameters
+        model = self._try_build(hp)
+        if not self._has_own_fit:
+            check_fit_arguments(model, args, kwargs)
+        result = execution.run(
+            model,
+            lambda: self.hypermodel.fit(hp, model, *args, **kwargs),
+            self._source_of_metrics,
         )
-        measured["train_seconds"] = time.perf_counter() - began
         save_build_config(
             model, Path(self._get_build_config_fname(trial.trial_id))
         )
-        measured |= measurement.parameter_counts(model)
-        measured |= measurement.measure(model, self._measured - measured.keys())
-        self._costs.append(measured)
-        self._results.append(results)
-        self._diverged |= watch.losses
-        if not isinstance(results, keras.callbacks.History):
-            metrics_of(
-                results,
-                self.oracle.objective,
-                self._source_of_metrics,
-                measured,
-            )
-        return results
+        return result
 
-    def _metric_checks(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> list[MetricCheck]:
-        """Returns what checks metrics, none where not Keras alone makes them.
-
-        A `fit`, a callback or a hook of the user may add the objective to the
-        metrics, at any time.
-        """
+    @property
+    def _makes_metrics_by_keras(self) -> bool:
+        """Whether no `fit` or hook of the user may add to the metrics."""
         is_hooked = any(
             getattr(type(self), name) is not getattr(EvolutionTuner, name)
             for name in HOOKS
         )
-        if (
-            not self._trains_models
-            or is_hooked
-            or self._has_own_fit
-            or any(map(can_add_metrics, kwargs["callbacks"]))
-        ):
-            return []
-        return [
-            MetricCheck(self._wanted, private_api.fit_arguments(args, kwargs))
-        ]
+        return self._trains_models and not is_hooked and not self._has_own_fit
 
     @property
     def _has_own_fit(self) -> bool:
@@ -664,36 +579,17 @@ class EvolutionTuner(TunerResults):
         home = type(self.hypermodel).fit.__module__.partition(".")[0]
         return home not in ("keras_tuner", "kt_evolution")
 
-    def _check_fit_arguments(
-        self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        """Raises if there is nothing to train a model with, or no epoch."""
-        if self._has_own_fit or type(model).fit is not keras.Model.fit:
-            return
-        arguments = private_api.fit_arguments(args, kwargs)
-        epochs = arguments.get("epochs", 1)
-        if not isinstance(epochs, numbers.Integral) or epochs < 1:
-            raise kt.errors.FatalValueError(
-                "`epochs` must be an integer of at least 1. "
-                f"Received: epochs={epochs!r}"
-            )
-        if arguments.get("x") is None:
-            raise kt.errors.FatalValueError(
-                "`search` must get the data of the training, as "
-                "`keras.Model.fit` does: "
-                "`search(x, y, validation_data=(x_val, y_val))`. Received: "
-                "x=None"
-            )
-
     def _show_epochs(
         self, trial: Trial, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         """Makes the display tell of epochs, and Keras be as quiet."""
         if self._is_worker():
             return
-        display = self.oracle.display
+        display = self.oracle._display
         callback = display.new_callback(
-            trial.trial_id, len(self._results), self.executions_per_trial
+            trial.trial_id,
+            len(self._execution.results) if self._execution else 0,
+            self.executions_per_trial,
         )
         if callback is not None:
             kwargs["callbacks"].append(callback)
@@ -713,7 +609,7 @@ class EvolutionTuner(TunerResults):
         super().on_search_begin()
         self._clock.end()
         if not self._is_worker():
-            self.oracle.begin_session()
+            self.oracle._lifecycle.begin_session()
         for callback in self._search_callbacks:
             callback.on_search_begin(self)
 

@@ -13,7 +13,7 @@ from kt_evolution.algorithm.checks import check_count
 from kt_evolution.display.terminal import printable
 from kt_evolution.display.terminal import printable_lines
 from kt_evolution.display.terminal import printing_safely
-from kt_evolution.proposals.rejections import lines_of
+from kt_evolution.project.rejections import lines_of
 from kt_evolution.reporting.optuna_study import to_optuna
 from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.report import write_report
@@ -70,7 +70,8 @@ class TunerResults(kt.Tuner):
         with printing_safely():
             super().results_summary(num_trials)
         if not self._is_worker():
-            found = self.oracle.mistakes(), self.oracle.unbuilt_branches()
+            branches = self.oracle._project.state.branches
+            found = branches.mistakes(), branches.unbuilt()
             for line in lines_of(*found):
                 print(f"\n{printable(line)}")
 

@@ -90,10 +90,6 @@ class Evolution:
         survival: A `Survival` or its name. Defaults to "elitist".
         surrogate: A `Surrogate` or its name, or None for the pure genetic
             algorithm. Defaults to "gaussian_process".
-        seed: Int, scrambles the initial points. Defaults to 0.
-        initial_population: Sequence of float arrays of shape `(num_genes,)`,
-            the individuals to try first, in their order. Where a code is NaN
-            it is sampled. Defaults to none.
         reevaluate: Int, how many of the best are trained again before the
             end, see `kt_evolution.algorithm.racing`. Defaults to 0.
     """
@@ -107,8 +103,6 @@ class Evolution:
         mutation: str | Mutation = "default",
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
-        seed: int = 0,
-        initial_population: Sequence[np.ndarray] = (),
         reevaluate: int = 0,
     ) -> None:
         self.population_size = check_count("population_size", population_size)
@@ -133,8 +127,6 @@ class Evolution:
         self.num_initial_points = check_count(
             "num_initial_points", num_initial_points
         )
-        self.seed = seed
-        self.initial_population = initial_population
         self.reevaluate = check_count("reevaluate", reevaluate, at_least=0)
 
     def propose(
@@ -142,8 +134,13 @@ class Evolution:
         history: History,
         rng: np.random.Generator,
         num_left: float = math.inf,
+        *,
+        seed: int = 0,
+        initial_population: Sequence[np.ndarray] = (),
     ) -> Proposal | None:
         """Returns the next individual to evaluate.
+
+        It is a pure function: equal arguments have equal results.
 
         Args:
             history: The `History` so far; it is not changed.
@@ -151,6 +148,10 @@ class Evolution:
             num_left: Float, how many proposals will be evaluated, this one
                 included. The last of them are for re-evaluations. Defaults
                 to infinity.
+            seed: Int, scrambles the initial points. Defaults to 0.
+            initial_population: Sequence of float arrays of shape
+                `(num_genes,)`, the individuals to try first, in their order.
+                Where a code is NaN it is sampled. Defaults to none.
 
         Returns:
             A `Proposal` whose phenotype is not in the history, or None when
@@ -163,7 +164,9 @@ class Evolution:
             again = self.propose_again(history)
             if again is not None:
                 return again
-        return self._propose_new(history, rng) or self.propose_again(history)
+        return self._start(history, rng, initial_population) or (
+            self._propose_new(history, rng, seed) or self.propose_again(history)
+        )
 
     def propose_again(self, history: History) -> Proposal | None:
         """Returns the next re-evaluation, None if none is worth it."""
@@ -180,18 +183,15 @@ class Evolution:
         )
 
     def _propose_new(
-        self, history: History, rng: np.random.Generator
+        self, history: History, rng: np.random.Generator, seed: int
     ) -> Proposal | None:
-        start = self._start(history, rng)
-        if start is not None:
-            return start
         nearer = self._nearer_to_limits(history, rng)
         if nearer is not None:
             return nearer
         completed = history.positions(Status.COMPLETED)
         sampled = len(history) - len(history.positions(Status.REJECTED))
         if sampled < self.num_initial_points or not len(completed):
-            return self._initial(history)
+            return self._initial(history, seed)
         screened = self._screened(history, rng)
         if screened is not None:
             return screened
@@ -277,10 +277,13 @@ class Evolution:
         )
 
     def _start(
-        self, history: History, rng: np.random.Generator
+        self,
+        history: History,
+        rng: np.random.Generator,
+        initial_population: Sequence[np.ndarray],
     ) -> Proposal | None:
         """Returns what is to be tried before anything is searched."""
-        given = next_given(history, self.initial_population, rng)
+        given = next_given(history, initial_population, rng)
         if given is not None:
             number, genome = given
             return Proposal(genome, GIVEN, given=number)
@@ -289,7 +292,7 @@ class Evolution:
             return Proposal(history.genomes[best], BEST_IMPORT, (best,))
         return None
 
-    def _initial(self, history: History) -> Proposal | None:
+    def _initial(self, history: History, seed: int) -> Proposal | None:
         """Returns the defaults first, then points of a scrambled sequence."""
         tried = sum(
             individual.operator in ("default", "initial")
@@ -298,32 +301,8 @@ class Evolution:
         if not tried:
             genome = history.space.default_genome()
             return _made_new(history, Proposal(genome, "default"))
-        genome = self._initial_point(history, tried - 1)
+        genome = _initial_point(history, tried - 1, seed)
         return _made_new(history, Proposal(genome, "initial"))
-
-    def _initial_point(self, history: History, number: int) -> np.ndarray:
-        """Returns one point of a scrambled Sobol sequence.
-
-        Reference:
-            Owen (1998), "Scrambling Sobol' and Niederreiter-Xing points".
-        """
-        space = history.space
-        sampled = np.arange(space.num_genes)
-        if space.num_genes > WIDE:
-            sampled = np.flatnonzero(space.is_tunable)
-        rng = np.random.default_rng(self.seed)
-        if len(sampled) > qmc.Sobol.MAXDIM:
-            # No sequence has more dimensions.
-            rng = np.random.default_rng([self.seed, number])
-            drawn = rng.random((1, len(sampled)))
-        else:
-            sequence = qmc.Sobol(max(len(sampled), 1), rng=rng)
-            if number:
-                sequence.fast_forward(number)
-            drawn = sequence.random(1)[:, : len(sampled)]
-        point = space.default_genome()[None]
-        point[:, sampled] = np.minimum(drawn, LAST_CODE)
-        return space.snap(point)[0]
 
 
 def _proposal(litter: Litter, row: int) -> Proposal:
@@ -348,3 +327,28 @@ def _made_new(history: History, proposal: Proposal) -> Proposal | None:
     if genome is None:
         return None
     return dataclasses.replace(proposal, genome=genome)
+
+
+def _initial_point(history: History, number: int, seed: int) -> np.ndarray:
+    """Returns one point of a scrambled Sobol sequence.
+
+    Reference:
+        Owen (1998), "Scrambling Sobol' and Niederreiter-Xing points".
+    """
+    space = history.space
+    sampled = np.arange(space.num_genes)
+    if space.num_genes > WIDE:
+        sampled = np.flatnonzero(space.is_tunable)
+    rng = np.random.default_rng(seed)
+    if len(sampled) > qmc.Sobol.MAXDIM:
+        # No sequence has more dimensions.
+        rng = np.random.default_rng([seed, number])
+        drawn = rng.random((1, len(sampled)))
+    else:
+        sequence = qmc.Sobol(max(len(sampled), 1), rng=rng)
+        if number:
+            sequence.fast_forward(number)
+        drawn = sequence.random(1)[:, : len(sampled)]
+    point = space.default_genome()[None]
+    point[:, sampled] = np.minimum(drawn, LAST_CODE)
+    return space.snap(point)[0]

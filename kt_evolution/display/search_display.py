@@ -10,6 +10,7 @@ import dataclasses
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,14 +42,23 @@ class SearchDisplay:
     """Shows how a search goes. It takes the place of the host's display.
 
     Args:
-        oracle: The oracle, which tells the news.
+        search_news: Function that returns the `SearchNews`.
+        trial_news: Function of a `Trial`, its seconds and whether it is the
+            best, that returns its `TrialNews`.
         names: List of strings, the names of the objectives.
         verbose: Int: 0 is silent, 1 this display, 2 Keras's bars as well.
             Defaults to 1.
     """
 
-    def __init__(self, oracle: Any, names: list[str], verbose: int = 1) -> None:
-        self.oracle = oracle
+    def __init__(
+        self,
+        search_news: Callable[[], SearchNews],
+        trial_news: Callable[[Trial, float, bool], TrialNews],
+        names: list[str],
+        verbose: int = 1,
+    ) -> None:
+        self.search_news = search_news
+        self._trial_news = trial_news
         self.names = names
         self.verbose = verbose
         self._console = Console(highlight=False, soft_wrap=True)
@@ -70,7 +80,7 @@ class SearchDisplay:
         if not self.verbose or not (is_notebook or self._console.is_terminal):
             yield
             return
-        self._frame = Frame(self.oracle.search_news(), self.names)
+        self._frame = Frame(self.search_news(), self.names)
         try:
             if is_notebook:
                 self._frame.show_in_notebook()
@@ -86,6 +96,10 @@ class SearchDisplay:
             self._frame.end()
             self._frame = None
 
+    def interruption(self) -> str:
+        """Returns what is printed when the search was interrupted."""
+        return interruption(self.search_news(), self.names)
+
     def on_trial_begin(self, trial: Trial) -> None:
         self._began[trial.trial_id] = time.monotonic()
         if self._frame is not None:
@@ -96,9 +110,9 @@ class SearchDisplay:
         if not self.verbose:
             return
         seconds = 0.0 if began is None else time.monotonic() - began
-        search_news = self.oracle.search_news()
+        search_news = self.search_news()
         is_best = search_news.best_trial_id == trial.trial_id
-        trial_news = self.oracle.trial_news(trial, seconds, is_best)
+        trial_news = self._trial_news(trial, seconds, is_best)
         if self._frame is not None:
             self._frame.add(trial_news, search_news)
         else:

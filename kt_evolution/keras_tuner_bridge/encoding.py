@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import keras_tuner as kt
 from keras_tuner.engine import hyperparameters as hp_module
 
 from kt_evolution.algorithm.space.genes import CategoricalGene
@@ -265,3 +266,19 @@ _ENCODERS = {
     hp_module.Int: _encode_int,
     hp_module.Float: _encode_float,
 }
+
+
+def check_given_space(hyperparameters: Any) -> None:
+    """Raises if the argument `hyperparameters` is something else.
+
+    Raises:
+        TypeError: It has what was received.
+    """
+    if hyperparameters is not None and not isinstance(
+        hyperparameters, kt.HyperParameters
+    ):
+        raise TypeError(
+            "`hyperparameters` must be a `keras_tuner.HyperParameters`. "
+            f"Received: hyperparameters={hyperparameters!r} "
+            f"(of type {type(hyperparameters).__name__})"
+        )

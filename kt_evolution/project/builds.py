@@ -10,9 +10,11 @@ import collections
 import json
 import zlib
 from collections.abc import Mapping
-from typing import Any
 
 from kt_evolution.algorithm.space.genes import Value
+from kt_evolution.project.events import BuildBegan
+from kt_evolution.project.events import Event
+from kt_evolution.project.events import RunsInterrupted
 
 
 def fingerprint(values: Mapping[str, Value]) -> int:
@@ -30,18 +32,18 @@ class Builds:
         self._num_deaths: dict[int, int] = collections.defaultdict(int)
         self._built: set[int] = set()
 
-    def note(self, event: dict[str, Any]) -> None:
-        """Takes a line of the journal, also of another kind."""
-        session = event.get("session")
+    def apply(self, event: Event) -> None:
+        """Takes an event, also of another kind."""
         if self._last is not None:
             model, began_in = self._last
-            if session != began_in:
+            if event.session != began_in:
                 self._num_deaths[model] += 1
-            elif event["event"] != "interrupted":
+            elif not isinstance(event, RunsInterrupted):
                 self._num_deaths.pop(model, None)
                 self._built.add(model)
-        is_build = event["event"] == "build"
-        self._last = (event["model"], session) if is_build else None
+        self._last = None
+        if isinstance(event, BuildBegan):
+            self._last = (event.model, event.session)
 
     def is_last(self, session: float | None) -> bool:
         """Tells whether the last line of a session began a build."""

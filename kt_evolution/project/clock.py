@@ -7,7 +7,10 @@ don't jump where it is set while a search runs.
 """
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kt_evolution.project.events import Event
 
 
 def now() -> float:
@@ -56,25 +59,26 @@ class SearchClock:
         """Clears what the journal can restore. The session goes on."""
         self._sessions.clear()
 
-    def stamp(self, event: dict[str, Any]) -> None:
-        """Writes the session into a line of the journal."""
-        if self._began is not None:
-            event["session"] = self._began
-            event["seconds"] = round(self._session_seconds(), 3)
-        self.note(event)
+    def stamp(self) -> tuple[float | None, float | None]:
+        """Returns when the session began, and for how long it has run."""
+        if self._began is None:
+            return None, None
+        return self._began, round(self._session_seconds(), 3)
 
-    def note(self, event: dict[str, Any]) -> None:
-        """Reads the session of a line of the journal."""
-        if "session" in event:
-            began = event["session"]
-            known = self._sessions.get(began, 0.0)
+    def apply(self, event: "Event") -> None:
+        """Reads the session of an event."""
+        if event.session is None:
+            return
+        seconds = event.seconds
+        if seconds is None:
             # Older lines have no duration.
-            seconds = event.get("seconds", event["time"] - began)
-            self._sessions[began] = max(known, seconds)
+            seconds = (event.time or event.session) - event.session
+        known = self._sessions.get(event.session, 0.0)
+        self._sessions[event.session] = max(known, seconds)
 
-    def is_new(self, event: dict[str, Any]) -> bool:
-        """Tells whether no line before was of the same session."""
-        return "session" in event and event["session"] not in self._sessions
+    def is_new(self, event: "Event") -> bool:
+        """Tells whether no event before was of the same session."""
+        return event.session is not None and event.session not in self._sessions
 
     @property
     def seconds(self) -> float:

@@ -1,237 +1,303 @@
-"""Trials as lines of the journal, and back."""
+"""The events of a search, and the lines of the journal that hold them.
 
-import reprlib
+A search changes in one way: an event is appended to the journal, then applied
+to its `SearchState`. Here is all that knows what a line looks like: a field
+of an event is a key of its line, and one that has its default is left out.
+"""
+
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
+from typing import ClassVar
 
-import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
-from kt_evolution.keras_tuner_bridge import private_api
-from kt_evolution.keras_tuner_bridge.objectives import directions_of
+from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.project import clock
-from kt_evolution.project.journal import JournalError
-from kt_evolution.project.runs import Run
 
 VERSION = 1
 
 
-def search_event(objective: kt.Objective, seed: int) -> dict[str, Any]:
-    """Returns the journal's first line."""
-    return {
-        "event": "search",
-        "version": VERSION,
-        "seed": seed,
-        "objective": directions_of(objective),
-    }
-
-
-def check_version(event: Any, folder: str) -> None:
-    """Raises if a journal was written in another form than this one.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened in a search.
 
     Args:
-        event: The journal's first line. One that is damaged is not judged.
-        folder: String, the project, for the error.
-
-    Raises:
-        JournalError: It says which version of the package can read it.
+        time: Float, when, in seconds since 1970. Defaults to now.
+        session: Float, when the session began that it belongs to, or None
+            between sessions. The journal fills it in, like what follows.
+        seconds: Float, for how long that session had run.
+        space: List of the configs of hyperparameters that no earlier line
+            has, or None.
+        limits: List of the configs of the limits on metrics, or None where
+            they are those of an earlier line.
     """
-    if not isinstance(event, dict) or "version" not in event:
-        return
-    version = event["version"]
-    if version == VERSION:
-        return
-    is_newer = isinstance(version, (int, float)) and version > VERSION
-    raise JournalError(
-        f"The project in {folder} was written by "
-        f"{'a newer' if is_newer else 'another'} version of kt-evolution: its "
-        f"journal has version {reprlib.repr(version)}, and this one reads "
-        f"{VERSION}. The journal is intact. "
-        + (
-            "Run `pip install --upgrade kt-evolution`"
-            if is_newer
-            else "Open it with the version that wrote it"
-        )
-        + ", or use another `project_name`."
-    )
+
+    kind: ClassVar[str]
+    # Whether its line has the hyperparameters that no earlier line has.
+    has_space: ClassVar[bool] = True
+
+    time: float | None = dataclasses.field(default_factory=clock.now)
+    session: float | None = None
+    seconds: float | None = None
+    space: list[dict[str, Any]] | None = None
+    limits: list[dict[str, Any]] | None = None
 
 
-def has_objective(event: dict[str, Any], objective: kt.Objective) -> bool:
-    """Tells whether a journal is of a search for an objective."""
-    return event["objective"] == directions_of(objective)
-
-
-def check_objective(
-    event: dict[str, Any], objective: kt.Objective, folder: str
-) -> None:
-    """Raises if a journal's scores are not those of an objective."""
-    if not has_objective(event, objective):
-        received = directions_of(objective)
-        hint = ""
-        if received.keys() == event["objective"].keys():
-            # Earlier versions minimized strings such as "val_f1_score".
-            hint = " To go on with the project as it was searched, give " + (
-                " and ".join(
-                    f'`keras_tuner.Objective("{name}", "{direction}")`'
-                    for name, direction in event["objective"].items()
-                    if direction != received[name]
-                )
-                + "."
-            )
-        raise ValueError(
-            f"`objective` must be that of the project in {folder}, "
-            f"{event['objective']}. "
-            f"Received: {received}.{hint} Use another `project_name`, or "
-            "`overwrite=True` to delete the project."
-        )
-
-
-def stop_event(reason: str) -> dict[str, Any]:
-    """Returns the line of a search that was given up."""
-    return {
-        "event": "stop",
-        "reason": reason,
-        "time": clock.now(),
-    }
-
-
-def stopped_event(reason: str) -> dict[str, Any]:
-    """Returns the line of a search that ended by itself.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchDefined(Event):
+    """The first event of a search.
 
     Args:
-        reason: String, which stopping rule ended it, or that no model is left.
+        version: Int, the version of the format of the lines.
+        objective: Dict of the names of metrics to "min" or "max".
+        seed: Int.
     """
-    return {"event": "stopped", "reason": reason, "time": clock.now()}
+
+    kind = "search"
+    has_space = False
+
+    version: int = VERSION
+    objective: dict[str, str]
+    seed: int
 
 
-def trial_event(
-    trial_id: str,
-    values: dict[str, Any],
-    record: dict[str, Any],
-    worker: str,
-) -> dict[str, Any]:
-    """Returns the line that makes a trial and starts its first run."""
-    return {
-        "event": "trial",
-        "trial_id": trial_id,
-        "values": values,
-        "record": record,
-        "worker": worker,
-        "time": clock.now(),
-    }
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildBegan(Event):
+    """A model is about to be built that may become a trial.
 
-
-def build_event(model: int) -> dict[str, Any]:
-    """Returns the line before a model is built that may become a trial.
+    What the build brings into the search space is left to the line of the
+    trial: a rejected model brings it again after a restart.
 
     Args:
         model: Int, its `fingerprint`.
     """
-    return {"event": "build", "model": model, "time": clock.now()}
+
+    kind = "build"
+    has_space = False
+
+    model: int
 
 
-def start_event(trial_id: str, worker: str) -> dict[str, Any]:
-    """Returns the line of a trial that is started again."""
-    return {
-        "event": "start",
-        "trial_id": trial_id,
-        "worker": worker,
-        "time": clock.now(),
-    }
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrialCreated(Event):
+    """A proposal became a trial, whose first run has begun.
+
+    Args:
+        trial_id: String.
+        values: Dict of the proposed values.
+        record: Dict, how it was proposed, and what was learned on the way:
+            `record_of` an individual, or "operator" and "reevaluates", the
+            first trial of the model that is trained again. "rejected" and
+            "repeated" are lists of the models that can't be trained and of
+            those that are known, "rebuilt" has the genes that builds request
+            since the hypermodel was edited, "asked" those that exploring
+            requested.
+        worker: String, the worker that runs it, or None if not known.
+    """
+
+    kind = "trial"
+
+    trial_id: str
+    values: dict[str, Value]
+    record: dict[str, Any]
+    worker: str | None = None
 
 
-def interrupted_event(trial_ids: list[str]) -> dict[str, Any]:
-    """Returns the line of runs, or of a build, that were ended from outside.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrialStarted(Event):
+    """A trial was given to a worker once more.
 
-    Such a start is not held against its trial, nor such a build against its
-    model.
+    Args:
+        trial_id: String.
+        worker: String, the worker that runs it, or None if not known.
+    """
+
+    kind = "start"
+
+    trial_id: str
+    worker: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunsInterrupted(Event):
+    """Runs, or a build, were ended from outside, which is no fault of theirs.
 
     Args:
         trial_ids: List of strings, the trials that were running.
     """
-    return {
-        "event": "interrupted",
-        "trial_ids": trial_ids,
-        "time": clock.now(),
-    }
+
+    kind = "interrupted"
+    has_space = False
+
+    trial_ids: list[str]
 
 
-def rejected_event(rejected: list[dict[str, Any]]) -> dict[str, Any]:
-    """Returns the line of models that were rejected after the last trial.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrialEnded(Event):
+    """A run of a trial came to its end.
 
     Args:
-        rejected: List of individuals as an oracle stores them, each with its
-            "problem".
+        trial_id: String.
+        status: String, the host's status. INVALID means that it crashed and
+            is run again.
+        score: Float, or None if it has none.
+        best_step: Int, the epoch that the score belongs to, or None.
+        metrics: Dict of names to dicts with "direction" and "steps", lists of
+            an epoch and the values that were reported of it.
+        worker: String, the worker that ran it, or None if not known.
+        began: Float, when that run began, or None if not known.
+        crashed: Bool, whether the trial failed by itself, which counts for
+            `max_consecutive_failed_trials`. Defaults to False.
+        message: String, why it failed, or None.
+        values: Dict of its values if training met further hyperparameters,
+            None if they are as proposed.
     """
-    return {"event": "rejected", "rejected": rejected, "time": clock.now()}
+
+    kind = "end"
+
+    trial_id: str
+    status: str
+    score: float | None
+    best_step: int | None
+    metrics: dict[str, dict[str, Any]]
+    worker: str | None = None
+    began: float | None = None
+    crashed: bool = False
+    message: str | None = None
+    values: dict[str, Value] | None = None
 
 
-def import_event(
-    trial_id: str,
-    source: str,
-    values: dict[str, Any],
-    metrics: dict[str, float],
-    costs: dict[str, float],
-    record: dict[str, Any],
-) -> dict[str, Any]:
-    """Returns the line of an individual that another search evaluated.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchGivenUp(Event):
+    """Too many trials failed. If none completed, all are run once more.
+
+    Args:
+        reason: String.
+    """
+
+    kind = "stop"
+
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchStopped(Event):
+    """The search ended by itself.
+
+    Args:
+        reason: String, which stopping rule fired, or that no model is left.
+    """
+
+    kind = "stopped"
+
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelsRejected(Event):
+    """What was rejected after the last trial, for who reads the search.
+
+    A restart builds these models again, so that a corrected build function
+    gets another chance.
+
+    Args:
+        rejected: List of records of individuals, each with its "problem".
+    """
+
+    kind = "rejected"
+
+    rejected: list[dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelImported(Event):
+    """A model that another search evaluated entered the history.
 
     Args:
         trial_id: String, its id here.
-        source: String, its id in the project that the next line of the kind
-            "warm_start" names.
-        values: Dict of all values of that trial.
-        metrics: Dict of names to the best values of that trial.
-        costs: Dict of the costs that building its model tells.
-        record: Dict, the individual as an oracle stores it.
+        source: String, its id in the project that the next `WarmStarted`
+            names.
+        values: Dict of all values that it had there.
+        metrics: Dict of names to the best values that it had there.
+        record: Dict, `record_of` the individual.
+        costs: Dict of the costs that building its model tells, or None.
     """
-    return {
-        "event": "import",
-        "trial_id": trial_id,
-        "source": source,
-        "values": values,
-        "metrics": metrics,
-        "costs": costs,
-        "record": record,
-        "time": clock.now(),
-    }
+
+    kind = "import"
+
+    trial_id: str
+    source: str
+    values: dict[str, Value]
+    metrics: dict[str, float]
+    record: dict[str, Any]
+    costs: dict[str, float] | None = None
 
 
-def warm_start_event(
-    path: str, num_imported: int, num_dropped: int
-) -> dict[str, Any]:
-    """Returns the line behind all that was imported from a project."""
-    return {
-        "event": "warm_start",
-        "path": path,
-        "imported": num_imported,
-        "dropped": num_dropped,
-        "time": clock.now(),
-    }
-
-
-def end_event(
-    trial: Trial,
-    proposed: dict[str, Any],
-    run: Run | None = None,
-    has_crashed: bool = False,
-) -> dict[str, Any]:
-    """Returns the line that ends a trial.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WarmStarted(Event):
+    """All was imported from a project that can be.
 
     Args:
-        trial: The `Trial`.
-        proposed: Dict of the values that were proposed; the line has the
-            trial's own if training met further hyperparameters.
-        run: The `Run` that ended, if it is known. After a crash its worker
-            and time differ from those of the line that made the trial.
-        has_crashed: Bool, whether it failed by itself, which counts for
-            `max_consecutive_failed_trials`. Defaults to False.
+        path: String, its folder, as the user gave it.
+        imported: Int, how many models entered the history.
+        dropped: Int, how many can't be models of this search.
     """
-    event: dict[str, Any] = {
-        "event": "end",
+
+    kind = "warm_start"
+
+    path: str
+    imported: int = 0
+    dropped: int = 0
+
+
+KINDS: dict[str, type[Event]] = {
+    event.kind: event for event in Event.__subclasses__()
+}
+_SHARED = {field.name for field in dataclasses.fields(Event)}
+
+
+def to_line(event: Event) -> dict[str, Any]:
+    """Returns an event as the journal has it."""
+    fields = dataclasses.fields(event)
+    # What all events have comes last: it is read least.
+    ordered = sorted(fields, key=lambda field: field.name in _SHARED)
+    line = {"event": event.kind}
+    for field in ordered:
+        value = getattr(event, field.name)
+        if field.name == "version" or value is not _default_of(field):
+            line[field.name] = value
+    return line
+
+
+def _default_of(field: "dataclasses.Field[Any]") -> Any:
+    return None if field.name == "time" else field.default
+
+
+def from_line(line: Mapping[str, Any]) -> Event | None:
+    """Returns the event of a line that was checked, None for other kinds.
+
+    Args:
+        line: Mapping, a line that `EventCheck` takes. Keys that no field has
+            are left out.
+    """
+    kind = KINDS.get(line["event"])
+    if kind is None:
+        return None
+    names = {field.name for field in dataclasses.fields(kind)}
+    given = {name: value for name, value in line.items() if name in names}
+    return kind(**{"time": None, **given})
+
+
+def result_of(trial: Trial) -> dict[str, Any]:
+    """Returns the fields of a `TrialEnded` that a trial tells."""
+    return {
         "trial_id": trial.trial_id,
         "status": trial.status,
-        "score": trial.score,
+        # The host takes means with NumPy.
+        "score": None if trial.score is None else float(trial.score),
         "best_step": trial.best_step,
+        "message": trial.message,
         "metrics": {
             name: {
                 "direction": metric.direction,
@@ -242,30 +308,4 @@ def end_event(
             }
             for name, metric in trial.metrics.metrics.items()
         },
-        "time": clock.now(),
     }
-    if run is not None:
-        event["worker"], event["began"] = run.worker, run.began
-    if has_crashed:
-        event["crashed"] = True
-    if trial.message is not None:
-        event["message"] = trial.message
-    if trial.hyperparameters.values != proposed:
-        event["values"] = trial.hyperparameters.values
-    return event
-
-
-def restore_end(trial: Trial, event: dict[str, Any]) -> None:
-    """Gives a new trial the result that a line tells of."""
-    trial.status = event["status"]
-    trial.message = event.get("message")
-    trial.score = event["score"]
-    trial.best_step = event["best_step"]
-    if "values" in event:
-        trial.hyperparameters.values = event["values"]
-    with private_api.silence_nan_warning():
-        for name, metric in event["metrics"].items():
-            trial.metrics.register(name, metric["direction"])
-            for step, *values in metric["steps"]:
-                for value in values:
-                    trial.metrics.update(name, value, step=step)

@@ -19,9 +19,18 @@ from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.encoding import own_values
-from kt_evolution.project import events
+from kt_evolution.project.compatibility import check_version
 from kt_evolution.project.event_checks import EventCheck
 from kt_evolution.project.event_checks import check_trial_file
+from kt_evolution.project.events import Event
+from kt_evolution.project.events import ModelImported
+from kt_evolution.project.events import ModelsRejected
+from kt_evolution.project.events import SearchDefined
+from kt_evolution.project.events import SearchStopped
+from kt_evolution.project.events import TrialCreated
+from kt_evolution.project.events import TrialEnded
+from kt_evolution.project.events import TrialStarted
+from kt_evolution.project.events import from_line
 from kt_evolution.project.journal import Journal
 
 
@@ -78,7 +87,7 @@ class StoredProject:
         folder: The path of its folder.
         has_journal: Bool, whether it is one of ours.
         trials: List of `StoredTrial`s, in the order of their creation.
-        imports: List of the journal's lines of imported individuals.
+        imports: List of the `ModelImported` events of imported individuals.
         space: The `keras_tuner.HyperParameters` that were searched.
         search: Dict, the journal's first line; empty where there is none.
         limits: List of dicts, the limits that training tells of.
@@ -92,11 +101,11 @@ class StoredProject:
     folder: Path
     has_journal: bool
     trials: list[StoredTrial] = dataclasses.field(default_factory=list)
-    imports: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    imports: list[ModelImported] = dataclasses.field(default_factory=list)
     space: kt.HyperParameters = dataclasses.field(
         default_factory=kt.HyperParameters
     )
-    search: dict[str, Any] = dataclasses.field(default_factory=dict)
+    search: SearchDefined | None = None
     limits: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     last_rejected: list[dict[str, Any]] = dataclasses.field(
         default_factory=list
@@ -162,7 +171,7 @@ def read_stored(folder: Path, salvage: bool = False) -> StoredProject:
     journal = Journal(folder / "journal.jsonl")
     if not journal.has_content():
         return _read_trial_files(folder)
-    events.check_version(journal.first(), str(folder))
+    check_version(journal.first(), str(folder))
     project = StoredProject(folder, has_journal=True)
     if salvage:
         lines, problems = journal.salvage()
@@ -170,10 +179,13 @@ def read_stored(folder: Path, salvage: bool = False) -> StoredProject:
         lines, problems = dict(enumerate(journal.read(), start=1)), {}
     trials: dict[str, StoredTrial] = {}
     check = EventCheck()
-    for number, event in lines.items():
+    for number, line in lines.items():
         try:
-            check(event)
-            _take_line(project, trials, event)
+            check(line)
+            check_version(line, str(folder))
+            event = from_line(line)
+            if event is not None:
+                _take(project, trials, event)
         except ValueError as error:
             problems[number] = f"it is no line of a search: {error}"
     project.damaged = [
@@ -184,58 +196,57 @@ def read_stored(folder: Path, salvage: bool = False) -> StoredProject:
     return project
 
 
-def _take_line(
-    project: StoredProject,
-    trials: dict[str, StoredTrial],
-    event: dict[str, Any],
+def _take(
+    project: StoredProject, trials: dict[str, StoredTrial], event: Event
 ) -> None:
-    """Takes a line of the journal into a project."""
-    kind = event["event"]
-    if "space" in event:
-        project.add_to_space(event["space"])
-    project.limits = event.get("limits", project.limits)
-    if kind == "search":
-        events.check_version(event, str(project.folder))
-        project.search = event
-    elif kind == "import":
-        project.imports.append(event)
-    elif kind == "stopped":
-        project.stop_reason = event["reason"]
-    elif kind == "rejected":
-        project.last_rejected = event["rejected"]
-    elif kind == "trial" and event["trial_id"] not in trials:
-        project.last_rejected = []
-        project.stop_reason = None
-        trials[event["trial_id"]] = StoredTrial(
-            event["trial_id"],
-            TrialStatus.RUNNING,
-            own_values(event["values"]),
-            record=event["record"],
-            worker=event.get("worker"),
-            began=event["time"],
-        )
-    elif kind == "start":
-        project.stop_reason = None
-        trials[event["trial_id"]] = dataclasses.replace(
-            trials[event["trial_id"]],
-            worker=event.get("worker"),
-            began=event["time"],
-        )
-    elif kind == "end":
-        trial = trials[event["trial_id"]]
-        # A second end changes nothing, but a failed trial may have run again.
-        if trial.status != TrialStatus.COMPLETED:
-            trials[event["trial_id"]] = _ended(trial, event)
+    """Takes an event into a project."""
+    if event.space is not None:
+        project.add_to_space(event.space)
+    if event.limits is not None:
+        project.limits = event.limits
+    match event:
+        case SearchDefined():
+            project.search = event
+        case ModelImported():
+            project.imports.append(event)
+        case SearchStopped():
+            project.stop_reason = event.reason
+        case ModelsRejected():
+            project.last_rejected = event.rejected
+        case TrialCreated() if event.trial_id not in trials:
+            project.last_rejected = []
+            project.stop_reason = None
+            trials[event.trial_id] = StoredTrial(
+                event.trial_id,
+                TrialStatus.RUNNING,
+                own_values(event.values),
+                record=event.record,
+                worker=event.worker,
+                began=event.time,
+            )
+        case TrialStarted():
+            project.stop_reason = None
+            trials[event.trial_id] = dataclasses.replace(
+                trials[event.trial_id],
+                worker=event.worker,
+                began=event.time,
+            )
+        case TrialEnded():
+            trial = trials[event.trial_id]
+            # A second end changes nothing, but a failed trial may have run
+            # again.
+            if trial.status != TrialStatus.COMPLETED:
+                trials[event.trial_id] = _ended(trial, event)
 
 
-def _ended(trial: StoredTrial, event: dict[str, Any]) -> StoredTrial:
-    """Returns a trial with the result that a line tells of."""
+def _ended(trial: StoredTrial, event: TrialEnded) -> StoredTrial:
+    """Returns a trial with the result of a run."""
     return dataclasses.replace(
         trial,
-        status=event["status"],
-        values=own_values(event.get("values", trial.values)),
-        score=event["score"],
-        best_step=event["best_step"],
+        status=event.status,
+        values=own_values(event.values or trial.values),
+        score=event.score,
+        best_step=event.best_step,
         metrics={
             name: StoredMetric(
                 metric["direction"],
@@ -244,12 +255,12 @@ def _ended(trial: StoredTrial, event: dict[str, Any]) -> StoredTrial:
                     for step, *values in metric["steps"]
                 },
             )
-            for name, metric in event["metrics"].items()
+            for name, metric in event.metrics.items()
         },
-        message=event.get("message"),
-        worker=event.get("worker", trial.worker),
-        began=event.get("began", trial.began),
-        ended=event["time"],
+        message=event.message,
+        worker=event.worker or trial.worker,
+        began=event.began or trial.began,
+        ended=event.time,
     )
 
 

@@ -7,7 +7,12 @@ makes the trial, and one more for each further start.
 
 import collections
 import dataclasses
-from typing import Any
+
+from kt_evolution.project.events import Event
+from kt_evolution.project.events import RunsInterrupted
+from kt_evolution.project.events import TrialCreated
+from kt_evolution.project.events import TrialEnded
+from kt_evolution.project.events import TrialStarted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,24 +44,24 @@ class Runs:
         # How often each trial was started since a run of it last ended.
         self._num_starts: dict[str, int] = collections.defaultdict(int)
 
-    def note(self, event: dict[str, Any]) -> None:
-        """Takes a line of the journal, also of another kind."""
-        kind = event["event"]
-        if kind in ("trial", "start"):
-            self._num_begun += 1
-            self._num_starts[event["trial_id"]] += 1
-            self._open[event["trial_id"]] = Run(
-                self._num_begun,
-                event.get("worker"),
-                event["time"],
-                event.get("session"),
-            )
-        elif kind == "end":
-            self._open.pop(event["trial_id"], None)
-            self._num_starts.pop(event["trial_id"], None)
-        elif kind == "interrupted":
-            for trial_id in event["trial_ids"]:
-                self._num_starts[trial_id] -= 1
+    def apply(self, event: Event) -> None:
+        """Takes an event, also of another kind."""
+        match event:
+            case TrialCreated() | TrialStarted():
+                self._num_begun += 1
+                self._num_starts[event.trial_id] += 1
+                self._open[event.trial_id] = Run(
+                    self._num_begun,
+                    event.worker,
+                    event.time or 0.0,
+                    event.session,
+                )
+            case TrialEnded():
+                self._open.pop(event.trial_id, None)
+                self._num_starts.pop(event.trial_id, None)
+            case RunsInterrupted():
+                for trial_id in event.trial_ids:
+                    self._num_starts[trial_id] -= 1
 
     def newest(self, trial_id: str) -> Run | None:
         """Returns a trial's newest run, None if that has ended."""

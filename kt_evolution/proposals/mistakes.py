@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kt_evolution.keras_tuner_bridge.encoding import SpaceError
-from kt_evolution.proposals.rejections import MISTAKEN
-from kt_evolution.proposals.rejections import RAISED
+from kt_evolution.project.rejections import MISTAKEN
+from kt_evolution.project.rejections import RAISED
 
 # Errors that no values avoid.
 BUGS = (NameError, ImportError, SyntaxError)

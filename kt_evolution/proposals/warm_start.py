@@ -18,23 +18,22 @@ from kt_evolution.algorithm.history.history import IMPORT
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge import private_api
-from kt_evolution.project import events
+from kt_evolution.project.events import Event
+from kt_evolution.project.events import ModelImported
+from kt_evolution.project.events import WarmStarted
 from kt_evolution.project.locations import locate_path
 from kt_evolution.project.past_projects import PastProject
 from kt_evolution.project.past_projects import PastTrial
 from kt_evolution.project.past_projects import read_project
+from kt_evolution.project.state import SearchState
 from kt_evolution.proposals.dry_build import Phenotype
 
 
 class WarmStart:
-    """The projects that a search starts from, and what it took from them.
+    """The projects that a search starts from.
 
     Args:
         paths: String or path, or an iterable of them.
-
-    Attributes:
-        values: Dict of the ids of imported individuals to all values that
-            they had, also of hyperparameters that are not met so far.
 
     Raises:
         TypeError: If `paths` is something else.
@@ -47,24 +46,6 @@ class WarmStart:
             path: locate_path("warm_start", path) for path in self.paths
         }
         self._projects: dict[str, PastProject] = {}
-        self.forget()
-
-    def forget(self) -> None:
-        """Clears all that the journal can restore."""
-        self.values: dict[str, dict[str, Value]] = {}
-        self._known: set[str] = set()
-        self._done: set[str] = set()
-
-    def note(self, event: dict[str, Any]) -> None:
-        """Notes a line of the journal."""
-        if event["event"] == "warm_start":
-            self._done.add(event["path"])
-        elif event["event"] == "import":
-            trial = PastTrial(
-                event["source"], event["values"], event["metrics"]
-            )
-            self._known.add(trial.identity)
-            self.values[event["trial_id"]] = event["values"]
 
     def check_another(self, folder: Path) -> None:
         """Raises if a search would start from its own project."""
@@ -77,57 +58,75 @@ class WarmStart:
                 )
 
     def read(
-        self, objective: kt.Objective, computable: Collection[str] = ()
+        self,
+        objective: kt.Objective,
+        done: Collection[str],
+        computable: Collection[str] = (),
     ) -> None:
-        """Reads the projects that the journal does not tell of.
+        """Reads the projects that were not imported.
+
+        Args:
+            objective: The `keras_tuner.Objective` of this search.
+            done: The paths of those that were.
+            computable: Strings, the metrics that need not be there.
 
         Raises:
             ValueError: See `read_project`.
         """
         for path in self.paths:
-            if path not in self._done and path not in self._projects:
+            if path not in done and path not in self._projects:
                 self._projects[path] = read_project(
                     self._places[path], objective, computable
                 )
 
     def events(
         self,
+        state: SearchState,
         describe: Callable[
             [PastTrial], tuple[dict[str, Any], dict[str, float]]
         ],
-    ) -> Iterator[dict[str, Any]]:
-        """Yields the lines of what was read and is not in the journal.
+    ) -> Iterator[Event]:
+        """Yields the events of what was read and is not in the history.
 
-        Each is to be given to `note` before the next is asked for.
+        Each is to be committed before the next is asked for.
 
         Args:
+            state: The `SearchState` of this search.
             describe: Function that returns the record of the individual that
                 a trial was, and the costs of its model. It raises ValueError
                 if there is none.
         """
         for path in self.paths:
-            if path in self._done:
+            if path in state.sources:
                 continue
             project = self._projects[path]
             outside = []
+            known = {
+                PastTrial(one.source, one.values, one.metrics).identity
+                for one in state.imports
+            }
             for trial in project.trials:
-                if trial.identity in self._known:
+                if trial.identity in known:
                     continue
                 try:
                     record, costs = describe(trial)
                 except (TypeError, ValueError, OverflowError) as error:
                     outside.append(f"trial {trial.trial_id}: {error}")
                     continue
-                yield events.import_event(
-                    f"{IMPORT}/{len(self.values)}",
-                    trial.trial_id,
-                    trial.values,
-                    trial.metrics,
-                    costs,
-                    record,
+                known.add(trial.identity)
+                yield ModelImported(
+                    trial_id=f"{IMPORT}/{len(state.imports)}",
+                    source=trial.trial_id,
+                    values=trial.values,
+                    metrics=trial.metrics,
+                    costs=costs,
+                    record=record,
                 )
-            taken = len(project.trials) - len(outside)
-            yield events.warm_start_event(path, taken, len(outside))
+            yield WarmStarted(
+                path=path,
+                imported=len(project.trials) - len(outside),
+                dropped=len(outside),
+            )
             _warn_of_others(path, project, outside)
 
 

@@ -25,7 +25,7 @@ class Expression:
                 asked.update(one.get("expressed", ()))
             asked.update(record.get("asked", ()))
         for event in project.imports:
-            asked.update(event["record"].get("expressed", ()))
+            asked.update(event.record.get("expressed", ()))
         self._built = {self._names.get(key, key) for key in asked}
 
     def counting_values(self, trial: StoredTrial) -> dict[str, Value]:

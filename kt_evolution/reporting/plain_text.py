@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 
 from kt_evolution.display.terminal import printable
-from kt_evolution.proposals.rejections import lines_of
+from kt_evolution.project.rejections import lines_of
 from kt_evolution.reporting.progress import progress_of
 from kt_evolution.reporting.rebuild import rebuild_code
 from kt_evolution.reporting.records import SearchRecord

@@ -22,6 +22,7 @@ from kt_evolution.keras_tuner_bridge.encoding import SpaceError
 from kt_evolution.keras_tuner_bridge.encoding import gene_of
 from kt_evolution.keras_tuner_bridge.objectives import infer_direction
 from kt_evolution.limits import Limit
+from kt_evolution.project.events import ModelImported
 from kt_evolution.project.reader import StoredProject
 from kt_evolution.project.reader import StoredTrial
 from kt_evolution.project.reader import check_project
@@ -89,7 +90,7 @@ def read_search(
         ),
         tuple(_import_record(event, limits) for event in project.imports),
         project.stop_reason,
-        project.search.get("seed"),
+        project.search.seed if project.search else None,
         tuple(project.damaged),
         tuple(_rejections(project, space)),
     )
@@ -144,7 +145,7 @@ def _objectives_of(
                 f"{sorted(known)}. Received: objective={given!r}"
             )
         return (ObjectiveRecord(name, direction),)
-    stored = dict(project.search.get("objective", {}))
+    stored = dict(project.search.objective if project.search else {})
     if len(stored) > 1:
         stored.pop(SUM_OF_OBJECTIVES, None)
     return tuple(
@@ -257,15 +258,14 @@ def _rejection_record(
 
 
 def _import_record(
-    event: dict[str, Any], limits: tuple[Limit, ...]
+    event: ModelImported, limits: tuple[Limit, ...]
 ) -> TrialRecord:
-    metrics = event["metrics"]
     return TrialRecord(
-        event["trial_id"],
+        event.trial_id,
         -1,
         TrialStatus.COMPLETED,
-        event["values"],
-        metrics,
+        event.values,
+        event.metrics,
         operator=IMPORT,
-        **_kept(limits, metrics),
+        **_kept(limits, event.metrics),
     )

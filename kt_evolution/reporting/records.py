@@ -15,9 +15,9 @@ from kt_evolution.algorithm.ranking import front
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.limits import Limit
-from kt_evolution.proposals.rejections import BranchTally
-from kt_evolution.proposals.rejections import Mistake
-from kt_evolution.proposals.rejections import UnbuiltBranch
+from kt_evolution.project.rejections import BranchTally
+from kt_evolution.project.rejections import Mistake
+from kt_evolution.project.rejections import UnbuiltBranch
 
 # The host's one number for several objectives.
 SUM_OF_OBJECTIVES = "multi_objective"

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from kt_evolution.proposals.rejections import by_kind
+from kt_evolution.project.rejections import by_kind
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.timeline import busy_seconds
 

@@ -7,7 +7,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
 from kt_evolution.keras_tuner_bridge.objectives import directions_of
-from kt_evolution.training.metrics import value_of
+from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
 
 VALIDATION = "val_"
 

@@ -1,5 +1,8 @@
 """Searches without an oracle: a history, asked and told in turns."""
 
+import functools
+import types
+
 import numpy as np
 
 from kt_evolution.algorithm.history.history import History
@@ -50,6 +53,13 @@ BRANCHES = SearchSpace(
         OrdinalGene("kernel", range(9), 0, when("model", "cnn")),
     ]
 )
+
+
+def with_options(evolution, **options):
+    """Returns an evolution whose proposals are made with some arguments."""
+    return types.SimpleNamespace(
+        propose=functools.partial(evolution.propose, **options)
+    )
 
 
 def ask(evolution, history, seed=0):

@@ -16,6 +16,7 @@ from kt_evolution.algorithm.space.scales import Scale
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from tests.algorithm.hypermodels import RandomHypermodel
 from tests.algorithm.hypermodels import drain
+from tests.algorithm.searches import with_options
 
 UNIT = Scale(0.0, 1.0, "linear")
 PAIR = SearchSpace(
@@ -40,7 +41,9 @@ def test_a_search_proposes_every_phenotype_once_then_none(
     seed, search_seed, surrogate
 ):
     hypermodel = RandomHypermodel(seed)
-    evolution = Evolution(4, 3, surrogate=surrogate, seed=search_seed)
+    evolution = with_options(
+        Evolution(4, 3, surrogate=surrogate), seed=search_seed
+    )
     proposed = drain(hypermodel, evolution, search_seed)
     assert len(proposed) == len(set(proposed))
     assert set(proposed) == hypermodel.phenotypes()

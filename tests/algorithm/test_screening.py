@@ -30,6 +30,7 @@ from tests.algorithm.searches import ask
 from tests.algorithm.searches import phenotypes
 from tests.algorithm.searches import propose
 from tests.algorithm.searches import run
+from tests.algorithm.searches import with_options
 from tests.algorithm.spaces import spaces
 from tests.algorithm.surrogates import NearestNeighbour
 
@@ -124,8 +125,9 @@ def test_of_a_small_space_every_new_phenotype_is_predicted_once():
 @given(space=spaces(), seed=st.integers(0, 99))
 @settings(deadline=None, max_examples=20)
 def test_a_known_phenotype_is_never_proposed(space, seed):
-    evolution = Evolution(
-        num_initial_points=2, surrogate=NearestNeighbour(), seed=seed
+    evolution = with_options(
+        Evolution(num_initial_points=2, surrogate=NearestNeighbour()),
+        seed=seed,
     )
     history = run(evolution, space, 8, seed, fails=lambda n: n == 3)
     active = space.active(history.genomes)

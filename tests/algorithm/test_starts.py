@@ -18,6 +18,7 @@ from tests.algorithm.searches import MIXED
 from tests.algorithm.searches import NESTED
 from tests.algorithm.searches import TWELVE
 from tests.algorithm.searches import when
+from tests.algorithm.searches import with_options
 
 
 def ask(evolution, history, score=None, seed=0):
@@ -59,11 +60,9 @@ def with_imports(space, *scored):
 
 def given(space, *individuals, **options):
     codes = [partial_genome(space, values) for values in individuals]
-    return Evolution(
-        num_initial_points=4,
-        surrogate=None,
+    return with_options(
+        Evolution(num_initial_points=4, surrogate=None, **options),
         initial_population=codes,
-        **options,
     )
 
 

@@ -57,12 +57,12 @@ def scored(space, size, score, seed=0):
 def best_of(space, score, seed, surrogate, trials):
     """Returns the best score of a search, of a random one if None."""
     history = History(space)
-    evolution = Evolution(surrogate=surrogate, seed=seed) if surrogate else None
+    evolution = Evolution(surrogate=surrogate) if surrogate else None
     for number in range(trials):
         rng = np.random.default_rng([seed, number])
         genome, operator = rng.random(space.num_genes), "random"
         if evolution is not None:
-            proposal = evolution.propose(history, rng)
+            proposal = evolution.propose(history, rng, seed=seed)
             genome, operator = proposal.genome, proposal.operator
         history.add(Individual(genome, trial_id=str(number), operator=operator))
         history.finish(str(number), Status.COMPLETED, [score(genome)])

@@ -104,11 +104,11 @@ FUNCTIONS = [smooth_mixed, rugged_categorical, conditional]
 
 
 def best_of_evolution(space, loss, seed, num_trials, **operators):
-    evolution = Evolution(seed=seed, **operators)
+    evolution = Evolution(**operators)
     history = History(space)
     for number in range(num_trials):
         rng = np.random.default_rng([seed, number])
-        proposal = evolution.propose(history, rng)
+        proposal = evolution.propose(history, rng, seed=seed)
         history.add(
             Individual(
                 proposal.genome,

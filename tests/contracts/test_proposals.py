@@ -20,6 +20,7 @@ from tests.algorithm.searches import MIXED
 from tests.algorithm.searches import TWELVE
 from tests.algorithm.searches import ask
 from tests.algorithm.searches import run
+from tests.algorithm.searches import with_options
 
 # With and without a surrogate.
 both = pytest.mark.parametrize("surrogate", [None, "gaussian_process"])
@@ -105,8 +106,8 @@ def test_a_search_that_is_rebuilt_at_every_step_never_differs(surrogate):
 
 FRESH = """
 from kt_evolution.algorithm.evolution import Evolution
-from tests.algorithm.searches import MIXED, run
-evolution = Evolution(seed={seed}, surrogate={surrogate!r})
+from tests.algorithm.searches import MIXED, run, with_options
+evolution = with_options(Evolution(surrogate={surrogate!r}), seed={seed})
 print(run(evolution, MIXED, {num_trials}, {seed}).genomes.tolist())
 """
 
@@ -122,7 +123,7 @@ def test_a_fresh_process_gives_the_same_sequence(seed, surrogate):
         text=True,
         check=True,
     )
-    evolution = Evolution(seed=seed, surrogate=surrogate)
+    evolution = with_options(Evolution(surrogate=surrogate), seed=seed)
     here = run(evolution, MIXED, number, seed).genomes
     assert result.stdout.strip() == str(here.tolist())
 
@@ -130,7 +131,9 @@ def test_a_fresh_process_gives_the_same_sequence(seed, surrogate):
 @both
 def test_another_seed_gives_another_sequence(surrogate):
     one, two = (
-        run(Evolution(seed=s, surrogate=surrogate), MIXED, 16, s).genomes
+        run(
+            with_options(Evolution(surrogate=surrogate), seed=s), MIXED, 16, s
+        ).genomes
         for s in (0, 1)
     )
     # The first is the user's defaults whatever the seed.

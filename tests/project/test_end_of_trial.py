@@ -205,7 +205,7 @@ def test_result_that_is_not_finite_is_a_failure(tmp_path, score):
     assert "'score' is not finite" in trial.message
     assert oracle.get_best_trials() == []
     restored = make_oracle(tmp_path)
-    restored.open()
+    restored._project.open()
     assert restored.get_trial("00").message == trial.message
 
 
@@ -225,7 +225,7 @@ def test_failures_in_a_row_end_the_search_saved(tmp_path):
     # A chief ends when it waits for nobody.
     assert oracle.tuner_ids == set()
     for known in (oracle, make_oracle(tmp_path)):
-        assert known.open()
+        assert known._project.open()
         assert known.end_order == ["00", "01", "02", "03"]
         assert known.get_trial("03").status == "FAILED"
     # Called again, the search goes on.
@@ -314,7 +314,7 @@ def test_trial_whose_file_could_not_be_written_is_not_run_again(
     oracle = make_oracle(tmp_path)
     trial = oracle.create_trial("tuner0")
     with monkeypatch.context() as patch:
-        patch.setattr(oracle, "_save_trial", lambda trial: 1 / 0)
+        patch.setattr(oracle._project, "write_trial", lambda trial: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             complete(oracle, trial)
     assert oracle.create_trial("tuner0").trial_id == "01"

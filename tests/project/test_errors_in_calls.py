@@ -10,8 +10,11 @@ class Broken(Exception):
     """What the display or a subclass of the user's may raise."""
 
 
-def break_once(monkeypatch, target, name):
-    """Lets the next call of a method raise."""
+def break_once(monkeypatch, target, place):
+    """Lets the next call of a method of an oracle, or a part of it, raise."""
+    *parts, name = place.split(".")
+    for part in parts:
+        target = getattr(target, part)
     method = getattr(target, name)
 
     def broken(*args, **kwargs):
@@ -37,10 +40,10 @@ CALLS = pytest.mark.parametrize(
     ("call", "place"),
     [
         (create, "populate_space"),
-        (create, "_save_trial"),
-        (update, "_take_metrics"),
-        (end, "_score"),
-        (end, "_save_trial"),
+        (create, "_project.write_trial"),
+        (update, "_lifecycle._take_metrics"),
+        (end, "_lifecycle._score"),
+        (end, "_project.write_trial"),
     ],
 )
 
@@ -92,7 +95,7 @@ def test_results_of_other_trials_count_after_an_error(
 @CALLS
 def test_trial_of_the_failed_call_runs_again(oracle, running, call, place):
     """Unless it had ended: nobody else has it, and nothing is left of it."""
-    has_ended = call is end and place == "_save_trial"
+    has_ended = call is end and place == "_project.write_trial"
     trial = oracle.create_trial("worker3")
     assert trial.trial_id == ("03" if has_ended else "02")
     complete(oracle, trial, 0.75)

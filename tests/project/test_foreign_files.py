@@ -116,7 +116,7 @@ def test_a_link_in_a_circle_is_refused(project):
     (project / "oracle.json").unlink()
     (project / "oracle.json").symlink_to("oracle.json")
     with pytest.raises(JournalError, match=r"oracle\.json"):
-        make_oracle(project.parent).open()
+        make_oracle(project.parent)._project.open()
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_what_is_no_file_is_not_waited_for(project, name, make):
     (project / name).unlink(missing_ok=True)
     make(project / name)
     with pytest.raises(JournalError, match=name):
-        make_oracle(project.parent).open()
+        make_oracle(project.parent)._project.open()
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/stdin"])

@@ -13,7 +13,7 @@ NUM_SAMPLED = 24
 # What a restart finds is what memory has.
 STATE = (
     *["trials", "start_order", "end_order", "ongoing_trials"],
-    *["_retry_queue", "_ended", "_ranking", "_num_journaled_hps"],
+    *["retry_queue", "num_recorded", "num_completed", "run_times"],
 )
 
 
@@ -40,7 +40,7 @@ def whole(tmp_path_factory):
 
 
 def state_of(tuner):
-    state = {name: getattr(tuner.oracle, name) for name in STATE}
+    state = {name: getattr(tuner.oracle._project.state, name) for name in STATE}
     state["trials"] = [
         trial.get_state() for trial in state.pop("trials").values()
     ]

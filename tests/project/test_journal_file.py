@@ -58,7 +58,7 @@ def test_first_line_torn_is_as_if_there_was_no_journal(tmp_path):
     first = json.loads(path.read_text().splitlines()[0])
     assert first["event"] == "search"
     assert first["seed"] == resumed.seed
-    assert make_oracle(tmp_path, seed=None).open()
+    assert make_oracle(tmp_path, seed=None)._project.open()
 
 
 @pytest.mark.parametrize("damage", [b'{"event": "tr', b"\x00" * 40])
@@ -123,7 +123,7 @@ def run_edited(folder, edit):
     path.write_bytes(b"".join(edit(path.read_bytes().splitlines(True))))
 
     resumed = make_oracle(folder)
-    resumed.open()
+    resumed._project.open()
     run_trials(resumed, 3)
     return resumed
 
@@ -133,7 +133,7 @@ def test_blank_and_repeated_lines_are_harmless(tmp_path, edit):
     whole = run_edited(tmp_path / "whole", edit_nothing)
     edited = run_edited(tmp_path / "edited", edit)
     again = make_oracle(tmp_path / "edited")
-    again.open()
+    again._project.open()
 
     for oracle in (edited, again):
         assert {
@@ -311,7 +311,7 @@ def test_atomic_write_follows_the_umask(tmp_path):
 def test_search_leaves_no_temporary_files(tmp_path):
     oracle = make_oracle(tmp_path)
     run_trials(oracle, 6)
-    oracle.release()
+    oracle._project.release()
     names = {name for _, _, files in os.walk(tmp_path) for name in files}
     assert names == {"journal.jsonl", "trial.json", "oracle.json"}
 
@@ -321,7 +321,7 @@ def test_project_can_be_moved(tmp_path):
     run_trials(oracle, 3)
     shutil.move(tmp_path / "here", tmp_path / "there")
     moved = make_oracle(tmp_path / "there")
-    assert moved.open()
+    assert moved._project.open()
     assert len(moved.get_best_trials(10)) == 3
 
 
@@ -338,9 +338,11 @@ def test_later_version_is_told_before_its_lines_are_read(tmp_path, rest):
     path.write_bytes(newer)
 
     for read in (
-        make_oracle(tmp_path).open,
+        make_oracle(tmp_path)._project.open,
         lambda: read_search(tmp_path / "p"),
-        make_oracle(tmp_path / "q", warm_start=tmp_path / "p").prepare_start,
+        make_oracle(
+            tmp_path / "q", warm_start=tmp_path / "p"
+        )._proposer.prepare,
     ):
         with pytest.raises(JournalError, match="newer version") as caught:
             read()
@@ -360,7 +362,7 @@ def test_version_of_any_length_is_told_in_short(tmp_path, version):
     first = json.dumps({**json.loads(first), "version": version})
     path.write_text("\n".join([first, *rest, ""]))
     with pytest.raises(JournalError, match="version of kt-evolution") as caught:
-        make_oracle(tmp_path).open()
+        make_oracle(tmp_path)._project.open()
     assert len(str(caught.value)) < 600 + len(str(tmp_path))
 
 
@@ -376,7 +378,7 @@ def test_duration_of_a_session_is_checked(tmp_path, seconds, number):
     lines[number] = json.dumps(line)
     path.write_text("\n".join([*lines, ""]))
     with pytest.raises(JournalError, match="`seconds` must be a number of"):
-        make_oracle(tmp_path).open()
+        make_oracle(tmp_path)._project.open()
 
 
 def test_two_tuners_of_one_process_are_no_other_process(tmp_path):
@@ -393,7 +395,7 @@ def test_version_that_is_no_newer_is_another(tmp_path):
     text = path.read_text().replace('"version":1', '"version":"beta"', 1)
     path.write_text(text)
     with pytest.raises(JournalError, match="another version") as caught:
-        make_oracle(tmp_path).open()
+        make_oracle(tmp_path)._project.open()
     assert "upgrade" not in str(caught.value)
 
 

@@ -60,7 +60,7 @@ def _write_half(target, content):
 def search_until(folder, point, when, nth):
     """Runs a search that ends at a point of the code."""
     from kt_evolution import tuner
-    from kt_evolution.project import durable
+    from kt_evolution.oracle import EvolutionOracle
     from kt_evolution.project import project
     from kt_evolution.project.journal import Journal
     from kt_evolution.proposals.dry_build import DryBuild
@@ -82,10 +82,10 @@ def search_until(folder, point, when, nth):
         "oracle.json": (project, "write_atomically", writes("oracle.json")),
         "tuner0.json": (tuner, "write_atomically", writes("tuner0.json")),
         "rename": (os, "replace"),
-        "create_trial": (durable.DurableOracle, "create_trial"),
+        "create_trial": (EvolutionOracle, "create_trial"),
         "training": (type(made), "run_trial"),
-        "update_trial": (durable.DurableOracle, "update_trial"),
-        "end_trial": (durable.DurableOracle, "end_trial"),
+        "update_trial": (EvolutionOracle, "update_trial"),
+        "end_trial": (EvolutionOracle, "end_trial"),
         "search's end": (type(made), "on_search_end"),
     }
     owner, name, *matches = calls[point]

@@ -52,10 +52,10 @@ def test_random_seed_is_kept_but_a_given_one_wins(tmp_path):
     oracle = make_oracle(tmp_path, seed=None)
     run_trials(oracle, 1)
     resumed = make_oracle(tmp_path, seed=None)
-    resumed.open()
+    resumed._project.open()
     assert resumed.seed == oracle.seed
     given = make_oracle(tmp_path, seed=3)
-    given.open()
+    given._project.open()
     assert given.seed == 3
 
 
@@ -89,7 +89,7 @@ def test_max_trials_can_be_raised(tmp_path):
 def test_another_objective_is_an_error(tmp_path, objective):
     run_trials(make_oracle(tmp_path), 2)
     with pytest.raises(ValueError, match="`objective` must be that of the"):
-        make_oracle(tmp_path, objective=objective).open()
+        make_oracle(tmp_path, objective=objective)._project.open()
 
 
 def test_several_objectives_are_resumed(tmp_path):

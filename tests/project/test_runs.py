@@ -42,7 +42,7 @@ def test_second_report_of_an_ended_trial_changes_nothing(
     before = journal_of(tmp_path)
     if restarts:
         oracle = make_oracle(tmp_path)
-        oracle.open()
+        oracle._project.open()
     state = oracle.trials["00"].get_state()
     late = over_grpc(trial)
     complete(oracle, late, 3.0)

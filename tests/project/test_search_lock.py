@@ -143,11 +143,11 @@ def test_forked_process_does_not_end_the_lock(tmp_path):
     oracle.create_trial("tuner0")
     child = os.fork()
     if not child:
-        oracle.release()
+        oracle._project.release()
         os._exit(0)
     os.waitpid(child, 0)
     assert is_locked(tmp_path)
-    oracle.release()
+    oracle._project.release()
     assert not is_locked(tmp_path)
 
 
@@ -210,7 +210,7 @@ def test_same_process_opens_a_project_again(tmp_path):
 def test_oracle_alone_keeps_the_lock_until_its_search_is_over(tmp_path):
     oracle = make_oracle(tmp_path, max_trials=2)
     oracle._set_project_dir(tmp_path, "project")
-    oracle.open()
+    oracle._project.open()
     assert not is_locked(tmp_path)
     run_trials(oracle, 2)
     assert is_locked(tmp_path)

@@ -62,7 +62,7 @@ def search(folder, past, **kwargs):
 
 
 def search_until(folder, past, point, when, nth):
-    from kt_evolution.project import durable
+    from kt_evolution.oracle import EvolutionOracle
     from kt_evolution.project.journal import Journal
     from kt_evolution.proposals.dry_build import DryBuild
 
@@ -74,7 +74,7 @@ def search_until(folder, past, point, when, nth):
         "warm start line": (Journal, "append", appends("warm_start")),
         "trial line": (Journal, "append", appends("trial")),
         "dry build": (DryBuild, "__call__"),
-        "end_trial": (durable.DurableOracle, "end_trial"),
+        "end_trial": (EvolutionOracle, "end_trial"),
     }
     owner, name, *matches = calls[point]
     break_call(owner, name, when, nth, *matches)
@@ -191,8 +191,8 @@ def test_an_interrupted_import_is_taken_up_in_the_same_process(tmp_path):
         )
 
     oracle = make("interrupted")
-    assert oracle.open() is False
-    append = oracle._journal.append
+    assert oracle._project.open() is False
+    append = oracle._project._journal.append
     calls = []
 
     def interrupted(event):
@@ -201,7 +201,7 @@ def test_an_interrupted_import_is_taken_up_in_the_same_process(tmp_path):
             raise KeyboardInterrupt
         append(event)
 
-    oracle._journal.append = interrupted
+    oracle._project._journal.append = interrupted
     with pytest.raises(KeyboardInterrupt):
         oracle.create_trial("tuner0")
     assert len(oracle.history.imports) == 2

@@ -30,7 +30,7 @@ def killed_search(folder, trials, **kwargs):
 
     tuner.run_trial = timed
     tuner.search(verbose=0)
-    seconds = tuner.oracle.search_seconds()
+    seconds = tuner.oracle.progress().seconds
     (folder / "seconds.txt").write_text(str(seconds))
 
 

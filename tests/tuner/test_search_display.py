@@ -21,7 +21,7 @@ def without(name, fit=FIT):
 
 
 def use_terminal(tuner):
-    tuner.oracle.display._console = Console(
+    tuner.oracle._display._console = Console(
         force_terminal=True, width=120, highlight=False
     )
 
@@ -65,7 +65,7 @@ def test_a_notebook_is_updated_in_place(tmp_path, monkeypatch, capsys):
     )
     tuner = new_tuner(tmp_path)
     console = Console(force_jupyter=True, width=120)
-    tuner.oracle.display._console = console
+    tuner.oracle._display._console = console
     tuner.search(**without("verbose"))
     assert "3/3 trials" in shown[-1]
 

@@ -1,0 +1,474 @@
+"""The life of a trial, from its creation to its end, with nothing lost.
+
+A trial is made by one event and ended by one event. Whatever raises in
+between, the lock is released and memory follows the journal.
+"""
+
+import dataclasses
+import itertools
+import math
+import warnings
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+import keras_tuner as kt
+from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution.display.terminal import printable_lines
+from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge.divergence import diverged_losses
+from kt_evolution.keras_tuner_bridge.objectives import directions_of
+from kt_evolution.keras_tuner_bridge.objectives import infer_direction
+from kt_evolution.keras_tuner_bridge.scalars import as_numbers
+from kt_evolution.project.events import RunsInterrupted
+from kt_evolution.project.events import SearchGivenUp
+from kt_evolution.project.events import SearchStopped
+from kt_evolution.project.events import TrialCreated
+from kt_evolution.project.events import TrialEnded
+from kt_evolution.project.events import TrialStarted
+from kt_evolution.project.events import result_of
+from kt_evolution.project.issued_trial import RUN
+from kt_evolution.project.issued_trial import IssuedTrial
+from kt_evolution.project.issued_trial import message_of
+from kt_evolution.project.issued_trial import run_of
+from kt_evolution.project.messages import shortened
+from kt_evolution.project.project import Project
+
+
+@dataclasses.dataclass
+class Session:
+    """What all workers were told since the first of them asked.
+
+    Args:
+        is_stopped: Bool, whether a stopping rule fired: all workers are to
+            end, whatever the last of them report.
+        has_failed: Bool, whether too many trials failed.
+        has_issued: Bool, whether a trial was given to a worker.
+        has_told_end: Bool, whether it was printed why the search is over.
+    """
+
+    is_stopped: bool = False
+    has_failed: bool = False
+    has_issued: bool = False
+    has_told_end: bool = False
+
+
+class TrialLifecycle:
+    """Makes, starts and ends the trials of an oracle.
+
+    Args:
+        oracle: The `EvolutionOracle`, which proposes and scores trials.
+        project: Its `Project`.
+    """
+
+    def __init__(self, oracle: Any, project: Project) -> None:
+        self._oracle = oracle
+        self._project = project
+        self.session = Session()
+
+    # Beginning.
+
+    def begin_session(self) -> None:
+        """Starts the clock. Pauses are not counted."""
+        with self._project.lock:
+            self._project.open()
+            self._project.clock.begin()
+            self.session.is_stopped = False
+
+    def create(self, worker: str) -> Trial:
+        """Returns the next trial for a worker, or one that is STOPPED."""
+        with self._project.changing(worker):
+            self._project.claim()
+            self._oracle.tuner_ids.add(worker)
+            if not self._project.clock.is_running:
+                self._project.clock.begin()
+            trial = self._next(worker)
+            if trial is None:
+                self._dismiss(worker)
+                trial = self._project.state.new_trial(self._next_id(), {})
+                trial.status = TrialStatus.STOPPED
+                return trial
+            self.session.has_issued = True
+            self._project.write_trial(trial)
+            self._oracle.save()
+            self._oracle._display.on_trial_begin(trial)
+            return trial
+
+    def _next(self, worker: str) -> IssuedTrial | None:
+        """Returns a trial that has to run, old or new, None at the end."""
+        # The process may have died before it said so.
+        problem = self._give_up([])
+        if problem is not None:
+            raise RuntimeError(problem)
+        state = self._project.state
+        state.drop_worker(worker)
+        if self._is_over():
+            self._warn_if_all_failed()
+            return None
+        while state.retry_queue and not self._is_given_up:
+            trial_id = state.retry_queue[0]
+            if state.runs.num_starts(trial_id) < (
+                self._oracle.max_starts_per_trial
+            ):
+                self._project.commit(
+                    TrialStarted(trial_id=trial_id, worker=worker)
+                )
+                return state.trials[trial_id]
+            self._fail_unended(trial_id)
+        return self._new(worker)
+
+    def _is_over(self) -> bool:
+        """Asks the stopping rules, and reports the first that fires."""
+        if not self.session.is_stopped:
+            reason = self._oracle._end.reason()
+            if reason is None:
+                return False
+            self.session.is_stopped = True
+            self.stop(reason)
+        return True
+
+    @property
+    def _is_given_up(self) -> bool:
+        """Whether a chief's workers are to end because trials failed."""
+        return self.session.has_failed and private_api.is_chief()
+
+    def _next_id(self) -> str:
+        trials = self._project.state.trials
+        digits = len(str(self._oracle.max_trials))
+        # Lines of a journal that can't be read may have been deleted.
+        numbers = itertools.count(len(trials))
+        ids = (str(number).zfill(digits) for number in numbers)
+        return next(name for name in ids if name not in trials)
+
+    def _new(self, worker: str) -> IssuedTrial | None:
+        state = self._project.state
+        number, max_trials = len(state.trials), self._oracle.max_trials
+        is_full = max_trials is not None and number >= max_trials
+        if is_full or self._is_given_up:
+            self._warn_if_all_failed()
+            if is_full and not self.session.has_issued:
+                which = f"all {number} trials" if number > 1 else "the trial"
+                self._print_end(
+                    f"There is nothing left to run: {which} of "
+                    f"max_trials={max_trials} {'have' if number > 1 else 'has'}"
+                    " ended. To go on, run the same code with a larger "
+                    "`max_trials`."
+                )
+            return None
+        trial_id = self._next_id()
+        response = self._oracle.populate_space(trial_id)
+        if response["status"] != TrialStatus.RUNNING:
+            self._warn_if_all_failed()
+            return None
+        self._project.commit(
+            TrialCreated(
+                trial_id=trial_id,
+                values=response["values"],
+                # A subclass that proposes values by itself has none.
+                record=response.get("record", {}),
+                worker=worker,
+            )
+        )
+        return state.trials[trial_id]
+
+    def _fail_unended(self, trial_id: str) -> None:
+        """Ends a trial that ends its process each time."""
+        state = self._project.state
+        # What its last run reported is not that of a run that ended.
+        known = state.new_trial(trial_id, state.proposed_values(trial_id))
+        reported = Trial(known.hyperparameters, trial_id, TrialStatus.FAILED)
+        reported.message = (
+            f"The trial was started {state.runs.num_starts(trial_id)} times "
+            "and never came to an end: its process died each time, for "
+            "instance for want of memory, of a segmentation fault or of "
+            "`sys.exit` "
+            f"(max_starts_per_trial={self._oracle.max_starts_per_trial})."
+        )
+        print(f"Trial {trial_id} failed. {reported.message}")
+        self._end(known, reported)
+
+    def _dismiss(self, worker: str) -> None:
+        """Lets go of a worker that is told to end."""
+        self._oracle.tuner_ids.discard(worker)
+        if not self._oracle.tuner_ids:
+            self._oracle._build_warnings.warn_at_end()
+            # A request after every worker has stopped begins a new session.
+            self.session = Session()
+            self._project.clock.end()
+        self._project.write_oracle(self._oracle.get_state)
+        if not self._oracle.tuner_ids:
+            self._project.release()
+
+    # The end of a search.
+
+    def stop(self, reason: str) -> None:
+        """Notes why the search ends by itself, and prints it."""
+        state = self._project.state
+        # A build with no line behind it would seem to have ended the process.
+        is_build_last = state.builds.is_last(self._project.clock.session)
+        if reason != state.stop_reason or is_build_last:
+            self._project.commit(SearchStopped(reason=reason))
+        self._print_end(f"The search stopped: {reason}.")
+
+    def _print_end(self, text: str) -> None:
+        """Prints why a search is over, once for all workers."""
+        if self._oracle.verbose and not self.session.has_told_end:
+            print(text)
+        self.session.has_told_end = True
+
+    def _warn_if_all_failed(self) -> None:
+        """Warns when a search ends without a single result."""
+        state = self._project.state
+        if state.num_completed or not state.end_order:
+            return
+        if self.session.has_failed:
+            return
+        self.session.has_failed = True
+        number, last = len(state.end_order), self._last_message()
+        self._project.commit(SearchGivenUp(reason="no trial completed"))
+        failed = f"All {number} trials" if number > 1 else "The only trial"
+        warnings.warn(
+            f"{failed} failed, so there is no result. Mend the cause and run "
+            "the same code again: they will be run anew. The last failure "
+            f"was:\n{last}",
+            stacklevel=2,
+        )
+
+    def _last_message(self) -> str:
+        state = self._project.state
+        return printable_lines(state.trials[state.end_order[-1]].message or "")
+
+    def _give_up(self, workers: Iterable[str]) -> str | None:
+        """Gives the search up if too many trials failed in a row.
+
+        Args:
+            workers: The workers that end with it: a chief must not wait for
+                them.
+
+        Returns:
+            String, the error, or None if the search goes on.
+        """
+        limit = self._oracle.max_consecutive_failed_trials
+        number = self._project.state.num_failures_in_a_row
+        if not limit or number < limit:
+            return None
+        self.session.has_failed = True
+        self._oracle.tuner_ids.difference_update(workers)
+        last = self._last_message()
+        self._project.commit(SearchGivenUp(reason="too many failures in a row"))
+        self._project.write_oracle(self._oracle.get_state)
+        return (
+            f"{number} trials in a row failed; the limit is "
+            f"max_consecutive_failed_trials={limit}. All results are saved. "
+            "Mend the cause and run the same code again to go on; if no trial "
+            f"ever completed, all are run anew. The last failure was:\n{last}"
+        )
+
+    def note_interruption(self) -> None:
+        """Notes that what ends this session is no fault of its trials.
+
+        Starts of trials that it leaves behind without an end don't count, and
+        neither does a build that it was in.
+        """
+        with self._project.changing():
+            session = self._project.clock.session
+            state = self._project.state
+            left = state.runs.begun_in(session) if session else []
+            if left or state.builds.is_last(session):
+                self._project.commit(RunsInterrupted(trial_ids=left))
+
+    # Reports of workers.
+
+    def known(self, trial_id: Any) -> IssuedTrial:
+        """Returns a trial by its id."""
+        self._project.open()
+        trials = self._project.state.trials
+        if trial_id not in trials:
+            raise ValueError(
+                "`trial_id` must be that of a trial of this search. "
+                f"Received: trial_id={trial_id!r}"
+            )
+        return trials[trial_id]
+
+    def update(
+        self, trial_id: str, metrics: Mapping[str, Any], step: int
+    ) -> Trial:
+        """Takes the metrics that a worker reports."""
+        metrics = dict(metrics)
+        run = metrics.pop(RUN, None)
+        with self._project.lock:
+            trial = self.known(trial_id)
+            numbers = as_numbers(metrics)
+            self._oracle._check_objective_found(numbers)
+            if self._is_awaited(trial_id, run):
+                with self._project.changing(self._worker_of(trial_id)):
+                    self._take_metrics(trial, numbers, step)
+            return trial
+
+    def _is_awaited(self, trial_id: str, run: float | None) -> bool:
+        """Tells whether a report is of the run that counts: the newest.
+
+        Nobody reports of a run that has ended, or of one before a trial was
+        started again, but a worker that was slow or that a former chief sent.
+
+        Args:
+            trial_id: String.
+            run: Float, the number of the run; None if the report has none.
+        """
+        newest = self._project.state.runs.newest(trial_id)
+        return newest is not None and run in (None, newest.number)
+
+    def _worker_of(self, trial_id: str) -> str | None:
+        """Returns the worker of a trial, None if none of this session is."""
+        return next(iter(self._project.state.workers_of(trial_id)), None)
+
+    def _take_metrics(
+        self, trial: Trial, metrics: dict[str, float], step: int
+    ) -> None:
+        objective = self._oracle.objective
+        directions = directions_of(objective)
+        if objective.name not in metrics:
+            # Of several objectives: the host's one number for all.
+            total = float(objective.get_value(metrics))
+            metrics = {**metrics, objective.name: total}
+        for name, value in metrics.items():
+            if not trial.metrics.exists(name):
+                # The host would make a metric of that name to find out.
+                direction = directions.get(name) or infer_direction(name)
+                trial.metrics.register(name, direction or "min")
+            with private_api.silence_nan_warning():
+                trial.metrics.update(name, value, step=step)
+
+    # Ending.
+
+    def end(
+        self,
+        trial: Trial | str | None,
+        status: str | None,
+        trial_id: str | None,
+    ) -> None:
+        """Takes a trial's end, see `EvolutionOracle.end_trial`."""
+        with self._project.lock:
+            if isinstance(trial, Trial):
+                reported = trial
+                known = self.known(reported.trial_id)
+            else:
+                known = self.known(trial_id or trial)
+                reported = Trial(known.hyperparameters, known.trial_id)
+                reported.status = status or TrialStatus.COMPLETED
+            if not self._is_awaited(known.trial_id, run_of(reported)):
+                return
+            name = self._oracle.objective.name
+            is_completed = reported.status == TrialStatus.COMPLETED
+            if is_completed and not known.metrics.exists(name):
+                if known.trial_id in self._project.state.retry_queue:
+                    # Its result was reported to a chief that crashed.
+                    return
+                raise ValueError(
+                    f"Trial {known.trial_id} was ended as completed, but its "
+                    f"objective '{name}' was not reported."
+                )
+            with self._project.changing(self._worker_of(known.trial_id)):
+                problem = self._end(known, reported)
+            if problem is not None:
+                raise RuntimeError(problem)
+
+    def _end(self, trial: IssuedTrial, reported: Trial) -> str | None:
+        """Ends a trial, and returns why the search is given up, if it is."""
+        state = self._project.state
+        self._oracle._grow_space(reported.hyperparameters)
+        trial.hyperparameters = private_api.share_space(
+            reported.hyperparameters, reported.hyperparameters.values
+        )
+        private_api.settle_values(trial.hyperparameters)
+        message = message_of(reported)
+        status = reported.status
+        if status == TrialStatus.COMPLETED:
+            status, message = self._score(trial)
+        num_left = (
+            self._oracle.max_retries_per_trial - state.run_times[trial.trial_id]
+        )
+        is_retried = status == TrialStatus.INVALID and num_left > 0
+        has_crashed = status == TrialStatus.INVALID and not is_retried
+        workers = state.workers_of(trial.trial_id)
+        self._project.commit(
+            self._event(
+                trial,
+                status=TrialStatus.FAILED if has_crashed else status,
+                message=message and shortened(message),
+                crashed=has_crashed,
+            )
+        )
+        if is_retried:
+            print(
+                f"Trial {trial.trial_id} failed "
+                f"{state.run_times[trial.trial_id]} times. "
+                f"{num_left} retries left."
+            )
+        ended = state.trials[trial.trial_id]
+        self._project.write_trial(ended)
+        self._oracle.save()
+        self._oracle._display.on_trial_end(ended)
+        return self._give_up(workers)
+
+    def _event(self, trial: IssuedTrial, **changes: Any) -> TrialEnded:
+        state = self._project.state
+        run = state.runs.newest(trial.trial_id)
+        values = trial.hyperparameters.values
+        fields = {
+            **result_of(trial),
+            "worker": run.worker if run else None,
+            "began": run.began if run else None,
+            **changes,
+        }
+        if values != state.proposed_values(trial.trial_id):
+            fields["values"] = values
+        if fields["status"] != TrialStatus.COMPLETED:
+            fields["score"] = fields["best_step"] = None
+        return TrialEnded(**fields)
+
+    def _score(self, trial: IssuedTrial) -> tuple[str, str | None]:
+        """Scores a trial, and returns its status and why it failed, if so."""
+        with private_api.silence_nan_warning():
+            self._oracle.score_trial(trial)
+        problem = self._divergence_of(trial)
+        if problem is None:
+            return TrialStatus.COMPLETED, None
+        print(f"Trial {trial.trial_id} failed. {problem}")
+        return TrialStatus.INVALID, problem
+
+    def _divergence_of(self, trial: Trial) -> str | None:
+        """Returns what is not finite of a trial that was scored, if any."""
+        if not math.isfinite(trial.score):
+            return (
+                f"The objective '{self._oracle.objective.name}' is not "
+                f"finite: {trial.score}"
+            )
+        last = {
+            name: history.get_last_value()
+            for name, history in trial.metrics.metrics.items()
+        }
+        losses = diverged_losses(last)
+        if not losses:
+            return None
+        values = ", ".join(f"{name}={x}" for name, x in losses.items())
+        return f"Training diverged: at its end a loss is not finite. {values}"
+
+
+def check_growth(
+    hyperparameters: kt.HyperParameters, known: kt.HyperParameters
+) -> None:
+    """Raises if a hypermodel asked for what is not in the space.
+
+    Raises:
+        RuntimeError: It has the names.
+    """
+    new = private_api.new_entries(known, hyperparameters)
+    if new:
+        names = [hp.name for hp in new]
+        raise RuntimeError(
+            "`allow_new_entries` is False, but the hypermodel asked "
+            f"for hyperparameters that are not in the space: {names}"
+        )

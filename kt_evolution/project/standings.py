@@ -1,0 +1,188 @@
+"""Which trials of a search are best, and how far the search is."""
+
+import warnings
+
+import numpy as np
+from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.ranking import best_first
+from kt_evolution.algorithm.ranking import front
+from kt_evolution.display.status import SearchNews
+from kt_evolution.display.status import TrialNews
+from kt_evolution.display.status import expected_of
+from kt_evolution.display.status import origin_of
+from kt_evolution.display.status import seconds_left
+from kt_evolution.keras_tuner_bridge.objectives import objectives_of
+from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
+from kt_evolution.project.state import SearchState
+from kt_evolution.stopping import Progress
+
+
+class Standings:
+    """Compares the completed trials of a search.
+
+    Args:
+        state: The `SearchState`.
+    """
+
+    def __init__(self, state: SearchState) -> None:
+        self._state = state
+        self._history = state.history
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Int array of the completed individuals that have a trial here."""
+        return self.own(self._history.positions(Status.COMPLETED))
+
+    def own(self, positions: np.ndarray) -> np.ndarray:
+        """Drops imported individuals, which have no trial here."""
+        individuals = self._history.individuals
+        is_own = [
+            individuals[p].trial_id in self._state.trials for p in positions
+        ]
+        return positions[np.array(is_own, dtype=bool)]
+
+    def best(self, num_trials: int) -> list[Trial]:
+        """Returns the best completed trials, see `get_best_trials`."""
+        own = self.positions
+        order = best_first(
+            self._history.objectives[own], self._history.limits[own]
+        )
+        trials = self.trials_at(own[order[:num_trials]])
+        if trials and not self._state.ongoing_trials:
+            self._warn_if_broken(trials[0])
+        return trials
+
+    def front(self) -> list[Trial]:
+        """Returns the Pareto front, see `get_pareto_trials`."""
+        own = self.positions
+        members = front(
+            self._history.objectives[own], self._history.limits[own]
+        )
+        if len(own) and not len(members) and not self._state.ongoing_trials:
+            self._warn_if_broken(self.best(1)[0])
+        return self.trials_at(own[members])
+
+    def trials_at(self, positions: np.ndarray) -> list[Trial]:
+        """Returns for each individual the best trial that trained it."""
+        return [self._best_trial_of(position) for position in positions]
+
+    def _best_trial_of(self, position: int) -> Trial:
+        individual = self._history.individuals[position]
+        trials = [
+            self._state.trials[trial_id]
+            for trial_id, evaluation in individual.evaluations.items()
+            if evaluation is not None
+        ]
+        if self._history.num_objectives > 1:
+            return trials[0]
+        return min(trials, key=lambda trial: self._state.sign * trial.score)
+
+    def _warn_if_broken(self, trial: Trial) -> None:
+        """Warns where even the best trial breaks a limit."""
+        if not self._state.limits:
+            return
+        violations = self._state.violations(self._state.metrics_of(trial))
+        broken = [
+            f"{limit}: {value_of(trial, limit.name):g}"
+            for limit, violation in zip(
+                self._state.limits, violations, strict=True
+            )
+            if violation > 0.0
+        ]
+        if broken:
+            warnings.warn(
+                "No trial keeps all limits. Trial "
+                f"{trial.trial_id} breaks them least: {', '.join(broken)}",
+                stacklevel=4,
+            )
+
+    # How far the search is.
+
+    def progress(self, seconds: float) -> Progress:
+        """Returns what stopping rules go by.
+
+        Args:
+            seconds: Float, for how long the search has run.
+        """
+        own = self.positions
+        members = own[
+            front(self._history.objectives[own], self._history.limits[own])
+        ]
+        ids = {self._history.individuals[p].trial_id for p in members}
+        ended = [
+            one for one in self._state.end_order if self._is_completed(one)
+        ]
+        new = [one for one in ended if one not in self._history.reevaluations]
+        places = [place for place, one in enumerate(new) if one in ids]
+        is_single = self._history.num_objectives == 1
+        # A later one that is only as good as the best is no improvement.
+        last = (places[0] if is_single else places[-1]) if places else -1
+        best = self._history.objectives[members[0], 0] if places else None
+        return Progress(
+            num_completed=len(ended),
+            num_since_best=len(new) - 1 - last,
+            best=self._state.sign * float(best) if best is not None else None,
+            direction=self._state.objective.direction,
+            seconds=seconds,
+        )
+
+    def trial_news(
+        self, trial: Trial, seconds: float, is_best: bool
+    ) -> TrialNews:
+        """Returns what a display shows of a trial that ended.
+
+        Args:
+            trial: The `Trial`.
+            seconds: Float, how long it took.
+            is_best: Boolean, whether no trial is better.
+        """
+        trial_id = trial.trial_id
+        position = self._history.position_of(trial_id)
+        is_completed = trial.status == TrialStatus.COMPLETED
+        return TrialNews(
+            trial_id=trial_id,
+            scores=self._scores_of(trial) if is_completed else (),
+            is_best=is_best,
+            expected=expected_of(self._history, trial_id, self._state.sign),
+            origin=origin_of(self._history.individuals[position], trial_id),
+            seconds=seconds,
+        )
+
+    def search_news(
+        self, seconds: float, max_trials: int | None, time_budget: float
+    ) -> SearchNews:
+        """Returns what a display shows of the search.
+
+        Args:
+            seconds: Float, for how long the search has run.
+            max_trials: Int, or None for no limit.
+            time_budget: Float, for how many seconds it may run.
+        """
+        best = self.best(1)
+        is_single = self._history.num_objectives == 1
+        num_ended = len(self._state.end_order)
+        return SearchNews(
+            num_ended=num_ended,
+            max_trials=max_trials,
+            num_running=len(self._state.ongoing_trials),
+            num_rejected=len(self._history.positions(Status.REJECTED)),
+            best_trial_id=best[0].trial_id if best else None,
+            best=self._scores_of(best[0]) if best else (),
+            num_on_front=0 if is_single else len(self.front()),
+            seconds=seconds,
+            seconds_left=seconds_left(
+                seconds, num_ended, max_trials, time_budget
+            ),
+        )
+
+    def _scores_of(self, trial: Trial) -> tuple[float, ...]:
+        return tuple(
+            value_of(trial, one.name)
+            for one in objectives_of(self._state.objective)
+        )
+
+    def _is_completed(self, trial_id: str) -> bool:
+        return self._state.trials[trial_id].status == TrialStatus.COMPLETED

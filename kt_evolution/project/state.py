@@ -1,0 +1,509 @@
+"""The state of a search: what its events add up to.
+
+`SearchState.apply` is the only code that changes trials and the history. A
+running search and one that is restored apply the same events, so to resume
+equals never having stopped.
+"""
+
+import collections
+import math
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import keras_tuner as kt
+from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.history import Individual
+from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.space.genes import Value
+from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge.encoding import genes_of
+from kt_evolution.keras_tuner_bridge.encoding import key_of
+from kt_evolution.keras_tuner_bridge.objectives import directions_of
+from kt_evolution.keras_tuner_bridge.objectives import objectives_of
+from kt_evolution.keras_tuner_bridge.objectives import sign_of
+from kt_evolution.keras_tuner_bridge.trial_metrics import execution_metrics
+from kt_evolution.keras_tuner_bridge.trial_metrics import spread_of
+from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
+from kt_evolution.limits import Limit
+from kt_evolution.project.builds import Builds
+from kt_evolution.project.clock import SearchClock
+from kt_evolution.project.events import Event
+from kt_evolution.project.events import ModelImported
+from kt_evolution.project.events import ModelsRejected
+from kt_evolution.project.events import SearchDefined
+from kt_evolution.project.events import SearchGivenUp
+from kt_evolution.project.events import SearchStopped
+from kt_evolution.project.events import TrialCreated
+from kt_evolution.project.events import TrialEnded
+from kt_evolution.project.events import TrialStarted
+from kt_evolution.project.events import WarmStarted
+from kt_evolution.project.individuals import individual_of
+from kt_evolution.project.issued_trial import IssuedTrial
+from kt_evolution.project.rejections import BranchTally
+from kt_evolution.project.rejections import kind_of
+from kt_evolution.project.runs import Runs
+
+# The operator of individuals that a subclass of the oracle proposed.
+CUSTOM = "custom"
+
+
+class SearchState:
+    """Trials, the history, and what else the events of a search say.
+
+    Args:
+        objective: The `keras_tuner.Objective`.
+        limits: The `Limit`s that only training tells.
+        clock: The `SearchClock`, whose session outlives a restart of the
+            state.
+
+    Attributes:
+        hyperparameters: The search space, a `keras_tuner.HyperParameters`.
+        trials: Dict of ids to `Trial`s, in the order of creation.
+        ongoing_trials: Dict of workers to the trials that they run.
+        start_order: List of trial ids.
+        end_order: List of the ids of trials that have ended for good.
+        retry_queue: List of the ids of trials that have to run again.
+        run_times: Dict of trial ids to how many of their runs have ended.
+        history: The `History`.
+        runs: The `Runs` of trials, finished or not.
+        builds: The dry `Builds`.
+        branches: The `BranchTally` of the values that builds met.
+        stop_reason: String, why the search ended by itself, or None.
+        imported_values: Dict of the ids of imported individuals to all values
+            that they had, also of hyperparameters that are not met so far.
+        sources: Dict of the paths of the projects that were imported.
+    """
+
+    def __init__(
+        self,
+        objective: kt.Objective,
+        limits: Sequence[Limit],
+        clock: SearchClock,
+    ) -> None:
+        self.objective = objective
+        self.limits = limits
+        self.clock = clock
+        clock.forget()
+        self.sign = sign_of(objective)
+        self.hyperparameters = private_api.HyperParameters()
+        self.trials: dict[str, IssuedTrial] = {}
+        self.ongoing_trials: dict[str, IssuedTrial] = {}
+        self.start_order: list[str] = []
+        self.end_order: list[str] = []
+        self.retry_queue: list[str] = []
+        self.run_times: dict[str, int] = collections.defaultdict(int)
+        self.history = History(
+            SearchSpace(),
+            num_objectives=len(objectives_of(objective)),
+            num_limits=len(limits),
+        )
+        self.runs = Runs()
+        self.builds = Builds()
+        self.branches = BranchTally()
+        self.stop_reason: str | None = None
+        self.num_completed = 0
+        self.num_failures_in_a_row = 0
+        self.imported_values: dict[str, dict[str, Value]] = {}
+        self.imports: list[ModelImported] = []
+        self.sources: set[str] = set()
+        # What was rejected after the last trial, as the journal has it.
+        self.last_rejected: list[dict[str, Any]] = []
+        # The first line, if there is one that counts.
+        self.search: SearchDefined | None = None
+        # How many hyperparameters, and which limits, are in the journal.
+        self.num_recorded = 0
+        self.recorded_limits: list[dict[str, Any]] = []
+        # The keys of genes that exploring requested.
+        self.requested: list[str] = []
+        # The problems of rejected models, without their numbers.
+        self.kinds_of_problems: set[str] = set()
+        self._is_given_up = False
+        self._ended: set[str] = set()
+        self._proposed_values: dict[str, dict[str, Value]] = {}
+        # What was applied before the line of its trial.
+        self._learned: list[Any] = []
+
+    # What is asked for.
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether anything was evaluated by the objective."""
+        return bool(self.history.imports) or self.num_completed > 0
+
+    def has_ended(self, trial_id: str) -> bool:
+        """Tells whether a trial came to its end for good."""
+        return trial_id in self._ended
+
+    def proposed_values(self, trial_id: str) -> dict[str, Value]:
+        """Returns the values that a trial was made with."""
+        return self._proposed_values[trial_id]
+
+    def new_trial(self, trial_id: str, values: Mapping[str, Any]) -> Any:
+        """Returns a `Trial` of the search space, which is not in the state."""
+        hyperparameters = private_api.share_space(self.hyperparameters, values)
+        return IssuedTrial(hyperparameters, trial_id)
+
+    # What happens.
+
+    def apply(self, event: Event) -> None:
+        """Changes the state by an event.
+
+        Args:
+            event: The `Event`. One that repeats an earlier one, as a copy of
+                a journal may have it, changes nothing.
+        """
+        if event.space is not None:
+            self.grow(
+                kt.HyperParameters.from_config(
+                    {"space": event.space, "values": {}}
+                )
+            )
+            self.num_recorded = len(self.hyperparameters.space)
+        if event.limits is not None:
+            self.recorded_limits = event.limits
+        if self.clock.is_new(event) and event.kind != "build":
+            # The search went on.
+            self.stop_reason = None
+        self.clock.apply(event)
+        self.builds.apply(event)
+        if self._is_repeated(event):
+            return
+        self.runs.apply(event)
+        match event:
+            case SearchDefined():
+                self.search = event
+            case TrialCreated():
+                self._create(event)
+            case TrialStarted():
+                self._start(event)
+            case TrialEnded():
+                self._end(event)
+            case SearchGivenUp():
+                self.num_failures_in_a_row = 0
+                self._is_given_up = True
+            case SearchStopped():
+                self.stop_reason = event.reason
+            case ModelsRejected():
+                self.last_rejected = event.rejected
+            case ModelImported():
+                self._import(event)
+            case WarmStarted():
+                self.sources.add(event.path)
+
+    def _is_repeated(self, event: Event) -> bool:
+        match event:
+            case TrialCreated():
+                return event.trial_id in self.trials
+            case TrialEnded():
+                return event.trial_id in self._ended
+            case ModelImported():
+                return event.trial_id in self.imported_values
+        return False
+
+    def _create(self, event: TrialCreated) -> None:
+        self._learn_from(event)
+        self.stop_reason = None
+        self.last_rejected = []
+        trial = self.new_trial(event.trial_id, event.values)
+        self.start_order.append(event.trial_id)
+        self._proposed_values[event.trial_id] = dict(event.values)
+        self._issue(trial, event.worker)
+        if "reevaluates" in event.record:
+            first = self.history.position_of(event.record["reevaluates"])
+            self.history.reevaluate(first, event.trial_id)
+
+    def _issue(self, trial: IssuedTrial, worker: str | None) -> None:
+        """Gives a trial to a worker."""
+        run = self.runs.newest(trial.trial_id)
+        trial.run = run.number if run is not None else None
+        self.trials[trial.trial_id] = trial
+        if worker is not None:
+            self.ongoing_trials[worker] = trial
+
+    def _start(self, event: TrialStarted) -> None:
+        self.stop_reason = None
+        if event.trial_id in self._ended:
+            self._revive(event.trial_id)
+        if event.trial_id in self.retry_queue:
+            self.retry_queue.remove(event.trial_id)
+        self._release(event.trial_id)
+        values = self._proposed_values[event.trial_id]
+        trial = self.new_trial(event.trial_id, values)
+        # Hyperparameters that were met since have their defaults.
+        private_api.settle_values(trial.hyperparameters)
+        self._issue(trial, event.worker)
+
+    def _end(self, event: TrialEnded) -> None:
+        trial_id = event.trial_id
+        trial = self.trials[trial_id]
+        self._take_result(trial, event)
+        self._release(trial_id)
+        if trial_id in self.retry_queue:
+            self.retry_queue.remove(trial_id)
+        self.run_times[trial_id] += 1
+        if event.status == TrialStatus.INVALID:
+            self.retry_queue.append(trial_id)
+            return
+        self._ended.add(trial_id)
+        self.end_order.append(trial_id)
+        if trial_id not in self.history.reevaluations:
+            self.history.set_values(
+                trial_id, dict(trial.hyperparameters.values)
+            )
+        if event.status == TrialStatus.COMPLETED:
+            self.num_completed += 1
+            self.num_failures_in_a_row = 0
+            del self._proposed_values[trial_id]
+            self._finish(trial_id, self.metrics_of(trial))
+        else:
+            self.num_failures_in_a_row += event.crashed
+            self.history.finish(trial_id, Status.FAILED)
+
+    def _take_result(self, trial: IssuedTrial, event: TrialEnded) -> None:
+        """Gives a trial the result of its run."""
+        values = event.values or self._proposed_values[trial.trial_id]
+        trial.hyperparameters = private_api.share_space(
+            self.hyperparameters, values
+        )
+        trial.status = event.status
+        trial.message = event.message
+        trial.score = event.score
+        trial.best_step = event.best_step
+        trial.metrics = type(trial.metrics)()
+        with private_api.silence_nan_warning():
+            for name, metric in event.metrics.items():
+                trial.metrics.register(name, metric["direction"])
+                for step, *reported in metric["steps"]:
+                    for value in reported:
+                        trial.metrics.update(name, value, step=step)
+
+    def _revive(self, trial_id: str) -> None:
+        """Lets a failed trial run once more."""
+        self._ended.discard(trial_id)
+        self.end_order.remove(trial_id)
+        self.run_times[trial_id] = 0
+        self.history.finish(trial_id, Status.PENDING)
+
+    def _import(self, event: ModelImported) -> None:
+        self.imported_values[event.trial_id] = event.values
+        self.imports.append(event)
+        individual = self._individual_of(event.record)
+        individual.trial_id = event.trial_id
+        self.history.add(individual)
+        self._finish(event.trial_id, {**(event.costs or {}), **event.metrics})
+
+    def _finish(self, trial_id: str, metrics: Mapping[str, float]) -> None:
+        self.history.finish(
+            trial_id,
+            Status.COMPLETED,
+            [
+                # It is missing where the project is that of another search.
+                sign_of(objective) * metrics.get(objective.name, math.nan)
+                for objective in objectives_of(self.objective)
+            ],
+            self.violations(metrics),
+            *spread_of(metrics, self.objective),
+        )
+
+    def metrics_of(self, trial: Trial) -> dict[str, float]:
+        """Returns what counts of a completed trial, at its best epoch."""
+        names = [
+            *directions_of(self.objective),
+            *(limit.name for limit in self.limits),
+            *execution_metrics(self.objective),
+        ]
+        metrics = {
+            name: value_of(trial, name)
+            for name in names
+            if trial.metrics.exists(name)
+        }
+        if self.history.num_objectives == 1:
+            # A subclass of the oracle may score trials by itself.
+            metrics[self.objective.name] = trial.score
+        return metrics
+
+    def violations(self, metrics: Mapping[str, float]) -> list[float]:
+        """Returns by how much each limit on metrics is broken."""
+        return [limit.excess(metrics) for limit in self.limits]
+
+    def _release(self, trial_id: str) -> None:
+        """Lets workers go of a trial."""
+        for worker in self.workers_of(trial_id):
+            del self.ongoing_trials[worker]
+
+    def workers_of(self, trial_id: str) -> list[str]:
+        """Returns the workers that run a trial."""
+        return [
+            worker
+            for worker, trial in self.ongoing_trials.items()
+            if trial.trial_id == trial_id
+        ]
+
+    # What a proposal learns on its way. It is applied as it happens, and is
+    # written with the line of the trial.
+
+    def grow(self, found: kt.HyperParameters) -> list[Any]:
+        """Takes what is new into the search space, and returns it.
+
+        Args:
+            found: A `keras_tuner.HyperParameters`.
+        """
+        new = private_api.new_entries(self.hyperparameters, found)
+        self.hyperparameters.merge(new)
+        known = self.history.space.position
+        unknown = [
+            hp for hp in self.hyperparameters.space if key_of(hp) not in known
+        ]
+        if unknown:
+            self.history.grow(
+                self.history.space.extended(genes_of(unknown)),
+                self.imported_values,
+            )
+            self._mark_requested(self.requested)
+        return new
+
+    def learn_requested(self, keys: list[str]) -> None:
+        """Notes genes that exploring requested, so that they need no training.
+
+        Until a build requests it, a gene may be one that only training asks
+        for, and then tells models apart whenever it is active.
+        """
+        self.requested = keys
+        self._mark_requested(keys)
+
+    def learn_edit(self, keys: list[str], num_outdated: int) -> None:
+        """Notes that the hypermodel was edited.
+
+        Args:
+            keys: List of the keys of the genes that its builds request now.
+            num_outdated: Int, how many individuals were built before.
+        """
+        self._learned.append(keys)
+        self._mark_requested(keys)
+        self.history.forget_builds(num_outdated)
+
+    def learn_rejected(self, record: dict[str, Any]) -> None:
+        """Adds a model that can't be trained.
+
+        Args:
+            record: Dict, `record_of` its individual, with its "problem".
+        """
+        self._learned.append(record)
+        individual = self._individual_of(record)
+        individual.status = Status.REJECTED
+        self.history.add(individual)
+        self._tally(individual, record["problem"])
+        self.kinds_of_problems.add(kind_of(record["problem"]))
+
+    def learn_repeated(self, record: dict[str, Any]) -> None:
+        """Notes that a build was the model of an earlier individual.
+
+        Args:
+            record: Dict, `record_of` the individual, with "same_as", the
+                position of the earlier one.
+        """
+        self._learned.append(record)
+        self.history.note_repeated(
+            self._individual_of(record), record["same_as"]
+        )
+
+    def learn_proposed(
+        self, trial_id: str, record: dict[str, Any], values: dict[str, Any]
+    ) -> Individual:
+        """Adds the individual that is to become a trial, and returns it.
+
+        Args:
+            trial_id: String.
+            record: Dict, `record_of` it; without "genome" where a subclass of
+                the oracle proposed it.
+            values: Dict of the values of the trial.
+        """
+        self._learned.append(record)
+        if "genome" in record:
+            individual = self._individual_of(record)
+        else:
+            genome = self.history.space.encode(values)
+            individual = Individual(genome, operator=CUSTOM)
+        individual.trial_id = trial_id
+        self.history.add(individual)
+        self._tally(individual)
+        return individual
+
+    def _learn_from(self, event: TrialCreated) -> None:
+        """Applies what the line of a trial says, unless that was done."""
+        record = event.record
+        known = {id(one) for one in self._learned}
+        if "asked" in record:
+            self.learn_requested(record["asked"])
+        if "rebuilt" in record and id(record["rebuilt"]) not in known:
+            self.learn_edit(record["rebuilt"], len(self.history))
+        for one in record.get("rejected", ()):
+            if id(one) not in known:
+                self.learn_rejected(one)
+        for one in record.get("repeated", ()):
+            if id(one) not in known:
+                self.learn_repeated(one)
+        if "reevaluates" not in record and id(record) not in known:
+            self.learn_proposed(event.trial_id, record, event.values)
+        self._learned = []
+
+    def _mark_requested(self, keys: Iterable[str]) -> None:
+        position = self.history.space.position
+        self.history.note_built(
+            position[key] for key in keys if key in position
+        )
+
+    def _individual_of(self, record: Mapping[str, Any]) -> Individual:
+        return individual_of(record, self.history.space, self.sign)
+
+    def _tally(
+        self, individual: Individual, problem: str | None = None
+    ) -> None:
+        """Counts a model among the built or the rejected ones of its values."""
+        space = self.history.space
+        values = space.decode(individual.genome)
+        names = [space.genes[i].name for i in individual.expression]
+        requested = {name: values[name] for name in names if name in values}
+        self.branches.add(space, requested, problem)
+
+    # Restarts.
+
+    def requeue(self) -> None:
+        """Lets all trials run that have not ended.
+
+        So do the failed ones where a search was given up before anything
+        worked: the cause was the user's code or machine and not the values.
+        """
+        self.ongoing_trials.clear()
+        is_revived = self._is_given_up and not self.num_completed
+        self.retry_queue = [
+            trial_id
+            for trial_id in self.trials
+            if is_revived or trial_id not in self._ended
+        ]
+
+    def keep_running(self, running: Mapping[str, IssuedTrial]) -> None:
+        """Leaves trials to the workers that had them before a restart.
+
+        Args:
+            running: Mapping of workers to their trials. What is left of them
+                are those whose run goes on, with what was reported of it.
+        """
+        for worker, trial in running.items():
+            run = self.runs.newest(trial.trial_id)
+            if run is not None and trial.run == run.number:
+                self.trials[trial.trial_id] = trial
+                self.ongoing_trials[worker] = trial
+                self.retry_queue.remove(trial.trial_id)
+
+    def drop_worker(self, worker: str) -> None:
+        """Takes a worker's trial away: it has to run again, and first."""
+        trial = self.ongoing_trials.pop(worker, None)
+        if trial is not None:
+            self.retry_queue.insert(0, trial.trial_id)

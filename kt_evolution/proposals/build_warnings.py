@@ -1,0 +1,58 @@
+"""Warnings about models that can't be built, each of them once a process."""
+
+import warnings
+
+from kt_evolution.project.project import Project
+from kt_evolution.project.rejections import Mistake
+from kt_evolution.project.rejections import is_bug
+from kt_evolution.project.rejections import kind_of
+
+
+class BuildWarnings:
+    """Warns of rejected models, of bugs and of values that never build.
+
+    Args:
+        project: The `Project` of the search.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._given: set[str] = set()
+
+    def warn_of_rejected(self, problem: str) -> None:
+        """Warns that a proposed model is rejected.
+
+        Of problems that an earlier process met, only bugs are repeated.
+
+        Args:
+            problem: String, why it can't be trained.
+        """
+        if is_bug(problem):
+            self._warn_of_mistake(Mistake(1, problem))
+        elif kind_of(problem) not in self._project.state.kinds_of_problems:
+            self._warn(
+                kind_of(problem),
+                "A proposed model can't be trained and was rejected before it "
+                f"cost a trial. {problem}",
+            )
+
+    def warn_of_branches(self) -> None:
+        """Warns of the values with which no model could be built so far."""
+        for branch in self._project.state.branches.unbuilt():
+            # What the user's code turns down is no news to the user.
+            if not branch.is_deliberate:
+                self._warn(f"{branch.name}={branch.value!r}", str(branch))
+
+    def warn_at_end(self) -> None:
+        """Warns of what earlier processes found, and later models show."""
+        self.warn_of_branches()
+        for mistake in self._project.state.branches.mistakes():
+            self._warn_of_mistake(mistake)
+
+    def _warn_of_mistake(self, mistake: Mistake) -> None:
+        self._warn(f"mistake: {kind_of(mistake.problem)}", str(mistake))
+
+    def _warn(self, key: str, message: str) -> None:
+        if key not in self._given:
+            self._given.add(key)
+            warnings.warn(message, stacklevel=2)

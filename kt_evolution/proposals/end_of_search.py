@@ -1,0 +1,80 @@
+"""Whether a search goes on, and for how many trials."""
+
+import math
+from collections.abc import Sequence
+
+from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.project.project import Project
+from kt_evolution.project.standings import Standings
+from kt_evolution.stopping import Progress
+from kt_evolution.stopping import StoppingRule
+from kt_evolution.stopping import budget_of
+
+# In seconds; no trial takes less.
+TIME_RESOLUTION = 1e-3
+
+
+class EndOfSearch:
+    """Asks the stopping rules.
+
+    Args:
+        project: The `Project` of the search.
+        evolution: Its `Evolution`, which re-evaluates models at the end.
+        rules: List of `StoppingRule`s.
+
+    Attributes:
+        time_budget: Float, for how many seconds the search may run.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        evolution: Evolution,
+        rules: Sequence[StoppingRule],
+    ) -> None:
+        self._project = project
+        self._evolution = evolution
+        self._rules = rules
+        self.time_budget = budget_of(rules)
+
+    def progress(self) -> Progress:
+        """Returns the `Progress` of the search."""
+        standings = Standings(self._project.state)
+        return standings.progress(self._project.clock.seconds)
+
+    def reason(self) -> str | None:
+        """Returns why the search is to end, None if it goes on."""
+        reason = self._fired()
+        if reason is None or self._project.clock.seconds >= self.time_budget:
+            return reason
+        # The best models are re-evaluated before the search stops.
+        again = self._evolution.propose_again(self._project.state.history)
+        return None if again is not None else reason
+
+    def _fired(self) -> str | None:
+        """Returns the reason of the first rule that fires."""
+        if not self._rules:
+            return None
+        progress = self.progress()
+        reasons = (rule.reason(progress) for rule in self._rules)
+        return next(filter(None, reasons), None)
+
+    def num_left(self, max_trials: int | None) -> float:
+        """Returns how many trials are still to come, as far as is known.
+
+        Args:
+            max_trials: Int, or None for no limit.
+        """
+        if not self._evolution.reevaluate:
+            return math.inf
+        if self._fired() is not None:
+            return 0
+        left = math.inf
+        state = self._project.state
+        if max_trials is not None:
+            left = max_trials - len(state.trials)
+        if state.end_order and math.isfinite(self.time_budget):
+            seconds = self._project.clock.seconds
+            pace = len(state.end_order) / max(seconds, TIME_RESOLUTION)
+            left = min(left, pace * (self.time_budget - seconds))
+        return left

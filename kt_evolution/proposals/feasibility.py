@@ -1,0 +1,220 @@
+"""Whether a proposal can be trained: its build, its size and its limits."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import keras_tuner as kt
+import numpy as np
+
+from kt_evolution.algorithm.evolution import Proposal
+from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.history import Individual
+from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.initial_design import BEST_IMPORT
+from kt_evolution.algorithm.initial_design import GIVEN
+from kt_evolution.algorithm.space.genes import Value
+from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.limits import Limit
+from kt_evolution.project.builds import fingerprint
+from kt_evolution.project.events import BuildBegan
+from kt_evolution.project.project import Project
+from kt_evolution.project.state import SearchState
+from kt_evolution.proposals.build_warnings import BuildWarnings
+from kt_evolution.proposals.dry_build import DryBuild
+from kt_evolution.proposals.dry_build import FatalBuildError
+from kt_evolution.proposals.dry_build import Phenotype
+from kt_evolution.proposals.initial_population import InitialPopulation
+
+
+class FeasibilityCheck:
+    """Builds proposed models without training, and checks them.
+
+    Args:
+        project: The `Project` of the search.
+        limits: The `Limit`s that models must keep.
+        initial_population: The `InitialPopulation`.
+        max_starts: Int, how often a build is started that never ends.
+        grow: Function that takes new hyperparameters into the search space.
+        build_warnings: The `BuildWarnings` of the search.
+
+    Attributes:
+        dry_build: The `DryBuild` of the hypermodel, or None.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        limits: Sequence[Limit],
+        initial_population: InitialPopulation,
+        max_starts: int,
+        grow: Callable[[kt.HyperParameters], None],
+        build_warnings: BuildWarnings,
+    ) -> None:
+        self._project = project
+        self._limits = limits
+        self._initial_population = initial_population
+        self._max_starts = max_starts
+        self._grow = grow
+        self._warnings = build_warnings
+        self.dry_build: DryBuild | None = None
+
+    @property
+    def _state(self) -> SearchState:
+        return self._project.state
+
+    @property
+    def _history(self) -> History:
+        return self._project.state.history
+
+    def develop(self, proposal: Proposal) -> tuple[Individual, str | None, int]:
+        """Returns the individual of a proposal, and what speaks against it.
+
+        Returns:
+            Tuple of the `Individual`, its problem or None, and the position
+            of an earlier one that is the same model, -1 if there is none.
+        """
+        individual = Individual(
+            # A copy, not a row that keeps all of its siblings in memory.
+            proposal.genome.copy(),
+            parents=tuple(
+                self._history.individuals[parent].trial_id or ""
+                for parent in proposal.parents
+            ),
+            operator=proposal.operator,
+            prediction=proposal.prediction,
+            given=proposal.given,
+        )
+        values = self.values_of(individual)
+        problem = self._fatal_problem(values)
+        if problem is not None:
+            individual.expression = self._predicted_expression(individual)
+            return individual, self._explained(individual, problem), -1
+        phenotype = self.build_noted(values)
+        if phenotype is None:
+            return *self._check_unbuilt(individual, values), -1
+        space = self._history.space
+        added = space.default_genome()[len(individual.genome) :]
+        individual.genome = np.concatenate([individual.genome, added])
+        individual.expression = self.expression_of(phenotype)
+        problem = self.problem_of(phenotype)
+        individual.excess = phenotype.excess or self._excess_of_costs(
+            phenotype.costs
+        )
+        if problem is None:
+            is_known_start = proposal.operator in (GIVEN, BEST_IMPORT)
+            same = self._history.same_as(individual, not is_known_start)
+            return individual, None, same
+        return individual, self._explained(individual, problem), -1
+
+    def _explained(self, individual: Individual, problem: str) -> str:
+        """Warns of a problem, and returns it as it is stored."""
+        if individual.given is not None:
+            problem = f"`initial_population[{individual.given}]`: {problem}"
+        self._warnings.warn_of_rejected(problem)
+        individual.status = Status.REJECTED
+        return problem
+
+    def problem_of(self, phenotype: Phenotype) -> str | None:
+        """Returns why a model that was built is not trained, if so."""
+        return phenotype.problem or self._broken_limit(
+            phenotype.hyperparameters, phenotype.costs
+        )
+
+    def values_of(self, individual: Individual) -> dict[str, Value]:
+        """Returns the values of a new individual, as the user gave them."""
+        space = self._history.space
+        values = space.decode(individual.genome)
+        if individual.given is None:
+            return values
+        return self._initial_population.exact(individual.given, values, space)
+
+    def expression_of(self, phenotype: Phenotype) -> tuple[int, ...]:
+        position = self._history.space.position
+        return tuple(
+            position[key] for key in phenotype.asked if key in position
+        )
+
+    def _predicted_expression(self, individual: Individual) -> tuple[int, ...]:
+        """Returns what the build of a model that can't be built may ask for."""
+        position = self._history.space.position
+        path = self._history.predict_path(individual.genome)
+        requested = [
+            position[key] for key in self._state.requested if key in position
+        ]
+        return tuple(path or requested)
+
+    def _check_unbuilt(
+        self, individual: Individual, values: dict[str, Any]
+    ) -> tuple[Individual, str | None]:
+        """Checks limits on hyperparameters where no model is built."""
+        if not self._limits:
+            return individual, None
+        problem = self._broken_limit(
+            private_api.share_space(self._state.hyperparameters, values), {}
+        )
+        if problem is not None:
+            individual.status = Status.REJECTED
+            active = self._history.space.active(individual.genome[None])[0]
+            individual.expression = tuple(np.flatnonzero(active).tolist())
+        return individual, problem
+
+    def _broken_limit(
+        self, hyperparameters: kt.HyperParameters, costs: Mapping[str, float]
+    ) -> str | None:
+        """Returns which limit a model breaks, as far as is known."""
+        for limit in self._limits:
+            problem = limit.problem(hyperparameters, costs)
+            if problem is not None:
+                return problem
+        return None
+
+    def _excess_of_costs(self, costs: Mapping[str, float]) -> float | None:
+        """Returns by how much costs break limits, None if they don't."""
+        known = [
+            limit.excess(costs)
+            for limit in self._state.limits
+            if limit.name in costs
+        ]
+        return sum(excess for excess in known if excess > 0.0) or None
+
+    # Dry builds.
+
+    def build(self, values: dict[str, Any]) -> Phenotype | None:
+        """Builds a model and takes what it meets into the search space."""
+        if self.dry_build is None:
+            return None
+        phenotype = self.dry_build(self._state.hyperparameters, values)
+        self._grow(phenotype.hyperparameters)
+        return phenotype
+
+    def build_noted(self, values: dict[str, Any]) -> Phenotype | None:
+        """Builds a model, with a line before it in case the process ends.
+
+        Returns:
+            The `Phenotype`, or None if there is no dry build, or if that of
+            the model has ended the process too often.
+        """
+        if self.dry_build is None or self._fatal_problem(values) is not None:
+            return None
+        model = fingerprint(values)
+        is_built = self._state.builds.was_built(model)
+        # To look again at a search that has ended writes nothing.
+        if self._state.stop_reason is None or not is_built:
+            self._project.commit(BuildBegan(model=model))
+        return self.build(values)
+
+    def _fatal_problem(self, values: dict[str, Any]) -> str | None:
+        """Returns why a model is not even built, None if it is."""
+        number = self._state.builds.num_deaths(
+            fingerprint(values), self._project.clock.session
+        )
+        if number < self._max_starts:
+            return None
+        return (
+            f"{FatalBuildError.__name__}: The build was started {number} times "
+            "and never came to an end: its process died each time, for "
+            "instance for want of memory or of a segmentation fault "
+            f"(max_starts_per_trial={self._max_starts})."
+        )

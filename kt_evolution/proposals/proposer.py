@@ -1,0 +1,363 @@
+"""The proposer: from the history to a model that can be trained.
+
+It asks the algorithm for the next individual and builds its model dry. What
+can't be trained, or is known, costs no trial, but teaches the history.
+"""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kt_evolution.algorithm.evolution import REEVALUATION
+from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.algorithm.history.history import IMPORT
+from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.history import Individual
+from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.space.genes import Value
+from kt_evolution.costs.measurement import COUNTED
+from kt_evolution.keras_tuner_bridge.objectives import objectives_of
+from kt_evolution.project.events import ModelsRejected
+from kt_evolution.project.events import WarmStarted
+from kt_evolution.project.individuals import record_of
+from kt_evolution.project.past_projects import PastTrial
+from kt_evolution.project.project import Project
+from kt_evolution.project.rejections import by_kind
+from kt_evolution.project.state import SearchState
+from kt_evolution.proposals.build_warnings import BuildWarnings
+from kt_evolution.proposals.edits import EarlierBuilds
+from kt_evolution.proposals.feasibility import FeasibilityCheck
+from kt_evolution.proposals.initial_population import InitialPopulation
+from kt_evolution.proposals.warm_start import WarmStart
+from kt_evolution.proposals.warm_start import check_untuned
+
+# So many rejected proposals in a row mean that the space holds next to
+# nothing that can be trained.
+MAX_REJECTIONS = 100
+
+
+class NothingTrainableError(RuntimeError):
+    """Too many proposals in a row can't be built or are too large."""
+
+
+class Proposer:
+    """Proposes models that can be trained and are not known.
+
+    Args:
+        project: The `Project` of the search.
+        evolution: The `Evolution`.
+        check: The `FeasibilityCheck` of proposed models.
+        initial_population: The `InitialPopulation`.
+        warm_start: The `WarmStart`.
+        build_warnings: The `BuildWarnings` of the search.
+        tell: Function that prints a line, unless the user wants silence.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        evolution: Evolution,
+        check: FeasibilityCheck,
+        initial_population: InitialPopulation,
+        warm_start: WarmStart,
+        build_warnings: BuildWarnings,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._project = project
+        self._evolution = evolution
+        self._check = check
+        self._initial_population = initial_population
+        self._warm_start = warm_start
+        self._tell = tell
+        self._warnings = build_warnings
+        self.forget()
+
+    def forget(self) -> None:
+        """Begins as a new process would: the state was read again."""
+        self._is_prepared = False
+        self._earlier_builds: EarlierBuilds | None = None
+
+    @property
+    def _state(self) -> SearchState:
+        return self._project.state
+
+    @property
+    def _history(self) -> History:
+        return self._project.state.history
+
+    # Before the first proposal.
+
+    def prepare(self) -> None:
+        """Checks `initial_population`, and reads `warm_start`.
+
+        Raises:
+            ValueError: If names or values are not those of the search space,
+                or if a project has not the objective of this search.
+        """
+        # Without a hypermodel the first trial finds the space.
+        is_known = self._history.space.num_genes or self._check.dry_build
+        if is_known and not self._is_prepared:
+            self._initial_population.check(self._history, self._check.build)
+            self._warm_start.read(
+                self._state.objective,
+                self._state.sources,
+                COUNTED if self._check.dry_build else (),
+            )
+            self._is_prepared = True
+
+    def _import_past(self) -> None:
+        """Takes trials of other projects into the history, each once."""
+        if not self._is_prepared:
+            return
+        for event in self._warm_start.events(self._state, self._describe_past):
+            self._project.commit(event)
+            if isinstance(event, WarmStarted):
+                self._tell(
+                    f"Warm start: {event.imported} evaluated models of "
+                    f"{event.path} are in the history"
+                )
+
+    def _describe_past(
+        self, trial: PastTrial
+    ) -> tuple[dict[str, Any], dict[str, float]]:
+        """Returns the record of a trial of another project, and its costs.
+
+        Build costs may be missing there and are computed here.
+
+        Raises:
+            ValueError: If the trial is outside this search space.
+        """
+        values = trial.values
+        individual = Individual(
+            self._history.space.encode(values), operator=IMPORT
+        )
+        decoded = self._history.space.decode(individual.genome)
+        phenotype = self._check.build_noted({**values, **decoded})
+        if phenotype is not None:
+            if phenotype.problem is not None:
+                raise ValueError(phenotype.problem)
+            check_untuned(self._state.hyperparameters, phenotype, values)
+            # The build may have met further hyperparameters.
+            individual.genome = self._history.space.encode(values)
+            individual.expression = self._check.expression_of(phenotype)
+        costs: dict[str, float] = dict(phenotype.costs) if phenotype else {}
+        metrics = {**costs, **trial.metrics}
+        self._state.violations(metrics)
+        for objective in objectives_of(self._state.objective):
+            if objective.name not in metrics:
+                raise ValueError(f"Its {objective.name} is not known.")
+        return self._record_of(individual), costs
+
+    # Proposals.
+
+    def propose(
+        self, trial_id: str, num_left: float
+    ) -> tuple[dict[str, Value], dict[str, Any]] | None:
+        """Proposes the values of a trial.
+
+        Args:
+            trial_id: String, the trial that they are for.
+            num_left: Float, how many trials are still to come.
+
+        Returns:
+            Tuple of the values and of the trial's record, see
+            `TrialCreated`; None if no model is left.
+
+        Raises:
+            NothingTrainableError: If no proposal can be trained.
+        """
+        self.prepare()
+        if self._earlier_builds is None:
+            self._earlier_builds = EarlierBuilds(
+                self._history, self._check.build_noted, self._check.problem_of
+            )
+        self._import_past()
+        record: dict[str, Any] = {}
+        num_known = len(self._history)
+        self._check_earlier_builds(record, num_known)
+        proposed = self._propose_trainable(record, num_known, num_left)
+        if self._state.requested and not self._state.trials:
+            record["asked"] = self._state.requested
+        if proposed is None:
+            self._report_rejected(record.get("rejected", []))
+            return None
+        if isinstance(proposed, Individual):
+            record.update(self._record_of(proposed))
+            values = self._check.values_of(proposed)
+            added = self._state.learn_proposed(trial_id, record, values)
+            self._check_added(added, record, num_known)
+            return values, record
+        first = self._history.individuals[proposed].trial_id or ""
+        record |= {"operator": REEVALUATION, "reevaluates": first}
+        return dict(self._state.trials[first].hyperparameters.values), record
+
+    def _propose_trainable(
+        self, record: dict[str, Any], num_known: int, num_left: float
+    ) -> Individual | int | None:
+        """Returns what to train: a new individual, or one that is known.
+
+        Args:
+            record: Dict, the trial's record, to which is added what can't be
+                trained and what turns out to be known.
+            num_known: Int, how many individuals there are.
+            num_left: Float, how many trials are still to come.
+
+        Returns:
+            An `Individual`, or the position of one; None at the end.
+        """
+        rng = np.random.default_rng(
+            [self._project.seed, len(self._state.trials)]
+        )
+        while True:
+            proposal = self._evolution.propose(
+                self._history,
+                rng,
+                num_left,
+                seed=self._project.seed,
+                initial_population=self._initial_genomes(),
+            )
+            if proposal is None:
+                if self._check_earlier_builds(record, num_known, True):
+                    continue
+                return None
+            if proposal.reevaluates is not None:
+                return proposal.reevaluates
+            individual, problem, same = self._check.develop(proposal)
+            if same >= 0:
+                if self._repeat(individual, same, record):
+                    continue
+                return None
+            if problem is None:
+                return individual
+            self._reject(individual, problem, record)
+
+    def _initial_genomes(self) -> Sequence[np.ndarray]:
+        if not self._is_prepared:
+            return ()
+        return self._initial_population.genomes(self._history.space)
+
+    def _repeat(
+        self, individual: Individual, same: int, record: dict[str, Any]
+    ) -> bool:
+        """Notes that a model is known, and tells whether to go on.
+
+        It does not end only if the build function is not deterministic.
+        """
+        one = {**self._record_of(individual), "same_as": same}
+        self._state.learn_repeated(one)
+        repeated = record.setdefault("repeated", [])
+        repeated.append(one)
+        return len(repeated) <= max(len(self._history), MAX_REJECTIONS)
+
+    def _reject(
+        self, individual: Individual, problem: str, record: dict[str, Any]
+    ) -> None:
+        """Notes that a model can't be trained."""
+        one = {**self._record_of(individual), "problem": problem}
+        self._state.learn_rejected(one)
+        self._warnings.warn_of_branches()
+        rejected = record.setdefault("rejected", [])
+        rejected.append(one)
+        if len(rejected) == MAX_REJECTIONS:
+            raise NothingTrainableError(_explain(rejected))
+
+    def _report_rejected(self, rejected: list[dict[str, Any]]) -> None:
+        """Records what was rejected after the last trial.
+
+        Raises:
+            NothingTrainableError: If there is not a single model to train.
+        """
+        if rejected and not self._state.trials:
+            raise NothingTrainableError(_explain(rejected))
+        if rejected and rejected != self._state.last_rejected:
+            self._project.commit(ModelsRejected(rejected=rejected))
+
+    def why_nothing_is_left(self) -> str:
+        """Returns why there is no further proposal."""
+        num_rejected = len(self._history.positions(Status.REJECTED))
+        if not self._history.space.is_tunable.any():
+            return (
+                "there is no hyperparameter with several values to search, so "
+                "there is one model only"
+            )
+        reason = "every model of the search space is known"
+        if num_rejected:
+            reason += f", {num_rejected} of which can't be trained"
+        return reason
+
+    def _record_of(self, individual: Individual) -> dict[str, Any]:
+        return record_of(individual, self._history.space, self._state.sign)
+
+    # Edits of the hypermodel between two runs.
+
+    def _check_earlier_builds(
+        self, record: dict[str, Any], num_known: int, checks_all: bool = False
+    ) -> bool:
+        """Builds models of earlier runs again, and tells of an edit.
+
+        Args:
+            record: Dict, the trial's record.
+            num_known: Int, how many individuals there were before the trial.
+            checks_all: Bool, whether all are built that are left. Defaults to
+                False: a few, once.
+        """
+        if self._earlier_builds is None:
+            return False
+        requested = (
+            self._earlier_builds.check_all()
+            if checks_all
+            else self._earlier_builds.check_some()
+        )
+        if requested is not None:
+            self._take_edit(requested, record, num_known)
+        return requested is not None
+
+    def _check_added(
+        self, individual: Individual, record: dict[str, Any], num_known: int
+    ) -> None:
+        """Checks an individual whose build may be the first to show an edit."""
+        earlier = self._earlier_builds
+        if earlier is None or earlier.are_believed:
+            return
+        if self._history.find(individual.genome) < 0:
+            earlier.believe()
+            self._take_edit(record.get("expressed", []), record, num_known)
+
+    def _take_edit(
+        self, requested: list[str], record: dict[str, Any], num_known: int
+    ) -> None:
+        """Notes that the hypermodel was edited.
+
+        Args:
+            requested: List of the gene keys that its builds request now.
+            record: Dict, the trial's record.
+            num_known: Int, how many individuals there were before the trial.
+        """
+        record["rebuilt"] = list(requested)
+        record.pop("repeated", None)
+        self._state.learn_edit(record["rebuilt"], num_known)
+        self._tell(
+            "The hypermodel was edited since the last trials: it asks for "
+            "other hyperparameters. Earlier trials stay in the history, "
+            "and count as the models that it builds with their values."
+        )
+
+
+def _one_of(problems: list[str]) -> str:
+    if len(set(problems)) == 1:
+        return problems[0]
+    return f"for instance: {problems[-1]}"
+
+
+def _explain(rejected: list[dict[str, Any]]) -> str:
+    causes = "\n".join(
+        f"  {len(problems)} x {_one_of(problems)}"
+        for problems in by_kind(one["problem"] for one in rejected)
+    )
+    return (
+        f"{len(rejected)} proposed models in a row can't be trained:\n"
+        f"{causes}\nNothing is lost. Change the hypermodel or its limits and "
+        "run again."
+    )

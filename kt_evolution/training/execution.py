@@ -1,0 +1,263 @@
+"""One trial in training: its executions, what they returned and what it cost.
+
+A trial is trained `executions_per_trial` times, in each fold if there are
+folds, and its metrics are the means over these executions.
+"""
+
+import dataclasses
+import math
+import numbers
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner as kt
+
+from kt_evolution.costs import measurement
+from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge.divergence import DivergenceWatch
+from kt_evolution.keras_tuner_bridge.objectives import directions_of
+from kt_evolution.keras_tuner_bridge.objectives import inferred_directions
+from kt_evolution.keras_tuner_bridge.objectives import names_of
+from kt_evolution.keras_tuner_bridge.trial_metrics import execution_metrics
+from kt_evolution.limits import Limit
+from kt_evolution.project.training_log import FILE_NAME
+from kt_evolution.project.training_log import TrainingLog
+from kt_evolution.stopping import StopAtEpochEnd
+from kt_evolution.training.checkpoints import SaveMeasuredEpochs
+from kt_evolution.training.cross_validation import Fold
+from kt_evolution.training.metric_check import DirectionCheck
+from kt_evolution.training.metric_check import MetricCheck
+from kt_evolution.training.metric_check import can_add_metrics
+from kt_evolution.training.metrics import metrics_of
+from kt_evolution.training.termination import TerminationWatch
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingPlan:
+    """What is the same in the training of every trial of a tuner.
+
+    Args:
+        objective: The `keras_tuner.Objective`.
+        measured: Frozenset of the costs that are measured.
+        limited: Frozenset of the names of costs and metrics that are limited.
+        expected: Dict of arguments to the metrics that training must have.
+        inferred: Dict of objectives to the directions that their names imply.
+        time_budget: Float, in seconds.
+        is_time_over: Function without arguments.
+    """
+
+    objective: kt.Objective
+    measured: frozenset[str]
+    limited: frozenset[str]
+    expected: Mapping[str, set[str]]
+    inferred: Mapping[str, str]
+    time_budget: float
+    is_time_over: Callable[[], bool]
+
+    @classmethod
+    def of_search(
+        cls,
+        objective: kt.Objective,
+        given_objective: Any,
+        limits: Sequence[Limit],
+        requested: Sequence[str],
+        time_budget: float,
+        is_time_over: Callable[[], bool],
+    ) -> "TrainingPlan":
+        """Returns the plan of a search.
+
+        Args:
+            objective: The `keras_tuner.Objective`.
+            given_objective: What the user gave as the objective.
+            limits: The `Limit`s that models must keep.
+            requested: The costs that the user wants measured.
+            time_budget: Float, in seconds.
+            is_time_over: Function without arguments.
+        """
+        limited = frozenset(limit.name for limit in limits)
+        named = {*directions_of(objective), *limited}
+        others = {*measurement.COSTS, *execution_metrics(objective)}
+        on_metrics = {limit.name for limit in limits if not limit.is_function}
+        return cls(
+            objective=objective,
+            measured=frozenset(
+                {*requested, *filter(measurement.is_cost, named)}
+            ),
+            limited=limited,
+            expected={
+                "objective": set(names_of(objective)) - others,
+                "constraints": on_metrics - others,
+            },
+            inferred=inferred_directions(given_objective),
+            time_budget=time_budget,
+            is_time_over=is_time_over,
+        )
+
+
+class TrialExecution:
+    """Trains the model of one trial, several times if need be.
+
+    Args:
+        plan: The `TrainingPlan`.
+        trial_id: String.
+        folder: Path, the folder of the trial.
+        folds: The `Fold`s of the data, none without cross-validation.
+
+    Attributes:
+        results: List of what the executions returned, such as `History`s.
+    """
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        trial_id: str,
+        folder: Path,
+        folds: Sequence[Fold] = (),
+    ) -> None:
+        self.trial_id = trial_id
+        self._plan = plan
+        self._folder = folder
+        self._folds = folds
+        self._costs: list[dict[str, float]] = []
+        self._diverged: dict[str, float] = {}
+        self._divergence = DivergenceWatch()
+        self.results: list[Any] = []
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether a further execution would begin after the time budget."""
+        return bool(self.results) and self._plan.is_time_over()
+
+    def arguments(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        checks_metrics: bool,
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Returns the arguments of `fit` for the next execution.
+
+        Args:
+            args: Tuple, the positional arguments of `fit`.
+            kwargs: Dict, the others.
+            checks_metrics: Bool, whether Keras alone makes the metrics, so
+                that a missing one is an error at the first batch.
+        """
+        if self._folds:
+            fold = self._folds[len(self.results) % len(self._folds)]
+            args, others = fold.fit_arguments()
+            kwargs = {**others, "callbacks": kwargs["callbacks"]}
+        callbacks = [
+            SaveMeasuredEpochs(callback, measurement.COSTS)
+            if type(callback).__name__ == "SaveBestEpoch"
+            else callback
+            for callback in kwargs.get("callbacks", [])
+        ]
+        checks_metrics &= not any(map(can_add_metrics, callbacks))
+        if math.isfinite(self._plan.time_budget):
+            callbacks.append(self._new_epoch_stop(kwargs))
+        self._divergence = DivergenceWatch()
+        callbacks += [
+            TrainingLog(self._folder / FILE_NAME, anew=not self.results),
+            self._divergence,
+        ]
+        if checks_metrics:
+            arguments = private_api.fit_arguments(args, kwargs)
+            callbacks.append(MetricCheck(self._plan.expected, arguments))
+        callbacks.append(DirectionCheck(self._plan.inferred))
+        callbacks.append(TerminationWatch())
+        return args, {**kwargs, "callbacks": callbacks}
+
+    def _new_epoch_stop(self, kwargs: Mapping[str, Any]) -> StopAtEpochEnd:
+        awaited: set[str] = set()
+        # Otherwise what is missing may come from the user's own `fit`.
+        if kwargs.get("validation_freq", 1) != 1:
+            named = {*directions_of(self._plan.objective), *self._plan.limited}
+            awaited = {name for name in named if name.startswith("val_")}
+        return StopAtEpochEnd(self._plan.is_time_over, awaited)
+
+    def run(self, model: Any, fit: Callable[[], Any], source: str) -> Any:
+        """Trains a model once, and measures what it costs.
+
+        Args:
+            model: The model.
+            fit: Function that trains it and returns the result.
+            source: String, the name of the function that returns metrics.
+        """
+        measured: dict[str, float] = {}
+        if model.built:
+            # What can't be counted says so before it costs a training.
+            measured = measurement.measure(
+                model, self._plan.measured & {"flops"}
+            )
+        began = time.perf_counter()
+        result = fit()
+        measured["train_seconds"] = time.perf_counter() - began
+        measured |= measurement.parameter_counts(model)
+        measured |= measurement.measure(
+            model, self._plan.measured - measured.keys()
+        )
+        self._costs.append(measured)
+        self.results.append(result)
+        self._diverged |= self._divergence.losses
+        if not isinstance(result, keras.callbacks.History):
+            # What can't be used says so before it is trained once more.
+            metrics_of(result, self._plan.objective, source, measured)
+        return result
+
+    def metrics(
+        self,
+        results: Any,
+        source: str,
+        count_costs: Callable[[], Mapping[str, float]],
+    ) -> tuple[dict[str, float], int]:
+        """Returns the metrics of the trial, and their epoch.
+
+        Args:
+            results: What `run_trial` returned.
+            source: String, the name of the function that returned it.
+            count_costs: Function that returns the costs of a model that the
+                tuner did not train.
+        """
+        measured: Mapping[str, float] = measurement.average(self._costs)
+        if not self._costs and self._plan.measured & measurement.COUNTED.keys():
+            measured = count_costs()
+        metrics, step = metrics_of(
+            results, self._plan.objective, source, measured
+        )
+        return {**metrics, **self._diverged}, step
+
+
+def check_fit_arguments(
+    model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> None:
+    """Raises if there is nothing to train a model with, or no epoch.
+
+    Args:
+        model: The model; one with a `fit` of its own may take anything.
+        args: Tuple, the positional arguments of `fit`.
+        kwargs: Dict, the others.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: It names the argument.
+    """
+    if type(model).fit is not keras.Model.fit:
+        return
+    arguments = private_api.fit_arguments(args, kwargs)
+    epochs = arguments.get("epochs", 1)
+    if not isinstance(epochs, numbers.Integral) or epochs < 1:
+        raise kt.errors.FatalValueError(
+            "`epochs` must be an integer of at least 1. "
+            f"Received: epochs={epochs!r}"
+        )
+    if arguments.get("x") is None:
+        raise kt.errors.FatalValueError(
+            "`search` must get the data of the training, as "
+            "`keras.Model.fit` does: "
+            "`search(x, y, validation_data=(x_val, y_val))`. Received: "
+            "x=None"
+        )
