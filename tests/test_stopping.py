@@ -10,6 +10,7 @@ from kt_evolution import Stagnation
 from kt_evolution import Target
 from kt_evolution import TimeBudget
 from kt_evolution.project import clock
+from kt_evolution.project.events import SearchGivenUp
 from kt_evolution.stopping import Progress
 
 
@@ -125,25 +126,25 @@ def test_pauses_do_not_count(monkeypatch, is_old):
     for name in ("now", "monotonic"):
         monkeypatch.setattr(clock, name, lambda: time[0])
 
-    def line(at):
+    def event(at):
         time[0] = at
-        event = {"time": at}
-        running.stamp(event)
+        session, seconds = running.stamp()
+        if is_old:
+            seconds = None
+        event = SearchGivenUp(time=at, session=session, seconds=seconds)
+        running.apply(event)
         return event
 
     running = clock.SearchClock()
     assert running.seconds == 0.0
     running.begin()
-    lines = [line(103.0), line(110.0)]
-    if is_old:
-        for event in lines:
-            del event["seconds"]
+    events = [event(103.0), event(110.0)]
     time[0] = 111.5
     assert running.seconds == 11.5
     # Killed; what was not written is not known.
     resumed = clock.SearchClock()
-    for event in lines:
-        resumed.note(event)
+    for one in events:
+        resumed.apply(one)
     time[0] = 5000.0
     assert resumed.seconds == 10.0
     resumed.begin()
@@ -163,9 +164,9 @@ def test_time_does_not_jump_with_the_date(monkeypatch):
     for seconds, at in enumerate((1001.0, 87402.0, -85397.0, 1004.0), start=1):
         date[0] = at
         time[0] = 5.0 + seconds
-        event = {"time": at}
-        running.stamp(event)
-        resumed.note(event)
+        session, began = running.stamp()
+        event = SearchGivenUp(time=at, session=session, seconds=began)
+        resumed.apply(event)
         assert running.seconds == resumed.seconds == seconds
     running.end()
     time[0] = 5000.0

@@ -229,9 +229,10 @@ class TrialLifecycle:
         number, last = len(state.end_order), self._last_message()
         self._project.commit(SearchGivenUp(reason="no trial completed"))
         failed = f"All {number} trials" if number > 1 else "The only trial"
+        they = "they" if number > 1 else "it"
         warnings.warn(
             f"{failed} failed, so there is no result. Mend the cause and run "
-            "the same code again: they will be run anew. The last failure "
+            f"the same code again: {they} will be run anew. The last failure "
             f"was:\n{last}",
             stacklevel=2,
         )

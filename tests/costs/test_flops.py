@@ -13,7 +13,7 @@ import pytest
 from kt_evolution.costs.flops import count_flops
 from kt_evolution.costs.flops import sample_of
 
-SCRIPT = Path(__file__).parent / "backends" / "model_costs.py"
+SCRIPT = Path(__file__).parents[1] / "backends" / "model_costs.py"
 layers = keras.layers
 
 

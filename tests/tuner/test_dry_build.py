@@ -14,8 +14,8 @@ from tuner_helpers import trials_of
 from tuner_helpers import values_of
 
 from kt_evolution.costs.measurement import parameter_counts
-from kt_evolution.oracle import NothingTrainableError
 from kt_evolution.proposals.edits import NUM_REBUILT
+from kt_evolution.proposals.proposer import NothingTrainableError
 
 
 def new_tuner(folder, build, max_trials=10, **kwargs):

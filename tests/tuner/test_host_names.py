@@ -114,7 +114,7 @@ def test_an_oracle_keeps_its_queues_in_private(tmp_path):
 
 def test_the_display_is_told_of_trials(tmp_path):
     oracle = kt.Oracle("val_loss")
-    ours = kt_evolution.EvolutionOracle("val_loss").display
+    ours = kt_evolution.EvolutionOracle("val_loss")._display
     assert ours.get_state().keys() == oracle._display.get_state().keys()
     oracle.verbose = 2
     assert oracle._display.verbose == 2
