@@ -1,9 +1,7 @@
 """The tuner: trains one trial at a time, and keeps what is worth keeping."""
 
-import contextlib
 import json
 import os
-import warnings
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -14,7 +12,6 @@ import keras
 import keras_tuner as kt
 import numpy as np
 from keras_tuner.engine.trial import Trial
-from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.operators.crossover import Crossover
@@ -26,6 +23,8 @@ from kt_evolution.callbacks import SearchCallback
 from kt_evolution.callbacks import as_list
 from kt_evolution.costs import measurement
 from kt_evolution.display.terminal import printable
+from kt_evolution.display.terminal import printable_lines
+from kt_evolution.display.terminal import printing_safely
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.redeclarations import Redeclarations
 from kt_evolution.limits import Limit
@@ -33,16 +32,19 @@ from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.project.clock import SearchClock
 from kt_evolution.project.issued_trial import put_message
 from kt_evolution.project.issued_trial import run_mark
-from kt_evolution.project.journal import JournalError
 from kt_evolution.project.journal import write_atomically
 from kt_evolution.project.locations import check_project_name
 from kt_evolution.project.locations import locate_directory
+from kt_evolution.project.rejections import lines_of
 from kt_evolution.project.search_lock import check_free
 from kt_evolution.project.signals import raise_if_terminated
-from kt_evolution.project.signals import raising_terminated
 from kt_evolution.proposals.dry_build import DryBuild
-from kt_evolution.proposals.dry_build import changed_declarations
-from kt_evolution.proposals.dry_build import explore
+from kt_evolution.proposals.exploration import explore
+from kt_evolution.proposals.exploration import warn_of_changed_declarations
+from kt_evolution.reporting.optuna_study import to_optuna
+from kt_evolution.reporting.reading import read_search
+from kt_evolution.reporting.report import write_report
+from kt_evolution.reporting.tables import dataframe_of
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.training.checkpoints import save_build_config
 from kt_evolution.training.cross_validation import CrossValidation
@@ -50,7 +52,13 @@ from kt_evolution.training.cross_validation import Fold
 from kt_evolution.training.execution import TrainingPlan
 from kt_evolution.training.execution import TrialExecution
 from kt_evolution.training.execution import check_fit_arguments
-from kt_evolution.tuner_results import TunerResults
+from kt_evolution.training.overfitting import Gap
+from kt_evolution.training.overfitting import gap_table
+from kt_evolution.training.overfitting import gaps_of
+from kt_evolution.training.saved_models import SavedModels
+from kt_evolution.workers.session import claimed_project
+from kt_evolution.workers.session import noted_interruption
+from kt_evolution.workers.session import print_resumed
 
 # What a subclass may override to change the metrics of a training.
 HOOKS = (
@@ -71,7 +79,7 @@ class MissingTensorBoardError(kt.errors.FatalError, ImportError):
     """A search has a TensorBoard callback, but tensorboard is missing."""
 
 
-class EvolutionTuner(TunerResults):
+class EvolutionTuner(kt.Tuner):
     """Searches hyperparameters and architectures by evolution.
 
     A drop-in for `keras_tuner.RandomSearch`: the arguments have the same
@@ -272,7 +280,11 @@ class EvolutionTuner(TunerResults):
         if kwargs.get("overwrite"):
             name = kwargs["project_name"] or UNNAMED
             check_free(Path(kwargs["directory"], name))
-        super().__init__(oracle, hypermodel, keep_checkpoints, **kwargs)
+        if keep_checkpoints is not None:
+            keep_checkpoints = check_count("keep_checkpoints", keep_checkpoints)
+        self.keep_checkpoints = keep_checkpoints
+        self._saved = SavedModels(keep_checkpoints)
+        super().__init__(oracle, hypermodel, **kwargs)
 
     @property
     def _trains_models(self) -> bool:
@@ -337,37 +349,18 @@ class EvolutionTuner(TunerResults):
         if self.hypermodel is None:
             return
         if is_resumed:
-            self._tell_resumed()
+            print_resumed(self.oracle, self.project_dir)
+            warn_of_changed_declarations(
+                self._new_dry_build(),
+                self.oracle.get_space(),
+                self._given_space,
+            )
         else:
             asked = explore(self._new_dry_build(), self.oracle)
             if self._builds_dry:
                 self.oracle._project.note_explored(asked)
         with self.oracle._project.lock:
             self.oracle._proposer.prepare()
-
-    def _tell_resumed(self) -> None:
-        """Says what is there, and what of the code will not count."""
-        trials = self.oracle.trials.values()
-        done = sum(trial.status == TrialStatus.COMPLETED for trial in trials)
-        print(
-            f"Resuming the search in {self.project_dir}: {len(trials)} trials, "
-            f"{done} of them completed"
-        )
-        limit = self.oracle.max_trials
-        num_ended = len(self.oracle.end_order)
-        if self.oracle.stop_reason is not None:
-            print(f"It had stopped: {self.oracle.stop_reason}")
-        elif limit is not None and num_ended >= limit:
-            print(f"All of max_trials={limit} are run: raise it to go on")
-        for change in changed_declarations(
-            self._new_dry_build(), self.oracle.get_space(), self._given_space
-        ):
-            warnings.warn(
-                "A hyperparameter of the project was declared otherwise when "
-                f"the search began, and that counts: {printable(change)}. To "
-                "search the new range use another `project_name`.",
-                stacklevel=2,
-            )
 
     def reload(self) -> None:
         """Resumes the project in the folder."""
@@ -412,40 +405,23 @@ class EvolutionTuner(TunerResults):
         if self._is_worker():
             super().search(*fit_args, **fit_kwargs)
             return
-        with raising_terminated():
-            self.oracle._project.claim()
-            try:
-                if private_api.is_chief():
-                    self._search_until_interrupted(*fit_args, **fit_kwargs)
-                else:
-                    self._search_alone(*fit_args, **fit_kwargs)
-            finally:
-                self.oracle._project.release()
-
-    def _search_until_interrupted(
-        self, *fit_args: Any, **fit_kwargs: Any
-    ) -> None:
-        """Searches, and notes what ends it from outside of the trials."""
-        try:
-            super().search(*fit_args, **fit_kwargs)
-        except SystemExit:
-            # Training called `sys.exit`: that is the trial's fault.
-            raise
-        except BaseException:
-            # Where that is what can't be written, this can't be either.
-            with contextlib.suppress(JournalError):
-                self.oracle._lifecycle.note_interruption()
-            raise
+        with claimed_project(self.oracle):
+            if private_api.is_chief():
+                with noted_interruption(self.oracle):
+                    super().search(*fit_args, **fit_kwargs)
+            else:
+                self._search_alone(*fit_args, **fit_kwargs)
 
     def _search_alone(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Searches in this process only, which Ctrl-C ends at any time."""
         self.oracle.verbose = fit_kwargs.get("verbose", self.oracle.verbose)
+        display = self.oracle._display
         try:
-            with self.oracle._display.live():
-                self._search_until_interrupted(*fit_args, **fit_kwargs)
+            with display.live(), noted_interruption(self.oracle):
+                super().search(*fit_args, **fit_kwargs)
         except KeyboardInterrupt:
             self.on_search_end()
-            print(self.oracle._display.interruption())
+            print(display.interruption())
             if not self.oracle.get_best_trials():
                 raise
 
@@ -602,6 +578,7 @@ class EvolutionTuner(TunerResults):
         if self._is_worker():
             put_message(trial)
         super().on_trial_end(trial)
+        self._prune_weights(trial)
         for callback in self._search_callbacks:
             callback.on_trial_end(self, trial)
 
@@ -635,3 +612,205 @@ class EvolutionTuner(TunerResults):
         path = Path(self._get_tuner_fname())
         if not path.is_file() or path.read_bytes() != text.encode():
             write_atomically(path, text)
+
+    def _prune_weights(self, trial: Trial) -> None:
+        if self._saved.num_kept is None:
+            return
+        best = self.oracle.get_best_trials(self._saved.num_kept)
+        self._saved.prune(
+            trial.trial_id,
+            # A worker knows only the trials that it ran itself.
+            getattr(self.oracle, "end_order", ()),
+            [one.trial_id for one in best],
+            self._get_checkpoint_fname,
+        )
+
+    def load_model(self, trial: Trial) -> Any:
+        """Returns the trained model of a trial.
+
+        Raises:
+            CheckpointError: A `ValueError`, if the trial's weights are not on
+                disk, are damaged, or are those of another model than the
+                hypermodel builds now.
+            OSError: If a link leads from there to another folder.
+        """
+        trial_id = trial.trial_id
+        weights = Path(self._get_checkpoint_fname(trial_id))
+        self._saved.check(trial_id, weights, Path(self.project_dir))
+        return self._saved.load(
+            self._try_build(trial.hyperparameters),
+            trial_id,
+            weights,
+            Path(self._get_build_config_fname(trial_id)),
+            self.distribution_strategy,
+        )
+
+    # What was found.
+
+    def results_summary(self, num_trials: int = 10) -> None:
+        """Prints the best trials, and what of the space was not searched.
+
+        Args:
+            num_trials: Int, how many trials. Defaults to 10.
+        """
+        num_trials = check_count("num_trials", num_trials, at_least=0)
+        # Names and values may be those of another person's project.
+        with printing_safely():
+            super().results_summary(num_trials)
+        if not self._is_worker():
+            branches = self.oracle._project.state.branches
+            found = branches.mistakes(), branches.unbuilt()
+            for line in lines_of(*found):
+                print(f"\n{printable(line)}")
+
+    def search_space_summary(self, extended: bool = False) -> None:
+        """Prints the hyperparameters, see `keras_tuner.Tuner`.
+
+        Args:
+            extended: Bool, whether conditional ones are told in full.
+                Defaults to False.
+        """
+        with printing_safely():
+            super().search_space_summary(extended)
+
+    # The best.
+
+    def get_best_models(self, num_models: int = 1) -> list[Any]:
+        """Returns the trained models of the best trials, best first.
+
+        Each has the weights of the best epoch of its trial.
+
+        Args:
+            num_models: Int, how many at most. Defaults to 1.
+
+        Raises:
+            ValueError: If the weights of a trial can't be loaded. It names
+                the trial and what helps.
+        """
+        num_models = check_count("num_models", num_models, at_least=0)
+        return super().get_best_models(num_models)
+
+    def get_best_hyperparameters(
+        self, num_trials: int = 1
+    ) -> list[kt.HyperParameters]:
+        """Returns the hyperparameters of the best trials, best first.
+
+        Args:
+            num_trials: Int, how many at most. Defaults to 1.
+        """
+        num_trials = check_count("num_trials", num_trials, at_least=0)
+        return super().get_best_hyperparameters(num_trials)
+
+    # Several objectives.
+
+    def get_pareto_trials(self) -> list[Trial]:
+        """Returns the completed trials that no other is better than.
+
+        Of each, every other trial is worse in one objective at least. They
+        keep all limits, and the knee comes first: the trial nearest to the
+        best of each objective.
+
+        Example:
+
+        ```python
+        tuner = kt_evolution.EvolutionTuner(
+            build_model, objective=["val_accuracy", "params"]
+        )
+        tuner.search(x, y, validation_data=(x_val, y_val))
+        for trial in tuner.get_pareto_trials():
+            print(trial.metrics.get_best_value("val_accuracy"))
+        ```
+
+        Returns:
+            List of `keras_tuner` `Trial`s.
+        """
+        return self.oracle.get_pareto_trials()
+
+    def get_pareto_hyperparameters(self) -> list[kt.HyperParameters]:
+        """Returns the hyperparameters of the Pareto trials, knee first."""
+        return [trial.hyperparameters for trial in self.get_pareto_trials()]
+
+    def get_pareto_models(self, num_models: int | None = None) -> list[Any]:
+        """Returns the trained models of the Pareto trials, knee first.
+
+        Args:
+            num_models: Int, how many at most. Defaults to None, all of them.
+        """
+        if num_models is not None:
+            num_models = check_count("num_models", num_models)
+        trials = self.get_pareto_trials()[:num_models]
+        return [self.load_model(trial) for trial in trials]
+
+    # Overfitting.
+
+    def gap_report(self, num_trials: int = 10) -> list[Gap]:
+        """Prints how training and validation of the best trials differ.
+
+        Example:
+
+        ```python
+        tuner.search(x, y, validation_data=(x_val, y_val))
+        tuner.gap_report()
+        ```
+
+        Args:
+            num_trials: Int, of how many trials at most. Defaults to 10.
+
+        Returns:
+            List of `Gap`s, best trial first. A gap is positive where
+            validation is worse than training. It is empty if no metric is
+            known of both.
+        """
+        num_trials = check_count("num_trials", num_trials)
+        gaps = gaps_of(
+            self.oracle.get_best_trials(num_trials), self.oracle.objective
+        )
+        print(printable_lines(gap_table(gaps)))
+        return gaps
+
+    # After it ran, and while it runs.
+
+    def results_dataframe(self) -> Any:
+        """Returns a pandas `DataFrame` with a row for each trial.
+
+        Its columns are "trial_id" and "status", one "metrics.name" for each
+        metric, at the best epoch, and one "values.name" for each
+        hyperparameter, empty where a model does not use it; then how and
+        when the trial was made: "operator", "parents", "predicted",
+        "worker", "began", "ended", "seconds" and others.
+
+        Raises:
+            ImportError: If pandas is not installed.
+        """
+        return dataframe_of(read_search(self))
+
+    def report(
+        self,
+        path: str | os.PathLike[str] = "report.html",
+        trial_id: str | None = None,
+    ) -> Path:
+        """Writes a report of the search, one HTML file that works offline.
+
+        Args:
+            path: String or path, the file. Defaults to "report.html".
+            trial_id: String, the trial that is shown in full. Defaults to
+                the best.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            ImportError: If plotly, jinja2 or scikit-learn is not installed.
+        """
+        return write_report(self, path, trial_id)
+
+    def to_optuna(self, storage: Any = None) -> Any:
+        """Returns the search as an Optuna study, for its plots and dashboard.
+
+        Args:
+            storage: String or Optuna storage. Defaults to memory.
+
+        Raises:
+            ImportError: If Optuna is not installed.
+        """
+        return to_optuna(self, storage)

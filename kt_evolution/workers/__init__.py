@@ -1,0 +1,1 @@
+"""Who trains: this process, alone or as the chief of others."""

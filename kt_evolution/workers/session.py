@@ -1,0 +1,65 @@
+"""A search in this process: begun once, and ended well whatever ends it."""
+
+import contextlib
+from collections.abc import Iterator
+
+from kt_evolution.oracle import EvolutionOracle
+from kt_evolution.project.journal import JournalError
+from kt_evolution.project.signals import raising_terminated
+
+
+@contextlib.contextmanager
+def claimed_project(oracle: EvolutionOracle) -> Iterator[None]:
+    """Keeps other processes from searching in the project.
+
+    Args:
+        oracle: The `EvolutionOracle` of the project.
+
+    Raises:
+        ProjectInUseError: If another process searches there.
+    """
+    with raising_terminated():
+        oracle._project.claim()
+        try:
+            yield
+        finally:
+            oracle._project.release()
+
+
+@contextlib.contextmanager
+def noted_interruption(oracle: EvolutionOracle) -> Iterator[None]:
+    """Notes in the journal what ends a search from outside of its trials.
+
+    Args:
+        oracle: The `EvolutionOracle` of the search.
+    """
+    try:
+        yield
+    except SystemExit:
+        # Training called `sys.exit`: that is the trial's fault.
+        raise
+    except BaseException:
+        # Where that is what can't be written, this can't be either.
+        with contextlib.suppress(JournalError):
+            oracle._lifecycle.note_interruption()
+        raise
+
+
+def print_resumed(oracle: EvolutionOracle, folder: str) -> None:
+    """Prints what is in the project that a search goes on with.
+
+    Args:
+        oracle: The `EvolutionOracle` of the project.
+        folder: String, the folder of the project.
+    """
+    num_trials, num_ended = len(oracle.trials), len(oracle.end_order)
+    num_completed = oracle._project.state.num_completed
+    print(
+        f"Resuming the search in {folder}: {num_trials} trials, "
+        f"{num_completed} of them completed"
+    )
+    limit = oracle.max_trials
+    if oracle.stop_reason is not None:
+        print(f"It had stopped: {oracle.stop_reason}")
+    elif limit is not None and num_ended >= limit:
+        print(f"All of max_trials={limit} are run: raise it to go on")
