@@ -252,7 +252,9 @@ class SearchState:
             return
         self._ended.add(trial_id)
         self.end_order.append(trial_id)
-        if trial_id not in self.history.reevaluations:
+        # Values as they were proposed are those of the genome.
+        is_changed = event.values is not None
+        if is_changed and trial_id not in self.history.reevaluations:
             self.history.set_values(
                 trial_id, dict(trial.hyperparameters.values)
             )
@@ -398,7 +400,8 @@ class SearchState:
         individual = self._individual_of(record)
         individual.status = Status.REJECTED
         self.history.add(individual)
-        self._tally(individual, record["problem"])
+        values = self.history.space.decode(individual.genome)
+        self._tally(individual, values, record["problem"])
         self.kinds_of_problems.add(kind_of(record["problem"]))
 
     def learn_repeated(self, record: dict[str, Any]) -> None:
@@ -432,7 +435,7 @@ class SearchState:
             individual = Individual(genome, operator=CUSTOM)
         individual.trial_id = trial_id
         self.history.add(individual)
-        self._tally(individual)
+        self._tally(individual, values)
         return individual
 
     def _learn_from(self, event: TrialCreated) -> None:
@@ -463,11 +466,13 @@ class SearchState:
         return individual_of(record, self.history.space, self.sign)
 
     def _tally(
-        self, individual: Individual, problem: str | None = None
+        self,
+        individual: Individual,
+        values: Mapping[str, Value],
+        problem: str | None = None,
     ) -> None:
         """Counts a model among the built or the rejected ones of its values."""
         space = self.history.space
-        values = space.decode(individual.genome)
         names = [space.genes[i].name for i in individual.expression]
         requested = {name: values[name] for name in names if name in values}
         self.branches.add(space, requested, problem)
