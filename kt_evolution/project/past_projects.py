@@ -1,6 +1,6 @@
 """Projects of other searches, as far as another search can learn from them.
 
-Any Keras Tuner project can be one, see `stored_trials`.
+Any Keras Tuner project can be one, see `reader.py`.
 """
 
 import dataclasses

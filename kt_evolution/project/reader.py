@@ -60,7 +60,7 @@ class StoredTrial:
         best_step: Int, the epoch of the score, or None.
         metrics: Dict of names to `StoredMetric`s.
         message: String, why it failed, or None.
-        record: Dict, how the oracle made it, see `trial_events`. Ours only.
+        record: Dict, how the oracle made it, see `TrialCreated`. Ours only.
         worker: String, who ran it, or None where that is not stored.
         began: Float, when it was given to that worker, or None.
         ended: Float, when it ended, or None.
