@@ -112,7 +112,7 @@ class PhenotypeTree:
             common = min(length + 1, len(row))
             # A hypermodel that asks differently for equal answers has no
             # tree; what it built first stays.
-            if not np.array_equal(genes[:common], row[:common]):
+            if len(genes) < common or (genes[:common] != row[:common]).any():
                 return
             if length < len(row):
                 self._split(node, length)
