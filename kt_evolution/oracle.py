@@ -175,6 +175,8 @@ class EvolutionOracle(kt.Oracle):
             objective=as_objectives(with_directions(objective)),
             max_trials=max_trials,
             hyperparameters=hyperparameters,
+            # Without one the host draws from the user's random stream.
+            seed=1,
             **settings,
         )
         check_directions(self.objective)

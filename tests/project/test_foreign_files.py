@@ -170,7 +170,7 @@ def test_a_link_in_the_place_of_a_tuners_state_stays(project, outside, text):
         # It is not even read.
         warnings.simplefilter("error")
         with pytest.raises(JournalError, match=r"tuner0\.json is a link"):
-            make_oracle(project.parent).open()
+            make_oracle(project.parent)._project.open()
     assert (project / "tuner0.json").is_symlink()
     assert other.read_text() == text
     other.unlink()

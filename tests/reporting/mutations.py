@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 import kt_evolution
-from kt_evolution.project import events as events_of
+from kt_evolution.project.events import BuildBegan
+from kt_evolution.project.events import Event
+from kt_evolution.project.events import ModelsRejected
+from kt_evolution.project.events import RunsInterrupted
+from kt_evolution.project.events import SearchGivenUp
+from kt_evolution.project.events import SearchStopped
+from kt_evolution.project.events import TrialStarted
+from kt_evolution.project.events import to_line
 from tests.reporting import projects
 
 LIMIT = kt_evolution.Limit("latency", max=4.0)
@@ -159,16 +166,18 @@ def every_line(root: Path) -> list[dict[str, Any]]:
     session = {"session": events[-1]["session"], "seconds": 1.0}
     again = made[-1]["trial_id"]
     begun = events.index(made[-1]) + 1
-    events[begun:begun] = [
-        {**events_of.interrupted_event([again]), **session},
-        {**events_of.build_event(7), **session},
-        {**events_of.start_event(again, "worker0"), **session},
+    began: list[Event] = [
+        RunsInterrupted(trial_ids=[again], **session),
+        BuildBegan(model=7, **session),
+        TrialStarted(trial_id=again, worker="worker0", **session),
     ]
-    events += [
-        {**events_of.stop_event("x"), **session},
-        {**events_of.rejected_event(record["rejected"]), **session},
-        {**events_of.stopped_event("y"), **session},
+    ended: list[Event] = [
+        SearchGivenUp(reason="x", **session),
+        ModelsRejected(rejected=record["rejected"], **session),
+        SearchStopped(reason="y", **session),
     ]
+    events[begun:begun] = map(to_line, began)
+    events += map(to_line, ended)
     return events
 
 
