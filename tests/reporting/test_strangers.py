@@ -524,7 +524,7 @@ def open_journal(folder):
         seed=0,
     )
     oracle._set_project_dir(folder.parent, folder.name)
-    for read in (oracle.open, lambda: read_search(folder)):
+    for read in (oracle._project.open, lambda: read_search(folder)):
         try:
             read()
         except (JournalError, ValueError) as error:
@@ -606,6 +606,6 @@ def test_conditions_of_no_kind_are_told(tmp_path, every_line, condition):
     oracle = kt_evolution.EvolutionOracle(projects.OBJECTIVES)
     oracle._set_project_dir(tmp_path, "p")
     with pytest.raises(JournalError, match="`space` must be a list of hyper"):
-        oracle.open()
+        oracle._project.open()
     with pytest.warns(UserWarning, match="`space` must be a list of hyper"):
         read_search(tmp_path / "p")
