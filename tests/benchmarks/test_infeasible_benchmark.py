@@ -6,6 +6,8 @@ import pytest
 from benchmarks import infeasible
 from benchmarks import tasks
 
+pytestmark = pytest.mark.later
+
 
 @pytest.mark.parametrize("kind", infeasible.KINDS)
 def test_a_region_has_its_share_and_is_that_of_its_seed(kind):

@@ -15,6 +15,8 @@ from benchmarks import nas_searchers
 from benchmarks import nas_tasks
 from benchmarks.nas_report import Record
 
+pytestmark = pytest.mark.later
+
 SEARCHES = ("evolution", "default", "random", "hyperband")
 
 

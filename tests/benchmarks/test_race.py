@@ -12,6 +12,8 @@ from benchmarks import searchers
 from benchmarks import tasks
 from benchmarks.searcher import Searcher
 
+pytestmark = pytest.mark.later
+
 # Searchers that need nothing but numpy.
 OWN = ("random", "regularized-evolution", "local-search")
 

@@ -1,8 +1,11 @@
 """The benchmark of re-evaluation."""
 
 import numpy as np
+import pytest
 
 from benchmarks import reevaluation
+
+pytestmark = pytest.mark.later
 
 
 def test_a_table_for_all_and_equal_budgets(capsys):

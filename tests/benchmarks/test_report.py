@@ -11,6 +11,8 @@ from benchmarks import tables
 from benchmarks import targets
 from benchmarks import tasks
 
+pytestmark = pytest.mark.later
+
 CAR, KC1 = "hpobench/car", "hpobench/kc1"
 BOTH = standings.Half("both", (CAR, KC1))
 

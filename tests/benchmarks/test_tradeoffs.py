@@ -8,6 +8,8 @@ from benchmarks import tradeoffs
 from benchmarks import tradeoffs_report
 from benchmarks.standings import Standings
 
+pytestmark = pytest.mark.later
+
 NAME = "hpolib/protein_structure/model_size"
 
 

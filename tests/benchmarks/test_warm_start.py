@@ -7,6 +7,8 @@ from benchmarks import tasks
 from benchmarks import warm_start
 from benchmarks.warm_start import Pair
 
+pytestmark = pytest.mark.later
+
 
 def small_task():
     """Losses 0 to 35, best at the first cell, six by six."""

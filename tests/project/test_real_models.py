@@ -7,6 +7,8 @@ import pytest
 
 from tests.project import searches
 
+pytestmark = pytest.mark.later
+
 
 def make_tuner(folder):
     import keras

@@ -19,9 +19,12 @@ sync_api = pytest.importorskip(
 )
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium: apt-get install chromium"
-)
+pytestmark = [
+    pytest.mark.later,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium: apt-get install chromium"
+    ),
+]
 # Parallel coordinates are drawn by WebGL, which is software here.
 ARGUMENTS = [
     "--no-sandbox",
