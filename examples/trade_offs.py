@@ -43,7 +43,7 @@ def main():
     limited = kt_evolution.EvolutionTuner(
         build_model,
         objective="val_accuracy",
-        constraints=kt_evolution.Limit("params", max=MAX_PARAMS),
+        limits=kt_evolution.Limit("params", max=MAX_PARAMS),
         max_trials=max(arguments.trials // 2, 1),
         warm_start=front.project_dir,
         project_name="limited",

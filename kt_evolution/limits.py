@@ -23,7 +23,7 @@ class Limit:
     tuner = kt_evolution.EvolutionTuner(
         build_model,
         objective="val_accuracy",
-        constraints=[
+        limits=[
             kt_evolution.Limit("params", max=200_000),
             kt_evolution.Limit("val_loss", max=0.5),
             kt_evolution.Limit(lambda hp: hp["layers"] * hp["units"] <= 512),
@@ -95,7 +95,7 @@ class Limit:
         """Returns the arguments of a limit that is no function."""
         return {"what": self.name, "max": self.max, "min": self.min}
 
-    def excess(self, metrics: Mapping[str, float]) -> float:
+    def violation(self, metrics: Mapping[str, float]) -> float:
         """Returns by what part of a bound a metric lies beyond it.
 
         Args:
@@ -136,7 +136,7 @@ class Limit:
         if callable(self._what):
             allowed = self._ask(self._what, hyperparameters)
             return None if allowed else f"It is not allowed by {self}."
-        if self.name in costs and self.excess(costs) > 0.0:
+        if self.name in costs and self.violation(costs) > 0.0:
             return f"It has {costs[self.name]:,} {self.name}: {self}."
         return None
 

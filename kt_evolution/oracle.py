@@ -98,14 +98,14 @@ class EvolutionOracle(kt.Oracle):
             Defaults to "tournament".
         crossover: String or `Crossover`: "uniform", "one_point",
             "two_point", "simulated_binary" or "blend". Defaults to "uniform".
-        mutation: String or `Mutation`: "default" or "uniform". Defaults to
-            "default".
+        mutation: String or `Mutation`: "mixed" or "uniform". Defaults to
+            "mixed".
         survival: String or `Survival`: "elitist", "aging" or "generational".
             Defaults to "elitist".
         surrogate: String or `Surrogate`, the model of the history that
             chooses among offspring, or None for the pure genetic algorithm.
             Defaults to "gaussian_process".
-        constraints: List of `Limit`s that models must keep. Defaults to none.
+        limits: List of `Limit`s that models must keep. Defaults to none.
         stop: A `StoppingRule` or a list of them, of which the first that says
             so ends the search: `Target`, `Stagnation`, `TimeBudget` or your
             own. Defaults to none.
@@ -137,10 +137,10 @@ class EvolutionOracle(kt.Oracle):
         num_initial_points: int | None = None,
         selection: str | Selection = "tournament",
         crossover: str | Crossover = "uniform",
-        mutation: str | Mutation = "default",
+        mutation: str | Mutation = "mixed",
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
-        constraints: Sequence[Limit] | Limit = (),
+        limits: Sequence[Limit] | Limit = (),
         stop: Sequence[StoppingRule] | StoppingRule | None = None,
         initial_population: Iterable[Mapping[str, Any] | kt.HyperParameters]
         | None = None,
@@ -170,7 +170,7 @@ class EvolutionOracle(kt.Oracle):
         self.max_starts_per_trial = check_count(
             "max_starts_per_trial", max_starts_per_trial
         )
-        self.limits = check_several("constraints", constraints, Limit)
+        self.limits = check_several("limits", limits, Limit)
         super().__init__(
             objective=as_objectives(with_directions(objective)),
             max_trials=max_trials,

@@ -142,14 +142,14 @@ class EvolutionTuner(kt.Tuner):
             Defaults to "tournament".
         crossover: String or `Crossover`: "uniform", "one_point",
             "two_point", "simulated_binary" or "blend". Defaults to "uniform".
-        mutation: String or `Mutation`: "default" or "uniform". Defaults to
-            "default".
+        mutation: String or `Mutation`: "mixed" or "uniform". Defaults to
+            "mixed".
         survival: String or `Survival`: "elitist", "aging" or "generational".
             Defaults to "elitist".
         surrogate: String or `Surrogate`, the model of the history that
             chooses among offspring, or None for the pure genetic algorithm.
             Defaults to "gaussian_process".
-        constraints: List of `Limit`s that models must keep. Those on
+        limits: List of `Limit`s that models must keep. Those on
             `"params"`, `"trainable_params"`, `"flops"` and on hyperparameters
             are checked before training. Defaults to none.
         stop: A `StoppingRule` or a list of them, of which the first that says
@@ -201,10 +201,10 @@ class EvolutionTuner(kt.Tuner):
         num_initial_points: int | None = None,
         selection: str | Selection = "tournament",
         crossover: str | Crossover = "uniform",
-        mutation: str | Mutation = "default",
+        mutation: str | Mutation = "mixed",
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
-        constraints: Sequence[Limit] | Limit = (),
+        limits: Sequence[Limit] | Limit = (),
         stop: Sequence[StoppingRule] | StoppingRule | None = None,
         measure: list[str] | tuple[str, ...] = (),
         initial_population: Iterable[Mapping[str, Any] | kt.HyperParameters]
@@ -255,7 +255,7 @@ class EvolutionTuner(kt.Tuner):
             mutation=mutation,
             survival=survival,
             surrogate=surrogate,
-            constraints=constraints,
+            limits=limits,
             stop=stop,
             initial_population=initial_population,
             warm_start=warm_start,

@@ -8,20 +8,20 @@ from kt_evolution import Limit
 
 
 def test_excess_is_relative_to_the_bound():
-    assert Limit("params", max=200).excess({"params": 300}) == 0.5
-    assert Limit("params", max=200).excess({"params": 200}) == 0.0
-    assert Limit("params", max=200).excess({"params": 50}) == -0.75
-    assert Limit("accuracy", min=0.8).excess({"accuracy": 0.4}) == 0.5
-    assert Limit("margin", min=0.0).excess({"margin": -2.0}) == 2.0
+    assert Limit("params", max=200).violation({"params": 300}) == 0.5
+    assert Limit("params", max=200).violation({"params": 200}) == 0.0
+    assert Limit("params", max=200).violation({"params": 50}) == -0.75
+    assert Limit("accuracy", min=0.8).violation({"accuracy": 0.4}) == 0.5
+    assert Limit("margin", min=0.0).violation({"margin": -2.0}) == 2.0
     both = Limit("units", min=10, max=20)
-    assert both.excess({"units": 15}) == -0.25
-    assert both.excess({"units": 30}) == 0.5
-    assert both.excess({"units": 5}) == 0.5
+    assert both.violation({"units": 15}) == -0.25
+    assert both.violation({"units": 30}) == 0.5
+    assert both.violation({"units": 5}) == 0.5
 
 
 def test_a_metric_that_is_not_there_is_named():
     with pytest.raises(kt.errors.FatalValueError, match=r"Limit\(\"val_los\""):
-        Limit("val_los", max=1.0).excess({"val_loss": 0.5})
+        Limit("val_los", max=1.0).violation({"val_loss": 0.5})
 
 
 def test_what_building_tells():
@@ -65,5 +65,5 @@ def test_bad_arguments_are_named(arguments, message):
 
 
 def test_constraints_must_be_limits():
-    with pytest.raises(TypeError, match="constraints="):
-        kt_evolution.EvolutionOracle("val_loss", constraints=["params"])
+    with pytest.raises(TypeError, match="limits="):
+        kt_evolution.EvolutionOracle("val_loss", limits=["params"])

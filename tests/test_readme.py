@@ -44,9 +44,7 @@ def test_code_of_the_readme_runs(tmp_path, monkeypatch):
     exec(costs, names)
     for trial in names["tuner"].oracle.get_best_trials():
         assert trial.metrics.get_best_value("flops") > 0
-    trade_off = code_with("constraints=").replace(
-        "max_trials=30", "max_trials=2"
-    )
+    trade_off = code_with("limits=").replace("max_trials=30", "max_trials=2")
     exec(trade_off, names)
     assert len(names["models"]) == len(names["tuner"].get_pareto_trials())
     folds = code_with("cross_validation=5").replace("30", "2")

@@ -1,4 +1,4 @@
-"""What surrogates make of a history: how much an evaluation promises."""
+"""Acquisition: how much is gained by training a model, as far as is known."""
 
 import functools
 from collections.abc import Callable
@@ -8,15 +8,18 @@ from scipy.special import log_ndtr
 
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.history import Status
-from kt_evolution.algorithm.ranking import violation
-from kt_evolution.algorithm.surrogate import Posterior
-from kt_evolution.algorithm.surrogate import Surrogate
-from kt_evolution.algorithm.surrogate import (
+from kt_evolution.algorithm.ranking import total_violation
+from kt_evolution.algorithm.surrogate.base import Posterior
+from kt_evolution.algorithm.surrogate.base import Surrogate
+from kt_evolution.algorithm.surrogate.expected_improvement import (
     log_expected_hypervolume_improvement,
 )
-from kt_evolution.algorithm.surrogate import log_expected_improvement
+from kt_evolution.algorithm.surrogate.expected_improvement import (
+    log_expected_improvement,
+)
 
-# The reference point lies beyond the worst by this share of what was seen.
+# The reference point is worse than the worst observed values, by this share of
+# the range of each objective.
 REFERENCE_MARGIN = 0.1
 # The labels from which a surrogate learns which models can't be trained.
 TRAINED, NOT_TRAINED = -1.0, 1.0
@@ -24,16 +27,20 @@ TRAINED, NOT_TRAINED = -1.0, 1.0
 Improvement = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-class Outlook:
-    """What is believed of what is minimised, and of each limit.
+class Acquisition:
+    """The posteriors of the objectives and of each limit, and what they gain.
 
     Args:
         surrogate: The `Surrogate`, fitted once to each of them.
         history: The `History`, with a completed individual at least.
-        objectives: Float array of shape `(n, 1)` or `(n, 2)`, what is
-            minimised; infinite where it is not known.
-        chance: Float array of the same shape, the variances of `objectives`
-            that chance explains; NaN where it is not known.
+        objectives: Float array of shape `(n, 1)` or `(n, 2)`, the numbers to
+            minimize; infinite where they are not known.
+        noise_variance: Float array of the same shape, the variances of
+            `objectives` that are due to noise; NaN where they are not known.
+
+    Attributes:
+        objectives: List of the `Posterior`s of the objectives.
+        limits: List of the `Posterior`s of the violations of limits.
     """
 
     def __init__(
@@ -41,27 +48,29 @@ class Outlook:
         surrogate: Surrogate,
         history: History,
         objectives: np.ndarray,
-        chance: np.ndarray,
+        noise_variance: np.ndarray,
     ) -> None:
-        self.objectives = fit_each(surrogate, history, objectives, chance)
-        # Of one that was never broken there is nothing to learn.
+        self.objectives = fit_each(
+            surrogate, history, objectives, noise_variance
+        )
+        # Limits that no model has broken so far need no posterior.
         self.limits = [
             fit(
                 surrogate,
                 history,
                 history.positions(Status.COMPLETED),
-                limit,
+                violations,
                 np.full(len(history), np.nan),
             )
-            for limit in history.limits.T
-            if np.any(limit[np.isfinite(limit)] > 0.0)
+            for violations in history.violations.T
+            if np.any(violations[np.isfinite(violations)] > 0.0)
         ]
         trainability = fit_trainability(surrogate, history)
         if trainability is not None:
             self.limits.append(trainability)
         self._improvement = self._improvement_on(history, objectives)
 
-    def expected(
+    def predicted_mean(
         self, genomes: np.ndarray, expressed: np.ndarray
     ) -> np.ndarray:
         """Returns the means, a float array of shape `(n, num_objectives)`.
@@ -70,53 +79,60 @@ class Outlook:
             genomes: Float array of shape `(n, num_genes)`.
             expressed: Bool array of shape `(n, num_genes)`.
         """
-        return expected(self.objectives, genomes, expressed)
+        return predicted_mean(self.objectives, genomes, expressed)
 
     @property
     def relevance(self) -> np.ndarray | None:
         """Float array of shape `(num_genes,)`, how much each gene matters.
 
-        None where the surrogate doesn't tell.
+        None if the posteriors have no such property.
         """
-        told = [getattr(one, "relevance", None) for one in self.objectives]
-        known = [one for one in told if one is not None]
+        each = [getattr(one, "relevance", None) for one in self.objectives]
+        known = [relevance for relevance in each if relevance is not None]
         return np.sum(known, axis=0) if known else None
 
     def _improvement_on(
         self, history: History, objectives: np.ndarray
     ) -> Improvement | None:
-        """Returns what tells improvements, None where no limit is kept."""
+        """Returns the log improvement as a function of means and stds.
+
+        None while no individual is feasible.
+        """
         completed = history.positions(Status.COMPLETED)
-        feasible = completed[violation(history.limits[completed]) == 0.0]
+        feasible = completed[
+            total_violation(history.violations[completed]) == 0.0
+        ]
         if self.limits and not len(feasible):
             return None
         if len(self.objectives) > 1:
-            # Beyond the front, so that its ends are worth moving, too.
+            # The reference point leaves room to gain at the front's ends.
             worst = objectives[completed].max(axis=0)
             span = np.ptp(objectives[completed], axis=0)
-            # What is being trained is believed to become as is expected.
+            # Pending trials are assumed to score as predicted.
             pending = history.positions(Status.PENDING)
-            believed = self.expected(
+            predicted = self.predicted_mean(
                 history.genomes[pending], history.expressed[pending]
             )
             return functools.partial(
                 log_expected_hypervolume_improvement,
-                front=np.concatenate([objectives[feasible], believed]),
+                front=np.concatenate([objectives[feasible], predicted]),
                 reference=worst + REFERENCE_MARGIN * span,
             )
         best = self.objectives[0].best
         if self.limits:
             known = history.genomes[feasible], history.expressed[feasible]
-            best = float(self.expected(*known).min())
+            best = float(self.predicted_mean(*known).min())
         return lambda means, stds: log_expected_improvement(
             means[:, 0], stds[:, 0], best
         )
 
-    def promise(self, genomes: np.ndarray, expressed: np.ndarray) -> np.ndarray:
-        """Returns the logarithm of the improvement expected within limits.
+    def log_acquisition(
+        self, genomes: np.ndarray, expressed: np.ndarray
+    ) -> np.ndarray:
+        """Returns the logarithm of the expected feasible improvement.
 
-        While no individual keeps all limits, the chance to do so is all that
-        counts.
+        It is the expected improvement times the probability that the limits
+        hold. While no individual is feasible, it is the probability alone.
 
         Reference:
             Gardner et al. (2014), "Bayesian Optimization with Inequality
@@ -126,17 +142,17 @@ class Outlook:
             genomes: Float array of shape `(n, num_genes)`.
             expressed: Bool array of shape `(n, num_genes)`.
         """
-        promise = np.zeros(len(genomes))
+        log_acquisition = np.zeros(len(genomes))
         if self._improvement is not None:
             predicted = [
                 one.predict(genomes, expressed) for one in self.objectives
             ]
             means, stds = np.stack(predicted, axis=-1)
-            promise += self._improvement(means, stds)
+            log_acquisition += self._improvement(means, stds)
         for limit in self.limits:
             mean, std = limit.predict(genomes, expressed)
-            promise += log_ndtr(-mean / std)
-        return promise
+            log_acquisition += log_ndtr(-mean / std)
+        return log_acquisition
 
 
 def fit(
@@ -144,24 +160,24 @@ def fit(
     history: History,
     known: np.ndarray,
     scores: np.ndarray,
-    chance: np.ndarray,
+    noise_variance: np.ndarray,
 ) -> Posterior:
-    """Fits a posterior, which believes its own predictions of pending trials.
+    """Fits a posterior; pending trials are assumed to score as predicted.
 
     Args:
         surrogate: The `Surrogate`.
         history: The `History`.
         known: Int array of positions, the individuals to learn from.
         scores: Float array of shape `(n,)`, finite for those that are known.
-        chance: Float array of shape `(n,)`, the variances of `scores` that
-            chance explains; NaN where it is not known.
+        noise_variance: Float array of shape `(n,)`, the variances of `scores`
+            that are due to noise; NaN where they are not known.
     """
     posterior = surrogate.fit(
         history.space,
         history.genomes[known],
         history.expressed[known],
         scores[known],
-        chance[known],
+        noise_variance[known],
     )
     pending = history.positions(Status.PENDING)
     if len(pending):
@@ -174,12 +190,12 @@ def fit(
 def fit_trainability(
     surrogate: Surrogate, history: History
 ) -> Posterior | None:
-    """Fits which models can be trained, None where all or none could.
+    """Fits which models can be trained, None if all could be or none.
 
-    A failure tells nothing about how good a score would be: a made-up score
-    would spread over good neighbors. So it teaches this alone, as a limit that
-    nobody declared. Classes are learned by least squares on labels, negative
-    where a model was trained.
+    The score of a failed model is unknown, and a made-up bad score would
+    spread to good models near it. So failures are learned as one more limit.
+    The classes are learned by least squares on labels: negative for models
+    that were trained, positive for those that were not.
 
     Reference:
         Gelbart et al. (2014), "Bayesian Optimization with Unknown
@@ -204,17 +220,17 @@ def fit_each(
     surrogate: Surrogate,
     history: History,
     objectives: np.ndarray,
-    chance: np.ndarray,
+    noise_variance: np.ndarray,
 ) -> list[Posterior]:
-    """Fits each column of `objectives` to the completed, see `fit`."""
+    """Fits each column of `objectives` to completed individuals, see `fit`."""
     known = history.positions(Status.COMPLETED)
     return [
         fit(surrogate, history, known, *columns)
-        for columns in zip(objectives.T, chance.T, strict=True)
+        for columns in zip(objectives.T, noise_variance.T, strict=True)
     ]
 
 
-def expected(
+def predicted_mean(
     posteriors: list[Posterior], genomes: np.ndarray, expressed: np.ndarray
 ) -> np.ndarray:
     """Returns the means, a column for each posterior."""

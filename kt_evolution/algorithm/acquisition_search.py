@@ -1,8 +1,9 @@
-"""Screening: a surrogate chooses among offspring that cost nothing.
+"""Acquisition search: the offspring that is most worth training is looked up.
 
-The acquisition function is maximised by evolution itself: some generations of
-offspring of the best individuals are bred and scored by the surrogate, the
-best of them is improved by single steps, and it alone is trained.
+The acquisition function is maximized by evolution itself: a few generations of
+offspring are made of the best individuals and scored with the surrogate, which
+costs no training. The best of them is improved by steps of single genes, and
+only the result is trained.
 """
 
 import itertools
@@ -10,88 +11,93 @@ import math
 
 import numpy as np
 
-from kt_evolution.algorithm.acquisition import Outlook
-from kt_evolution.algorithm.acquisition import expected
+from kt_evolution.algorithm.acquisition import Acquisition
 from kt_evolution.algorithm.acquisition import fit_each
+from kt_evolution.algorithm.acquisition import predicted_mean
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.history import Status
 from kt_evolution.algorithm.operators.survival import Survival
 from kt_evolution.algorithm.ranking import chebyshev
 from kt_evolution.algorithm.ranking import fitness
-from kt_evolution.algorithm.reproduction import Breeder
-from kt_evolution.algorithm.reproduction import Litter
+from kt_evolution.algorithm.reproduction import Offspring
+from kt_evolution.algorithm.reproduction import Reproduction
 from kt_evolution.algorithm.space.genes import LAST_CODE
 from kt_evolution.algorithm.space.search_space import WIDE
-from kt_evolution.algorithm.surrogate import Surrogate
+from kt_evolution.algorithm.surrogate.base import Surrogate
 
 NUM_GENERATIONS = 4
 NUM_OFFSPRING = 150
-# So many of the best observed and of the youngest may survive.
+# Survivors are chosen from this many of the best, and of the youngest.
 MAX_SURVIVAL_CANDIDATES = 200
-# Of the first generation, so that the search can leave its best region.
+# The share of random genomes in the first generation: with them the search can
+# leave its best region.
 IMMIGRANT_SHARE = 0.15
-# Spaces of at most so many genomes are scored one by one.
+# Every genome of a space with at most this many is scored.
 MAX_ENUMERATED = 2000
 MAX_CLIMBS = 3
-# Of more, the hypervolume that is gained takes long to compute.
+# With more objectives the gained hypervolume takes long to compute.
 MAX_HYPERVOLUME_OBJECTIVES = 2
-# Two continuous codes in the same part of a range this long are alike.
+# Continuous codes are equal within intervals of this length.
 RESOLUTION = 1e-3
-# In a wide space a step of the climb goes along so many genes.
+# How many genes of a wide space one step of the climb tries.
 MAX_CLIMBED_GENES = 20
-# Values of a gene that are tried in one step of the climb.
+# How many values of a gene one step of the climb tries.
 MAX_STEPS = 10
 
 
-class Screening:
-    """Chooses the offspring that a surrogate expects most of.
+class AcquisitionSearch:
+    """Finds the offspring with the largest acquisition.
 
     Args:
         surrogate: The `Surrogate`.
-        breeder: The `Breeder`.
-        survival: The `Survival`. It goes by what the surrogate expects of the
-            evaluated individuals, not by their observed scores.
-        population_size: Int, how many individuals breed.
+        reproduction: The `Reproduction`.
+        survival: The `Survival`. It compares the predicted scores of the
+            evaluated individuals, not their observed ones.
+        population_size: Int, how many individuals may become parents.
     """
 
     def __init__(
         self,
         surrogate: Surrogate,
-        breeder: Breeder,
+        reproduction: Reproduction,
         survival: Survival,
         population_size: int,
     ) -> None:
         self.surrogate = surrogate
-        self.breeder = breeder
+        self.reproduction = reproduction
         self.survival = survival
         self.population_size = population_size
 
     def __call__(
         self, history: History, rng: np.random.Generator
-    ) -> tuple[Litter, Outlook] | None:
-        """Returns the best offspring found, and what is believed of it.
+    ) -> tuple[Offspring, Acquisition] | None:
+        """Returns the best offspring found, and the acquisition.
 
         Args:
             history: The `History`, with a completed individual at least.
             rng: The source of randomness.
 
         Returns:
-            A `Litter` of one, and the `Outlook`; None if no new phenotype was
-            found.
+            An `Offspring` of one row, and the `Acquisition`; None if no new
+            phenotype was found.
         """
-        outlook = Outlook(self.surrogate, history, *_objectives(history, rng))
-        pool = _Pool(history, outlook)
+        acquisition = Acquisition(
+            self.surrogate, history, *_objectives(history, rng)
+        )
+        pool = _Pool(history, acquisition)
         genomes = _all_genomes(history)
         if genomes is not None:
-            pool.add(Litter.of_genomes(history, genomes, "enumeration"))
+            pool.add(Offspring.of_genomes(history, genomes, "enumeration"))
         else:
             self._evolve(pool, rng)
         if not len(pool):
             return None
-        return pool.best(1), outlook
+        return pool.best(1), acquisition
 
-    def expected(self, history: History, positions: np.ndarray) -> np.ndarray:
-        """Returns the objectives that individuals are expected to have.
+    def predicted_mean(
+        self, history: History, positions: np.ndarray
+    ) -> np.ndarray:
+        """Returns the predicted objectives of individuals.
 
         Args:
             history: The `History`.
@@ -100,9 +106,12 @@ class Screening:
         Returns:
             Float array of shape `(n, num_objectives)`.
         """
-        return expected(
+        return predicted_mean(
             fit_each(
-                self.surrogate, history, history.objectives, history.chance
+                self.surrogate,
+                history,
+                history.objectives,
+                history.noise_variance,
             ),
             history.genomes[positions],
             history.expressed[positions],
@@ -111,115 +120,121 @@ class Screening:
     def _evolve(self, pool: "_Pool", rng: np.random.Generator) -> None:
         history = pool.history
         if history.space.is_tunable.sum() > WIDE and len(history) % 2:
-            # Offspring differ from their parents in few genes, of hundreds.
-            # So every other individual is the best of random ones, and the
-            # search is never much worse than half of a random search: Ahmed
-            # et al. (2016), "Do we need 'Harmless' Bayesian Optimization and
-            # 'First-Order' Bayesian Optimization?".
+            # Offspring differ from their parents in few of hundreds of genes.
+            # So every second proposal is the best of random genomes, and the
+            # search is never much worse than a random search with half of its
+            # trials: Ahmed et al. (2016), "Do we need 'Harmless' Bayesian
+            # Optimization and 'First-Order' Bayesian Optimization?".
             pool.add(_immigrants(history, NUM_OFFSPRING, rng))
             return
         known = _candidates_for_survival(history)
-        means = pool.outlook.expected(
+        means = pool.acquisition.predicted_mean(
             history.genomes[known], history.expressed[known]
         )
-        ranks = fitness(means, history.limits[known])
+        ranks = fitness(means, history.violations[known])
         survivors = self.survival(ranks, self.population_size)
-        population = Litter.of_history(history, known[survivors])
+        population = Offspring.of_history(history, known[survivors])
         scores = ranks[survivors]
         count = round(IMMIGRANT_SHARE * NUM_OFFSPRING)
         pool.add(_immigrants(history, count, rng))
         for _ in range(NUM_GENERATIONS):
             pool.add(
-                self.breeder(history, population, scores, NUM_OFFSPRING, rng)
+                self.reproduction(
+                    history, population, scores, NUM_OFFSPRING, rng
+                )
             )
             if not len(pool):
                 return
             population = pool.best(self.population_size)
-            scores = np.sort(-pool.promise)[: self.population_size]
+            scores = np.sort(-pool.log_acquisition)[: self.population_size]
         for _ in range(MAX_CLIMBS):
-            before = pool.promise.max()
-            relevance = pool.outlook.relevance
-            pool.add(_neighbours(history, pool.best(1), relevance, rng))
-            if pool.promise.max() <= before:
+            before = pool.log_acquisition.max()
+            relevance = pool.acquisition.relevance
+            pool.add(_neighbors(history, pool.best(1), relevance, rng))
+            if pool.log_acquisition.max() <= before:
                 return
 
 
 class _Pool:
-    """The candidates of one proposal, each phenotype once, none known."""
+    """The candidates of one proposal: new phenotypes, each of them once."""
 
-    def __init__(self, history: History, outlook: Outlook) -> None:
+    def __init__(self, history: History, acquisition: Acquisition) -> None:
         self.history = history
-        self.outlook = outlook
-        self.promise = np.empty(0)
-        self._litters: list[Litter] = []
+        self.acquisition = acquisition
+        self.log_acquisition = np.empty(0)
+        self._batches: list[Offspring] = []
         self._seen: set[bytes] = set()
-        # A known genome of a grid is found by its phenotype.
+        # `History.find` knows equal models; those with continuous genes may
+        # be nearly equal as well.
         if not np.isfinite(history.space.sizes).all():
             self._seen.update(_keys(history.genomes, history.expressed))
 
     def __len__(self) -> int:
-        return len(self.promise)
+        return len(self.log_acquisition)
 
-    def add(self, litter: Litter) -> None:
-        """Adds those offspring that are new, with what they promise."""
-        keys = _keys(litter.genomes, litter.expressed)
+    def add(self, offspring: Offspring) -> None:
+        """Adds the new ones among offspring, with their acquisition."""
+        keys = _keys(offspring.genomes, offspring.expressed)
         rows = []
         for row, (key, genome) in enumerate(
-            zip(keys, litter.genomes, strict=True)
+            zip(keys, offspring.genomes, strict=True)
         ):
             if key not in self._seen and self.history.find(genome) < 0:
                 rows.append(row)
             self._seen.add(key)
         if not rows:
             return
-        fresh = litter.take(np.array(rows))
-        promise = self.outlook.promise(fresh.genomes, fresh.expressed)
-        self.promise = np.concatenate([self.promise, promise])
-        self._litters.append(fresh)
+        fresh = offspring.take(np.array(rows))
+        log_acquisition = self.acquisition.log_acquisition(
+            fresh.genomes, fresh.expressed
+        )
+        self.log_acquisition = np.concatenate(
+            [self.log_acquisition, log_acquisition]
+        )
+        self._batches.append(fresh)
 
-    def best(self, count: int) -> Litter:
-        """Returns the most promising candidates, best first."""
-        everything = Litter.joined(self._litters)
-        self._litters = [everything]
-        order = np.argsort(-self.promise, kind="stable")
+    def best(self, count: int) -> Offspring:
+        """Returns the candidates with the largest acquisition, best first."""
+        everything = Offspring.joined(self._batches)
+        self._batches = [everything]
+        order = np.argsort(-self.log_acquisition, kind="stable")
         return everything.take(order[:count])
 
 
 def _objectives(
     history: History, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns what is minimised, and how much of it is chance.
+    """Returns the numbers to minimize, and their noise variances.
 
-    It is infinite where nothing is completed.
-
-    Of more than two objectives it is one number that weighs them at random,
-    another for each proposal, so that the proposals spread over the front.
+    They are infinite for individuals that are not completed. More than two
+    objectives become one number, with random weights that are new for each
+    proposal, so that the proposals spread over the front.
     """
     if history.num_objectives <= MAX_HYPERVOLUME_OBJECTIVES:
-        return history.objectives, history.chance
+        return history.objectives, history.noise_variance
     completed = history.positions(Status.COMPLETED)
     weights = rng.dirichlet(np.ones(history.num_objectives))
     scores = np.full(len(history), np.inf)
     scores[completed] = chebyshev(
-        history.objectives[completed], history.limits[completed], weights
+        history.objectives[completed], history.violations[completed], weights
     )
     return scores[:, None], np.full((len(history), 1), np.nan)
 
 
 def _candidates_for_survival(history: History) -> np.ndarray:
-    """Returns the best and the youngest that are completed, by birth."""
+    """Returns the best and the youngest completed individuals, oldest first."""
     known = history.positions(Status.COMPLETED)
-    ranks = fitness(history.objectives[known], history.limits[known])
+    ranks = fitness(history.objectives[known], history.violations[known])
     order = np.argsort(ranks, kind="stable")
     best = known[order[:MAX_SURVIVAL_CANDIDATES]]
     return np.union1d(best, known[-MAX_SURVIVAL_CANDIDATES:])
 
 
 def _keys(genomes: np.ndarray, expressed: np.ndarray) -> list[bytes]:
-    """Returns keys that are equal for practically the same models.
+    """Returns keys that are equal for nearly equal models.
 
-    Continuous codes count in steps of `RESOLUTION`. Only the bounds are told
-    from all else, because the best value is often one of them.
+    Continuous codes are rounded to steps of `RESOLUTION`. The two bounds have
+    keys of their own, because the best value is often one of them.
     """
     steps = (genomes / RESOLUTION).astype(np.int16)
     steps[genomes == 0.0] = -1
@@ -229,14 +244,14 @@ def _keys(genomes: np.ndarray, expressed: np.ndarray) -> list[bytes]:
 
 
 def _all_genomes(history: History) -> np.ndarray | None:
-    """Returns every genome of a small space, None if it is larger."""
+    """Returns every genome of a small space, None if there are too many."""
     space = history.space
     # NumPy's product warns where it overflows.
     num_genomes = math.prod(space.sizes.tolist())
     if not space.num_genes or num_genomes > MAX_ENUMERATED:
         return None
     codes = [
-        gene.snap(gene.code_at(np.arange(int(gene.size))))
+        gene.canonicalize(gene.code_at(np.arange(int(gene.size))))
         for gene in space.genes
     ]
     return np.array(list(itertools.product(*codes)))
@@ -244,21 +259,22 @@ def _all_genomes(history: History) -> np.ndarray | None:
 
 def _immigrants(
     history: History, count: int, rng: np.random.Generator
-) -> Litter:
+) -> Offspring:
     space = history.space
-    genomes = space.snap(rng.random((count, space.num_genes)))
-    return Litter.of_genomes(history, genomes, "random")
+    genomes = space.canonicalize(rng.random((count, space.num_genes)))
+    return Offspring.of_genomes(history, genomes, "random")
 
 
-def _neighbours(
+def _neighbors(
     history: History,
-    individual: Litter,
+    individual: Offspring,
     relevance: np.ndarray | None,
     rng: np.random.Generator,
-) -> Litter:
-    """Returns the genomes that differ from one in a single expressed gene.
+) -> Offspring:
+    """Returns genomes that differ from one in a single expressed gene.
 
-    Of many genes some are drawn, mostly those that matter.
+    Of very many genes only some are changed. They are drawn at random, those
+    with a larger relevance more often.
     """
     space = history.space
     genome, expressed = individual.genomes[0], individual.expressed[0]
@@ -277,14 +293,14 @@ def _neighbours(
             reach = 10.0 ** rng.uniform(-2.5, -0.5, size=MAX_STEPS)
             steps = reach * rng.normal(size=MAX_STEPS)
             codes = np.clip(genome[i] + steps, 0.0, LAST_CODE)
-        for code in gene.snap(codes):
+        for code in gene.canonicalize(codes):
             if code != genome[i]:
-                neighbour = genome.copy()
-                neighbour[i] = code
-                genomes.append(neighbour)
-    return Litter.of_genomes(
+                neighbor = genome.copy()
+                neighbor[i] = code
+                genomes.append(neighbor)
+    return Offspring.of_genomes(
         history,
         np.array(genomes).reshape(-1, space.num_genes),
-        "neighbour",
+        "neighbor",
         individual.parents[0],
     )

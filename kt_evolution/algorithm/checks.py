@@ -1,4 +1,4 @@
-"""Checks of arguments: an error names the argument and the value."""
+"""Checks of arguments: an error names the argument and its value."""
 
 import math
 import numbers
@@ -40,12 +40,12 @@ def check_count(name: str, value: int, at_least: int = 1) -> int:
 
 
 def is_number(value: Any) -> bool:
-    """Tells whether a value is a number, NumPy's included."""
+    """Returns whether a value is a number, NumPy's included."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def check_several(argument: str, value: Any, base: type[Any]) -> list[Any]:
-    """Returns the instances of a class that were given, one or a list."""
+    """Returns a list of instances of a class, made of one or several."""
     several = [value] if isinstance(value, base) else value
     if not isinstance(several, (list, tuple)) or not all(
         isinstance(one, base) for one in several
@@ -64,7 +64,7 @@ def resolve(
     base: type[Any],
     allow_none: bool = False,
 ) -> T:
-    """Returns the operator that was chosen by name or as an instance.
+    """Returns the operator of a name, or the operator itself.
 
     Args:
         argument: String, the argument's name, for the error.
@@ -74,7 +74,7 @@ def resolve(
         allow_none: Boolean, whether the error names None as a choice too.
 
     Raises:
-        ValueError: If the name is not registered; it lists those that are.
+        ValueError: If the name is not registered; it lists the known names.
         TypeError: If `choice` is neither a string nor an instance.
     """
     # A class, too, has the methods of a protocol.

@@ -1,10 +1,10 @@
 """The search: a pure function from the history to the next proposal.
 
-`Evolution.propose(history, rng)` keeps no state. First come individuals that
-the user gave, the hypermodel's defaults and points that fill the space evenly.
-Then survivors of the history breed: selection, crossover, mutation. Of the
-offspring a surrogate model of the history chooses one; without it the first new
-one is taken.
+`Evolution.propose(history, rng)` keeps no state. First come the individuals of
+the user, the hypermodel's defaults and points that fill the space evenly. Then
+selection, crossover and mutation make offspring of the survivors. A surrogate
+model of the history chooses one of them; without a surrogate the first new
+offspring is proposed.
 """
 
 import dataclasses
@@ -14,15 +14,15 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import qmc
 
-from kt_evolution.algorithm.acquisition_search import Screening
+from kt_evolution.algorithm.acquisition_search import AcquisitionSearch
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import resolve
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.history import Status
-from kt_evolution.algorithm.initial_design import BEST_IMPORT
-from kt_evolution.algorithm.initial_design import GIVEN
-from kt_evolution.algorithm.initial_design import next_given
-from kt_evolution.algorithm.initial_design import untried_best_import
+from kt_evolution.algorithm.initial_design import FROM_USER
+from kt_evolution.algorithm.initial_design import WARM_START
+from kt_evolution.algorithm.initial_design import next_from_user
+from kt_evolution.algorithm.initial_design import next_from_warm_start
 from kt_evolution.algorithm.operators.crossover import CROSSOVERS
 from kt_evolution.algorithm.operators.crossover import Crossover
 from kt_evolution.algorithm.operators.mutation import MUTATIONS
@@ -34,22 +34,22 @@ from kt_evolution.algorithm.operators.survival import Survival
 from kt_evolution.algorithm.racing import next_to_reevaluate
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import fitness
-from kt_evolution.algorithm.reproduction import Breeder
-from kt_evolution.algorithm.reproduction import Litter
+from kt_evolution.algorithm.reproduction import Offspring
+from kt_evolution.algorithm.reproduction import Reproduction
 from kt_evolution.algorithm.space.genes import LAST_CODE
 from kt_evolution.algorithm.space.search_space import WIDE
-from kt_evolution.algorithm.surrogate import SURROGATES
-from kt_evolution.algorithm.surrogate import Surrogate
+from kt_evolution.algorithm.surrogate.base import Surrogate
+from kt_evolution.algorithm.surrogate.gaussian_process import SURROGATES
 
 INITIAL_POINTS = 10
-# A surrogate learns from few points where to look next.
-SCREENED_INITIAL_POINTS = 5
-# For so many re-evaluations of each candidate the last trials are kept.
+# With a surrogate fewer points are needed.
+SURROGATE_INITIAL_POINTS = 5
+# How many of the last trials are reserved for each candidate's re-evaluations.
 REEVALUATIONS_EACH = 2
 REEVALUATION = "reevaluation"
-# So many rejected in a row tell that limits are hard to keep.
+# After this many rejected models in a row the limits count as hard to satisfy.
 MANY_REJECTED = 10
-# How many offspring are bred before the nearest new genome is looked up.
+# How many offspring are made before the nearest new genome is looked up.
 NUM_OFFSPRING = 8
 
 
@@ -61,9 +61,10 @@ class Proposal:
         genome: Float array of shape `(num_genes,)`, canonical codes.
         operator: String, for instance "initial" or "crossover+mutation".
         parents: Tuple of the parents' positions in the history.
-        prediction: The mean and standard deviation of the score that the
-            surrogate expects, or None.
-        given: Int, its position in the initial population, or None.
+        prediction: The predicted mean and standard deviation of the score, or
+            None.
+        user_index: Int, its position in the user's initial population, or
+            None.
         reevaluates: Int, the position of the individual that is to be trained
             again, or None.
     """
@@ -72,21 +73,22 @@ class Proposal:
     operator: str
     parents: tuple[int, ...] = ()
     prediction: tuple[float, float] | None = None
-    given: int | None = None
+    user_index: int | None = None
     reevaluates: int | None = None
 
 
 class Evolution:
-    """Wires the operators of evolution to a proposal.
+    """Makes proposals with the operators of evolution.
 
     Args:
-        population_size: Int, how many individuals breed. Defaults to 20.
+        population_size: Int, how many individuals may become parents.
+            Defaults to 20.
         num_initial_points: Int, how many individuals are sampled before the
-            first is bred, the defaults included. Defaults to 5 with a
+            first offspring, the defaults included. Defaults to 5 with a
             surrogate and to 10 without.
         selection: A `Selection` or its name. Defaults to "tournament".
         crossover: A `Crossover` or its name. Defaults to "uniform".
-        mutation: A `Mutation` or its name. Defaults to "default".
+        mutation: A `Mutation` or its name. Defaults to "mixed".
         survival: A `Survival` or its name. Defaults to "elitist".
         surrogate: A `Surrogate` or its name, or None for the pure genetic
             algorithm. Defaults to "gaussian_process".
@@ -100,29 +102,31 @@ class Evolution:
         num_initial_points: int | None = None,
         selection: str | Selection = "tournament",
         crossover: str | Crossover = "uniform",
-        mutation: str | Mutation = "default",
+        mutation: str | Mutation = "mixed",
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
         reevaluate: int = 0,
     ) -> None:
         self.population_size = check_count("population_size", population_size)
         self.survival = resolve("survival", survival, SURVIVALS, Survival)
-        self.breeder = Breeder(
+        self.reproduction = Reproduction(
             resolve("selection", selection, SELECTIONS, Selection),
             resolve("crossover", crossover, CROSSOVERS, Crossover),
             resolve("mutation", mutation, MUTATIONS, Mutation),
         )
-        self.screening = None
+        self.acquisition_search = None
         if surrogate is not None:
             model = resolve(
                 "surrogate", surrogate, SURROGATES, Surrogate, allow_none=True
             )
-            self.screening = Screening(
-                model, self.breeder, self.survival, self.population_size
+            self.acquisition_search = AcquisitionSearch(
+                model, self.reproduction, self.survival, self.population_size
             )
         if num_initial_points is None:
             num_initial_points = (
-                INITIAL_POINTS if surrogate is None else SCREENED_INITIAL_POINTS
+                INITIAL_POINTS
+                if surrogate is None
+                else SURROGATE_INITIAL_POINTS
             )
         self.num_initial_points = check_count(
             "num_initial_points", num_initial_points
@@ -146,30 +150,30 @@ class Evolution:
             history: The `History` so far; it is not changed.
             rng: The source of randomness of this proposal.
             num_left: Float, how many proposals will be evaluated, this one
-                included. The last of them are for re-evaluations. Defaults
-                to infinity.
+                included. The last of them are reserved for re-evaluations.
+                Defaults to infinity.
             seed: Int, scrambles the initial points. Defaults to 0.
             initial_population: Sequence of float arrays of shape
                 `(num_genes,)`, the individuals to try first, in their order.
                 Where a code is NaN it is sampled. Defaults to none.
 
         Returns:
-            A `Proposal` whose phenotype is not in the history, or None when
-            every phenotype of the space is. One that was imported may be
-            proposed if the user gave it, or if it is the best of all.
-            A re-evaluation is marked as such.
+            A `Proposal` whose phenotype is not in the history, or None if
+            every phenotype of the space is. An imported phenotype may be
+            proposed if it is in the user's initial population, or if it is
+            the best of all. `reevaluates` marks a re-evaluation.
         """
         kept = min(self.reevaluate * REEVALUATIONS_EACH, len(history))
         if num_left <= kept:
             again = self.propose_again(history)
             if again is not None:
                 return again
-        return self._start(history, rng, initial_population) or (
+        return self._from_initial_design(history, rng, initial_population) or (
             self._propose_new(history, rng, seed) or self.propose_again(history)
         )
 
     def propose_again(self, history: History) -> Proposal | None:
-        """Returns the next re-evaluation, None if none is worth it."""
+        """Returns the next re-evaluation, None if no more are needed."""
         if not self.reevaluate:
             return None
         position = next_to_reevaluate(history, self.reevaluate)
@@ -192,14 +196,16 @@ class Evolution:
         sampled = len(history) - len(history.positions(Status.REJECTED))
         if sampled < self.num_initial_points or not len(completed):
             return self._initial(history, seed)
-        screened = self._screened(history, rng)
-        if screened is not None:
-            return screened
-        fit = fitness(history.objectives[completed], history.limits[completed])
+        found = self._from_acquisition(history, rng)
+        if found is not None:
+            return found
+        fit = fitness(
+            history.objectives[completed], history.violations[completed]
+        )
         survivors = self.survival(fit, self.population_size)
-        offspring = self.breeder(
+        offspring = self.reproduction(
             history,
-            Litter.of_history(history, completed[survivors]),
+            Offspring.of_history(history, completed[survivors]),
             fit[survivors],
             NUM_OFFSPRING,
             rng,
@@ -207,93 +213,99 @@ class Evolution:
         return _first_new(history, offspring)
 
     def rank(self, history: History) -> np.ndarray:
-        """Returns the completed individuals, the best as expected first.
+        """Returns the completed individuals, the best first.
 
-        Those that keep all limits come before those that don't. Of several
-        objectives the front comes first, and of that its knee.
+        Feasible individuals come before infeasible ones. With several
+        objectives the Pareto front comes first, and its knee at the very
+        start.
 
         Args:
             history: The `History`; it is not changed.
 
         Returns:
-            Int array of positions, ordered by what the surrogate expects of
-            them, or by what was observed where there is none.
+            Int array of positions, ordered by predicted objectives, or by
+            observed ones if there is no surrogate.
         """
         completed = history.positions(Status.COMPLETED)
         objectives = history.objectives[completed]
-        if self.screening is not None and len(completed):
-            objectives = self.screening.expected(history, completed)
-        return completed[best_first(objectives, history.limits[completed])]
+        if self.acquisition_search is not None and len(completed):
+            objectives = self.acquisition_search.predicted_mean(
+                history, completed
+            )
+        return completed[best_first(objectives, history.violations[completed])]
 
     def _nearer_to_limits(
         self, history: History, rng: np.random.Generator
     ) -> Proposal | None:
-        """Returns offspring of the models that break limits least.
+        """Returns offspring of the models with the smallest violations.
 
-        Where next to nothing keeps the limits that are known before training,
-        models are bred for that alone; it costs no trial.
+        While nearly all models break limits that are checked before training,
+        parents are selected by their violations alone. That costs no trial.
         """
         newest = history.individuals[-MANY_REJECTED:]
-        # Now and then something else is proposed.
+        # Every fourth proposal ignores this.
         if len(newest) < MANY_REJECTED or len(history) % 4 == 0:
             return None
         if any(one.status is not Status.REJECTED for one in newest):
             return None
         broken = [
-            (one.excess, position)
+            (one.violation, position)
             for position, one in enumerate(history.individuals)
-            if one.excess is not None
+            if one.violation is not None
         ]
         if len(broken) < 2:
             return None
         broken.sort()
-        excesses, least = zip(*broken[: self.population_size], strict=True)
-        offspring = self.breeder(
+        violations, least = zip(*broken[: self.population_size], strict=True)
+        offspring = self.reproduction(
             history,
-            Litter.of_history(history, np.array(least)),
-            np.array(excesses),
+            Offspring.of_history(history, np.array(least)),
+            np.array(violations),
             NUM_OFFSPRING,
             rng,
         )
         return _first_new(history, offspring)
 
-    def _screened(
+    def _from_acquisition(
         self, history: History, rng: np.random.Generator
     ) -> Proposal | None:
-        """Returns the offspring that the surrogate expects most of."""
-        if self.screening is None:
+        """Returns the offspring with the largest acquisition."""
+        if self.acquisition_search is None:
             return None
-        found = self.screening(history, rng)
+        found = self.acquisition_search(history, rng)
         if found is None:
             return None
-        best, outlook = found
+        best, acquisition = found
         proposal = _proposal(best, 0)
         if history.num_objectives > 1:
-            # What was predicted is a number of this proposal alone.
+            # With random weights of the objectives, the prediction cannot be
+            # compared with that of another proposal.
             return proposal
-        mean, std = outlook.objectives[0].predict(best.genomes, best.expressed)
+        mean, std = acquisition.objectives[0].predict(
+            best.genomes, best.expressed
+        )
         return dataclasses.replace(
             proposal, prediction=(float(mean[0]), float(std[0]))
         )
 
-    def _start(
+    def _from_initial_design(
         self,
         history: History,
         rng: np.random.Generator,
         initial_population: Sequence[np.ndarray],
     ) -> Proposal | None:
-        """Returns what is to be tried before anything is searched."""
-        given = next_given(history, initial_population, rng)
-        if given is not None:
-            number, genome = given
-            return Proposal(genome, GIVEN, given=number)
-        best = untried_best_import(history)
+        """Returns the next of the models that the user wants to try first."""
+        from_user = next_from_user(history, initial_population, rng)
+        if from_user is not None:
+            user_index, genome = from_user
+            return Proposal(genome, FROM_USER, user_index=user_index)
+        best = next_from_warm_start(history)
         if best is not None:
-            return Proposal(history.genomes[best], BEST_IMPORT, (best,))
+            return Proposal(history.genomes[best], WARM_START, (best,))
         return None
 
     def _initial(self, history: History, seed: int) -> Proposal | None:
-        """Returns the defaults first, then points of a scrambled sequence."""
+        """Returns the defaults, or a point of a scrambled Sobol sequence."""
         tried = sum(
             individual.operator in ("default", "initial")
             for individual in history.individuals
@@ -305,16 +317,18 @@ class Evolution:
         return _made_new(history, Proposal(genome, "initial"))
 
 
-def _proposal(litter: Litter, row: int) -> Proposal:
-    # Two offspring of one individual may be crossed: it is named once.
+def _proposal(offspring: Offspring, row: int) -> Proposal:
+    # Two offspring of one individual may be crossed: it is one parent.
     parents = tuple(
-        dict.fromkeys(int(p) for p in litter.parents[row] if p >= 0)
+        dict.fromkeys(int(p) for p in offspring.parents[row] if p >= 0)
     )
-    return Proposal(litter.genomes[row], str(litter.operators[row]), parents)
+    return Proposal(
+        offspring.genomes[row], str(offspring.operators[row]), parents
+    )
 
 
-def _first_new(history: History, offspring: Litter) -> Proposal | None:
-    """Returns the first of the offspring that is not known, or one near it."""
+def _first_new(history: History, offspring: Offspring) -> Proposal | None:
+    """Returns the first new offspring, or a new genome near the last one."""
     for row, genome in enumerate(offspring.genomes):
         if history.find(genome) < 0:
             return _proposal(offspring, row)
@@ -322,7 +336,7 @@ def _first_new(history: History, offspring: Litter) -> Proposal | None:
 
 
 def _made_new(history: History, proposal: Proposal) -> Proposal | None:
-    """Returns the proposal with the nearest genome that is not known yet."""
+    """Returns the proposal with the nearest new genome, if there is one."""
     genome = history.nearest_new(proposal.genome)
     if genome is None:
         return None
@@ -341,7 +355,7 @@ def _initial_point(history: History, number: int, seed: int) -> np.ndarray:
         sampled = np.flatnonzero(space.is_tunable)
     rng = np.random.default_rng(seed)
     if len(sampled) > qmc.Sobol.MAXDIM:
-        # No sequence has more dimensions.
+        # SciPy has no sequence of more dimensions.
         rng = np.random.default_rng([seed, number])
         drawn = rng.random((1, len(sampled)))
     else:
@@ -351,4 +365,4 @@ def _initial_point(history: History, number: int, seed: int) -> np.ndarray:
         drawn = sequence.random(1)[:, : len(sampled)]
     point = space.default_genome()[None]
     point[:, sampled] = np.minimum(drawn, LAST_CODE)
-    return space.snap(point)[0]
+    return space.canonicalize(point)[0]

@@ -1,4 +1,4 @@
-"""Starts: what is tried first, because something is known of it."""
+"""The initial design: individuals of the user, and the best imported one."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from kt_evolution.algorithm.space.genes import Gene
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
-# The operators of a start.
-GIVEN = "given"
-BEST_IMPORT = "best import"
+# The operators of these individuals, as the journal stores them.
+FROM_USER = "given"
+WARM_START = "best import"
 # How often the rest of a partial individual is sampled to find a new one.
 MAX_SAMPLES = 20
 
 
-def next_given(
+def next_from_user(
     history: History,
     initial_population: Sequence[np.ndarray],
     rng: np.random.Generator,
@@ -34,30 +34,32 @@ def next_given(
         rng: The source of randomness.
 
     Returns:
-        Its position and its genome; None when each was proposed, or is the
-        same model as one that was.
+        Tuple of its position and its genome; None if each of them was
+        proposed, or is the same model as a proposed one.
     """
     if not initial_population:
         return None
     proposed = [
-        one.given for one in history.individuals if one.given is not None
+        one.user_index
+        for one in history.individuals
+        if one.user_index is not None
     ]
     for number in range(max(proposed, default=-1) + 1, len(initial_population)):
         codes = initial_population[number]
         is_partial = np.isnan(codes).any()
         for _ in range(MAX_SAMPLES if is_partial else 1):
-            sampled = history.space.snap(rng.random((1, len(codes))))[0]
+            sampled = history.space.canonicalize(rng.random((1, len(codes))))[0]
             genome = np.where(np.isnan(codes), sampled, codes)
             if not history.is_tried(genome):
                 return number, genome
     return None
 
 
-def untried_best_import(history: History) -> int | None:
-    """Returns the best imported individual, if it is to be tried here.
+def next_from_warm_start(history: History) -> int | None:
+    """Returns the best imported individual, if it is to be trained here.
 
-    Its model is known by its score only. So it gets a trial, once, unless
-    one of this search did better.
+    An imported individual has a score, but no trained model here. So the best
+    of them gets one trial, unless an individual of this search is better.
 
     Args:
         history: The `History`.
@@ -67,17 +69,17 @@ def untried_best_import(history: History) -> int | None:
     """
     if not history.imports:
         return None
-    objectives, limits = history.objectives, history.limits
+    objectives, violations = history.objectives, history.violations
     imports = np.array(history.imports)
-    best = int(imports[best_first(objectives[imports], limits[imports])[0]])
+    best = int(imports[best_first(objectives[imports], violations[imports])[0]])
     completed = history.positions(Status.COMPLETED)
-    members = completed[front(objectives[completed], limits[completed])]
+    members = completed[front(objectives[completed], violations[completed])]
     if len(members) and best not in members:
         return None
     individual = history.individuals[best]
-    # One that was rejected here is not always found by its phenotype.
+    # If it was rejected here, it may not be found by its phenotype.
     is_tried = history.is_tried(individual.genome) or any(
-        one.operator == BEST_IMPORT and individual.trial_id in one.parents
+        one.operator == WARM_START and individual.trial_id in one.parents
         for one in history.individuals
     )
     return None if is_tried else best
@@ -86,10 +88,10 @@ def untried_best_import(history: History) -> int | None:
 def partial_genome(
     space: SearchSpace, values: Mapping[str, Value]
 ) -> np.ndarray:
-    """Returns the codes of values, NaN for the genes that have none.
+    """Returns the codes of values, NaN for the genes without a value.
 
-    Where a value counts only if others hold, and those are not given, they
-    are chosen so that it does.
+    If the gene of a value is conditional, and its parents have no values, they
+    get values that make it active.
 
     Args:
         space: The `SearchSpace`.
@@ -115,7 +117,7 @@ def partial_genome(
 def _values_opening(
     space: SearchSpace, gene: Gene, known: Mapping[str, Value]
 ) -> dict[str, Value] | None:
-    """Returns further values that make a gene active, None if none do."""
+    """Returns values that make a gene active, None if there are none."""
     needed: dict[str, Value] = {}
     for condition in gene.conditions:
         settled = {**known, **needed}
@@ -135,7 +137,7 @@ def _first_opening(
     wanted: tuple[Value, ...],
     settled: Mapping[str, Value],
 ) -> dict[str, Value] | None:
-    """Returns values that give a parent one of those that are wanted."""
+    """Returns values that give a parent one of the wanted values."""
     for value in wanted:
         for position in space.codes_of(parent, value):
             outer = _values_opening(space, space.genes[position], settled)

@@ -1,31 +1,31 @@
-"""Racing: which of the best is worth another training, before the end.
+"""Racing: which of the best individuals is trained once more.
 
-Of many noisy scores the best is partly the luckiest. The best candidates are
-trained again as long as it is uncertain which of them is better; those that
+The best of many noisy scores is partly due to luck. So the best candidates are
+trained again while it is uncertain which of them is better. Candidates that
 are clearly worse are not.
 """
 
 import numpy as np
 from scipy.stats import t
 
-from kt_evolution.algorithm.history.evaluations import variance_of_one
+from kt_evolution.algorithm.history.evaluations import pooled_variance
 from kt_evolution.algorithm.history.history import IMPORT
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.history import Status
 from kt_evolution.algorithm.ranking import best_first
 
-# With its first training, how often a candidate is trained at most.
+# How often a candidate is trained at most, its first training included.
 MAX_EVALUATIONS = 4
-# Who is better with at least this probability is clearly better.
+# A candidate is clearly better if it is better with this probability.
 CONFIDENCE = 0.95
 
 
 def next_to_reevaluate(history: History, num_candidates: int) -> int | None:
-    """Returns the individual whose next training settles most.
+    """Returns the individual to train next.
 
-    It is that of the uncertain candidates with the fewest trainings. With
-    several objectives a candidate is clearly worse if another one is clearly
-    better in all.
+    It is the uncertain candidate with the fewest trainings. With several
+    objectives a candidate is clearly worse if another one is clearly better in
+    all of them.
 
     Reference:
         Birattari et al. (2002), "A Racing Algorithm for Configuring
@@ -33,17 +33,17 @@ def next_to_reevaluate(history: History, num_candidates: int) -> int | None:
 
     Args:
         history: The `History`; it is not changed.
-        num_candidates: Int, how many of the best take part.
+        num_candidates: Int, how many of the best individuals are candidates.
 
     Returns:
-        Int, the position of an individual, or None when the order is clear.
+        Int, the position of an individual, or None if the order is clear.
     """
     candidates = _candidates(history, num_candidates)
     if len(candidates) < 2:
         return None
     worse = _probably_dominated(history, candidates)
     is_out = np.any(worse > CONFIDENCE, axis=1)
-    # Those that are out decide nothing any more.
+    # Only candidates that are not clearly worse are compared.
     is_in = ~is_out
     is_open = is_in[:, None] & is_in[None, :] & (worse >= 1.0 - CONFIDENCE)
     uncertain = is_open.any(axis=1) | is_open.any(axis=0)
@@ -53,16 +53,20 @@ def next_to_reevaluate(history: History, num_candidates: int) -> int | None:
     uncertain &= counts < MAX_EVALUATIONS
     if not uncertain.any():
         return None
-    # Of equally many, the best; candidates are sorted.
+    # Candidates are sorted: of those with the fewest trainings, it is the best.
     return int(candidates[np.argmin(np.where(uncertain, counts, np.inf))])
 
 
 def _candidates(history: History, count: int) -> np.ndarray:
     """Returns the best individuals by the mean of all their trainings."""
     completed = history.positions(Status.COMPLETED)
-    own = [history.individuals[p].operator != IMPORT for p in completed]
-    completed = completed[np.array(own, dtype=bool)]
-    order = best_first(history.objectives[completed], history.limits[completed])
+    of_this_search = [
+        history.individuals[p].operator != IMPORT for p in completed
+    ]
+    completed = completed[np.array(of_this_search, dtype=bool)]
+    order = best_first(
+        history.objectives[completed], history.violations[completed]
+    )
     return completed[order[:count]]
 
 
@@ -77,20 +81,20 @@ def _probably_dominated(history: History, candidates: np.ndarray) -> np.ndarray:
         Float array of shape `(n, n)`; 0 on the diagonal.
     """
     known = history.positions(Status.COMPLETED)
-    variance, freedom = variance_of_one(
-        history.squares[known], history.num_runs[known]
+    variance, degrees_of_freedom = pooled_variance(
+        history.sum_of_squares[known], history.num_runs[known]
     )
     objectives = history.objectives[candidates]
     gaps = objectives[:, None] - objectives[None, :]
-    if not freedom:
+    if not degrees_of_freedom:
         worse = np.full(gaps.shape[:2], 0.5)
     else:
         share = 1.0 / history.num_runs[candidates]
         shares = share[:, None] + share[None, :]
         errors = np.sqrt(shares[..., None] * variance)
         with np.errstate(divide="ignore", invalid="ignore"):
-            probabilities = t.cdf(gaps / errors, freedom)
-        # Nothing is left to chance, and who is equal is not better.
+            probabilities = t.cdf(gaps / errors, degrees_of_freedom)
+        # Without noise, equal objectives are a tie.
         is_tie = (gaps == 0.0) & (errors == 0.0)
         worse = np.where(is_tie, 1.0, probabilities).prod(axis=2)
         worse[is_tie.all(axis=2)] = 0.0

@@ -1,24 +1,25 @@
-"""Who is better: several objectives, limits, and a number to compare by.
+"""Ranking: which individual is better, by several objectives and by limits.
 
-Objectives are minimised. A limit is a number that is at most zero where the
+Objectives are minimized. A violation is a number that is at most zero if its
 limit holds. Selection and survival compare single numbers, so `fitness` makes
-one of all that: with it elitist survival is that of NSGA-II.
+one number of all objectives and violations. With it, elitist survival is that
+of NSGA-II.
 """
 
 import moocore
 import numpy as np
 
-# Of the augmented Chebyshev function, the share of the sum of objectives.
+# The share of the sum of objectives in the augmented Chebyshev function.
 AUGMENTATION = 0.05
 
 
-def fitness(objectives: np.ndarray, limits: np.ndarray) -> np.ndarray:
+def fitness(objectives: np.ndarray, violations: np.ndarray) -> np.ndarray:
     """Returns numbers that order individuals, lower is better.
 
-    A feasible individual is better than one that breaks a limit; of two that
-    break limits, the one that breaks them less; of two feasible ones, the one
-    with the better objective. With several objectives that is the one on the
-    earlier front, and on the same front the one in the less crowded place.
+    A feasible individual is better than an infeasible one. Infeasible
+    individuals compare by their total violation, feasible ones by their
+    objective. With several objectives, feasible individuals compare by their
+    front, and on the same front by how far their neighbors are.
 
     Reference:
         Deb et al. (2002), "A Fast and Elitist Multiobjective Genetic
@@ -27,32 +28,32 @@ def fitness(objectives: np.ndarray, limits: np.ndarray) -> np.ndarray:
 
     Args:
         objectives: Float array of shape `(n, num_objectives)`, finite.
-        limits: Float array of shape `(n, num_limits)`.
+        violations: Float array of shape `(n, num_limits)`.
 
     Returns:
-        Float array of shape `(n,)`: the objective itself where one objective
-        is all there is to compare, otherwise ranks.
+        Float array of shape `(n,)`: the objective itself if there are neither
+        several objectives nor limits, otherwise ranks.
     """
     is_single = objectives.shape[1] == 1
-    if is_single and limits.shape[1] == 0:
+    if is_single and violations.shape[1] == 0:
         return objectives[:, 0]
-    broken = violation(limits)
-    feasible = np.flatnonzero(broken == 0.0)
-    infeasible = np.flatnonzero(broken > 0.0)
+    total = total_violation(violations)
+    feasible = np.flatnonzero(total == 0.0)
+    infeasible = np.flatnonzero(total > 0.0)
     ranks = np.empty(len(objectives))
     if is_single:
         order = np.argsort(objectives[feasible, 0], kind="stable")
     else:
         order = _crowded_order(objectives[feasible])
     ranks[feasible[order]] = np.arange(len(feasible))
-    order = np.argsort(broken[infeasible], kind="stable")
+    order = np.argsort(total[infeasible], kind="stable")
     ranks[infeasible[order]] = np.arange(len(feasible), len(objectives))
     return ranks
 
 
-def violation(limits: np.ndarray) -> np.ndarray:
-    """Returns by how much limits are broken in all, 0 where all hold."""
-    return np.maximum(limits, 0.0).sum(axis=1)
+def total_violation(violations: np.ndarray) -> np.ndarray:
+    """Returns the sums of the violations, 0 where all limits hold."""
+    return np.maximum(violations, 0.0).sum(axis=1)
 
 
 def _crowded_order(objectives: np.ndarray) -> np.ndarray:
@@ -65,17 +66,17 @@ def _crowded_order(objectives: np.ndarray) -> np.ndarray:
 
 
 def pareto_rank(objectives: np.ndarray) -> np.ndarray:
-    """Returns the front of each point; that of non-dominated ones is 0."""
+    """Returns the number of each point's front: 0 for non-dominated points."""
     if not len(objectives):
         return np.empty(0, dtype=np.int64)
     return np.asarray(moocore.pareto_rank(objectives), dtype=np.int64)
 
 
 def crowding_distance(objectives: np.ndarray) -> np.ndarray:
-    """Returns how far the neighbours of each point of a front are.
+    """Returns how far the neighbors of each point of a front are.
 
-    Points of equal objectives share the room between their neighbours: the
-    first of them has it all, so that copies don't crowd others out.
+    Of points with equal objectives the first has the distance to the
+    neighbors, and the others have 0, so that copies don't crowd others out.
 
     Reference:
         Deb et al. (2002), "A Fast and Elitist Multiobjective Genetic
@@ -103,54 +104,54 @@ def crowding_distance(objectives: np.ndarray) -> np.ndarray:
     return distances
 
 
-def best_first(objectives: np.ndarray, limits: np.ndarray) -> np.ndarray:
+def best_first(objectives: np.ndarray, violations: np.ndarray) -> np.ndarray:
     """Returns the order of individuals, the best first.
 
-    Of several objectives, the front comes first, see `front`.
+    With several objectives the front comes first, see `front`.
 
     Args:
         objectives: Float array of shape `(n, num_objectives)`, finite.
-        limits: Float array of shape `(n, num_limits)`.
+        violations: Float array of shape `(n, num_limits)`.
 
     Returns:
         Int array of shape `(n,)`.
     """
-    order = np.argsort(fitness(objectives, limits), kind="stable")
+    order = np.argsort(fitness(objectives, violations), kind="stable")
     if objectives.shape[1] == 1:
         return order
-    first = front(objectives, limits)
+    first = front(objectives, violations)
     return np.concatenate([first, order[~np.isin(order, first)]])
 
 
-def front(objectives: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """Returns the feasible individuals that none dominates, the knee first.
+def front(objectives: np.ndarray, violations: np.ndarray) -> np.ndarray:
+    """Returns the non-dominated feasible individuals, the knee first.
 
-    The knee is nearest to the point that has the best of each objective,
-    where each objective goes from 0 to 1 over the front.
+    Each objective is scaled to go from 0 to 1 over the front. The knee is the
+    individual nearest to the point with the best value of each objective.
 
     Args:
         objectives: Float array of shape `(n, num_objectives)`, finite.
-        limits: Float array of shape `(n, num_limits)`.
+        violations: Float array of shape `(n, num_limits)`.
 
     Returns:
         Int array of positions; empty if none is feasible.
     """
-    feasible = np.flatnonzero(violation(limits) == 0.0)
+    feasible = np.flatnonzero(total_violation(violations) == 0.0)
     members = feasible[pareto_rank(objectives[feasible]) == 0]
     if not len(members):
         return members
     points = objectives[members]
-    distances = (_normalised(points, points) ** 2).sum(axis=1)
+    distances = (_normalized(points, points) ** 2).sum(axis=1)
     return members[np.argsort(distances, kind="stable")]
 
 
 def chebyshev(
-    objectives: np.ndarray, limits: np.ndarray, weights: np.ndarray
+    objectives: np.ndarray, violations: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """Returns one number for several objectives, by their weights.
 
-    Each objective goes from 0 to 1 over the front, so that what is far worse
-    does not decide what is much.
+    Each objective is scaled to go from 0 to 1 over the front, so that outliers
+    do not set the scale.
 
     Reference:
         Knowles (2006), "ParEGO: A Hybrid Algorithm With On-Line Landscape
@@ -159,21 +160,21 @@ def chebyshev(
 
     Args:
         objectives: Float array of shape `(n, num_objectives)`, finite.
-        limits: Float array of shape `(n, num_limits)`.
+        violations: Float array of shape `(n, num_limits)`.
         weights: Float array of shape `(num_objectives,)` that sums to 1.
 
     Returns:
         Float array of shape `(n,)`.
     """
-    members = front(objectives, limits)
+    members = front(objectives, violations)
     reference = objectives[members] if len(members) else objectives
-    weighted = weights * _normalised(objectives, reference)
+    weighted = weights * _normalized(objectives, reference)
     return weighted.max(axis=1) + AUGMENTATION * weighted.sum(axis=1)
 
 
-def _normalised(objectives: np.ndarray, reference: np.ndarray) -> np.ndarray:
+def _normalized(objectives: np.ndarray, reference: np.ndarray) -> np.ndarray:
     lowest, highest = reference.min(axis=0), reference.max(axis=0)
-    # A front of one point has no extent.
+    # The front may have a single point.
     highest = np.where(highest > lowest, highest, objectives.max(axis=0))
     span = highest - lowest
     return (objectives - lowest) / np.where(span > 0.0, span, 1.0)

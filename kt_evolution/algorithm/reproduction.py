@@ -1,4 +1,4 @@
-"""Breeding: parents in, offspring out. The operators, wired."""
+"""Reproduction: parents in, offspring out, by the operators of evolution."""
 
 import dataclasses
 
@@ -11,15 +11,15 @@ from kt_evolution.algorithm.operators.selection import Selection
 
 
 @dataclasses.dataclass(frozen=True)
-class Litter:
+class Offspring:
     """Offspring as arrays, one row each.
 
     Args:
         genomes: Float array of shape `(n, num_genes)`, canonical codes.
-        expressed: Bool array of the same shape, as far as it can be told
-            without building the models.
-        parents: Int array of shape `(n, 2)`, positions in the history; the
-            second is -1 where there is one parent only, both where none.
+        expressed: Bool array of the same shape, predicted without building
+            the models.
+        parents: Int array of shape `(n, 2)`, positions in the history. With
+            one parent the second is -1, without parents both are.
         operators: Array of strings of shape `(n,)`, how each was made.
     """
 
@@ -31,9 +31,9 @@ class Litter:
     def __len__(self) -> int:
         return len(self.genomes)
 
-    def take(self, rows: np.ndarray) -> "Litter":
-        """Returns some of the offspring."""
-        return Litter(
+    def take(self, rows: np.ndarray) -> "Offspring":
+        """Returns the offspring of some rows."""
+        return Offspring(
             self.genomes[rows],
             self.expressed[rows],
             self.parents[rows],
@@ -41,20 +41,20 @@ class Litter:
         )
 
     @staticmethod
-    def joined(litters: list["Litter"]) -> "Litter":
-        """Returns the offspring of several litters as one."""
-        return Litter(
-            np.concatenate([litter.genomes for litter in litters]),
-            np.concatenate([litter.expressed for litter in litters]),
-            np.concatenate([litter.parents for litter in litters]),
-            np.concatenate([litter.operators for litter in litters]),
+    def joined(batches: list["Offspring"]) -> "Offspring":
+        """Returns several batches of offspring as one."""
+        return Offspring(
+            np.concatenate([batch.genomes for batch in batches]),
+            np.concatenate([batch.expressed for batch in batches]),
+            np.concatenate([batch.parents for batch in batches]),
+            np.concatenate([batch.operators for batch in batches]),
         )
 
     @staticmethod
-    def of_history(history: History, positions: np.ndarray) -> "Litter":
+    def of_history(history: History, positions: np.ndarray) -> "Offspring":
         """Returns individuals of the history, each its own parent."""
         parents = np.stack([positions, np.full_like(positions, -1)], axis=1)
-        return Litter(
+        return Offspring(
             history.genomes[positions],
             history.expressed[positions],
             parents,
@@ -67,7 +67,7 @@ class Litter:
         genomes: np.ndarray,
         operator: str,
         parents: np.ndarray | None = None,
-    ) -> "Litter":
+    ) -> "Offspring":
         """Returns genomes that were made in one way.
 
         Args:
@@ -78,7 +78,7 @@ class Litter:
         """
         if parents is None:
             parents = np.array([-1, -1])
-        return Litter(
+        return Offspring(
             genomes,
             history.predict_expressed(genomes),
             np.tile(parents, (len(genomes), 1)),
@@ -86,8 +86,8 @@ class Litter:
         )
 
 
-class Breeder:
-    """Breeds offspring of a population.
+class Reproduction:
+    """Makes offspring of a population.
 
     Args:
         selection: The `Selection`.
@@ -105,18 +105,18 @@ class Breeder:
     def __call__(
         self,
         history: History,
-        population: Litter,
+        population: Offspring,
         scores: np.ndarray,
         num_offspring: int,
         rng: np.random.Generator,
-    ) -> Litter:
+    ) -> Offspring:
         """Returns offspring.
 
         Args:
             history: The `History`: its space, and which phenotypes are known.
-            population: The `Litter` that breeds.
+            population: The `Offspring` from which parents are selected.
             scores: Float array, the population's scores, lower is better.
-            num_offspring: Int, how many to breed.
+            num_offspring: Int, how many to make.
             rng: The source of randomness.
         """
         chosen = self.selection(scores, 2 * num_offspring, rng)
@@ -130,11 +130,11 @@ class Breeder:
                 np.stack([first[crosses], second[crosses]], axis=1)
             ]
             crossed = self.crossover(pairs, history.space, rng)
-            children[crosses] = history.space.snap(crossed)
+            children[crosses] = history.space.canonicalize(crossed)
             expressed[crosses] = history.predict_expressed(children[crosses])
         mutates = rng.random(num_offspring) < self.mutation.probability
         mutates |= ~crosses
-        # A child that is nothing new would be bred in vain.
+        # Children that equal a known individual are mutated as well.
         mutates |= [history.find(child) >= 0 for child in children]
         children[mutates] = self.mutation(
             children[mutates], expressed[mutates], history.space, rng
@@ -147,4 +147,4 @@ class Breeder:
             np.where(mutates, "crossover+mutation", "crossover"),
             "mutation",
         )
-        return Litter(children, expressed, parents, names.astype(object))
+        return Offspring(children, expressed, parents, names.astype(object))

@@ -32,12 +32,12 @@ class Redeclaration:
     Args:
         known: The `HyperParameter` that counts.
         declared: The `HyperParameter` that was declared later.
-        asked_before: Tuple of the names that the build had asked for.
+        requested_before: Tuple of the names that the build had asked for.
     """
 
     known: Any
     declared: Any
-    asked_before: tuple[str, ...]
+    requested_before: tuple[str, ...]
 
 
 def has_same_range(known: Any, declared: Any) -> bool:
@@ -127,7 +127,7 @@ class Redeclarations:
                 returns its `RecordingHyperParameters`.
         """
         values = dict(hp.values)
-        for key in hp.asked:
+        for key in hp.requested:
             if key not in hp.redeclared:
                 self._values_as_known[key] = values
         for key, redeclaration in hp.redeclared.items():
@@ -154,7 +154,7 @@ class Redeclarations:
         base = {**values, **base}
         suspects = [
             name
-            for name in redeclaration.asked_before
+            for name in redeclaration.requested_before
             if values.get(name) != base.get(name)
         ]
         causes: list[str] = []

@@ -6,7 +6,6 @@ a value of another type, or an id that is a path.
 """
 
 import copy
-import functools
 import math
 import re
 import reprlib
@@ -109,7 +108,6 @@ class EventCheck:
             )
 
 
-@functools.cache
 def fields_of(kind: str) -> dict[str, Field]:
     """Returns what each field of a kind of line must be."""
     return {**_FIELDS, **_FIELDS_OF.get(kind, {})}

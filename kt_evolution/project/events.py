@@ -255,10 +255,6 @@ KINDS: dict[str, type[Event]] = {
     event.kind: event for event in Event.__subclasses__()
 }
 _SHARED = {field.name for field in dataclasses.fields(Event)}
-_NAMES = {
-    kind: {field.name for field in dataclasses.fields(event)}
-    for kind, event in KINDS.items()
-}
 
 
 def to_line(event: Event) -> dict[str, Any]:
@@ -288,7 +284,7 @@ def from_line(line: Mapping[str, Any]) -> Event | None:
     kind = KINDS.get(line["event"])
     if kind is None:
         return None
-    names = _NAMES[line["event"]]
+    names = {field.name for field in dataclasses.fields(kind)}
     given = {name: value for name, value in line.items() if name in names}
     return kind(**{"time": None, **given})
 

@@ -38,10 +38,10 @@ def record_of(
     if individual.prediction is not None:
         mean, std = individual.prediction
         record["prediction"] = [sign * mean, std]
-    if individual.given is not None:
-        record["given"] = individual.given
-    if individual.excess is not None:
-        record["excess"] = individual.excess
+    if individual.user_index is not None:
+        record["given"] = individual.user_index
+    if individual.violation is not None:
+        record["excess"] = individual.violation
     return record
 
 
@@ -63,6 +63,6 @@ def individual_of(
         prediction=(
             (sign * prediction[0], prediction[1]) if prediction else None
         ),
-        given=record.get("given"),
-        excess=record.get("excess"),
+        user_index=record.get("given"),
+        violation=record.get("excess"),
     )

@@ -48,7 +48,7 @@ class Standings:
         """Returns the best completed trials, see `get_best_trials`."""
         own = self.positions
         order = best_first(
-            self._history.objectives[own], self._history.limits[own]
+            self._history.objectives[own], self._history.violations[own]
         )
         trials = self.trials_at(own[order[:num_trials]])
         if trials and not self._state.ongoing_trials:
@@ -59,7 +59,7 @@ class Standings:
         """Returns the Pareto front, see `get_pareto_trials`."""
         own = self.positions
         members = front(
-            self._history.objectives[own], self._history.limits[own]
+            self._history.objectives[own], self._history.violations[own]
         )
         if len(own) and not len(members) and not self._state.ongoing_trials:
             self._warn_if_broken(self.best(1)[0])
@@ -109,7 +109,7 @@ class Standings:
         """
         own = self.positions
         members = own[
-            front(self._history.objectives[own], self._history.limits[own])
+            front(self._history.objectives[own], self._history.violations[own])
         ]
         ids = {self._history.individuals[p].trial_id for p in members}
         ended = [

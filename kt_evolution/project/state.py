@@ -332,7 +332,7 @@ class SearchState:
 
     def violations(self, metrics: Mapping[str, float]) -> list[float]:
         """Returns by how much each limit on metrics is broken."""
-        return [limit.excess(metrics) for limit in self.limits]
+        return [limit.violation(metrics) for limit in self.limits]
 
     def _release(self, trial_id: str) -> None:
         """Lets workers go of a trial."""
@@ -458,7 +458,7 @@ class SearchState:
 
     def _mark_requested(self, keys: Iterable[str]) -> None:
         position = self.history.space.position
-        self.history.note_built(
+        self.history.mark_requested(
             position[key] for key in keys if key in position
         )
 

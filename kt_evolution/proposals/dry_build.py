@@ -38,7 +38,7 @@ class RecordingHyperParameters(private_api.HyperParameters):
     """A `HyperParameters` that remembers what it was asked for.
 
     Attributes:
-        asked: Dict whose keys are the gene keys that were asked for while
+        requested: Dict whose keys are the gene keys that were asked for while
             active, in the order of the first time.
         declared: List of the `HyperParameter`s as the build declared them,
             the active and the inactive ones.
@@ -48,7 +48,7 @@ class RecordingHyperParameters(private_api.HyperParameters):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: dict[str, None] = {}
+        self.requested: dict[str, None] = {}
         self.declared: list[Any] = []
         self.redeclared: dict[str, Redeclaration] = {}
 
@@ -56,7 +56,7 @@ class RecordingHyperParameters(private_api.HyperParameters):
         clone = RecordingHyperParameters()
         private_api.share_space(self, self.values, into=clone)
         # A hypermodel with `tunable=False` builds with a copy.
-        clone.asked = self.asked
+        clone.requested = self.requested
         clone.declared = self.declared
         clone.redeclared = self.redeclared
         return clone
@@ -65,7 +65,7 @@ class RecordingHyperParameters(private_api.HyperParameters):
         value = super().get(name)
         for hp in self._hps[self._get_name(name)]:
             if self.is_active(hp):
-                self.asked[key_of(hp)] = None
+                self.requested[key_of(hp)] = None
         return value
 
     def Boolean(self, name: str, *args: Any, **kwargs: Any) -> Any:
@@ -95,7 +95,7 @@ class RecordingHyperParameters(private_api.HyperParameters):
             self._compare(known, hp)
         value = super()._retrieve(hp)
         if self.is_active(hp):
-            self.asked[key_of(known or self._hps[hp.name][-1])] = None
+            self.requested[key_of(known or self._hps[hp.name][-1])] = None
         return value
 
     def _known(self, declared: Any) -> Any:
@@ -108,7 +108,7 @@ class RecordingHyperParameters(private_api.HyperParameters):
     def _compare(self, known: Any, declared: Any) -> None:
         if not has_same_range(known, declared):
             names = {key_of(hp): hp.name for hp in self._space}
-            before = tuple(names[key] for key in self.asked if key in names)
+            before = tuple(names[key] for key in self.requested if key in names)
             self.redeclared.setdefault(
                 key_of(known), Redeclaration(known, declared, before)
             )
@@ -137,26 +137,26 @@ def _naming(
 
 
 @dataclasses.dataclass(frozen=True)
-class Phenotype:
+class BuildReport:
     """What a dry build found.
 
     Args:
-        asked: Tuple of the gene keys that the build asked for, in order.
+        requested: Tuple of the gene keys that the build asked for, in order.
         hyperparameters: The container that it was built with, new entries
             and their values included.
         costs: Dict of the costs that are known before training to their
             values; empty if there is no built model to count.
         error: The exception that shows that the model can't be trained, or
             None if it can.
-        excess: Float, by what part of it the model is beyond the largest
+        violation: Float, by what part of it the model is beyond the largest
             size; None if it is not.
     """
 
-    asked: tuple[str, ...]
+    requested: tuple[str, ...]
     hyperparameters: RecordingHyperParameters
     costs: Mapping[str, int] = dataclasses.field(default_factory=dict)
     error: BaseException | None = None
-    excess: float | None = None
+    violation: float | None = None
 
     @property
     def problem(self) -> str | None:
@@ -220,7 +220,7 @@ class DryBuild:
 
     def __call__(
         self, space: kt.HyperParameters, values: dict[str, Any]
-    ) -> Phenotype:
+    ) -> BuildReport:
         """Builds the model of some values.
 
         Args:
@@ -228,7 +228,7 @@ class DryBuild:
             values: Dict of names to values, the active ones.
 
         Returns:
-            The `Phenotype`.
+            The `BuildReport`.
 
         Raises:
             keras_tuner.errors.FatalError: If the hypermodel raises it, or if
@@ -236,43 +236,45 @@ class DryBuild:
             NameError, ImportError, SyntaxError: If the hypermodel has such a
                 bug, which no values mend.
         """
-        phenotype = self.build(space, values)
-        self.compare_ranges(space, phenotype)
-        return phenotype
+        report = self.build(space, values)
+        self.compare_ranges(space, report)
+        return report
 
     def compare_ranges(
-        self, space: kt.HyperParameters, phenotype: Phenotype
+        self, space: kt.HyperParameters, report: BuildReport
     ) -> None:
         """Warns of the ranges that a build declared otherwise."""
         self.redeclarations.note(
-            phenotype.hyperparameters,
+            report.hyperparameters,
             lambda others: self.build(space, others).hyperparameters,
         )
 
     def build(
         self, space: kt.HyperParameters, values: dict[str, Any]
-    ) -> Phenotype:
+    ) -> BuildReport:
         """Builds a model as a call does, without a look at its ranges."""
         hp = RecordingHyperParameters()
         private_api.share_space(space, values, into=hp)
         costs: dict[str, int] = {}
         error: BaseException | None = None
-        excess = 0.0
+        violation = 0.0
         try:
             with _leaving_no_trace():
                 costs = self._costs_of(self.hypermodel.build(hp))
-            excess = self._excess_of(costs)
+            violation = self._violation_of(costs)
         except (kt.errors.FatalError, *BUGS, *_FROM_OUTSIDE):
             raise
         except BaseException as caught:
             # `sys.exit` ends this build and not the search.
             error = caught
         raise_if_terminated()
-        if excess > 0.0:
+        if violation > 0.0:
             error = OversizedModelError(
                 f"The model is larger than max_model_size={self.max_model_size}"
             )
-        return Phenotype(tuple(hp.asked), hp, costs, error, excess or None)
+        return BuildReport(
+            tuple(hp.requested), hp, costs, error, violation or None
+        )
 
     def _costs_of(self, model: Any) -> dict[str, int]:
         if isinstance(model, keras.Model):
@@ -287,7 +289,7 @@ class DryBuild:
             )
         return {}
 
-    def _excess_of(self, costs: Mapping[str, int]) -> float:
+    def _violation_of(self, costs: Mapping[str, int]) -> float:
         limit = self.max_model_size
         if not limit:
             return 0.0

@@ -11,7 +11,7 @@ from typing import Any
 
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.history import Status
-from kt_evolution.proposals.dry_build import Phenotype
+from kt_evolution.proposals.dry_build import BuildReport
 
 # How many models are built again when a search is resumed.
 NUM_REBUILT = 8
@@ -24,15 +24,15 @@ class EarlierBuilds:
         history: The `History`.
         build: Function that builds the model of a dict of values, or returns
             None if that can't be done, be it for this model only.
-        problem_of: Function of a `Phenotype`, returns why the model is
+        problem_of: Function of a `BuildReport`, returns why the model is
             rejected, or None.
     """
 
     def __init__(
         self,
         history: History,
-        build: Callable[[dict[str, Any]], Phenotype | None],
-        problem_of: Callable[[Phenotype], str | None],
+        build: Callable[[dict[str, Any]], BuildReport | None],
+        problem_of: Callable[[BuildReport], str | None],
     ) -> None:
         self._history = history
         self._build = build
@@ -70,27 +70,27 @@ class EarlierBuilds:
         return self._check(self._left)
 
     def _check(self, positions: list[int]) -> list[str] | None:
-        asked: dict[str, None] = {}
+        requested: dict[str, None] = {}
         is_edited = False
         for position in positions:
             individual = self._history.individuals[position]
             # The space may have grown by the last build.
             values = self._history.space.decode(individual.genome)
-            phenotype = self._build(values)
-            if phenotype is None:
+            report = self._build(values)
+            if report is None:
                 continue
-            asked |= dict.fromkeys(phenotype.asked)
+            requested |= dict.fromkeys(report.requested)
             known = self._history.space.position
-            is_edited |= not self._history.asks_alike(
+            is_edited |= not self._history.requests_same_genes(
                 position,
-                [known[key] for key in phenotype.asked if key in known],
+                [known[key] for key in report.requested if key in known],
             ) or (
                 individual.status is Status.REJECTED
-                and self._problem_of(phenotype) is None
+                and self._problem_of(report) is None
             )
         if is_edited:
             self.believe()
-            return list(asked)
+            return list(requested)
         self._left = [one for one in self._left if one not in set(positions)]
         return None
 

@@ -38,23 +38,23 @@ def explore(dry_build: DryBuild, oracle: kt.Oracle) -> list[str]:
     space = oracle.get_space()
     dry_build.hypermodel.declare_hyperparameters(space)
     oracle.update_space(space)
-    asked: dict[str, None] = {}
+    requested: dict[str, None] = {}
     tried: set[Any] = set()
     wanted: dict[Any, list[Any]] = {}
     while True:
         space = oracle.get_space()
         scopes = list(wanted.values())
-        phenotype = dry_build(space, _values_reaching(space, scopes))
-        phenotype.check_defaults()
-        found = phenotype.hyperparameters
+        report = dry_build(space, _values_reaching(space, scopes))
+        report.check_defaults()
+        found = report.hyperparameters
         oracle.update_space(found)
-        asked |= found.asked
+        requested |= found.requested
         tried.update(map(_scope_key, scopes[:1] + found.active_scopes))
         waiting = scopes + found.inactive_scopes
         wanted = {_scope_key(scope): scope for scope in waiting}
         wanted = {key: wanted[key] for key in wanted if key not in tried}
         if not wanted:
-            return list(asked)
+            return list(requested)
 
 
 def changed_declarations(
@@ -75,12 +75,10 @@ def changed_declarations(
         declares otherwise than the project knows it.
     """
     # The hypermodel may only read what was given in advance in an earlier run.
-    phenotype = dry_build.build(known, _values_reaching(known, []))
-    phenotype.check_defaults()
+    report = dry_build.build(known, _values_reaching(known, []))
+    report.check_defaults()
     # In one build, too, the first declaration of a name counts.
-    first = {
-        key_of(hp): hp for hp in reversed(phenotype.hyperparameters.declared)
-    }
+    first = {key_of(hp): hp for hp in reversed(report.hyperparameters.declared)}
     in_advance = {key_of(hp) for hp in given.space}
     found = [first[key] for key in reversed(first) if key not in in_advance]
     before = {key_of(hp): hp for hp in known.space}
@@ -88,7 +86,7 @@ def changed_declarations(
     dry_build.redeclarations.mark_reported(
         hp for hp in found if not has_same_range(before.get(key_of(hp), hp), hp)
     )
-    dry_build.compare_ranges(known, phenotype)
+    dry_build.compare_ranges(known, report)
     return redeclared(known.space, found)
 
 

@@ -12,8 +12,8 @@ from kt_evolution.algorithm.evolution import Proposal
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.history import Individual
 from kt_evolution.algorithm.history.history import Status
-from kt_evolution.algorithm.initial_design import BEST_IMPORT
-from kt_evolution.algorithm.initial_design import GIVEN
+from kt_evolution.algorithm.initial_design import FROM_USER
+from kt_evolution.algorithm.initial_design import WARM_START
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.limits import Limit
@@ -22,9 +22,9 @@ from kt_evolution.project.events import BuildBegan
 from kt_evolution.project.project import Project
 from kt_evolution.project.state import SearchState
 from kt_evolution.proposals.build_warnings import BuildWarnings
+from kt_evolution.proposals.dry_build import BuildReport
 from kt_evolution.proposals.dry_build import DryBuild
 from kt_evolution.proposals.dry_build import FatalBuildError
-from kt_evolution.proposals.dry_build import Phenotype
 from kt_evolution.proposals.initial_population import InitialPopulation
 
 
@@ -84,56 +84,60 @@ class FeasibilityCheck:
             ),
             operator=proposal.operator,
             prediction=proposal.prediction,
-            given=proposal.given,
+            user_index=proposal.user_index,
         )
         values = self.values_of(individual)
         problem = self._fatal_problem(values)
         if problem is not None:
             individual.expression = self._predicted_expression(individual)
             return individual, self._explained(individual, problem), -1
-        phenotype = self.build_noted(values)
-        if phenotype is None:
+        report = self.build_noted(values)
+        if report is None:
             return *self._check_unbuilt(individual, values), -1
         space = self._history.space
         added = space.default_genome()[len(individual.genome) :]
         individual.genome = np.concatenate([individual.genome, added])
-        individual.expression = self.expression_of(phenotype)
-        problem = self.problem_of(phenotype)
-        individual.excess = phenotype.excess or self._excess_of_costs(
-            phenotype.costs
+        individual.expression = self.expression_of(report)
+        problem = self.problem_of(report)
+        individual.violation = report.violation or self._violation_of_costs(
+            report.costs
         )
         if problem is None:
-            is_known_start = proposal.operator in (GIVEN, BEST_IMPORT)
+            is_known_start = proposal.operator in (FROM_USER, WARM_START)
             same = self._history.same_as(individual, not is_known_start)
             return individual, None, same
         return individual, self._explained(individual, problem), -1
 
     def _explained(self, individual: Individual, problem: str) -> str:
         """Warns of a problem, and returns it as it is stored."""
-        if individual.given is not None:
-            problem = f"`initial_population[{individual.given}]`: {problem}"
+        if individual.user_index is not None:
+            problem = (
+                f"`initial_population[{individual.user_index}]`: {problem}"
+            )
         self._warnings.warn_of_rejected(problem)
         individual.status = Status.REJECTED
         return problem
 
-    def problem_of(self, phenotype: Phenotype) -> str | None:
+    def problem_of(self, report: BuildReport) -> str | None:
         """Returns why a model that was built is not trained, if so."""
-        return phenotype.problem or self._broken_limit(
-            phenotype.hyperparameters, phenotype.costs
+        return report.problem or self._broken_limit(
+            report.hyperparameters, report.costs
         )
 
     def values_of(self, individual: Individual) -> dict[str, Value]:
         """Returns the values of a new individual, as the user gave them."""
         space = self._history.space
         values = space.decode(individual.genome)
-        if individual.given is None:
+        if individual.user_index is None:
             return values
-        return self._initial_population.exact(individual.given, values, space)
+        return self._initial_population.exact(
+            individual.user_index, values, space
+        )
 
-    def expression_of(self, phenotype: Phenotype) -> tuple[int, ...]:
+    def expression_of(self, report: BuildReport) -> tuple[int, ...]:
         position = self._history.space.position
         return tuple(
-            position[key] for key in phenotype.asked if key in position
+            position[key] for key in report.requested if key in position
         )
 
     def _predicted_expression(self, individual: Individual) -> tuple[int, ...]:
@@ -170,30 +174,30 @@ class FeasibilityCheck:
                 return problem
         return None
 
-    def _excess_of_costs(self, costs: Mapping[str, float]) -> float | None:
+    def _violation_of_costs(self, costs: Mapping[str, float]) -> float | None:
         """Returns by how much costs break limits, None if they don't."""
         known = [
-            limit.excess(costs)
+            limit.violation(costs)
             for limit in self._state.limits
             if limit.name in costs
         ]
-        return sum(excess for excess in known if excess > 0.0) or None
+        return sum(violation for violation in known if violation > 0.0) or None
 
     # Dry builds.
 
-    def build(self, values: dict[str, Any]) -> Phenotype | None:
+    def build(self, values: dict[str, Any]) -> BuildReport | None:
         """Builds a model and takes what it meets into the search space."""
         if self.dry_build is None:
             return None
-        phenotype = self.dry_build(self._state.hyperparameters, values)
-        self._grow(phenotype.hyperparameters)
-        return phenotype
+        report = self.dry_build(self._state.hyperparameters, values)
+        self._grow(report.hyperparameters)
+        return report
 
-    def build_noted(self, values: dict[str, Any]) -> Phenotype | None:
+    def build_noted(self, values: dict[str, Any]) -> BuildReport | None:
         """Builds a model, with a line before it in case the process ends.
 
         Returns:
-            The `Phenotype`, or None if there is no dry build, or if that of
+            The `BuildReport`, or None if there is no dry build, or if that of
             the model has ended the process too often.
         """
         if self.dry_build is None or self._fatal_problem(values) is not None:

@@ -15,7 +15,7 @@ from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.keras_tuner_bridge.encoding import native
 from kt_evolution.keras_tuner_bridge.encoding import own_values
-from kt_evolution.proposals.dry_build import Phenotype
+from kt_evolution.proposals.dry_build import BuildReport
 
 
 class InitialPopulation:
@@ -82,7 +82,7 @@ class InitialPopulation:
     def check(
         self,
         history: History,
-        build: Callable[[dict[str, Value]], Phenotype | None],
+        build: Callable[[dict[str, Value]], BuildReport | None],
     ) -> None:
         """Raises for names and values that are not of the search space.
 
@@ -101,8 +101,8 @@ class InitialPopulation:
         for number, values in enumerate(self._individuals):
             if all(history.space.genes_named(name) for name in values):
                 continue
-            phenotype = build(self._values_to_build(values, history.space))
-            problem = phenotype.problem if phenotype is not None else None
+            report = build(self._values_to_build(values, history.space))
+            problem = report.problem if report is not None else None
             self._check_names(number, history.space, problem)
         self.check_values(history.space)
 

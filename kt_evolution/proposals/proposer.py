@@ -134,15 +134,15 @@ class Proposer:
             self._history.space.encode(values), operator=IMPORT
         )
         decoded = self._history.space.decode(individual.genome)
-        phenotype = self._check.build_noted({**values, **decoded})
-        if phenotype is not None:
-            if phenotype.problem is not None:
-                raise ValueError(phenotype.problem)
-            check_untuned(self._state.hyperparameters, phenotype, values)
+        report = self._check.build_noted({**values, **decoded})
+        if report is not None:
+            if report.problem is not None:
+                raise ValueError(report.problem)
+            check_untuned(self._state.hyperparameters, report, values)
             # The build may have met further hyperparameters.
             individual.genome = self._history.space.encode(values)
-            individual.expression = self._check.expression_of(phenotype)
-        costs: dict[str, float] = dict(phenotype.costs) if phenotype else {}
+            individual.expression = self._check.expression_of(report)
+        costs: dict[str, float] = dict(report.costs) if report else {}
         metrics = {**costs, **trial.metrics}
         self._state.violations(metrics)
         for objective in objectives_of(self._state.objective):

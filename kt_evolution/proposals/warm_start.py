@@ -26,7 +26,7 @@ from kt_evolution.project.past_projects import PastProject
 from kt_evolution.project.past_projects import PastTrial
 from kt_evolution.project.past_projects import read_project
 from kt_evolution.project.state import SearchState
-from kt_evolution.proposals.dry_build import Phenotype
+from kt_evolution.proposals.dry_build import BuildReport
 
 
 class WarmStart:
@@ -132,20 +132,20 @@ class WarmStart:
 
 def check_untuned(
     searched: kt.HyperParameters,
-    phenotype: Phenotype,
+    report: BuildReport,
     values: dict[str, Value],
 ) -> None:
     """Raises if what is not searched had another value than it has here.
 
     Args:
         searched: The search space.
-        phenotype: The `Phenotype` of a model that was evaluated elsewhere.
+        report: The `BuildReport` of a model that was evaluated elsewhere.
         values: Dict of all values that it had there.
 
     Raises:
         ValueError: It names the hyperparameter and both values.
     """
-    for hp in private_api.new_entries(searched, phenotype.hyperparameters):
+    for hp in private_api.new_entries(searched, report.hyperparameters):
         if values.get(hp.name, hp.default) != hp.default:
             raise ValueError(
                 f"Hyperparameter '{hp.name}' is not searched, so it must be "

@@ -50,7 +50,7 @@ def diversity_of(
     points = points_of(search, trials)
     sample = points_of(search, evenly(trials, MAX_SAMPLE))
     scale = _mean_distance(sample) or 1.0
-    fit = fitness(search.points(trials), search.excesses(trials)).tolist()
+    fit = fitness(search.points(trials), search.violations(trials)).tolist()
     recent, best = np.zeros(len(trials)), np.zeros(len(trials))
     fittest: list[tuple[float, int]] = []
     for i in range(len(trials)):

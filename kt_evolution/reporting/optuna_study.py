@@ -91,7 +91,7 @@ def _frozen(
         },
         intermediate_values=_epochs(search, trial),
         constraints=dict(
-            zip(map(str, search.limits), trial.excess, strict=True)
+            zip(map(str, search.limits), trial.violations, strict=True)
         )
         if is_scored
         else None,

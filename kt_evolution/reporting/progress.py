@@ -7,7 +7,7 @@ import moocore
 import numpy as np
 
 from kt_evolution.algorithm.ranking import pareto_rank
-from kt_evolution.algorithm.ranking import violation
+from kt_evolution.algorithm.ranking import total_violation
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
@@ -36,7 +36,7 @@ def progress_of(search: SearchRecord) -> Progress:
     """Returns the best so far after each completed trial."""
     trials = search.completed
     points = search.points(trials)
-    feasible = violation(search.excesses(trials)) == 0.0
+    feasible = total_violation(search.violations(trials)) == 0.0
     if len(search.objectives) > 1:
         best = _hypervolumes(points, feasible)
         improved = np.diff(best, prepend=0.0) > 0.0
@@ -132,7 +132,7 @@ def _beats_parents(
     scored = [one for one in parents if search.has_objectives(one)]
     if not scored:
         return False
-    broken = violation(search.excesses([trial, *scored]))
+    broken = total_violation(search.violations([trial, *scored]))
     scores = search.points([trial, *scored])[:, 0]
     orders = list(zip(broken.tolist(), scores.tolist(), strict=True))
     return all(orders[0] < other for other in orders[1:])

@@ -223,13 +223,13 @@ def _kept(
 ) -> dict[str, Any]:
     """Returns which limits a trial breaks, and by how much."""
     if any(limit.name not in metrics for limit in limits):
-        return {"excess": (math.inf,) * len(limits)}
-    excess = tuple(limit.excess(metrics) for limit in limits)
+        return {"violations": (math.inf,) * len(limits)}
+    violations = tuple(limit.violation(metrics) for limit in limits)
     return {
-        "excess": excess,
+        "violations": violations,
         "broken": tuple(
             str(limit)
-            for limit, beyond in zip(limits, excess, strict=True)
+            for limit, beyond in zip(limits, violations, strict=True)
             if beyond > 0.0
         ),
     }

@@ -60,7 +60,7 @@ class TrialRecord:
             score, or None.
         num_rejected: Int, how many proposals were rejected before it.
         broken: Tuple of strings, the limits that it breaks.
-        excess: Tuple of floats, by what part each limit is broken.
+        violations: Tuple of floats, by what part each limit is broken.
         message: String, why it failed, or None.
         worker: String, or None.
         began: Float, seconds since the epoch, or None.
@@ -78,7 +78,7 @@ class TrialRecord:
     prediction: tuple[float, float] | None = None
     num_rejected: int = 0
     broken: tuple[str, ...] = ()
-    excess: tuple[float, ...] = ()
+    violations: tuple[float, ...] = ()
     message: str | None = None
     worker: str | None = None
     began: float | None = None
@@ -211,9 +211,9 @@ class SearchRecord:
             len(rows), len(self.objectives)
         )
 
-    def excesses(self, trials: Iterable[TrialRecord]) -> np.ndarray:
+    def violations(self, trials: Iterable[TrialRecord]) -> np.ndarray:
         """Returns by how much trials break the limits, of which 0 is none."""
-        rows = [trial.excess for trial in trials]
+        rows = [trial.violations for trial in trials]
         return np.array(rows, dtype=float).reshape(len(rows), len(self.limits))
 
     def ranked(self) -> list[TrialRecord]:
@@ -223,13 +223,13 @@ class SearchRecord:
     @functools.cached_property
     def _ranked(self) -> list[TrialRecord]:
         completed = self.completed
-        order = best_first(self.points(completed), self.excesses(completed))
+        order = best_first(self.points(completed), self.violations(completed))
         return [completed[position] for position in order]
 
     def front(self) -> list[TrialRecord]:
         """Returns the Pareto front, the knee first."""
         completed = self.completed
-        members = front(self.points(completed), self.excesses(completed))
+        members = front(self.points(completed), self.violations(completed))
         return [completed[position] for position in members]
 
     def individual(self, trial_id: str) -> TrialRecord:

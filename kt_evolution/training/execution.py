@@ -91,7 +91,7 @@ class TrainingPlan:
             limited=limited,
             expected={
                 "objective": set(names_of(objective)) - others,
-                "constraints": on_metrics - others,
+                "limits": on_metrics - others,
             },
             inferred=inferred_directions(given_objective),
             time_budget=time_budget,

@@ -19,7 +19,7 @@ from tests.algorithm.hypermodels import hash_score
 
 UNIT = Scale(0.0, 1.0, "linear")
 # How offspring may be made where a surrogate chooses.
-BRED = {"mutation", "crossover", "crossover+mutation", "neighbour", "random"}
+BRED = {"mutation", "crossover", "crossover+mutation", "neighbor", "random"}
 
 
 def when(name, *values):

@@ -1,9 +1,9 @@
-"""A surrogate that a user might write: `surrogate=NearestNeighbour()`."""
+"""A surrogate that a user might write: `surrogate=NearestNeighbor()`."""
 
 import numpy as np
 
 
-class NearestNeighbour:
+class NearestNeighbor:
     """Expects the score of the nearest known individual, surer when near.
 
     Args:
@@ -17,14 +17,14 @@ class NearestNeighbour:
         self.pending = []
         self.predicted = []
 
-    def fit(self, space, genomes, expressed, scores, chance=None):
+    def fit(self, space, genomes, expressed, scores, noise_variance=None):
         self.asked.append((genomes.copy(), expressed.copy(), scores.copy()))
-        return NearestNeighbourPosterior(
+        return NearestNeighborPosterior(
             _visible(genomes, expressed), scores, self
         )
 
 
-class NearestNeighbourPosterior:
+class NearestNeighborPosterior:
     def __init__(self, points, scores, surrogate):
         self.points = points
         self.scores = scores
@@ -42,7 +42,7 @@ class NearestNeighbourPosterior:
     def condition_on(self, genomes, expressed):
         self.surrogate.pending.append(genomes.copy())
         expected, _ = self.predict(genomes, expressed)
-        return NearestNeighbourPosterior(
+        return NearestNeighborPosterior(
             np.concatenate([self.points, _visible(genomes, expressed)]),
             np.concatenate([self.scores, expected]),
             self.surrogate,

@@ -5,29 +5,29 @@ import math
 import numpy as np
 import pytest
 
-from kt_evolution.algorithm.history.evaluations import PRIOR_FREEDOM
+from kt_evolution.algorithm.history.evaluations import PRIOR_DEGREES_OF_FREEDOM
 from kt_evolution.algorithm.history.evaluations import Evaluation
-from kt_evolution.algorithm.history.evaluations import chance
-from kt_evolution.algorithm.history.evaluations import pool
-from kt_evolution.algorithm.history.evaluations import variance_of_one
+from kt_evolution.algorithm.history.evaluations import merge
+from kt_evolution.algorithm.history.evaluations import noise_variance
+from kt_evolution.algorithm.history.evaluations import pooled_variance
 
 
 def test_one_evaluation_is_its_own_pool():
     one = Evaluation((1.0, 2.0), (0.5,))
-    assert pool([one]) is one
-    assert one.squares == (0.0, 0.0)
+    assert merge([one]) is one
+    assert one.sum_of_squares == (0.0, 0.0)
 
 
 def test_pool_of_single_trainings():
-    pooled = pool([Evaluation((1.0,)), Evaluation((2.0,)), Evaluation((6.0,))])
-    assert pooled.objectives == (3.0,)
-    assert pooled.stds == pytest.approx((np.std([1, 2, 6], ddof=1),))
-    assert pooled.num_runs == 3
+    merged = merge([Evaluation((1.0,)), Evaluation((2.0,)), Evaluation((6.0,))])
+    assert merged.objectives == (3.0,)
+    assert merged.stds == pytest.approx((np.std([1, 2, 6], ddof=1),))
+    assert merged.num_runs == 3
 
 
 def test_pool_of_means_is_that_of_all_their_trainings():
     runs = [[1.0, 3.0], [2.0, 4.0, 9.0], [5.0]]
-    pooled = pool(
+    merged = merge(
         Evaluation(
             (float(np.mean(some)),),
             (float(np.mean(some)) - 4.0,),
@@ -37,10 +37,10 @@ def test_pool_of_means_is_that_of_all_their_trainings():
         for some in runs
     )
     together = sum(runs, [])
-    assert pooled.objectives == pytest.approx((np.mean(together),))
-    assert pooled.limits == pytest.approx((np.mean(together) - 4.0,))
-    assert pooled.stds == pytest.approx((np.std(together, ddof=1),))
-    assert pooled.num_runs == 6
+    assert merged.objectives == pytest.approx((np.mean(together),))
+    assert merged.violations == pytest.approx((np.mean(together) - 4.0,))
+    assert merged.stds == pytest.approx((np.std(together, ddof=1),))
+    assert merged.num_runs == 6
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -51,26 +51,28 @@ def test_what_is_not_finite(value):
 
 
 def test_nothing_is_known_of_single_trainings():
-    squares, runs = np.zeros((3, 2)), np.ones(3, dtype=int)
-    variance, freedom = variance_of_one(squares, runs)
-    assert freedom == 0 and np.isnan(variance).all()
-    assert np.isnan(chance(squares, runs)).all()
+    sum_of_squares, runs = np.zeros((3, 2)), np.ones(3, dtype=int)
+    variance, degrees_of_freedom = pooled_variance(sum_of_squares, runs)
+    assert degrees_of_freedom == 0 and np.isnan(variance).all()
+    assert np.isnan(noise_variance(sum_of_squares, runs)).all()
 
 
 def test_chance_is_drawn_to_that_of_all():
-    squares = np.array([[0.0], [6.0], [0.0]])
+    sum_of_squares = np.array([[0.0], [6.0], [0.0]])
     runs = np.array([3, 3, 1])
-    variance, freedom = variance_of_one(squares, runs)
-    assert (variance[0], freedom) == (1.5, 4)
-    prior = PRIOR_FREEDOM * 1.5
+    variance, degrees_of_freedom = pooled_variance(sum_of_squares, runs)
+    assert (variance[0], degrees_of_freedom) == (1.5, 4)
+    prior = PRIOR_DEGREES_OF_FREEDOM * 1.5
     expected = [
-        prior / (PRIOR_FREEDOM + 2) / 3,
-        (prior + 6.0) / (PRIOR_FREEDOM + 2) / 3,
+        prior / (PRIOR_DEGREES_OF_FREEDOM + 2) / 3,
+        (prior + 6.0) / (PRIOR_DEGREES_OF_FREEDOM + 2) / 3,
         1.5,
     ]
-    np.testing.assert_allclose(chance(squares, runs)[:, 0], expected)
+    np.testing.assert_allclose(
+        noise_variance(sum_of_squares, runs)[:, 0], expected
+    )
 
 
 def test_two_trainings_are_too_few_to_learn_chance_from():
-    squares, runs = np.array([[1.0], [0.0]]), np.array([2, 1])
-    assert np.isnan(chance(squares, runs)).all()
+    sum_of_squares, runs = np.array([[1.0], [0.0]]), np.array([2, 1])
+    assert np.isnan(noise_variance(sum_of_squares, runs)).all()

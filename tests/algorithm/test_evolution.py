@@ -38,7 +38,7 @@ def test_breeding_starts_after_the_initial_points(surrogate):
     history = run(evolution, MIXED, 12)
     operators = [one.operator for one in history.individuals]
     assert operators[:4] == ["default", "initial", "initial", "initial"]
-    screened = set() if surrogate is None else {"neighbour", "random"}
+    screened = set() if surrogate is None else {"neighbor", "random"}
     assert set(operators[4:]) <= NUM_PARENTS.keys() | screened
 
 
@@ -77,7 +77,7 @@ def test_every_strategy_finishes_a_random_hypermodel(selection, survival):
     [
         ("selection", "tournament"),
         ("crossover", "uniform"),
-        ("mutation", "default"),
+        ("mutation", "mixed"),
         ("survival", "elitist"),
         ("surrogate", "gaussian_process"),
     ],

@@ -110,9 +110,9 @@ def test_every_code_has_a_value_within_bounds_in_order(declaration):
         a <= b or math.isclose(a, b, rel_tol=1e-9)
         for a, b in zip(values, values[1:], strict=False)
     )
-    snapped = made.snap(CODES)
-    np.testing.assert_array_equal(made.snap(snapped), snapped)
-    assert [made.decode(code) for code in snapped.tolist()] == values
+    canonical = made.canonicalize(CODES)
+    np.testing.assert_array_equal(made.canonicalize(canonical), canonical)
+    assert [made.decode(code) for code in canonical.tolist()] == values
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
@@ -247,10 +247,10 @@ def test_codes_of_the_same_float_are_one_code(low, high, sampling):
         if sampling == "log"
         else np.linspace(0.98, LAST_CODE, 1001)
     )
-    codes = np.unique(made.snap(near))
+    codes = np.unique(made.canonicalize(near))
     values = [made.decode(code) for code in codes.tolist()]
     assert 2 < len(set(values)) == len(values) < 500
-    np.testing.assert_array_equal(made.snap(codes), codes)
+    np.testing.assert_array_equal(made.canonicalize(codes), codes)
 
 
 def test_bounds_that_no_float_is_as_large_as_are_refused():
@@ -272,7 +272,7 @@ def test_bounds_that_no_float_is_as_large_as_are_refused():
 )
 def test_more_integers_than_codes_are_searched(low, high, kwargs):
     made = gene("Int", low, high, **kwargs)
-    values = [made.decode(code) for code in made.snap(CODES).tolist()]
+    values = [made.decode(code) for code in made.canonicalize(CODES).tolist()]
     step = kwargs.get("step", 1)
     assert all(type(value) is int and low <= value <= high for value in values)
     assert all((value - low) % step == 0 for value in values)

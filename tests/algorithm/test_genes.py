@@ -44,9 +44,11 @@ def test_every_code_gives_a_native_value_of_the_domain(gene, code):
 @given(genes(), st.lists(CODES, min_size=1, max_size=20))
 def test_snap_keeps_the_value_and_snaps_once(gene, codes):
     codes = np.array(codes)
-    snapped = gene.snap(codes)
-    assert [gene.decode(c) for c in snapped] == [gene.decode(c) for c in codes]
-    np.testing.assert_array_equal(gene.snap(snapped), snapped)
+    canonical = gene.canonicalize(codes)
+    assert [gene.decode(c) for c in canonical] == [
+        gene.decode(c) for c in codes
+    ]
+    np.testing.assert_array_equal(gene.canonicalize(canonical), canonical)
 
 
 @given(genes(finite=True))
@@ -54,13 +56,13 @@ def test_positions_and_codes_invert_each_other(gene):
     positions = np.arange(int(gene.size))
     codes = gene.code_at(positions)
     np.testing.assert_array_equal(gene.index(codes), positions)
-    np.testing.assert_array_equal(gene.snap(codes), codes)
+    np.testing.assert_array_equal(gene.canonicalize(codes), codes)
 
 
 @given(genes(finite=True))
 def test_encoded_values_are_canonical(gene):
     codes = np.array([gene.encode(value) for value in sure_values(gene)])
-    np.testing.assert_array_equal(gene.snap(codes), codes)
+    np.testing.assert_array_equal(gene.canonicalize(codes), codes)
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)

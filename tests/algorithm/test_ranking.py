@@ -72,9 +72,9 @@ def test_fitness_of_one_objective_is_the_objective():
     ],
 )
 def test_limits_come_first(objectives):
-    limits = np.array([[-1.0, 0.0], [0.5, 0.2], [-2.0, -1.0], [0.6, -9.0]])
+    violations = np.array([[-1.0, 0.0], [0.5, 0.2], [-2.0, -1.0], [0.6, -9.0]])
     # What holds by far does not make up for what is broken.
-    order = np.argsort(fitness(objectives, limits))
+    order = np.argsort(fitness(objectives, violations))
     assert order.tolist() == [2, 0, 3, 1]
 
 
@@ -94,9 +94,9 @@ def test_front_by_hand_knee_first():
     # Squared distances 0 + 1, 1 / 16 + 1 / 25, 1 + 0.
     assert front(points, no_limits).tolist() == [1, 0, 2]
     assert best_first(points, no_limits).tolist() == [1, 0, 2, 3]
-    limits = np.array([[0.0], [3.0], [1.0], [-1.0]])
-    assert front(points, limits).tolist() == [0, 3]
-    assert best_first(points, limits).tolist() == [0, 3, 2, 1]
+    violations = np.array([[0.0], [3.0], [1.0], [-1.0]])
+    assert front(points, violations).tolist() == [0, 3]
+    assert best_first(points, violations).tolist() == [0, 3, 2, 1]
     assert front(points, np.ones((4, 1))).tolist() == []
     assert front(np.empty((0, 2)), np.empty((0, 0))).tolist() == []
 

@@ -1,4 +1,4 @@
-"""Screening by histories that teach little: pending, failed, constant."""
+"""Acquisition search with few scores: pending, failed, constant."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from tests.algorithm.searches import ask
 from tests.algorithm.searches import phenotypes
 from tests.algorithm.searches import propose
 from tests.algorithm.searches import run
-from tests.algorithm.surrogates import NearestNeighbour
+from tests.algorithm.surrogates import NearestNeighbor
 
 
 def test_a_cold_cache_gives_the_same_proposal():
@@ -64,7 +64,7 @@ def test_all_failed_but_one():
 
 @pytest.mark.parametrize("space", [TWELVE, MIXED])
 def test_all_failed(space):
-    surrogate = NearestNeighbour()
+    surrogate = NearestNeighbor()
     evolution = Evolution(num_initial_points=2, surrogate=surrogate)
     history = run(evolution, space, 8, fails=lambda n: True)
     assert len(set(phenotypes(history))) == 8
@@ -72,7 +72,7 @@ def test_all_failed(space):
 
 
 @pytest.mark.parametrize("space", [TWELVE, MIXED, BRANCHES])
-@pytest.mark.parametrize("surrogate", ["gaussian_process", NearestNeighbour()])
+@pytest.mark.parametrize("surrogate", ["gaussian_process", NearestNeighbor()])
 def test_eight_workers_get_eight_models(space, surrogate):
     evolution = Evolution(surrogate=surrogate)
     history = run(evolution, space, 4)

@@ -96,10 +96,12 @@ def test_decoded_values_are_native_and_in_the_domain(space, seed):
 def test_snap_keeps_values_and_snaps_once(space, seed):
     genomes = random_genomes(space, 5, seed)
     before = genomes.copy()
-    snapped = space.snap(genomes)
+    canonicalized = space.canonicalize(genomes)
     np.testing.assert_array_equal(genomes, before)
-    np.testing.assert_array_equal(space.snap(snapped), snapped)
-    for raw, canonical in zip(genomes, snapped, strict=True):
+    np.testing.assert_array_equal(
+        space.canonicalize(canonicalized), canonicalized
+    )
+    for raw, canonical in zip(genomes, canonicalized, strict=True):
         assert space.decode(raw) == space.decode(canonical)
 
 
@@ -175,7 +177,7 @@ def test_a_child_may_stand_before_its_parent():
     values = {"deep": 2, "layers": 2, "model": "cnn"}
     assert space.decode(space.encode(values)) == values
     assert space.decode(space.encode({"layers": 2})) == {"model": "mlp"}
-    np.testing.assert_array_equal(space.controllers, [1, 2, -1])
+    np.testing.assert_array_equal(space.condition_parents, [1, 2, -1])
 
 
 def test_conditions_in_a_circle_are_refused():
@@ -223,8 +225,8 @@ def test_two_branches_may_have_the_same_names_in_both_orders(seed):
         assert sorted(names) == sorted(space.decode(genome))
     for i, gene in enumerate(space.genes):
         if gene.conditions:
-            controller = space.genes[space.controllers[i]]
-            assert controller.conditions == gene.conditions[:-1]
+            parent = space.genes[space.condition_parents[i]]
+            assert parent.conditions == gene.conditions[:-1]
 
 
 def test_three_names_that_turn_in_a_circle_of_branches():
@@ -333,11 +335,11 @@ def test_a_family_is_one_choice_made_several_times():
             choice("norm_2", ("batch",)),
         ]
     )
-    assert [family.tolist() for family in space.families] == [[0, 3]]
+    assert [choice.tolist() for choice in space.repeated_choices] == [[0, 3]]
 
 
 def test_a_space_without_genes():
     space = SearchSpace()
     assert space.decode(space.default_genome()) == {}
     assert space.active(np.empty((3, 0))).shape == (3, 0)
-    assert space.snap(np.empty((3, 0))).shape == (3, 0)
+    assert space.canonicalize(np.empty((3, 0))).shape == (3, 0)

@@ -47,7 +47,7 @@ def scored(space, size, score, seed=0):
     rng = np.random.default_rng([seed, size])
     history = History(space)
     for number, genome in enumerate(
-        space.snap(rng.random((size, space.num_genes)))
+        space.canonicalize(rng.random((size, space.num_genes)))
     ):
         history.add(Individual(genome, trial_id=str(number)))
         history.finish(str(number), Status.COMPLETED, [score(genome)])
@@ -91,7 +91,7 @@ def test_a_proposal_is_new_and_the_same_whenever_it_is_asked_for(space):
     )
     np.testing.assert_array_equal(first.genome, again.genome)
     np.testing.assert_array_equal(
-        space.snap(first.genome[None])[0], first.genome
+        space.canonicalize(first.genome[None])[0], first.genome
     )
     assert history.find(first.genome) < 0
     assert np.isfinite(first.prediction).all()

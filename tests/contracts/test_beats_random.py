@@ -126,7 +126,9 @@ def best_of_random(space, loss, seed, num_trials):
     rng = np.random.default_rng([seed, num_trials])
     genomes = rng.random((num_trials, space.num_genes))
     genomes[0] = space.default_genome()
-    return min(loss(space.decode(genome)) for genome in space.snap(genomes))
+    return min(
+        loss(space.decode(genome)) for genome in space.canonicalize(genomes)
+    )
 
 
 def best_of_oracle(hp, loss, seed, direction, folder):

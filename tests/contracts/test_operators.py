@@ -48,7 +48,7 @@ def in_domain(space, genomes):
 
 
 def snapped_genomes(space, n, seed):
-    return space.snap(random_genomes(space, n, seed))
+    return space.canonicalize(random_genomes(space, n, seed))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_crossover(name, space, n, seed):
     children = cross(parents, space, rng(seed))
     assert children.shape == (n, space.num_genes)
     assert in_domain(space, children)
-    assert in_domain(space, space.snap(children))
+    assert in_domain(space, space.canonicalize(children))
     np.testing.assert_array_equal(parents, before)
     again = cross(parents, space, rng(seed))
     np.testing.assert_array_equal(children, again)
@@ -130,13 +130,13 @@ def test_crossover_lets_genes_travel_with_their_choice(name, space, seed):
     parents = snapped_genomes(space, 8, seed)
     parents = parents.reshape(4, 2, space.num_genes)
     children = CROSSOVERS[name]()(parents, space, rng(seed))
-    for i, controller in enumerate(space.controllers):
-        if controller < 0 or not space.is_categorical[controller]:
+    for i, condition_parent in enumerate(space.condition_parents):
+        if condition_parent < 0 or not space.is_categorical[condition_parent]:
             continue
         for child, (first, second) in zip(children, parents, strict=True):
-            if first[controller] == second[controller]:
+            if first[condition_parent] == second[condition_parent]:
                 continue
-            of_first = child[controller] == first[controller]
+            of_first = child[condition_parent] == first[condition_parent]
             assert child[i] == (first[i] if of_first else second[i])
 
 
@@ -151,7 +151,7 @@ def test_mutation(name, space, n, seed):
     mutants = mutate(genomes, expressed, space, rng(seed))
     assert mutants.shape == genomes.shape
     assert in_domain(space, mutants)
-    np.testing.assert_array_equal(space.snap(mutants), mutants)
+    np.testing.assert_array_equal(space.canonicalize(mutants), mutants)
     np.testing.assert_array_equal(genomes, before[0])
     np.testing.assert_array_equal(expressed, before[1])
     again = mutate(genomes, expressed, space, rng(seed))

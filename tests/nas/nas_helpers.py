@@ -83,7 +83,7 @@ def random_values(hypermodel, count, seed=0):
     """Yields the values of random genomes."""
     space = search_space(declared(hypermodel))
     rng = np.random.default_rng(seed)
-    genomes = space.snap(rng.random((count, space.num_genes)))
+    genomes = space.canonicalize(rng.random((count, space.num_genes)))
     return [space.decode(genome) for genome in genomes]
 
 

@@ -46,10 +46,10 @@ def test_nodes_stay_whole_more_often_than_chance(name):
     assert [len(node) for node in nodes] == [4] * 4
     rng = np.random.default_rng(0)
     genomes = rng.random((2 * NUM_PAIRS, space.num_genes))
-    first, second = np.split(space.snap(genomes), 2)
+    first, second = np.split(space.canonicalize(genomes), 2)
     crossover = CROSSOVERS[name]()
     pairs = np.stack([first, second], axis=1)
-    children = space.snap(crossover(pairs, space, rng))
+    children = space.canonicalize(crossover(pairs, space, rng))
     by_chance = np.where(rng.random(first.shape) < 0.5, second, first)
     observed = whole_nodes(first, second, children, nodes)
     expected = whole_nodes(first, second, by_chance, nodes)

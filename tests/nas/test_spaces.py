@@ -38,11 +38,11 @@ def test_a_mutation_of_an_expressed_gene_is_another_architecture(name):
     space, _ = new_space(name)
     genes = search_space(declared(space))
     rng = np.random.default_rng(0)
-    parents = genes.snap(rng.random((3, genes.num_genes)))
+    parents = genes.canonicalize(rng.random((3, genes.num_genes)))
     for parent in parents:
         hp = with_values(genes.decode(parent))
         found = DryBuild(space)(declared(space), hp.values)
-        keys = set(found.asked)
+        keys = set(found.requested)
         expressed = np.array([gene.key in keys for gene in genes.genes])
         child = UniformMutation(stop_probability=1.0)(
             parent[None], expressed[None], genes, rng

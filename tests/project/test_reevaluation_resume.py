@@ -11,7 +11,7 @@ from tests.project.oracles import make_oracle
 
 OPTIONS = {
     "one objective": {},
-    "within a limit": {"constraints": Limit("cost", max=60.0)},
+    "within a limit": {"limits": Limit("cost", max=60.0)},
     "two objectives": {
         "objective": [kt.Objective("score", "max"), kt.Objective("cost", "min")]
     },

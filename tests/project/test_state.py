@@ -75,8 +75,8 @@ def picture(state):
     arrays = {
         name: np.array(getattr(history, name)).tolist()
         for name in (
-            *["genomes", "expressed", "objectives", "limits"],
-            *["squares", "num_runs"],
+            *["genomes", "expressed", "objectives", "violations"],
+            *["sum_of_squares", "num_runs"],
         )
     }
     attributes = {
@@ -127,7 +127,7 @@ CASES = {
     "failures and retries": {"max_retries_per_trial": 2},
     "several objectives": {"objective": SEVERAL},
     "re-evaluation": {"reevaluate": 2, "max_trials": 20},
-    "a limit": {"constraints": kt_evolution.Limit("val_accuracy", min=0.3)},
+    "a limit": {"limits": kt_evolution.Limit("val_accuracy", min=0.3)},
     "a stopping rule": {"stop": kt_evolution.Stagnation(4), "max_trials": None},
     "a warm start": {"warm_start": "past"},
 }

@@ -10,13 +10,13 @@ OPTIONS = {
     "objectives": {
         "objective": [kt.Objective("score", "max"), kt.Objective("cost", "min")]
     },
-    "limit": {"constraints": Limit("cost", max=30.0)},
+    "limit": {"limits": Limit("cost", max=30.0)},
     "both": {
         "objective": [
             kt.Objective("score", "max"),
             kt.Objective("cost", "min"),
         ],
-        "constraints": [Limit("cost", max=30.0), Limit("score", min=0.5)],
+        "limits": [Limit("cost", max=30.0), Limit("score", min=0.5)],
     },
 }
 

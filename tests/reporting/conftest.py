@@ -21,7 +21,7 @@ def several(tmp_path_factory):
     folder = tmp_path_factory.mktemp("several") / "several"
     limit = kt_evolution.Limit("latency", max=4.0)
     return read_search(
-        projects.simulate(folder, 60, projects.OBJECTIVES, constraints=limit)
+        projects.simulate(folder, 60, projects.OBJECTIVES, limits=limit)
     )
 
 

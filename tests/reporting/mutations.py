@@ -132,7 +132,7 @@ def variants(
 
 def every_line(root: Path) -> list[dict[str, Any]]:
     """Returns a journal that has every kind of line, with all its fields."""
-    options: dict[str, Any] = {"constraints": LIMIT}
+    options: dict[str, Any] = {"limits": LIMIT}
     past = projects.simulate(root / "past", 3, projects.OBJECTIVES, **options)
     folder = projects.simulate(
         root / "all",

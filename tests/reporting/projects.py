@@ -98,5 +98,5 @@ def hostile(folder: Path) -> Path:
         hyperparameters=hp,
         measure=measure,
         message=f"{HOSTILE}</script><svg onload=alert(4)>",
-        constraints=kt_evolution.Limit(HOSTILE, max=0.5),
+        limits=kt_evolution.Limit(HOSTILE, max=0.5),
     )

@@ -39,7 +39,7 @@ GAIN = ObjectiveRecord("gain", "max")
 
 def trial(number, parents=(), operator="mutation", limits=(), **metrics):
     status = "COMPLETED" if metrics else "FAILED"
-    excess = tuple(limit.excess(metrics) for limit in limits)
+    violations = tuple(limit.violation(metrics) for limit in limits)
     return TrialRecord(
         str(number),
         number,
@@ -48,9 +48,9 @@ def trial(number, parents=(), operator="mutation", limits=(), **metrics):
         metrics,
         operator=operator,
         parents=tuple(map(str, parents)),
-        excess=excess,
+        violations=violations,
         broken=tuple(
-            str(x) for x, e in zip(limits, excess, strict=True) if e > 0
+            str(x) for x, e in zip(limits, violations, strict=True) if e > 0
         ),
     )
 
@@ -188,7 +188,7 @@ def test_diversity_is_that_of_all_pairs(several):
     points = points_of(several, several.completed)
     distances = np.linalg.norm(points[:, None] - points, axis=-1)
     fit = fitness(
-        several.points(several.completed), several.excesses(several.completed)
+        several.points(several.completed), several.violations(several.completed)
     )
 
     def mean(members):

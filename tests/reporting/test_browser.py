@@ -263,7 +263,7 @@ def test_a_thousand_trials(visit, tmp_path):
         tmp_path / "p",
         1000,
         projects.OBJECTIVES,
-        constraints=kt_evolution.Limit("latency", max=4.0),
+        limits=kt_evolution.Limit("latency", max=4.0),
     )
     page = visit(write_report(folder, tmp_path / "r.html"))
     every = {section.name for section in SECTIONS}

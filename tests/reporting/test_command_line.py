@@ -25,7 +25,7 @@ def own_trade_off(folder):
         folder,
         14,
         projects.OBJECTIVES,
-        constraints=kt_evolution.Limit("latency", max=4.0),
+        limits=kt_evolution.Limit("latency", max=4.0),
     )
 
 

@@ -100,7 +100,7 @@ def test_a_running_search_is_read_and_left_alone(tmp_path):
 def test_several_objectives_and_limits(tmp_path):
     limit = kt_evolution.Limit("latency", max=3.0)
     folder = projects.simulate(
-        tmp_path / "p", 40, projects.OBJECTIVES, constraints=limit
+        tmp_path / "p", 40, projects.OBJECTIVES, limits=limit
     )
     search = read_search(folder)
     assert [one.name for one in search.objectives] == ["val_accuracy", "params"]
@@ -110,9 +110,7 @@ def test_several_objectives_and_limits(tmp_path):
     assert broken
     assert [t for t in search.completed if t.broken] == broken
     assert not any(trial.broken for trial in search.front())
-    oracle = kt_evolution.EvolutionOracle(
-        projects.OBJECTIVES, 40, constraints=limit
-    )
+    oracle = kt_evolution.EvolutionOracle(projects.OBJECTIVES, 40, limits=limit)
     oracle._set_project_dir(tmp_path, "p")
     assert [t.trial_id for t in search.front()] == [
         t.trial_id for t in oracle.get_pareto_trials()
@@ -129,7 +127,7 @@ def test_limits_that_changed_on_resume_are_the_last_ones(tmp_path):
             num_trials,
             seed=0,
             hyperparameters=projects.space(),
-            constraints=kt_evolution.Limit("latency", max=bound),
+            limits=kt_evolution.Limit("latency", max=bound),
         )
         stock_projects.drive(
             oracle,

@@ -36,9 +36,9 @@ COMMANDS = ["show", "best", "export", "compare", "report"]
 def folders(tmp_path_factory):
     """A project with limits, and one that started from it."""
     root = tmp_path_factory.mktemp("strangers")
-    first = projects.simulate(root / "first", 14, constraints=LIMIT)
+    first = projects.simulate(root / "first", 14, limits=LIMIT)
     second = projects.simulate(
-        root / "second", 6, constraints=LIMIT, warm_start=str(first)
+        root / "second", 6, limits=LIMIT, warm_start=str(first)
     )
     return [first, second]
 
@@ -71,7 +71,7 @@ def run(capsys, *arguments):
     "old", ["val_accuracy", "latency", "optimizer", "adam"]
 )
 def test_best_prints_one_statement_for_each_line(capsys, tmp_path, old):
-    folder = projects.simulate(tmp_path / "p", 14, constraints=LIMIT)
+    folder = projects.simulate(tmp_path / "p", 14, limits=LIMIT)
     status, code, _ = run(capsys, "best", changed(folder, old, STATEMENT))
     assert status == 0
     names = {"build_model": lambda hp: hp.values}
@@ -122,7 +122,7 @@ def test_an_id_of_a_journal_is_a_number(tmp_path, folders, trial_id):
     with pytest.warns(UserWarning, match="`trial_id` must be a number"):
         assert len(read_search(folder).trials) == 13
     with pytest.raises(JournalError, match="`trial_id` must be a number"):
-        projects.simulate(folder, 20, constraints=LIMIT)
+        projects.simulate(folder, 20, limits=LIMIT)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -226,7 +226,7 @@ CONTROLS = "\x1b[31m\x9b2J\r\u202e"
 def test_nothing_steers_the_terminal(capsys, tmp_path, command, old):
     if command == "report" and old != "adam":
         pytest.skip("Its file is for browsers.")
-    folder = projects.simulate(tmp_path / "p", 14, constraints=LIMIT)
+    folder = projects.simulate(tmp_path / "p", 14, limits=LIMIT)
     changed(folder, old, CONTROLS)
     output = ["-o", tmp_path / "r.html"] if command == "report" else []
     status, out, err = run(capsys, command, folder, *output)
@@ -486,7 +486,7 @@ def check_mutation(capsys, tmp_path, folders, seed, commands):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for number, options in enumerate(
-            [{"constraints": LIMIT}, {"warm_start": str(folder)}]
+            [{"limits": LIMIT}, {"warm_start": str(folder)}]
         ):
             target = tmp_path / f"warm{seed}" if number else folder
             try:
@@ -520,7 +520,7 @@ def open_journal(folder):
     oracle = kt_evolution.EvolutionOracle(
         projects.OBJECTIVES,
         hyperparameters=projects.space(),
-        constraints=LIMIT,
+        limits=LIMIT,
         seed=0,
     )
     oracle._set_project_dir(folder.parent, folder.name)

@@ -176,7 +176,7 @@ def test_real_training_with_executions(tmp_path):
     model = tuner.get_best_models()[0]
     assert model.evaluate(x, y, verbose=0)[1] > 0.5
     (history,) = [tuner.oracle.history]
-    assert np.isfinite(history.chance).all()
+    assert np.isfinite(history.noise_variance).all()
     assert history.num_runs.tolist() == [6, 6]
 
 

@@ -39,7 +39,7 @@ def search(
     hypermodel=build_dense,
     tuner_class=kt_evolution.EvolutionTuner,
     callbacks=(),
-    constraints=(),
+    limits=(),
     **fit,
 ):
     tuner = tuner_class(
@@ -47,7 +47,7 @@ def search(
         objective,
         max_trials=1,
         directory=folder,
-        constraints=constraints,
+        limits=limits,
     )
     counter = CountsEpochs(monitor="loss", patience=100)
     arguments = {**FIT, "epochs": EPOCHS, **fit}
@@ -110,9 +110,9 @@ def test_the_search_goes_on_with_a_mended_objective(tmp_path):
 def test_the_metric_of_a_limit_is_checked_too(tmp_path):
     limit = kt_evolution.Limit("val_acc", min=0.1)
     with pytest.raises(
-        kt.errors.FatalError, match='`constraints` must.*"val_accuracy"'
+        kt.errors.FatalError, match='`limits` must.*"val_accuracy"'
     ):
-        search(tmp_path, "val_loss", constraints=[limit])
+        search(tmp_path, "val_loss", limits=[limit])
     assert CountsEpochs.number == 1
 
 
@@ -235,7 +235,7 @@ def test_limits_on_what_only_several_executions_have(tmp_path):
         "val_loss",
         max_trials=1,
         directory=tmp_path,
-        constraints=[limit],
+        limits=[limit],
         executions_per_trial=2,
     )
     tuner.search(**FIT)

@@ -183,7 +183,7 @@ def test_several_workers_may_ask_at_once(tmp_path):
     [
         ("selection", "best", "tournament"),
         ("crossover", "two", "two_point"),
-        ("mutation", "none", "default"),
+        ("mutation", "none", "mixed"),
         ("survival", "fittest", "elitist"),
         ("population_size", 0, "0"),
         ("num_initial_points", -3, "-3"),

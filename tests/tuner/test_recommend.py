@@ -12,7 +12,7 @@ class PrefersLarge:
 
     best = 0.0
 
-    def fit(self, space, genomes, expressed, scores, chance=None):
+    def fit(self, space, genomes, expressed, scores, noise_variance=None):
         return self
 
     def predict(self, genomes, expressed):

@@ -235,10 +235,10 @@ def test_the_spread_over_executions_is_a_metric(tmp_path):
         assert trial.score == trial.hyperparameters.get("a") + 1.0
         assert trial.metrics.get_best_value("score_std") == 2.0
         assert trial.metrics.get_best_value("num_executions") == 3
-    assert tuner.oracle.history.squares.tolist() == [[8.0]] * 3
+    assert tuner.oracle.history.sum_of_squares.tolist() == [[8.0]] * 3
     assert tuner.oracle.history.num_runs.tolist() == [3, 3, 3]
     again = search(tmp_path, 1.0, max_trials=3)
-    assert again.oracle.history.squares.tolist() == [[8.0]] * 3
+    assert again.oracle.history.sum_of_squares.tolist() == [[8.0]] * 3
 
 
 def test_the_spread_of_several_objectives(tmp_path):
@@ -248,7 +248,9 @@ def test_the_spread_of_several_objectives(tmp_path):
     assert metrics.get_best_value("loss_std") == pytest.approx(2.0**0.5)
     assert metrics.get_best_value("accuracy_std") == 0.0
     assert not metrics.exists("score_std")
-    np.testing.assert_allclose(tuner.oracle.history.squares, [[2.0, 0.0]] * 3)
+    np.testing.assert_allclose(
+        tuner.oracle.history.sum_of_squares, [[2.0, 0.0]] * 3
+    )
 
 
 def test_one_execution_has_no_spread(tmp_path):
@@ -256,7 +258,7 @@ def test_one_execution_has_no_spread(tmp_path):
     metrics = trials_of(tuner)[0].metrics
     assert not metrics.exists("score_std")
     assert not metrics.exists("num_executions")
-    assert np.isnan(tuner.oracle.history.chance).all()
+    assert np.isnan(tuner.oracle.history.noise_variance).all()
 
 
 @pytest.mark.parametrize("number", [math.nan, -1.0, 1.0, math.inf])

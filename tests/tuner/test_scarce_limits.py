@@ -24,7 +24,7 @@ def test_models_are_bred_for_the_limit_alone(tmp_path, seed):
         max_trials=3,
         seed=seed,
         # Of a hundred models two have so many.
-        constraints=Limit("params", min=10_000),
+        limits=Limit("params", min=10_000),
         directory=tmp_path,
     )
     with pytest.warns(UserWarning, match="rejected before"):

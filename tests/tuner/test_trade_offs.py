@@ -138,7 +138,7 @@ def test_no_trial_is_spent_on_what_building_tells(tmp_path):
             objective="val_loss",
             max_trials=8,
             seed=0,
-            constraints=[Limit("params", max=50), Limit(is_not_sixteen)],
+            limits=[Limit("params", max=50), Limit(is_not_sixteen)],
             directory=tmp_path,
             project_name="p",
         )
@@ -155,7 +155,7 @@ def test_flops_are_counted_before_training(tmp_path):
             objective="val_loss",
             max_trials=4,
             seed=0,
-            constraints=Limit("flops", max=60),
+            limits=Limit("flops", max=60),
             directory=tmp_path,
             project_name="p",
         )
@@ -174,7 +174,7 @@ def test_a_function_without_a_dry_build(tmp_path):
         OBJECTIVES[0],
         num_trials=8,
         dry_build=False,
-        constraints=Limit(is_left),
+        limits=Limit(is_left),
     )
     xs = [t.hyperparameters.get("x") for t in trials_of(tuner)]
     assert len(xs) == 8
@@ -188,7 +188,7 @@ def test_what_only_training_tells_is_learnt(tmp_path, surrogate):
         OBJECTIVES[0],
         num_trials=30,
         surrogate=surrogate,
-        constraints=Limit("cost", max=0.25),
+        limits=Limit("cost", max=0.25),
     )
     best = tuner.oracle.get_best_trials()[0]
     gain, cost = point(best)
@@ -203,7 +203,7 @@ def test_what_only_training_tells_is_learnt(tmp_path, surrogate):
 
 def test_of_none_that_keeps_a_limit_the_nearest(tmp_path):
     tuner = search(
-        tmp_path, OBJECTIVES, num_trials=10, constraints=Limit("cost", max=-1.0)
+        tmp_path, OBJECTIVES, num_trials=10, limits=Limit("cost", max=-1.0)
     )
     assert tuner.get_pareto_trials() == []
     with pytest.warns(UserWarning, match="No trial keeps all limits"):
@@ -213,7 +213,7 @@ def test_of_none_that_keeps_a_limit_the_nearest(tmp_path):
 
 def test_a_limit_on_an_unknown_metric_is_named(tmp_path):
     with pytest.raises(kt.errors.FatalValueError, match=r"Limit\(\"costs\""):
-        search(tmp_path, OBJECTIVES[0], constraints=Limit("costs", max=1.0))
+        search(tmp_path, OBJECTIVES[0], limits=Limit("costs", max=1.0))
 
 
 def test_a_limit_may_change_when_the_search_goes_on(tmp_path):
@@ -221,13 +221,13 @@ def test_a_limit_may_change_when_the_search_goes_on(tmp_path):
         tmp_path,
         OBJECTIVES[0],
         num_trials=8,
-        constraints=Limit("cost", max=0.25),
+        limits=Limit("cost", max=0.25),
     )
     tuner = search(
         tmp_path,
         OBJECTIVES[0],
         num_trials=20,
-        constraints=Limit("cost", max=0.64),
+        limits=Limit("cost", max=0.64),
     )
     gain, cost = point(tuner.oracle.get_best_trials()[0])
     assert cost <= 0.64

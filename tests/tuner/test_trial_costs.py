@@ -260,5 +260,5 @@ def test_what_can_not_be_counted_ends_the_search_before_training(tmp_path):
 
 def test_a_dry_build_tells_the_size_of_a_model():
     dry_build = DryBuild(Fits(None))
-    phenotype = dry_build(kt.HyperParameters(), {"units": 3, "lr": 0.1})
-    assert phenotype.costs == {"params": 19, "trainable_params": 19}
+    report = dry_build(kt.HyperParameters(), {"units": 3, "lr": 0.1})
+    assert report.costs == {"params": 19, "trainable_params": 19}

@@ -192,8 +192,8 @@ def test_values_that_fit_with_others_are_no_unbuilt_branches(tmp_path):
     "kwargs",
     [
         {"max_model_size": 500},
-        {"constraints": [kt_evolution.Limit("params", max=500)]},
-        {"constraints": [kt_evolution.Limit(lambda hp: not hp["wide"])]},
+        {"limits": [kt_evolution.Limit("params", max=500)]},
+        {"limits": [kt_evolution.Limit(lambda hp: not hp["wide"])]},
     ],
 )
 def test_a_branch_that_breaks_a_limit_is_no_mistake(tmp_path, kwargs):

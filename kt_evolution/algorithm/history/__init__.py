@@ -1,1 +1,1 @@
-"""What was tried, and what came of it."""
+"""The history: the individuals of a search, and their results."""

@@ -1,4 +1,4 @@
-"""What trainings of a model scored, and how much of that is chance."""
+"""Evaluations: the scores of a model's trainings, and how noisy they are."""
 
 import dataclasses
 import math
@@ -6,48 +6,47 @@ from collections.abc import Iterable
 
 import numpy as np
 
-# The variance of one model counts as if it came from so many more trainings,
-# which vary as much as those of all models do.
-PRIOR_FREEDOM = 4.0
-# Of fewer repeated trainings nothing is learnt about chance.
-MIN_FREEDOM = 3
+# Prior degrees of freedom when a model's variance is shrunk to the pooled one.
+PRIOR_DEGREES_OF_FREEDOM = 4.0
+# With fewer degrees of freedom the noise variance counts as unknown.
+MIN_DEGREES_OF_FREEDOM = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The mean of what one or more trainings of a model scored.
+    """The mean result of one or more trainings of a model.
 
     Args:
         objectives: Tuple of floats, lower is better.
-        limits: Tuple of floats, one for each limit that only training tells;
-            at most 0 where it holds.
+        violations: Tuple of floats, one for each limit on a metric; at most 0
+            if the limit holds.
         stds: Tuple of the standard deviations of the objectives between the
-            trainings; empty if there was only one.
+            trainings; empty after a single training.
         num_runs: Int, the number of trainings. Defaults to 1.
     """
 
     objectives: tuple[float, ...] = ()
-    limits: tuple[float, ...] = ()
+    violations: tuple[float, ...] = ()
     stds: tuple[float, ...] = ()
     num_runs: int = 1
 
     @property
     def is_finite(self) -> bool:
-        return all(map(math.isfinite, (*self.objectives, *self.limits)))
+        return all(map(math.isfinite, (*self.objectives, *self.violations)))
 
     @property
-    def squares(self) -> tuple[float, ...]:
+    def sum_of_squares(self) -> tuple[float, ...]:
         """Tuple, for each objective the sum of squared deviations."""
         if not self.stds:
             return (0.0,) * len(self.objectives)
         return tuple((self.num_runs - 1) * std**2 for std in self.stds)
 
 
-def pool(evaluations: Iterable[Evaluation]) -> Evaluation:
+def merge(evaluations: Iterable[Evaluation]) -> Evaluation:
     """Returns the evaluation of all trainings of a model.
 
     Args:
-        evaluations: `Evaluation`s, at least one.
+        evaluations: `Evaluation`s of the model, at least one.
     """
     several = list(evaluations)
     if len(several) == 1:
@@ -55,55 +54,60 @@ def pool(evaluations: Iterable[Evaluation]) -> Evaluation:
     runs = np.array([one.num_runs for one in several])
     objectives = np.array([one.objectives for one in several])
     mean = np.average(objectives, axis=0, weights=runs)
-    squares = np.array([one.squares for one in several]).sum(axis=0)
-    squares += runs @ (objectives - mean) ** 2
-    limits = np.array([one.limits for one in several])
+    sum_of_squares = np.array([one.sum_of_squares for one in several]).sum(
+        axis=0
+    )
+    sum_of_squares += runs @ (objectives - mean) ** 2
+    violations = np.array([one.violations for one in several])
     num_runs = int(runs.sum())
     return Evaluation(
         tuple(mean.tolist()),
-        tuple(np.average(limits, axis=0, weights=runs).tolist()),
-        tuple(np.sqrt(squares / (num_runs - 1)).tolist()),
+        tuple(np.average(violations, axis=0, weights=runs).tolist()),
+        tuple(np.sqrt(sum_of_squares / (num_runs - 1)).tolist()),
         num_runs,
     )
 
 
-def variance_of_one(
-    squares: np.ndarray, num_runs: np.ndarray
+def pooled_variance(
+    sum_of_squares: np.ndarray, num_runs: np.ndarray
 ) -> tuple[np.ndarray, int]:
-    """Returns by how much trainings of the same model vary.
+    """Returns the variance between trainings of the same model.
 
     Args:
-        squares: Float array of shape `(n, num_objectives)`, the sums of the
-            squared deviations of each model.
+        sum_of_squares: Float array of shape `(n, num_objectives)`, the sums of
+            the squared deviations of each model.
         num_runs: Int array of shape `(n,)`, how often each was trained.
 
     Returns:
-        Float array of shape `(num_objectives,)`, NaN where no model was
-        trained twice, and the degrees of freedom that it is known with.
+        Tuple of a float array of shape `(num_objectives,)`, NaN if no model
+        was trained twice, and its degrees of freedom.
     """
-    freedom = int((num_runs - 1).sum())
-    if not freedom:
-        return np.full(squares.shape[1], np.nan), 0
-    return squares.sum(axis=0) / freedom, freedom
+    degrees_of_freedom = int((num_runs - 1).sum())
+    if not degrees_of_freedom:
+        return np.full(sum_of_squares.shape[1], np.nan), 0
+    return sum_of_squares.sum(axis=0) / degrees_of_freedom, degrees_of_freedom
 
 
-def chance(squares: np.ndarray, num_runs: np.ndarray) -> np.ndarray:
-    """Returns the variance of each model's mean that chance explains.
+def noise_variance(
+    sum_of_squares: np.ndarray, num_runs: np.ndarray
+) -> np.ndarray:
+    """Returns the variance of each model's mean that is due to noise.
 
-    How much a model's own trainings vary is known from few of them, so it is
-    drawn towards the variance of all.
+    The variance of a model's own trainings is estimated from few of them, so it
+    is shrunk to the variance of all models.
 
     Args:
-        squares: Float array of shape `(n, num_objectives)`.
+        sum_of_squares: Float array of shape `(n, num_objectives)`.
         num_runs: Int array of shape `(n,)`.
 
     Returns:
         Float array of shape `(n, num_objectives)`, NaN while too few models
         were trained repeatedly.
     """
-    common, freedom = variance_of_one(squares, num_runs)
-    if freedom < MIN_FREEDOM:
-        return np.full(squares.shape, np.nan)
+    pooled, degrees_of_freedom = pooled_variance(sum_of_squares, num_runs)
+    if degrees_of_freedom < MIN_DEGREES_OF_FREEDOM:
+        return np.full(sum_of_squares.shape, np.nan)
+    prior = PRIOR_DEGREES_OF_FREEDOM
     own = num_runs[:, None] - 1
-    variances = (PRIOR_FREEDOM * common + squares) / (PRIOR_FREEDOM + own)
+    variances = (prior * pooled + sum_of_squares) / (prior + own)
     return variances / num_runs[:, None]

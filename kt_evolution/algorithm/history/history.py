@@ -8,51 +8,52 @@ from collections.abc import Mapping
 import numpy as np
 
 from kt_evolution.algorithm.history.evaluations import Evaluation
-from kt_evolution.algorithm.history.evaluations import chance
-from kt_evolution.algorithm.history.evaluations import pool
+from kt_evolution.algorithm.history.evaluations import merge
+from kt_evolution.algorithm.history.evaluations import noise_variance
 from kt_evolution.algorithm.history.phenotypes import PhenotypeTree
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
 # The operator of individuals that were evaluated by another search.
 IMPORT = "import"
-# Codes that differ by less are the same, but for what rounding leaves.
+# Codes that differ by no more are equal up to rounding.
 SAME_CODE = 1e-12
 
 
 class Status(str, enum.Enum):
-    """What became of an individual."""
+    """The state of an individual."""
 
     PENDING = "pending"
     COMPLETED = "completed"
-    # It was trained in vain, or its score is not finite.
+    # Its training failed, or its score is not finite.
     FAILED = "failed"
-    # It can't be built, or breaks a limit known before training.
+    # It can't be built, or breaks a limit that is checked before training.
     REJECTED = "rejected"
 
 
 @dataclasses.dataclass(slots=True)
 class Individual:
-    """A genome, where it comes from and what became of it.
+    """A genome, its origin and its result.
 
     Args:
         genome: Float array of shape `(num_genes,)`, canonical codes.
         expression: Tuple of the positions of the genes that the hypermodel's
-            build asked for, in the order in which it asked.
-        trial_id: String, the trial that evaluates it; None for rejected ones.
-            Imported ones have no trial here, and an id such as "import/3".
+            build requested, in order.
+        trial_id: String, the trial that evaluates it; None if it was
+            rejected. An imported individual has no trial in this search, and
+            an id such as "import/3".
         parents: Tuple of the parents' trial ids.
         operator: String, how it was made.
         status: A `Status`.
-        evaluations: Dict of the ids of all trials that train it to what they
-            found, None where that is nothing. The first is its own trial; the
-            others are re-evaluations.
-        prediction: The mean and standard deviation that the surrogate
-            expected, or None.
-        given: Int, its position in the initial population that the user gave,
-            or None.
-        excess: Float, of a rejected one by how much it breaks limits that
-            are known before training; None if that is not why.
+        evaluations: Dict of the ids of all trials that train it to their
+            `Evaluation`s, None without a result. The first trial is its own,
+            the others are re-evaluations.
+        prediction: The predicted mean and standard deviation of the score, or
+            None.
+        user_index: Int, its position in the user's initial population, or
+            None.
+        violation: Float, by how much a rejected individual breaks limits that
+            are checked before training; None if it breaks none.
     """
 
     genome: np.ndarray
@@ -65,14 +66,14 @@ class Individual:
         default_factory=dict
     )
     prediction: tuple[float, float] | None = None
-    given: int | None = None
-    excess: float | None = None
+    user_index: int | None = None
+    violation: float | None = None
 
     @property
     def result(self) -> Evaluation | None:
         """An `Evaluation` of all its trainings, None until it is completed."""
         known = [one for one in self.evaluations.values() if one is not None]
-        return pool(known) if known else None
+        return merge(known) if known else None
 
     @property
     def objectives(self) -> tuple[float, ...]:
@@ -84,12 +85,12 @@ class Individual:
 class History:
     """The ordered individuals of a search, and arrays over them.
 
-    A search reads it and proposes; whoever owns the trials writes it.
+    The algorithm only reads the history; `SearchState` writes it.
 
     Args:
         space: The `SearchSpace` to start with. It grows with `grow`.
         num_objectives: Int. Defaults to 1.
-        num_limits: Int, how many limits only training tells. Defaults to 0.
+        num_limits: Int, the number of limits on metrics. Defaults to 0.
     """
 
     def __init__(
@@ -97,22 +98,22 @@ class History:
     ) -> None:
         self.space = space
         self.individuals: list[Individual] = []
-        # The positions of those that another search evaluated.
+        # The positions of individuals that another search evaluated.
         self.imports: list[int] = []
-        # The trials that train an individual again, and the first that did.
+        # The ids of re-evaluations to the ids of the models' first trials.
         self.reevaluations: dict[str, str] = {}
         self._by_trial: dict[str, int] = {}
-        # Genes that some build asked for. The others, if any, are asked for
-        # in training only, so they count as expressed whenever active.
-        self._built: set[int] = set()
+        # Genes that some build requested. Other genes are requested in training
+        # only, so they count as expressed whenever they are active.
+        self._requested: set[int] = set()
         self._rows = _Rows(space.num_genes, num_objectives, num_limits)
         self._tree = PhenotypeTree(space)
-        # The phenotypes that have or had a trial here, or were rejected, and
-        # the first individual of each.
+        # The first individual of each phenotype that had a trial in this
+        # search or was rejected.
         self._tried: dict[bytes, int] = {}
         # How many individuals were built before the hypermodel was edited.
         self.num_outdated = 0
-        # Their phenotypes, by what is not a default.
+        # Their phenotypes, by the values that are not defaults.
         self._outdated: dict[bytes, list[tuple[frozenset[int], int]]] = {}
         # Builds that were the models of earlier individuals.
         self._repeated: list[tuple[Individual, int]] = []
@@ -144,20 +145,20 @@ class History:
         return self._rows.objectives[: len(self)]
 
     @property
-    def limits(self) -> np.ndarray:
+    def violations(self) -> np.ndarray:
         """Float array of shape `(n, num_limits)`, infinite where unknown.
 
-        At most 0 where the limit holds.
+        A violation is at most 0 if the limit holds.
         """
-        return self._rows.limits[: len(self)]
+        return self._rows.violations[: len(self)]
 
     @property
-    def squares(self) -> np.ndarray:
+    def sum_of_squares(self) -> np.ndarray:
         """Float array of shape `(n, num_objectives)`.
 
         The sums of the squared deviations of a model's trainings.
         """
-        return self._rows.squares[: len(self)]
+        return self._rows.sum_of_squares[: len(self)]
 
     @property
     def num_runs(self) -> np.ndarray:
@@ -165,14 +166,17 @@ class History:
         return self._rows.num_runs[: len(self)]
 
     @property
-    def chance(self) -> np.ndarray:
+    def noise_variance(self) -> np.ndarray:
         """Float array of shape `(n, num_objectives)`, variances of the means.
 
-        How much of `objectives` is chance; NaN where that is not known.
+        The variances of `objectives` that are due to noise; NaN where they are
+        not known.
         """
         variances = np.full(self.objectives.shape, np.nan)
         known = self.positions(Status.COMPLETED)
-        variances[known] = chance(self.squares[known], self.num_runs[known])
+        variances[known] = noise_variance(
+            self.sum_of_squares[known], self.num_runs[known]
+        )
         return variances
 
     @property
@@ -200,27 +204,27 @@ class History:
         if individual.operator == IMPORT:
             self.imports.append(position)
         self._rows.append(individual)
-        if self.note_built(individual.expression) == 0:
+        if self.mark_requested(individual.expression) == 0:
             self._index(position)
         return position
 
-    def note_built(self, genes: Iterable[int]) -> int:
-        """Notes genes that some build asked for.
+    def mark_requested(self, genes: Iterable[int]) -> int:
+        """Marks genes as requested by a build.
 
         Args:
             genes: Positions of genes.
 
         Returns:
-            Int, how many of them were not known to be.
+            Int, how many of them were not marked before.
         """
-        news = set(genes) - self._built
-        if news:
-            self._built |= news
+        new = set(genes) - self._requested
+        if new:
+            self._requested |= new
             self._rebuild()
-        return len(news)
+        return len(new)
 
     def reevaluate(self, position: int, trial_id: str) -> None:
-        """Notes that a further trial trains an individual again.
+        """Adds a trial that trains an individual once more.
 
         Args:
             position: Int, a completed individual.
@@ -236,27 +240,27 @@ class History:
         trial_id: str,
         status: Status,
         objectives: Iterable[float] = (),
-        limits: Iterable[float] = (),
+        violations: Iterable[float] = (),
         stds: Iterable[float] = (),
         num_runs: int = 1,
     ) -> None:
-        """Records what became of a trial.
+        """Records the result of a trial.
 
-        A re-evaluation adds to what is known of its individual, or nothing if
-        it failed.
+        The result of a re-evaluation is merged with the earlier results of the
+        individual. A failed re-evaluation changes nothing.
 
         Args:
             trial_id: String.
             status: A `Status`.
-            objectives: Floats, if it is completed. One that is not finite
-                makes it failed.
-            limits: Floats, likewise.
+            objectives: Floats, if it is completed. If one is not finite, the
+                trial counts as failed.
+            violations: Floats, likewise.
             stds: Floats, the standard deviations of the objectives between
                 the trainings of the trial, if there were several.
-            num_runs: Int, the number of these. Defaults to 1.
+            num_runs: Int, the number of trainings. Defaults to 1.
         """
         evaluation = Evaluation(
-            tuple(objectives), tuple(limits), tuple(stds), num_runs
+            tuple(objectives), tuple(violations), tuple(stds), num_runs
         )
         if not evaluation.is_finite:
             status = Status.FAILED
@@ -276,13 +280,13 @@ class History:
     ) -> None:
         """Takes a larger space; old genomes get the new genes' defaults.
 
-        A hyperparameter that is met for the first time has its default value
-        in the very build that meets it, and had no say in those before.
+        A new hyperparameter has its default value in the build that declares
+        it first, and had no effect on earlier builds.
 
         Args:
             space: The `SearchSpace`, the present one extended.
-            known: Dict of trial ids to the values, by name, of individuals
-                that another search evaluated: it may have met the new genes.
+            known: Dict of the trial ids of imported individuals to their
+                values by name. The other search may have known the new genes.
         """
         first_new = self.space.num_genes
         defaults = space.default_genome()[first_new:]
@@ -302,7 +306,7 @@ class History:
         self._rebuild()
 
     def set_values(self, trial_id: str, values: dict[str, Value]) -> None:
-        """Corrects a genome to the values that the trial really had."""
+        """Changes a genome to the values with which the trial was trained."""
         position = self._by_trial[trial_id]
         individual = self.individuals[position]
         decoded = self.space.decode(individual.genome)
@@ -323,7 +327,7 @@ class History:
         self._rebuild()
 
     def _has_code(self, genome: np.ndarray, name: str, value: Value) -> bool:
-        """Tells whether a value has a genome's code, which others may share."""
+        """Returns whether a value has the code of a genome, as others may."""
         codes = self.space.codes_of(name, value).items()
         return any(abs(genome[i] - code) <= SAME_CODE for i, code in codes)
 
@@ -331,20 +335,20 @@ class History:
         """Returns the position of the individual with the same phenotype.
 
         Returns:
-            Int, or -1 when the phenotype is not known.
+            Int, or -1 if the phenotype is not known.
         """
         return self._tree.find(genome)
 
     def same_as(self, individual: Individual, counts_imports: bool) -> int:
         """Returns the position of an earlier individual of the same phenotype.
 
-        The tree finds most of them before they are built. A hypermodel that
-        was edited shows what it asks for only when it is built.
+        `find` recognizes most of them before they are built. But the requests
+        of an edited hypermodel are known only after the build.
 
         Args:
             individual: An `Individual` that was built.
-            counts_imports: Bool, whether it may be one that only another
-                search evaluated.
+            counts_imports: Bool, whether the earlier individual may be an
+                imported one.
 
         Returns:
             Int, or -1 if there is none.
@@ -357,30 +361,32 @@ class History:
             self._changes_key(individual.genome, path), []
         ):
             is_import = self.individuals[position].operator == IMPORT
-            # What it was not asked for has its default. What is no longer
-            # asked for may have been any value, so that is another model.
+            # A gene that the earlier build did not request has its default. A
+            # gene that is no longer requested had a value that may not be the
+            # default, so it was another model.
             if expressed <= set(path) and (counts_imports or not is_import):
                 return position
         return -1
 
     def note_repeated(self, individual: Individual, position: int) -> None:
-        """Notes that a build was the model of an earlier individual.
+        """Adds a build that was the model of an earlier individual.
 
         Args:
             individual: The `Individual` that was built.
-            position: Int, what `same_as` returned for it.
+            position: Int, the earlier one, as returned by `same_as`.
         """
         self._repeated.append((individual, position))
-        if self.note_built(individual.expression) == 0:
+        if self.mark_requested(individual.expression) == 0:
             self._index_repeated(individual, position)
 
     def forget_builds(self, num_outdated: int) -> None:
-        """Notes that the hypermodel was edited.
+        """Makes all earlier builds outdated: the hypermodel was edited.
 
-        What individuals express is not known of the edited hypermodel until
-        it is built. They count as the models that it builds with the same
-        values, if it asks for all of them, and for defaults besides. Those
-        that were rejected don't count: that may be mended.
+        It is not known which genes of the individuals the edited hypermodel
+        expresses. An individual counts as the model that it builds with the
+        same values, if it requests all of them, and otherwise only genes with
+        default values. Rejected individuals don't count: the edit may have
+        corrected the problem.
 
         Args:
             num_outdated: Int, how many individuals were built before.
@@ -389,13 +395,15 @@ class History:
         self._repeated.clear()
         self._rebuild()
 
-    def asks_alike(self, position: int, expression: Iterable[int]) -> bool:
-        """Tells whether a build asks for what an individual's asked for.
+    def requests_same_genes(
+        self, position: int, expression: Iterable[int]
+    ) -> bool:
+        """Returns whether a build requests the same genes as an earlier one.
 
         Args:
             position: Int, an individual that was built.
-            expression: Positions of genes, what a further build of its values
-                asked for, in order.
+            expression: Positions of the genes that a further build of its
+                values requested, in order.
         """
         individual = self.individuals[position]
         active = self._active(individual)
@@ -404,18 +412,18 @@ class History:
         )
 
     def is_tried(self, genome: np.ndarray) -> bool:
-        """Tells whether a phenotype is known, and not from imports only."""
+        """Returns whether a phenotype is known, and not only from imports."""
         if self.find(genome) < 0:
             return False
         path = self._tree.predict_path(genome)
         return _phenotype_key(genome, path) in self._tried
 
     def nearest_new(self, genome: np.ndarray) -> np.ndarray | None:
-        """Returns the genome, changed if need be to be a new phenotype.
+        """Returns a genome with a new phenotype that is near the given one.
 
         Returns:
-            Float array of shape `(num_genes,)`, or None when every phenotype
-            of the space is known.
+            Float array of shape `(num_genes,)`, the given genome if its
+            phenotype is new; None if every phenotype of the space is known.
         """
         return self._tree.nearest_new(genome)
 
@@ -437,7 +445,7 @@ class History:
             Bool array of shape `(n, num_genes)`.
         """
         active = self.space.active(genomes)
-        if not self._built or self._tree.is_empty:
+        if not self._requested or self._tree.is_empty:
             return active
         expressed = np.zeros_like(active)
         for row, genome in enumerate(genomes):
@@ -445,17 +453,17 @@ class History:
         return expressed & active
 
     def _path(self, individual: Individual, active: np.ndarray) -> list[int]:
-        """Returns the expressed genes in the order they are asked for."""
+        """Returns the expressed genes in the order of their requests."""
         path = self._live(individual.expression, active)
         if individual.status is Status.REJECTED:
-            # It never came to training.
+            # It was not trained, so it requested no further genes.
             return path
-        # One that was never built may have asked for all that is active.
-        built = self._built if path else set()
+        # Without a build, all active genes may have been requested.
+        requested = self._requested if path else set()
         seen = {self.space.genes[i].name for i in path}
         for i in self.space.order:
             gene = self.space.genes[i]
-            if i in built or gene.name in seen or not active[i]:
+            if i in requested or gene.name in seen or not active[i]:
                 continue
             if all(condition.parent in seen for condition in gene.conditions):
                 seen.add(gene.name)
@@ -470,12 +478,14 @@ class History:
         changed = genome != self._defaults
         return _phenotype_key(genome, [i for i in path if changed[i]])
 
-    def _live(self, asked: Iterable[int], active: np.ndarray) -> list[int]:
-        """Returns the genes that gave the names asked for their values."""
+    def _live(self, requested: Iterable[int], active: np.ndarray) -> list[int]:
+        """Returns the active genes with the names of the requested ones."""
         live: dict[int, None] = {}
-        for i in asked:
-            twins = self.space.genes_named(self.space.genes[i].name)
-            live.update(dict.fromkeys(twin for twin in twins if active[twin]))
+        for i in requested:
+            same_name = self.space.genes_named(self.space.genes[i].name)
+            live.update(
+                dict.fromkeys(other for other in same_name if active[other])
+            )
         return list(live)
 
     def _index(self, position: int) -> None:
@@ -524,7 +534,7 @@ _STATUS_CODES = {status: code for code, status in enumerate(Status)}
 
 
 class _Rows:
-    """Arrays over the individuals, with room to grow at both ends."""
+    """Arrays over the individuals, with spare rows at the end."""
 
     def __init__(
         self, num_genes: int, num_objectives: int, num_limits: int
@@ -532,8 +542,8 @@ class _Rows:
         self.genomes = np.empty((16, num_genes))
         self.expressed = np.empty((16, num_genes), dtype=bool)
         self.objectives = np.empty((16, num_objectives))
-        self.limits = np.empty((16, num_limits))
-        self.squares = np.empty((16, num_objectives))
+        self.violations = np.empty((16, num_limits))
+        self.sum_of_squares = np.empty((16, num_objectives))
         self.num_runs = np.empty(16, dtype=np.int64)
         self.statuses = np.empty(16, dtype=np.int8)
         self._length = 0
@@ -543,8 +553,8 @@ class _Rows:
             self.genomes = _doubled(self.genomes)
             self.expressed = _doubled(self.expressed)
             self.objectives = _doubled(self.objectives)
-            self.limits = _doubled(self.limits)
-            self.squares = _doubled(self.squares)
+            self.violations = _doubled(self.violations)
+            self.sum_of_squares = _doubled(self.sum_of_squares)
             self.num_runs = _doubled(self.num_runs)
             self.statuses = _doubled(self.statuses)
         self.genomes[self._length] = individual.genome
@@ -554,16 +564,16 @@ class _Rows:
     def set_result(self, position: int, individual: Individual) -> None:
         result = individual.result or UNKNOWN
         self.objectives[position] = result.objectives or np.inf
-        self.limits[position] = result.limits or np.inf
-        self.squares[position] = result.squares or 0.0
+        self.violations[position] = result.violations or np.inf
+        self.sum_of_squares[position] = result.sum_of_squares or 0.0
         self.num_runs[position] = result.num_runs
         self.statuses[position] = _STATUS_CODES[individual.status]
 
     def add_genes(self, codes: np.ndarray) -> None:
         columns = np.tile(codes, (len(self.genomes), 1))
         self.genomes = np.hstack([self.genomes, columns])
-        silent = np.zeros(columns.shape, dtype=bool)
-        self.expressed = np.hstack([self.expressed, silent])
+        unexpressed = np.zeros(columns.shape, dtype=bool)
+        self.expressed = np.hstack([self.expressed, unexpressed])
 
 
 def _doubled(array: np.ndarray) -> np.ndarray:

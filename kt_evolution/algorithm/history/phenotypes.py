@@ -1,13 +1,12 @@
-"""Which models are known already: a tree of what builds asked for.
+"""Phenotypes: a tree of the known models, by the genes that builds requested.
 
-A hypermodel is a sequence of questions: the next hyperparameter that it asks
-for depends only on the values of those before. The tree holds a path for each
-known individual: a node is the gene asked for, an edge the value it had. So a
-genome is looked up without building anything, and the day that every value of
-every node was tried is seen exactly.
+A build is a sequence of requests: the next hyperparameter that it requests
+depends only on the values of those before. The tree holds a path for each known
+individual: a node is a requested gene, an edge is its value. So a model is
+looked up without building it, and the tree shows when every model is known.
 
-Genes in a row that had one value only are one node, so a tree has at most two
-nodes for each individual, however many genes there are.
+Successive genes with a single known value share one node, so a tree has at most
+two nodes for each individual, however many genes there are.
 
 Reference:
     Morrison (1968), "PATRICIA - Practical Algorithm To Retrieve Information
@@ -23,26 +22,26 @@ import numpy as np
 from kt_evolution.algorithm.space.genes import Gene
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
-# Then a gap between two codes is as narrow as floats allow.
+# After this many halvings a gap between two codes holds no further float.
 MAX_HALVINGS = 60
 
 
 @dataclasses.dataclass(slots=True)
 class _Node:
-    """Genes in a row with one known value each, and what comes after them.
+    """Successive genes with one known value each, and the nodes after them.
 
     Args:
-        genes: Int array, the positions of the genes in a row.
+        genes: Int array, the positions of the successive genes: the row.
         codes: Float array of the same shape, their only known codes.
         last_open: Int, the last of `genes` that has other values, as an index
             of the row; -1 if none has.
-        leaf: Int, the position of the individual that ends behind the row,
-            -1 if none does.
-        gene: Int, the position of the gene that is asked for behind the row
-            and had several values, -1 if there is none.
-        children: Dict of the codes of `gene` to the nodes behind them.
-        complete: Set of the codes of `gene` behind which nothing is new.
-        is_complete: Boolean, whether nothing behind the row is new.
+        leaf: Int, the position of the individual whose path ends after the
+            row, -1 if there is none.
+        gene: Int, the position of the gene that is requested after the row
+            and has several known values, -1 if there is none.
+        children: Dict of the codes of `gene` to the nodes after them.
+        complete: Set of the codes of `gene` after which no model is new.
+        is_complete: Boolean, whether no model after the row is new.
     """
 
     genes: np.ndarray
@@ -55,7 +54,7 @@ class _Node:
     is_complete: bool = False
 
     def matches(self, genome: np.ndarray) -> bool:
-        """Tells whether a genome has the codes of the row."""
+        """Returns whether a genome has the codes of the row."""
         if not len(self.genes):
             return True
         # Most genomes differ in the first gene.
@@ -64,18 +63,21 @@ class _Node:
         return bool((genome[self.genes] == self.codes).all())
 
     def first_difference(self, genome: np.ndarray) -> int:
-        """Returns where in the row a genome differs, its length if nowhere."""
+        """Returns the index in the row at which a genome differs.
+
+        It is the length of the row if the genome does not differ.
+        """
         differs = genome[self.genes] != self.codes
         return int(differs.argmax()) if differs.any() else len(self.genes)
 
     @property
     def holds_nothing_new(self) -> bool:
-        """Whether nothing of the row, or behind it, is new."""
+        """Whether no model with genes of the row, or after it, is new."""
         return self.is_complete and self.last_open < 0
 
 
 class PhenotypeTree:
-    """A set of phenotypes that knows what is left of the space.
+    """A set of phenotypes that finds the nearest phenotype outside of it.
 
     Args:
         space: The `SearchSpace` of the genomes.
@@ -96,8 +98,9 @@ class PhenotypeTree:
         Args:
             genome: Float array of shape `(num_genes,)`, canonical codes.
             path: List of the positions of the expressed genes, in the order
-                in which they were asked for.
-            position: Int, what `find` returns for this phenotype.
+                of their requests.
+            position: Int, the individual's position, which `find` returns for
+                this phenotype.
         """
         genes = np.array(path, dtype=np.int64)
         if self._root is None:
@@ -108,11 +111,11 @@ class PhenotypeTree:
         while True:
             row = node.genes
             length = node.first_difference(genome)
-            # With the gene in which they differ.
+            # The gene at which they differ is common, too.
             common = min(length + 1, len(row))
-            # A hypermodel that asks differently for equal answers has no
-            # tree; what it built first stays.
-            if len(genes) < common or (genes[:common] != row[:common]).any():
+            # The requests of a hypermodel that is not deterministic are no
+            # tree. Then its first build counts.
+            if not np.array_equal(genes[:common], row[:common]):
                 return
             if length < len(row):
                 self._split(node, length)
@@ -146,10 +149,10 @@ class PhenotypeTree:
         return -1
 
     def predict_path(self, genome: np.ndarray) -> list[int]:
-        """Returns the genes that a genome would express, as far as known.
+        """Returns the genes that a genome is predicted to express.
 
-        Where a value was never tried, the path goes on as for the nearest
-        one that was.
+        For a new value of a gene the path goes on as for the nearest known
+        value.
         """
         path = []
         for node in self._nodes_near(genome):
@@ -169,14 +172,14 @@ class PhenotypeTree:
         return expressed
 
     def nearest_new(self, genome: np.ndarray) -> np.ndarray | None:
-        """Returns the genome changed so that its phenotype is not known.
+        """Returns the genome, changed so that its phenotype is not known.
 
-        Values change only where the tree has nothing new below them, and to
-        the nearest one that has.
+        A value changes only if every model with it is known. It becomes the
+        nearest value with new models.
 
         Returns:
-            A float array of shape `(num_genes,)`, or None when every
-            phenotype is known.
+            A float array of shape `(num_genes,)`, or None if every phenotype
+            is known.
         """
         genome = genome.copy()
         node = self._root
@@ -219,7 +222,7 @@ class PhenotypeTree:
         )
 
     def _split(self, node: _Node, length: int) -> None:
-        """Cuts a row, so that its gene at `length` may have further values."""
+        """Splits a row, so that its gene at `length` may have more values."""
         gene, code = int(node.genes[length]), float(node.codes[length])
         rest = self._new_node(
             node.genes[length + 1 :], node.codes[length + 1 :]
@@ -236,7 +239,7 @@ class PhenotypeTree:
         node.is_complete = False
 
     def _nodes_near(self, genome: np.ndarray) -> Iterator[_Node]:
-        """Yields the nodes on the way of a genome, or nearest to it."""
+        """Yields the nodes of a genome's path, or of the nearest known path."""
         node = self._root
         while node is not None:
             yield node
@@ -251,7 +254,7 @@ class PhenotypeTree:
     def _nearest_open(
         self, position: int, complete: set[float], code: float
     ) -> float:
-        """Returns the code nearest to one of a gene that is not complete."""
+        """Returns the nearest code of a gene after which models are new."""
         gene = self.space.genes[position]
         if not np.isfinite(gene.size):
             return _in_a_gap(gene, complete, code)
@@ -266,14 +269,14 @@ class PhenotypeTree:
 
 
 def _in_a_gap(gene: Gene, known: set[float], code: float) -> float:
-    """Returns a code between known ones, of a value that they don't have."""
-    # The wider gap beside the code comes first.
+    """Returns a code between known codes, of a value that is not known."""
+    # The wider one of the gaps beside the code is tried first.
     below = max((c for c in known if c < code), default=0.0)
     above = min((c for c in known if c > code), default=1.0)
     beside = below if code - below > above - code else above
     near = _between(gene, known, code, beside)
     if near is None:
-        # Codes side by side may have the same value.
+        # Adjacent codes may have the same value.
         ends = sorted(known | {0.0, 1.0})
         gaps = sorted(itertools.pairwise(ends), key=lambda gap: gap[0] - gap[1])
         found = (_between(gene, known, *gap) for gap in gaps)
@@ -284,11 +287,11 @@ def _in_a_gap(gene: Gene, known: set[float], code: float) -> float:
 def _between(
     gene: Gene, known: set[float], start: float, end: float
 ) -> float | None:
-    """Returns a code between two, the middle if that has a value of its own."""
+    """Returns a code between two: the middle if it has another value."""
     values = [gene.decode(one) for one in (start, end) if one in known]
     for _ in range(MAX_HALVINGS):
         start = (start + end) / 2
-        near = float(gene.snap(np.array([start]))[0])
+        near = float(gene.canonicalize(np.array([start]))[0])
         if near not in known and gene.decode(near) not in values:
             return near
     return None

@@ -1,9 +1,9 @@
 """Crossover: two parents make one child.
 
-Every crossover respects conditions. Where the parents differ in a choice, the
-genes that it switches on come from the same parent as the choice; where they
+Every crossover respects conditions. If the parents differ in a choice, the
+genes that depend on it come from the same parent as the choice. If the parents
 agree, those genes mix freely. Genes of one name scope, such as "cell/node_1/",
-are likely to stay together: they were good together.
+often stay together, because they were good together.
 """
 
 import abc
@@ -15,7 +15,8 @@ from kt_evolution.algorithm.checks import check_probability
 from kt_evolution.algorithm.space.genes import LAST_CODE
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
-# The chance that the genes of a name scope come from one parent on purpose.
+# The probability that the genes of a name scope are made to come from one
+# parent.
 SCOPE_LINKAGE = 0.5
 
 
@@ -61,7 +62,7 @@ class Crossover(abc.ABC):
     def swap_mask(
         self, num_pairs: int, num_genes: int, rng: np.random.Generator
     ) -> np.ndarray:
-        """Tells which genes come from the second parent.
+        """Returns which genes come from the second parent.
 
         Returns:
             Bool array of shape `(num_pairs, num_genes)`.
@@ -73,14 +74,14 @@ class Crossover(abc.ABC):
         second: np.ndarray,
         rng: np.random.Generator,
     ) -> np.ndarray | None:
-        """Returns new codes for numeric genes, or None to take the swap's."""
+        """Returns new codes for numeric genes, or None to swap them, too."""
         return None
 
 
 def keep_whole(
     from_second: np.ndarray, space: SearchSpace, rng: np.random.Generator
 ) -> np.ndarray:
-    """Makes genes of one name scope travel together in some of the children.
+    """Makes genes of one name scope come from one parent in some children.
 
     Args:
         from_second: Bool array of shape `(n, num_genes)`.
@@ -88,11 +89,12 @@ def keep_whole(
         rng: The source of randomness.
 
     Returns:
-        The mask with some of the scopes of each row whole.
+        Bool array of the same shape, in which some scopes of each row are
+        whole.
     """
     whole = from_second.copy()
     for scope in space.scopes:
-        # None of them leads always: cuts favour the first.
+        # The leading gene is random, because cuts favor the first one.
         leader = rng.choice(scope, size=len(whole))
         leads = from_second[np.arange(len(whole)), leader][:, None]
         linked = rng.random((len(whole), 1)) < SCOPE_LINKAGE
@@ -103,7 +105,7 @@ def keep_whole(
 def link(
     from_second: np.ndarray, differs: np.ndarray, space: SearchSpace
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Makes conditional genes travel with a choice in which parents differ.
+    """Makes conditional genes come with a choice in which parents differ.
 
     Args:
         from_second: Bool array of shape `(n, num_genes)`.
@@ -111,18 +113,20 @@ def link(
         space: The `SearchSpace`.
 
     Returns:
-        The linked mask, and a bool array of the same shape that tells which
-        genes are bound to their controller.
+        Tuple of the linked mask, and of a bool array of the same shape: which
+        genes are bound to the gene of their innermost condition.
     """
     linked = from_second.copy()
     is_bound = np.zeros_like(linked)
     for i in space.order:
-        controller = space.controllers[i]
-        if controller < 0:
+        condition_parent = space.condition_parents[i]
+        if condition_parent < 0:
             continue
-        is_bound[:, i] = differs[:, controller] | is_bound[:, controller]
+        is_bound[:, i] = (
+            differs[:, condition_parent] | is_bound[:, condition_parent]
+        )
         linked[:, i] = np.where(
-            is_bound[:, i], linked[:, controller], linked[:, i]
+            is_bound[:, i], linked[:, condition_parent], linked[:, i]
         )
     return linked, is_bound
 

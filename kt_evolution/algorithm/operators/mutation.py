@@ -11,7 +11,7 @@ from kt_evolution.algorithm.space.genes import Gene
 from kt_evolution.algorithm.space.genes import GridGene
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
-# Median length of an ordinal gene's step, as a part of the domain.
+# Median length of an ordinal gene's step, as a share of the domain.
 ORDINAL_REACH = 0.05
 
 
@@ -74,7 +74,7 @@ class Mutation(abc.ABC):
     def _chosen(
         self, eligible: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """Draws which genes mutate: bool array, at least one of a row."""
+        """Returns which genes mutate, at least one of each row."""
         counts = rng.geometric(self.stop_probability, size=len(eligible))
         keys = np.where(eligible, rng.random(eligible.shape), -1.0)
         # A row's largest keys mutate, as many as its count.
@@ -88,11 +88,11 @@ class Mutation(abc.ABC):
         )
 
 
-class KindMutation(Mutation):
-    """Mutates each gene as its kind asks for.
+class MixedMutation(Mutation):
+    """Mutates each gene according to its kind.
 
-    A categorical gene takes another value. An ordinal one moves some steps,
-    mostly a few and sometimes many. A continuous one moves by polynomial
+    A categorical gene takes another value. An ordinal gene moves by some steps,
+    mostly few and sometimes many. A continuous gene moves by polynomial
     mutation.
 
     Reference:
@@ -126,7 +126,9 @@ class KindMutation(Mutation):
             return resample(gene, codes, rng)
         if isinstance(gene, GridGene):
             return move_steps(gene, codes, rng)
-        moved = gene.snap(polynomial(codes, self.distribution_index, rng))
+        moved = gene.canonicalize(
+            polynomial(codes, self.distribution_index, rng)
+        )
         return np.where(moved == codes, resample(gene, codes, rng), moved)
 
 
@@ -152,7 +154,7 @@ def resample(
 ) -> np.ndarray:
     """Draws other values of a gene, evenly over its codes."""
     if not np.isfinite(gene.size):
-        return gene.snap(rng.random(len(codes)))
+        return gene.canonicalize(rng.random(len(codes)))
     size = int(gene.size)
     if isinstance(gene, GridGene):
         steps = rng.integers(1, size, size=len(codes))
@@ -194,6 +196,6 @@ def polynomial(
 
 
 MUTATIONS: dict[str, type[Mutation]] = {
-    "default": KindMutation,
+    "mixed": MixedMutation,
     "uniform": UniformMutation,
 }

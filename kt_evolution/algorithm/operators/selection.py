@@ -1,4 +1,4 @@
-"""Parent selection: who breeds. Scores are minimised."""
+"""Selection: which individuals become parents. Scores are minimized."""
 
 import abc
 
@@ -51,7 +51,7 @@ class TournamentSelection(Selection):
 
 
 class RankSelection(Selection):
-    """Selects in linear proportion to rank, whatever the scores' scale.
+    """Selects in linear proportion to rank, for any scale of the scores.
 
     Reference:
         Baker (1985), "Adaptive selection methods for genetic algorithms".
@@ -71,7 +71,7 @@ class RankSelection(Selection):
     def __call__(
         self, scores: np.ndarray, num_parents: int, rng: np.random.Generator
     ) -> np.ndarray:
-        # Equal scores share their ranks, so that age is no merit.
+        # Equal scores have equal ranks, so that older ones have no advantage.
         badness = (rankdata(scores) - 1.0) / max(len(scores) - 1, 1)
         weights = self.pressure + (2.0 - 2.0 * self.pressure) * badness
         return stochastic_universal_sampling(weights, num_parents, rng)
@@ -98,8 +98,8 @@ def stochastic_universal_sampling(
 ) -> np.ndarray:
     """Samples positions by one spin of a wheel with evenly spaced pointers.
 
-    Each position comes up as often as its weight promises, to within one.
-    Equal weights, zeros included, are sampled evenly.
+    Each position is sampled in proportion to its weight, up to rounding to a
+    neighboring integer. Equal weights, zeros included, are sampled evenly.
 
     Args:
         weights: Float array of shape `(n,)`, not negative.

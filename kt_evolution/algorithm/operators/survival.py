@@ -1,7 +1,7 @@
-"""Survival: which of all individuals are the population that breeds.
+"""Survival: which individuals form the population, whose members are parents.
 
 No population is stored. Each rule derives it from the evaluated individuals,
-which come in the order of their birth. Scores are minimised.
+which are in the order of their birth. Scores are minimized.
 """
 
 import abc
@@ -12,7 +12,7 @@ from kt_evolution.algorithm.checks import check_count
 
 
 class Survival(abc.ABC):
-    """Derives the population from all that were evaluated."""
+    """Derives the population from all evaluated individuals."""
 
     @abc.abstractmethod
     def __call__(self, scores: np.ndarray, population_size: int) -> np.ndarray:
@@ -23,13 +23,13 @@ class Survival(abc.ABC):
             population_size: Int, the number of survivors at most.
 
         Returns:
-            Int array, distinct positions in `scores`, never empty when there
-            are any.
+            Int array, distinct positions in `scores`; empty only if there are
+            no scores.
         """
 
 
 class ElitistSurvival(Survival):
-    """Keeps the best of all (mu + lambda).
+    """Keeps the best of all individuals (mu + lambda).
 
     Reference:
         Beyer and Schwefel (2002), "Evolution strategies: a comprehensive
@@ -41,7 +41,7 @@ class ElitistSurvival(Survival):
 
 
 class AgingSurvival(Survival):
-    """Keeps the youngest, however good the old ones were.
+    """Keeps the youngest individuals, even if older ones are better.
 
     Reference:
         Real et al. (2019), "Regularized evolution for image classifier

@@ -1,4 +1,4 @@
-"""Which genes depend on which: an order in which parents come first."""
+"""Dependencies between genes: an order in which parents come first."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from kt_evolution.algorithm.space.genes import Gene
 
 
 def parents_first(genes: Sequence[Gene]) -> tuple[list[int], bool]:
-    """Returns the positions of genes, each behind those it depends on.
+    """Returns the positions of genes, each after those it depends on.
 
     Two branches may have the same names in opposite orders. Genes of
     different branches are never active together, so they don't depend on
@@ -19,7 +19,8 @@ def parents_first(genes: Sequence[Gene]) -> tuple[list[int], bool]:
 
     Returns:
         Tuple of the positions, and of whether names depend on each other in
-        a circle. Then one pass over the genes may not settle all values.
+        a circle. With circles one pass over the genes may not determine all
+        values.
 
     Raises:
         ValueError: If a gene can't be active because it needs itself.
@@ -42,7 +43,7 @@ def parents_first(genes: Sequence[Gene]) -> tuple[list[int], bool]:
             if can_both_hold(genes[i].conditions, genes[parent].conditions)
         ]
 
-    # Names are enough for nearly all spaces, and fast.
+    # The order by names alone is fast, and enough for nearly all spaces.
     order, is_circular = _depth_first(len(genes), named_parents)
     if is_circular:
         _check_circles(genes)
@@ -53,7 +54,7 @@ def parents_first(genes: Sequence[Gene]) -> tuple[list[int], bool]:
 def can_both_hold(
     some: tuple[Condition, ...], others: tuple[Condition, ...]
 ) -> bool:
-    """Tells whether two scopes can be open for the same values."""
+    """Returns whether two sets of conditions can hold for the same values."""
     return not any(
         one.parent == other.parent and set(one.values).isdisjoint(other.values)
         for one in some
@@ -64,7 +65,7 @@ def can_both_hold(
 def _depth_first(
     num_genes: int, parents_of: Callable[[int], list[int]]
 ) -> tuple[list[int], bool]:
-    """Returns parents before children, and whether there are circles."""
+    """Returns an order with parents before children, and if it has circles."""
     order: list[int] = []
     state = ["new"] * num_genes
     is_circular = False
@@ -87,7 +88,7 @@ def _depth_first(
 
 def _check_circles(genes: Sequence[Gene]) -> None:
     """Raises if a gene can't be active because it needs itself."""
-    # A name without a gene makes no circle: its conditions never hold.
+    # A name without a gene is part of no circle: its conditions never hold.
     reached = {
         condition.parent for gene in genes for condition in gene.conditions
     } - {gene.name for gene in genes}

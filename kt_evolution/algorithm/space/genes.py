@@ -1,4 +1,4 @@
-"""Genes: one hyperparameter each, and the way from a value to a code.
+"""Genes: one hyperparameter each, with codes for its values.
 
 A code is a number in [0, 1). Every gene maps its domain onto that interval
 and back: `decode(encode(value)) == value` for each value of a finite domain,
@@ -24,9 +24,9 @@ Value: TypeAlias = bool | int | float | str
 
 # The largest code: the last float below 1.
 LAST_CODE = float(np.nextafter(1.0, 0.0))
-# The least and the largest code of what is no bound.
+# The smallest and the largest code of values between the bounds.
 INNER_CODES = float(np.nextafter(0.0, 1.0)), float(np.nextafter(LAST_CODE, 0.0))
-# To so many digits a value is rounded that it is recognized by.
+# Numbers of digits to which a decoded value is rounded, the first that fits.
 DIGITS = (5, 8, 12, 15)
 
 
@@ -47,7 +47,7 @@ class Condition:
 
 
 def one_nan(value: Any) -> Any:
-    """Returns a value, and of all NaNs the same one: they equal only it."""
+    """Returns a value, `math.nan` for every NaN: containers can find it."""
     return math.nan if value != value else value
 
 
@@ -88,11 +88,11 @@ class Gene(abc.ABC):
         """Returns the code of a value; raises ValueError outside the domain."""
 
     @abc.abstractmethod
-    def snap(self, codes: np.ndarray) -> np.ndarray:
-        """Returns the canonical codes: one for each value of the domain."""
+    def canonicalize(self, codes: np.ndarray) -> np.ndarray:
+        """Returns canonical codes: each value of the domain has one code."""
 
     def canonical(self, code: float) -> float:
-        """Returns the code of a code's value, if that value has one."""
+        """Returns the code of a code's value, if it decodes to that value."""
         value = self.decode(code)
         canonical = self.encode(value)
         return canonical if self.decode(canonical) == value else code
@@ -164,7 +164,7 @@ class GridGene(Gene):
 
     def decode(self, code: float) -> Value:
         position = self._position(code)
-        # A member of a grid may be rounded, and the default is the user's.
+        # A member of a grid may be rounded; the default is returned exactly.
         if position == self._default_position:
             return self.default
         return self.values[position]
@@ -179,7 +179,7 @@ class GridGene(Gene):
             raise self.outside(value, f"one of {self._shown()}") from None
         return (position + 0.5) / self._size
 
-    def snap(self, codes: np.ndarray) -> np.ndarray:
+    def canonicalize(self, codes: np.ndarray) -> np.ndarray:
         return self.code_at(self.index(codes))
 
     def _shown(self) -> str:
@@ -235,7 +235,7 @@ class ContinuousGene(Gene):
     ) -> None:
         super().__init__(name, default, conditions)
         self.scale = scale
-        # There are more floats than codes. That of the default is its own.
+        # Several floats may share a code. The default's code decodes to it.
         self._default_code = self.encode(default)
 
     @property
@@ -250,9 +250,9 @@ class ContinuousGene(Gene):
         return self.scale.low if code <= 0 else self._decode_inner(code)
 
     def _decode_inner(self, code: float) -> float:
-        """Returns a number that has a code: of few digits, if one has it.
+        """Returns a number that has a code, with few digits if possible.
 
-        So 0.001 comes back as that, not as 0.0010000000000000002.
+        So 0.001 is decoded as 0.001, not as 0.0010000000000000002.
         """
         value = self.scale.from_unit(code)
         for digits in DIGITS:
@@ -276,29 +276,29 @@ class ContinuousGene(Gene):
             return 0.0
         return self._encode_inner(float(value))
 
-    def snap(self, codes: np.ndarray) -> np.ndarray:
+    def canonicalize(self, codes: np.ndarray) -> np.ndarray:
         if self.size == 1.0:
             return np.full_like(codes, LAST_CODE)
         return np.clip(codes, 0.0, LAST_CODE)
 
 
 class CrowdedGene(ContinuousGene):
-    """A continuous gene where many codes have one and the same value.
+    """A continuous gene of which many codes have the same value.
 
-    A logarithmic scale spreads what is near one of its bounds, where there may
-    be few floats. Codes of the same float are the same model.
+    A logarithmic scale spreads the numbers near one of its bounds, where there
+    may be few floats. Codes of the same float are the same model.
     """
 
-    def snap(self, codes: np.ndarray) -> np.ndarray:
+    def canonicalize(self, codes: np.ndarray) -> np.ndarray:
         return np.array([self.canonical(code) for code in codes.tolist()])
 
 
 class LargeIntegerGene(Gene):
-    """A gene of more whole numbers than codes can tell apart.
+    """A gene with more whole numbers than there are codes.
 
-    The search treats it as continuous. Both bounds and the default have codes,
-    and on a logarithmic scale so do the small numbers. Of the others some have
-    a code; any number has that of one near it.
+    The search treats it as continuous. Both bounds and the default have exact
+    codes, and on a logarithmic scale so do the small numbers. Any other number
+    is encoded as one near it.
 
     Args:
         name: String, the name of the hyperparameter.
@@ -321,7 +321,7 @@ class LargeIntegerGene(Gene):
         super().__init__(name, default, conditions)
         self.numbers = numbers
         self.low = numbers[0]
-        # A default may lie behind the last step.
+        # A default may lie beyond the last step.
         self.high = max(numbers[-1], int(default))
         # Each number owns the part of the scale from itself to the next.
         is_linear = sampling == "linear"
@@ -329,7 +329,7 @@ class LargeIntegerGene(Gene):
             self.low, self.high + 1, "linear" if is_linear else "log"
         )
         self.sampling = sampling
-        # `len` is for small ranges only.
+        # `len` raises for ranges as large as this.
         self._count = (numbers[-1] - self.low) // numbers.step + 1
         self._default_code = self.encode(default)
 
@@ -377,7 +377,7 @@ class LargeIntegerGene(Gene):
         first, last = INNER_CODES
         return min(max(unit, first), last)
 
-    def snap(self, codes: np.ndarray) -> np.ndarray:
+    def canonicalize(self, codes: np.ndarray) -> np.ndarray:
         return np.array([self.canonical(code) for code in codes.tolist()])
 
 
@@ -424,7 +424,7 @@ class IntegerGene(Gene):
             raise self.outside(value, "a whole number")
         return self.scale.to_unit(int(value) + 0.5)
 
-    def snap(self, codes: np.ndarray) -> np.ndarray:
+    def canonicalize(self, codes: np.ndarray) -> np.ndarray:
         return self.code_at(self.index(codes))
 
     def index(self, codes: np.ndarray) -> np.ndarray:

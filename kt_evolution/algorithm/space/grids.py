@@ -1,6 +1,7 @@
-"""Grids: sequences of numbers that are made when they are asked for.
+"""Grids: lazy sequences of numbers.
 
-So a fine step, or a large range, costs neither memory nor time.
+A number is computed when it is indexed, so a fine step or a large range costs
+neither memory nor time.
 """
 
 import bisect
@@ -12,12 +13,12 @@ from typing import Any
 
 from kt_evolution.algorithm.space.scales import LEAST_DISTANCE
 
-# A grid value is recognised within this part of a step, because a step such
-# as 0.1 has no exact binary form.
+# A value within this share of a step from a member is that member, because a
+# step such as 0.1 has no exact binary form.
 GRID_TOLERANCE = 1e-6
-# The most values of a grid whose positions codes tell apart with certainty.
+# The largest number of values whose positions have distinct codes for sure.
 MAX_GRID = 2**47
-# A power with this logarithm is a float.
+# Powers with a logarithm up to this do not overflow.
 MAX_LOGARITHM = 700.0
 # Members of a geometric grid are rounded to 12 digits.
 ROUNDING = 1e-12
@@ -30,7 +31,7 @@ def position_in(values: Sequence[Any], value: Any) -> int:
         ValueError: If the sequence does not have the value.
     """
     if isinstance(values, range):
-        # A range compares what is no `int` with all of its numbers.
+        # A range compares values other than `int` with all of its numbers.
         if isinstance(value, str) or not values[0] <= value <= values[-1]:
             raise ValueError(value)
         if value != int(value):
@@ -161,12 +162,12 @@ def count_steps(low: float, high: float, step: float) -> int:
 class GeometricGrid(Sequence[Any]):
     """The numbers `low, low * step, ...` up to `high`, or their mirror image.
 
-    The mirror image lies closest together at `high`, and has both bounds:
-    `low` is the default where none is given. Both are lazy. Floats are rounded
-    to 12 digits.
+    The members of the mirror image lie closest together at `high`. It has both
+    bounds: without another default, `low` is the default. Both are lazy. Floats
+    are rounded to 12 digits.
 
     Args:
-        low: Int or float above 0, the least member.
+        low: Int or float above 0, the smallest member.
         high: Int or float, the upper bound.
         step: Int or float above 1, the quotient of two members.
         is_mirrored: Boolean. Defaults to False.
@@ -188,7 +189,7 @@ class GeometricGrid(Sequence[Any]):
                 distance = 4.0 * LEAST_DISTANCE * high
                 least = max(distance / min(step - 1.0, 1.0), low)
                 first = max(first, count_factors(low, least, step))
-            # Its image is `low`, but for what rounding leaves.
+            # Its image is `low`, up to rounding.
             if math.isclose(self._grown(last), high):
                 last -= 1
             self._exponents = range(last, first - 1, -1)
@@ -250,7 +251,7 @@ class GeometricGrid(Sequence[Any]):
         try:
             value = self.low * self.step**exponent
         except OverflowError:
-            # The product may be a float where the power is none.
+            # The power may overflow although the product does not.
             value = self.low
             part = max(1, int(MAX_LOGARITHM / math.log(self.step)))
             for left in range(exponent, 0, -part):
@@ -267,7 +268,9 @@ class GeometricGrid(Sequence[Any]):
 
 
 def is_too_fine(low: float, high: float, step: float, sampling: str) -> bool:
-    """Tells whether members of a grid would be the same float, or too many.
+    """Returns whether members of a grid are too close, or too many.
+
+    Members are too close if two of them may be the same float.
 
     Args:
         low: Float, the lower bound.
@@ -283,12 +286,12 @@ def is_too_fine(low: float, high: float, step: float, sampling: str) -> bool:
 
 
 def count_factors(low: float, high: float, step: float) -> int:
-    """Returns how often a number can be multiplied within two bounds."""
+    """Returns how often a bound can be multiplied without passing the other."""
     return math.floor(_log_quotient(high, low, step) + GRID_TOLERANCE)
 
 
 def _log_quotient(above: float, low: float, step: float) -> float:
-    """Returns the logarithm of a quotient, whose base is the step."""
+    """Returns the logarithm of a quotient to the base of a step."""
     if above <= low:
         return 0.0
     quotient = above / low
@@ -299,7 +302,7 @@ def _log_quotient(above: float, low: float, step: float) -> float:
 
 
 class ExtendedGrid(Sequence[Any]):
-    """An ascending grid and one more value that lies between two of its own.
+    """An ascending grid with one more value between two of its members.
 
     Args:
         grid: Sequence of numbers in ascending order.

@@ -2,8 +2,8 @@
 
 import math
 
-# On a "reverse_log" scale the least distance from the upper bound, as a part of
-# it. Floats that are nearer are the bound itself.
+# The smallest distance from the upper bound of a "reverse_log" scale, as a
+# share of the bound. Nearer floats are the bound itself.
 LEAST_DISTANCE = 2.0**-52
 
 
@@ -13,33 +13,33 @@ class Scale:
     Args:
         low: Number, the lower bound.
         high: Number, the upper bound.
-        sampling: String, one of "linear", "log" and "reverse_log": where the
-            numbers lie close together on the unit interval. "log" spreads
-            the small ones, "reverse_log" the large ones.
+        sampling: String, one of "linear", "log" and "reverse_log". "log"
+            spreads small numbers over the unit interval, "reverse_log" large
+            ones.
     """
 
     def __init__(self, low: float, high: float, sampling: str) -> None:
         self.low = low
         self.high = high
         self.sampling = sampling
-        # What the logarithm grows from: numbers, or distances from `high`.
-        self._least = low
+        # The smallest number, or distance from `high`, that has a logarithm.
+        self._smallest = low
         if sampling == "reverse_log":
-            self._least = max(low, high * LEAST_DISTANCE)
+            self._smallest = max(low, high * LEAST_DISTANCE)
         self._log_ratio = math.nan
         if sampling != "linear":
             self._log_ratio = self._log_above(high)
 
     @property
     def widest_float(self) -> float:
-        """The part of the unit interval that is one float, where it is most."""
+        """The longest part of the unit interval that is a single float."""
         if self.sampling == "log":
             spacing = math.ulp(self.low) / self.low
         elif self.sampling == "reverse_log":
-            spacing = math.ulp(self.high) / self._least
+            spacing = math.ulp(self.high) / self._smallest
         else:
             largest = max(abs(self.low), abs(self.high))
-            # Halves, because the difference of two floats may be no float.
+            # Halves, because the difference of two floats may overflow.
             return math.ulp(largest) / 2.0 / (self.high / 2.0 - self.low / 2.0)
         return spacing / self._log_ratio
 
@@ -53,7 +53,7 @@ class Scale:
             return (value - self.low) / (self.high - self.low)
         if self.sampling == "log":
             return self._log_above(value) / self._log_ratio
-        mirrored = max(self._mirrored(value), self._least)
+        mirrored = max(self._mirrored(value), self._smallest)
         return 1.0 - self._log_above(mirrored) / self._log_ratio
 
     def from_unit(self, unit: float) -> float:
@@ -68,16 +68,16 @@ class Scale:
         return min(max(value, self.low), self.high)
 
     def _log_above(self, value: float) -> float:
-        """Returns the logarithm of a value in units of the least one."""
-        # The quotient of two floats may be no float.
-        if math.isinf(self.high / self._least):
-            return math.log(value) - math.log(self._least)
-        return math.log(value / self._least)
+        """Returns the logarithm of a value in units of the smallest one."""
+        # The quotient of two floats may overflow.
+        if math.isinf(self.high / self._smallest):
+            return math.log(value) - math.log(self._smallest)
+        return math.log(value / self._smallest)
 
     def _grown(self, log: float) -> float:
-        if math.isinf(self.high / self._least):
-            return math.exp(math.log(self._least) + log)
-        return self._least * math.exp(log)
+        if math.isinf(self.high / self._smallest):
+            return math.exp(math.log(self._smallest) + log)
+        return self._smallest * math.exp(log)
 
     def _mirrored(self, value: float) -> float:
         if math.isinf(self.high + self.low):

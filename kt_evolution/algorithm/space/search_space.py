@@ -22,17 +22,18 @@ from kt_evolution.algorithm.space.genes import Gene
 from kt_evolution.algorithm.space.genes import GridGene
 from kt_evolution.algorithm.space.genes import Value
 
-# Of a gene with more values it is looked up one by one what they switch on.
+# For a gene with at most this many values, conditions are evaluated once for
+# all of them.
 MAX_LISTED_VALUES = 1000
-# A space of more genes is wide: what is learnt of each gene must be little.
+# A space with more genes is wide: most genes share what the surrogate learns.
 WIDE = 80
 
 
 class SearchSpace:
     """An immutable, ordered collection of genes.
 
-    A space grows by making a larger one with `extended`; the positions of the
-    old genes stay, so that old genomes stay valid columns.
+    A space grows by making a larger one with `extended`. The old genes keep
+    their positions, so that codes in old genomes keep their places.
 
     Example:
 
@@ -50,15 +51,16 @@ class SearchSpace:
         is_categorical: Bool array of shape `(num_genes,)`.
         is_tunable: Bool array of shape `(num_genes,)`, false for genes that
             have one value only.
-        controllers: Int array of shape `(num_genes,)`, for a conditional gene
-            the position of the gene that switches it on, otherwise -1.
-        families: List of int arrays, the positions of categorical genes that
-            are the same choice made several times, two of them at least: one
-            name but for its numbers, one domain. The operations of a cell's
-            edges, for instance.
-        scopes: List of int arrays, the positions of genes that are parts of
-            one thing, two of them at least: their names are alike up to the
-            last slash. The genes "cell/node_1/..." of a node, for instance.
+        condition_parents: Int array of shape `(num_genes,)`, for a conditional
+            gene the position of the gene in its innermost condition,
+            otherwise -1.
+        repeated_choices: List of int arrays, each the positions of at least
+            two categorical genes that are the same choice made several times,
+            such as the operations of a cell's edges. Their names differ only
+            in numbers, and their domains are equal.
+        scopes: List of int arrays, each the positions of at least two genes
+            of one scope, such as the genes "cell/node_1/..." of a node. Their
+            names are equal up to the last slash.
     """
 
     def __init__(self, genes: Iterable[Gene] = ()) -> None:
@@ -80,30 +82,31 @@ class SearchSpace:
             [gene.kind == "categorical" for gene in self.genes], dtype=bool
         )
         self.is_tunable = self.sizes > 1
-        self.controllers = np.array(
-            [self._controller(gene) for gene in self.genes], dtype=np.int64
+        self.condition_parents = np.array(
+            [self._condition_parent(gene) for gene in self.genes],
+            dtype=np.int64,
         )
-        self.families = self._families()
+        self.repeated_choices = self._repeated_choices()
         self.scopes = self._scopes()
         self._is_flat = not any(gene.conditions for gene in self.genes) and (
             len(self._by_name) == self.num_genes
         )
-        self._earlier_twins = self._earlier_of_same_name()
+        self._earlier_same_name = self._earlier_of_same_name()
         self._is_grid = np.array(
             [isinstance(gene, GridGene) for gene in self.genes], dtype=bool
         )
-        # Those whose canonical codes no array operation finds for all at once.
-        self._snapped_alone = [
+        # Genes whose codes no array operation makes canonical all at once.
+        self._canonicalized_alone = [
             i
             for i, gene in enumerate(self.genes)
             if not self._is_grid[i]
             and not (type(gene) is ContinuousGene and gene.size > 1)
         ]
-        # The values that switch a child on, by parent, as far as looked up.
+        # For which codes of a parent a condition holds, as far as evaluated.
         self._allowed: dict[tuple[int, tuple[Value, ...]], np.ndarray] = {}
 
     def extended(self, genes: Iterable[Gene]) -> "SearchSpace":
-        """Returns this space with further genes behind its own."""
+        """Returns this space with further genes after its own."""
         return SearchSpace([*self.genes, *genes])
 
     def genes_named(self, name: str) -> list[int]:
@@ -119,8 +122,8 @@ class SearchSpace:
 
         Args:
             values: Dict of names to values. A gene whose name is missing gets
-                its default, and so does an inactive one whose domain does not
-                hold the value.
+                its default, and so does an inactive gene if the value is
+                outside its domain.
 
         Raises:
             ValueError: If a value is outside the domain of its active gene.
@@ -150,7 +153,7 @@ class SearchSpace:
         """
         codes = {}
         for i in self.genes_named(name):
-            # What is no value at all raises other errors than ValueError.
+            # Objects that are no value at all raise the other errors.
             with contextlib.suppress(TypeError, ValueError, OverflowError):
                 codes[i] = self.genes[i].encode(value)
         return codes
@@ -163,10 +166,10 @@ class SearchSpace:
         return {name: values[name] for name in self._by_name if name in values}
 
     def active(self, genomes: np.ndarray) -> np.ndarray:
-        """Tells which genes are active.
+        """Returns which genes are active.
 
-        Of several active genes with one name the first is the active one: it
-        gives the name its value.
+        If the conditions of several genes with one name hold, only the first
+        of them is active: it gives the name its value.
 
         Args:
             genomes: Float array of shape `(n, num_genes)`.
@@ -179,51 +182,51 @@ class SearchSpace:
             return active
         if self._is_circular:
             return self._active_in_circles(genomes)
-        # Many genes have the same conditions.
+        # Conditions are evaluated once, because many genes share them.
         holding: dict[Condition, np.ndarray] = {}
         for i in self.order:
             for condition in self.genes[i].conditions:
                 if condition not in holding:
                     holding[condition] = self._holds(condition, genomes, active)
                 active[:, i] &= holding[condition]
-            for twin in self._earlier_twins[i]:
-                active[:, i] &= ~active[:, twin]
+            for other in self._earlier_same_name[i]:
+                active[:, i] &= ~active[:, other]
         return active
 
     def _active_in_circles(self, genomes: np.ndarray) -> np.ndarray:
-        """Does what `active` does, in as many passes as it takes."""
+        """Returns the active genes, in as many passes as circles require."""
         active = np.zeros(genomes.shape, dtype=bool)
         num_active = -1
         while num_active < active.sum():
             num_active = active.sum()
             for i in self.order:
                 gene = self.genes[i]
-                twins = active[:, self.genes_named(gene.name)]
-                switched_on = ~twins.any(axis=1)
+                same_name = active[:, self.genes_named(gene.name)]
+                holding = ~same_name.any(axis=1)
                 for condition in gene.conditions:
-                    switched_on &= self._holds(condition, genomes, active)
-                active[:, i] |= switched_on
+                    holding &= self._holds(condition, genomes, active)
+                active[:, i] |= holding
         return active
 
-    def snap(self, genomes: np.ndarray) -> np.ndarray:
+    def canonicalize(self, genomes: np.ndarray) -> np.ndarray:
         """Returns genomes with the canonical code of every value.
 
         Args:
             genomes: Float array of shape `(n, num_genes)`.
         """
-        # One by one it is slow where there are thousands of genes.
+        # Gene by gene would be slow in spaces with thousands of genes.
         sizes = np.where(self._is_grid, self.sizes, 1.0)
         steps = np.clip(np.floor(genomes * sizes), 0, sizes - 1)
         bounded = np.clip(genomes, 0.0, LAST_CODE)
-        snapped = np.where(self._is_grid, (steps + 0.5) / sizes, bounded)
-        for i in self._snapped_alone:
-            snapped[:, i] = self.genes[i].snap(genomes[:, i])
-        return snapped
+        canonical = np.where(self._is_grid, (steps + 0.5) / sizes, bounded)
+        for i in self._canonicalized_alone:
+            canonical[:, i] = self.genes[i].canonicalize(genomes[:, i])
+        return canonical
 
     def _settle(
         self, value_of: Callable[[int], Value]
     ) -> tuple[dict[str, Value], set[int]]:
-        """Gives each name the value of the first of its genes to be active.
+        """Returns the value of each name: that of its first active gene.
 
         Args:
             value_of: Function of a gene's position.
@@ -247,13 +250,13 @@ class SearchSpace:
                 break
         return values, active
 
-    def _families(self) -> list[np.ndarray]:
-        families: dict[tuple[str, str], list[int]] = {}
+    def _repeated_choices(self) -> list[np.ndarray]:
+        by_choice: dict[tuple[str, str], list[int]] = {}
         for i, gene in enumerate(self.genes):
             if isinstance(gene, CategoricalGene) and gene.size > 1:
                 choice = (re.sub(r"\d+", "#", gene.name), repr(gene.values))
-                families.setdefault(choice, []).append(i)
-        return [np.array(each) for each in families.values() if len(each) > 1]
+                by_choice.setdefault(choice, []).append(i)
+        return [np.array(each) for each in by_choice.values() if len(each) > 1]
 
     def _scopes(self) -> list[np.ndarray]:
         scopes: dict[str, list[int]] = {}
@@ -263,7 +266,7 @@ class SearchSpace:
                 scopes.setdefault(scope, []).append(i)
         return [np.array(each) for each in scopes.values() if len(each) > 1]
 
-    def _controller(self, gene: Gene) -> int:
+    def _condition_parent(self, gene: Gene) -> int:
         if not gene.conditions:
             return -1
         candidates = self.genes_named(gene.conditions[-1].parent)
@@ -280,17 +283,17 @@ class SearchSpace:
         return (together or candidates or [-1])[0]
 
     def _earlier_of_same_name(self) -> list[list[int]]:
-        """Returns for each gene those of its name that are first in order."""
+        """Returns for each gene the earlier ones, in order, with its name."""
         earlier: list[list[int]] = [[]] * self.num_genes
         met: dict[str, list[int]] = {}
         for i in self.order:
-            twins = met.setdefault(self.genes[i].name, [])
-            earlier[i] = list(twins)
-            twins.append(i)
+            same_name = met.setdefault(self.genes[i].name, [])
+            earlier[i] = list(same_name)
+            same_name.append(i)
         return earlier
 
     def _active_in(self, values: Mapping[str, Value]) -> set[int]:
-        """Returns the genes that given values switch on."""
+        """Returns the genes that are active for some values."""
         _, active = self._settle(
             lambda i: values.get(self.genes[i].name, self.genes[i].default)
         )
@@ -308,7 +311,7 @@ class SearchSpace:
     def _is_allowed(
         self, parent: int, condition: Condition, codes: np.ndarray
     ) -> np.ndarray:
-        """Tells which codes of a parent have a value of a condition."""
+        """Returns which codes of a parent have a value of a condition."""
         gene = self.genes[parent]
         if not isinstance(gene, GridGene) or gene.size > MAX_LISTED_VALUES:
             codes, where = np.unique(codes, return_inverse=True)

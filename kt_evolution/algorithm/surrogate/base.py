@@ -1,4 +1,4 @@
-"""What the search asks of a model of the history."""
+"""The interface between the search and a model of the history."""
 
 from typing import Protocol
 from typing import runtime_checkable
@@ -10,9 +10,9 @@ from kt_evolution.algorithm.space.search_space import SearchSpace
 
 @runtime_checkable
 class Posterior(Protocol):
-    """What a surrogate believes after it has seen a history. Immutable.
+    """A surrogate that was fitted to a history. Immutable.
 
-    Scores are those that the surrogate was fitted to: lower is better.
+    It predicts scores as the surrogate was fitted to: lower is better.
     """
 
     @property
@@ -36,7 +36,7 @@ class Posterior(Protocol):
     def condition_on(
         self, genomes: np.ndarray, expressed: np.ndarray
     ) -> "Posterior":
-        """Returns what would be believed if these were under evaluation.
+        """Returns the posterior given that some individuals are pending.
 
         Args:
             genomes: Float array of shape `(n, num_genes)`, individuals that
@@ -53,7 +53,7 @@ class Surrogate(Protocol):
 
     ```python
     class NearestNeighbor:
-        def fit(self, space, genomes, expressed, scores, chance):
+        def fit(self, space, genomes, expressed, scores, noise_variance):
             return NearestNeighborPosterior(genomes, scores)
 
     tuner = kt_evolution.EvolutionTuner(..., surrogate=NearestNeighbor())
@@ -66,7 +66,7 @@ class Surrogate(Protocol):
         genomes: np.ndarray,
         expressed: np.ndarray,
         scores: np.ndarray,
-        chance: np.ndarray,
+        noise_variance: np.ndarray,
     ) -> Posterior:
         """Learns from a history. Keeps nothing: same history, same answer.
 
@@ -76,7 +76,7 @@ class Surrogate(Protocol):
                 the history, at least one.
             expressed: Bool array of shape `(n, num_genes)`.
             scores: Float array of shape `(n,)`, finite, lower is better.
-            chance: Float array of shape `(n,)`, the variance of each score
-                that chance explains, known from repeated trainings; NaN where
-                it is not known.
+            noise_variance: Float array of shape `(n,)`, the variance of each
+                score that is due to noise, known from repeated trainings; NaN
+                where it is not known.
         """

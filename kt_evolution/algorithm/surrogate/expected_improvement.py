@@ -1,4 +1,7 @@
-"""Acquisition functions: how much an evaluation promises. Minimised inside."""
+"""Expected improvement: how much is gained by an evaluation.
+
+Scores are minimized, and gains are returned as logarithms.
+"""
 
 import math
 
@@ -9,7 +12,7 @@ from scipy.special import logsumexp
 
 # Below this the asymptotic series is exact to double precision.
 FAR = -1e4
-# The least difference of two logarithms.
+# The smallest difference of two logarithms.
 TINY = 1e-300
 LOG_SQRT_2_PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -19,8 +22,8 @@ def log_expected_improvement(
 ) -> np.ndarray:
     """Returns the logarithm of the expected improvement on `best`.
 
-    The expected improvement itself underflows to zero far from the incumbent,
-    where all candidates then look alike. Its logarithm is finite everywhere.
+    Far from the incumbent the expected improvement itself underflows to zero
+    for all candidates alike. Its logarithm is finite everywhere.
 
     Reference:
         Ament et al. (2023), "Unexpected Improvements to Expected Improvement
@@ -47,11 +50,11 @@ def log_expected_hypervolume_improvement(
     front: np.ndarray,
     reference: np.ndarray,
 ) -> np.ndarray:
-    """Returns the logarithm of the expected growth of a dominated area.
+    """Returns the logarithm of the expected growth of the dominated area.
 
-    Below the front the plane is cut into strips, each as wide as from one of
-    its points to the next. In each the improvement is that of the first
-    objective within the strip times that of the second below its top.
+    The plane below the front is cut into strips, each from one of its points
+    to the next. In a strip the improvement is that of the first objective
+    within the strip times that of the second objective below the strip's top.
 
     Reference:
         Yang et al. (2019), "Efficient Computation of Expected Hypervolume
@@ -75,7 +78,7 @@ def log_expected_hypervolume_improvement(
     tops = np.append(reference[1], steps[:, 1])
     first = log_expected_improvement(means[:, :1], stds[:, :1], edges)
     second = log_expected_improvement(means[:, 1:], stds[:, 1:], tops)
-    # The improvement on the right edge of a strip less that on its left one.
+    # The improvement over a strip's right edge less that over its left edge.
     growth = np.maximum(np.diff(first, axis=1), TINY)
     within = first[:, 1:] + np.log(-np.expm1(-growth))
     strips = np.concatenate([first[:, :1], within], axis=1) + second

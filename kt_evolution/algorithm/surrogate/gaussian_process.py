@@ -1,6 +1,7 @@
 """A Gaussian process over genomes, fitted by maximum a posteriori."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -8,6 +9,7 @@ from scipy.linalg import solve_triangular
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import check_probability
 from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.algorithm.surrogate.base import Surrogate
 from kt_evolution.algorithm.surrogate.kernel import correlations
 from kt_evolution.algorithm.surrogate.kernel import embed
 from kt_evolution.algorithm.surrogate.parameters import JITTER
@@ -15,40 +17,40 @@ from kt_evolution.algorithm.surrogate.parameters import MEAN_VARIANCE
 from kt_evolution.algorithm.surrogate.parameters import amplitude_of
 from kt_evolution.algorithm.surrogate.parameters import fit_parameters
 from kt_evolution.algorithm.surrogate.parameters import nugget
-from kt_evolution.algorithm.surrogate.standardization import Unit
-from kt_evolution.algorithm.surrogate.standardization import warp
+from kt_evolution.algorithm.surrogate.standardization import ScoreScale
+from kt_evolution.algorithm.surrogate.standardization import standardize
 from kt_evolution.algorithm.surrogate.subset import choose_points
 
-STANDARD = Unit()
+STANDARD = ScoreScale()
 
 
 class GaussianProcess:
-    """Predicts the scores of individuals from those that are known.
+    """Predicts the scores of individuals from the known scores.
 
     The covariance is a Matern function with one length scale for each gene,
     see `kernel.py`. Length scales and noise are the most probable ones; the
     amplitude is integrated out approximately, by its most probable value.
 
-    What no smooth function of the genes explains is learnt as one variance.
-    From single evaluations nobody can tell how much of it is chance, and how
-    much is the individual's own and would be there again, so half of each is
-    assumed. With pure chance the search does not believe in a lucky result;
-    with none it keeps looking near the best for a still better exception.
-    Where models were trained repeatedly chance is known, and it counts.
+    The nugget is the residual variance, which no smooth function of the genes
+    explains. From single evaluations noise and repeatable effects of an
+    individual can't be told apart, so each gets half of it (`repeatability`).
+    If all of it were noise, the search would not trust any lucky result. If
+    none were, it would keep searching near the best for a better exception.
+    If models were trained repeatedly, the noise is known from that.
 
     Reference:
         Rasmussen & Williams (2006), "Gaussian Processes for Machine
         Learning", chapters 2 and 5.
 
     Args:
-        max_points: Int, of how many individuals the posterior is made. Of a
+        max_points: Int, the number of individuals in the posterior. From a
             longer history the best, the latest and some in between are
             taken. Defaults to 300.
-        max_fit_points: Int, from how many of those the length scales are
-            learnt. Defaults to 100.
-        repeatability: Float in [0, 1], the share of the unexplained variance
-            that a second evaluation would show again, where `chance` is not
-            known. Defaults to 0.5.
+        max_fit_points: Int, the number of those to which length scales are
+            fitted. Defaults to 100.
+        repeatability: Float in [0, 1], the share of the residual variance
+            that a second evaluation would show again, where `noise_variance`
+            is not known. Defaults to 0.5.
     """
 
     def __init__(
@@ -67,9 +69,9 @@ class GaussianProcess:
         genomes: np.ndarray,
         expressed: np.ndarray,
         scores: np.ndarray,
-        chance: np.ndarray | None = None,
+        noise_variance: np.ndarray | None = None,
     ) -> "GaussianPosterior":
-        """Returns what the scores teach. Keeps nothing between calls.
+        """Returns the posterior of the scores. Keeps nothing between calls.
 
         Args:
             space: The `SearchSpace` of the genomes.
@@ -77,53 +79,56 @@ class GaussianProcess:
                 the history, at least one.
             expressed: Bool array of shape `(n, num_genes)`.
             scores: Float array of shape `(n,)`, finite, lower is better.
-            chance: Float array of shape `(n,)`, the variance of each score
-                that chance explains; NaN where it is not known. Defaults to
-                None, nowhere.
+            noise_variance: Float array of shape `(n,)`, the variance of each
+                score that is due to noise; NaN where it is not known.
+                Defaults to None: it is not known for any score.
         """
         scores = np.asarray(scores, dtype=float)
         _check_history(space, genomes, expressed, scores)
         kept = choose_points(scores, self.max_points)
-        targets, unit = warp(scores)
+        targets, score_scale = standardize(scores)
         targets = targets[kept]
         points, features = embed(space, genomes[kept], expressed[kept])
         fitted = choose_points(scores[kept], self.max_fit_points)
         parameters = fit_parameters(points[fitted], features, targets[fitted])
-        unexplained = nugget(parameters)
-        own = self.repeatability * unexplained
+        residual = nugget(parameters)
+        individual_variance = self.repeatability * residual
         posterior = GaussianPosterior.of(
             space,
             points,
             features,
             targets,
             parameters,
-            max(own, JITTER),
-            np.full(len(kept), unexplained - own),
-            unit=unit,
+            max(individual_variance, JITTER),
+            np.full(len(kept), residual - individual_variance),
+            score_scale=score_scale,
         )
-        if chance is None or not np.isfinite(chance[kept]).any():
+        if noise_variance is None:
             return posterior
-        return posterior.with_known_chance(chance[kept])
+        known_noise = noise_variance[kept]
+        if not np.isfinite(known_noise).any():
+            return posterior
+        return posterior.with_known_noise(known_noise)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GaussianPosterior:
-    """A Gaussian process that has seen scores. Made by `GaussianProcess`."""
+    """A Gaussian process given known scores. Made by `GaussianProcess`."""
 
     space: SearchSpace
     points: np.ndarray
     features: np.ndarray
     targets: np.ndarray
     parameters: np.ndarray
-    # What no function of the genes explains, per unit of amplitude: the
-    # variance of each individual's own, and that of chance.
-    own: float
-    chance: np.ndarray
+    # The two parts of the residual variance, per unit of amplitude: repeatable
+    # effects of an individual, and noise.
+    individual_variance: float
+    noise_variance: np.ndarray
     amplitude: float
     cholesky: np.ndarray
     weights: np.ndarray
     best: float
-    unit: Unit
+    score_scale: ScoreScale
 
     @classmethod
     def of(
@@ -133,15 +138,17 @@ class GaussianPosterior:
         features: np.ndarray,
         targets: np.ndarray,
         parameters: np.ndarray,
-        own: float,
-        chance: np.ndarray,
+        individual_variance: float,
+        noise_variance: np.ndarray,
         amplitude: float | None = None,
-        unit: Unit = STANDARD,
+        score_scale: ScoreScale = STANDARD,
     ) -> "GaussianPosterior":
         """Returns the posterior for given parameters (eq. 2.25, 2.26)."""
         covariance = correlations(points, points, features, parameters[:-1])
         covariance += MEAN_VARIANCE
-        covariance[np.diag_indices(len(points))] += own + chance
+        covariance[np.diag_indices(len(points))] += (
+            individual_variance + noise_variance
+        )
         cholesky = np.linalg.cholesky(covariance)
         half = solve_triangular(
             cholesky, targets, lower=True, check_finite=False
@@ -157,39 +164,45 @@ class GaussianPosterior:
             features=features,
             targets=targets,
             parameters=parameters,
-            own=own,
-            chance=chance,
+            individual_variance=individual_variance,
+            noise_variance=noise_variance,
             amplitude=amplitude,
             cholesky=cholesky,
             weights=weights,
-            best=unit.offset
-            + unit.scale * float((targets - chance * weights).min()),
-            unit=unit,
+            best=score_scale.offset
+            + score_scale.scale
+            * float((targets - noise_variance * weights).min()),
+            score_scale=score_scale,
         )
 
-    def with_known_chance(self, chance: np.ndarray) -> "GaussianPosterior":
-        """Returns the posterior where repeated trainings tell of chance.
+    def with_known_noise(
+        self, noise_variance: np.ndarray
+    ) -> "GaussianPosterior":
+        """Returns the posterior with the noise of repeated trainings.
 
-        What of the unexplained variance is not chance is each one's own.
+        The rest of the residual variance is that of individuals.
 
         Args:
-            chance: Float array of shape `(n,)`, variances of the scores; NaN
-                where they are not known, not everywhere.
+            noise_variance: Float array of shape `(n,)`, variances of the
+                scores; NaN where they are not known. One is known at least.
         """
-        known = np.isfinite(chance)
-        per_unit = chance[known] / self.unit.scale**2 / self.amplitude
-        variances = self.chance.copy()
-        variances[known] = per_unit
-        own = max(nugget(self.parameters) - float(per_unit.mean()), JITTER)
+        known = np.isfinite(noise_variance)
+        score_scale = self.score_scale.scale**2
+        per_amplitude = noise_variance[known] / score_scale / self.amplitude
+        variances = self.noise_variance.copy()
+        variances[known] = per_amplitude
+        individual_variance = max(
+            nugget(self.parameters) - float(per_amplitude.mean()), JITTER
+        )
         return GaussianPosterior.of(
             self.space,
             self.points,
             self.features,
             self.targets,
             self.parameters,
-            own,
+            individual_variance,
             variances,
-            unit=self.unit,
+            score_scale=self.score_scale,
         )
 
     def predict(
@@ -202,12 +215,13 @@ class GaussianPosterior:
             expressed: Bool array of shape `(n, num_genes)`.
 
         Returns:
-            Tuple of the means and the standard deviations, without the part
-            that is chance, two float arrays of shape `(n,)`.
+            Tuple of the means and the standard deviations without noise, two
+            float arrays of shape `(n,)`.
         """
         points, _ = embed(self.space, genomes, expressed)
         mean, std = self._predict(points)
-        return self.unit.offset + self.unit.scale * mean, self.unit.scale * std
+        offset, scale = self.score_scale.offset, self.score_scale.scale
+        return offset + scale * mean, scale * std
 
     @property
     def relevance(self) -> np.ndarray:
@@ -220,7 +234,7 @@ class GaussianPosterior:
     def condition_on(
         self, genomes: np.ndarray, expressed: np.ndarray
     ) -> "GaussianPosterior":
-        """Returns the posterior that believes in its own predictions.
+        """Returns the posterior given that its own predictions are right.
 
         Reference:
             Ginsbourger et al. (2010), "Kriging Is Well-Suited to Parallelize
@@ -234,16 +248,17 @@ class GaussianPosterior:
         if not len(genomes):
             return self
         points, _ = embed(self.space, genomes, expressed)
+        expected_noise = np.full(len(points), self.noise_variance.mean())
         return GaussianPosterior.of(
             self.space,
             np.concatenate([self.points, points]),
             self.features,
             np.concatenate([self.targets, self._predict(points)[0]]),
             self.parameters,
-            self.own,
-            np.append(self.chance, np.full(len(points), self.chance.mean())),
+            self.individual_variance,
+            np.append(self.noise_variance, expected_noise),
             self.amplitude,
-            self.unit,
+            self.score_scale,
         )
 
     def _predict(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -254,8 +269,9 @@ class GaussianPosterior:
             self.cholesky, covariance, lower=True, check_finite=False
         )
         known = np.einsum("ij,ij->j", half, half)
-        left = np.maximum(1.0 + MEAN_VARIANCE - known, 0.0) + self.own
-        return covariance.T @ self.weights, np.sqrt(self.amplitude * left)
+        variance = np.maximum(1.0 + MEAN_VARIANCE - known, 0.0)
+        variance += self.individual_variance
+        return covariance.T @ self.weights, np.sqrt(self.amplitude * variance)
 
 
 def _check_history(
@@ -274,3 +290,8 @@ def _check_history(
         )
     if not np.all(np.isfinite(scores)):
         raise ValueError(f"`scores` must be finite. Received: scores={scores}")
+
+
+SURROGATES: dict[str, Callable[[], Surrogate]] = {
+    "gaussian_process": GaussianProcess,
+}

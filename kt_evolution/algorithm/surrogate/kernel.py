@@ -2,22 +2,22 @@
 
 Every gene places an individual in a small Euclidean space of its own, and all
 of them together place it in one large space. A Matern function of the
-distance there is positive definite whatever the kinds of the genes and
-whichever of them are expressed:
+distance there is positive definite for any kinds of genes, and for any
+combination of expressed genes:
 
 - the values of a categorical gene lie one apart from each other;
 - the values of a numeric gene lie on an arc of one radian, almost a straight
   line, whose two ends are two apart;
 - a gene that is not expressed lies at a point of its own: one apart from all
-  categories, or in the centre of the arc.
+  categories, or in the center of the arc.
 
-So two individuals that both do not express a gene do not differ in it, and
-one that does differs from one that does not by a fixed amount.
+So two individuals do not differ in a gene that neither expresses. If only one
+of them expresses it, they differ by a fixed amount.
 
-Where a choice is made several times, as on the edges of a cell, individuals
-also differ by how often they choose each category. Two cells with the same
-operations in other places are then alike, and what an operation is worth is
-learnt from all of its places at once.
+If a choice is made several times, as on the edges of a cell, individuals also
+differ by how often they choose each category. Two cells with the same
+operations in other places are then similar, and the effect of an operation is
+learned from all of its places at once.
 """
 
 import math
@@ -28,9 +28,9 @@ import numpy as np
 from kt_evolution.algorithm.space.search_space import WIDE
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
-# Of the arc of a numeric gene whose ends, one radian apart, are two apart.
+# On an arc of this radius two points one radian apart have the distance 2.
 ARC_RADIUS = 1.0 / math.sin(0.5)
-# A gene with more categories than this shares places between them.
+# If a gene has more categories, some of them share a place.
 MAX_CATEGORIES = 64
 
 
@@ -70,8 +70,8 @@ def embed(
     points[:, starts[numeric]], points[:, starts[numeric] + 1] = arcs
     blocks = [points]
     num_features = space.num_genes
-    for family in space.families:
-        block = _counts(genomes, expressed, family, space.sizes[family[0]])
+    for choice in space.repeated_choices:
+        block = _counts(genomes, expressed, choice, space.sizes[choice[0]])
         blocks.append(block)
         features += range(num_features, num_features + block.shape[1])
         num_features += block.shape[1]
@@ -81,8 +81,8 @@ def embed(
 def num_features_of(space: SearchSpace) -> int:
     """Returns how many features `embed` makes of a space."""
     counted = [
-        min(int(space.sizes[family[0]]), MAX_CATEGORIES)
-        for family in space.families
+        min(int(space.sizes[choice[0]]), MAX_CATEGORIES)
+        for choice in space.repeated_choices
     ]
     return space.num_genes + sum(counted)
 
@@ -90,10 +90,10 @@ def num_features_of(space: SearchSpace) -> int:
 def _embed_many(
     space: SearchSpace, genomes: np.ndarray, expressed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns what `embed` does, where there are thousands of genes.
+    """Returns points and features as `embed` does, for thousands of genes.
 
     The arcs are straight lines here, because sines take long. Genes with one
-    value, and what is counted of families, have no features.
+    value have no features, and neither have the counts of repeated choices.
     """
     numeric = np.flatnonzero(space.is_tunable & ~space.is_categorical)
     lines = np.where(
@@ -122,16 +122,16 @@ def _corners(
 
 
 def _counts(
-    genomes: np.ndarray, expressed: np.ndarray, family: np.ndarray, size: float
+    genomes: np.ndarray, expressed: np.ndarray, choice: np.ndarray, size: float
 ) -> np.ndarray:
-    """Returns how many genes of a family are expressed as each category."""
-    places, num_places = _places(genomes[:, family], size)
-    chosen = np.eye(num_places)[places] * expressed[:, family, None]
-    return chosen.sum(axis=1) / math.sqrt(len(family))
+    """Returns how many genes of a repeated choice express each category."""
+    places, num_places = _places(genomes[:, choice], size)
+    chosen = np.eye(num_places)[places] * expressed[:, choice, None]
+    return chosen.sum(axis=1) / math.sqrt(len(choice))
 
 
 def _places(codes: np.ndarray, size: float) -> tuple[np.ndarray, int]:
-    """Returns the place of each code's category, and how many there are."""
+    """Returns the place of each code's category, and the number of places."""
     index = np.clip(codes * size, 0, size - 1).astype(np.int64)
     num_places = int(min(size, MAX_CATEGORIES))
     return index % num_places, num_places
@@ -140,14 +140,14 @@ def _places(codes: np.ndarray, size: float) -> tuple[np.ndarray, int]:
 def _arcs(
     codes: np.ndarray, expressed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns both coordinates of points of an arc, or of its centre."""
+    """Returns both coordinates of points of an arc, or of its center."""
     angles = codes - 0.5
     x = np.where(expressed, ARC_RADIUS * np.cos(angles), 0.0)
     return x, np.where(expressed, ARC_RADIUS * np.sin(angles), 0.0)
 
 
 def same_distances(points: np.ndarray) -> np.ndarray:
-    """Returns points of few coordinates with the same distances.
+    """Returns points with fewer coordinates and the same distances.
 
     Args:
         points: Float array of shape `(n, num_coordinates)`.
@@ -218,7 +218,7 @@ def correlations(
 def correlations_and_gradient(
     points: np.ndarray, features: np.ndarray, log_weights: np.ndarray
 ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-    """Returns the correlations, and how a function of them changes.
+    """Returns the correlations, and the gradient of functions of them.
 
     Args:
         points: Float array of shape `(n, num_coordinates)`, from `embed`.

@@ -19,16 +19,18 @@ NOISE_BOUNDS = (-14.0, 2.0)
 MEAN_VARIANCE = 1.0
 # Keeps the Cholesky factor of duplicated individuals real.
 JITTER = 1e-8
-# The amplitude counts as if so many scores of unit scale had been seen too.
+# The prior of the amplitude counts as much as this many scores of unit scale.
 PRIOR_SCORES = 2.0
 MAX_ITERATIONS = 25
-# So many genes of a wide space have a length scale of their own.
+# How many genes of a wide space have a length scale of their own.
 NUM_OWN_LENGTH_SCALES = 30
-# Of so many features length scales are as `WEIGHT_PRIOR` says. Of more they
-# are longer, so that two individuals are expected to be as far apart.
+# With at most this many features `WEIGHT_PRIOR` is the prior of the weights.
+# With more the length scales are longer, so that the expected distance of two
+# individuals stays the same.
 UNSHIFTED_FEATURES = 10
-# Of the logarithms of weights, twice that of Hvarfner's length scales: most
-# of thousands of genes do not matter, and a few matter much.
+# The standard deviation of the logarithms of weights in a wide space, twice
+# that of Hvarfner's length scales: most of thousands of genes do not matter,
+# and a few matter much.
 WIDE_SPREAD = 2.0 * 3.0**0.5
 
 
@@ -40,7 +42,7 @@ def fit_parameters(
     Args:
         points: Float array of shape `(n, num_coordinates)`, from `embed`.
         features: Int array, the feature of each coordinate.
-        targets: Float array of shape `(n,)`, the warped scores.
+        targets: Float array of shape `(n,)`, the standardized scores.
 
     Returns:
         Float array of shape `(num_features + 1,)`.
@@ -57,11 +59,11 @@ def _fit_few_of_many(
     features: np.ndarray,
     targets: np.ndarray,
 ) -> np.ndarray:
-    """Returns parameters of which only a few length scales are learnt.
+    """Returns parameters with a few length scales, and one for all others.
 
-    First all features share one length scale. Then those get one of their
-    own of which the posterior says that they need it most: its derivative to
-    their weight is the largest. The others go on to share one.
+    First all features share one length scale. Then the features for which the
+    derivative of the posterior with respect to their weight is the largest get
+    length scales of their own. The others keep sharing one.
 
     Reference:
         Welch et al. (1992), "Screening, Predicting, and Computer
@@ -71,7 +73,7 @@ def _fit_few_of_many(
     num_features = int(features.max()) + 1
     num_used = len(np.unique(features))
     shift = max(float(np.log(num_used / UNSHIFTED_FEATURES)), 0.0)
-    # All features in one group, the number of the others is their own.
+    # Group 0 are the features that share a length scale.
     groups = np.zeros(num_features, dtype=np.int64)
     mean, std, bounds = _prior(1, shift)
     shared = _most_probable(
@@ -83,10 +85,10 @@ def _fit_few_of_many(
         std,
         bounds,
     )
-    every, every_std, _ = _prior(num_features, shift)
+    all_means, all_stds, _ = _prior(num_features, shift)
     at_shared = np.append(np.full(num_features, shared[0]), shared[-1])
     _, slopes = negative_log_posterior(
-        at_shared, points, features, targets, every, every_std
+        at_shared, points, features, targets, all_means, all_stds
     )
     own = np.argsort(slopes[:-1], kind="stable")[:NUM_OWN_LENGTH_SCALES]
     groups[own] = 1 + np.arange(len(own))
@@ -133,7 +135,7 @@ def negative_log_posterior(
     mean: np.ndarray,
     std: np.ndarray,
 ) -> tuple[float, np.ndarray]:
-    """Returns how improbable parameters are, and the gradient of that.
+    """Returns the negative log posterior of parameters, and its gradient.
 
     Rasmussen & Williams (2006), eq. 5.8 and 5.9, with the amplitude at its
     most probable value, plus the normal prior of the parameters.
@@ -167,8 +169,8 @@ def _prior(
 
     Args:
         num_features: Int.
-        shift: Float, how much less the logarithms of weights are expected to
-            be. Defaults to 0.
+        shift: Float, by how much the means of the logarithms of weights are
+            lowered. Defaults to 0.
         spread: Float, their standard deviation. Defaults to that of
             `WEIGHT_PRIOR`.
     """

@@ -1,14 +1,13 @@
-"""Which part of a long history a surrogate learns from."""
+"""The subset of a long history to which a surrogate is fitted."""
 
 import numpy as np
 
 
 def choose_points(scores: np.ndarray, max_points: int) -> np.ndarray:
-    """Returns the positions of a subset that says the most.
+    """Returns the positions of the most informative individuals.
 
-    Half of it are the best individuals, a quarter the latest, and the rest
-    are spread evenly over the history, so that the model also remembers
-    where it was bad.
+    Half of them are the best, a quarter are the latest, and the rest are spread
+    evenly over the history, so that bad scores are represented as well.
 
     Args:
         scores: Float array of shape `(n,)`, in the order of the history.

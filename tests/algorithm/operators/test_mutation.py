@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kt_evolution.algorithm.operators.mutation import KindMutation
+from kt_evolution.algorithm.operators.mutation import MixedMutation
 from kt_evolution.algorithm.operators.mutation import UniformMutation
 from kt_evolution.algorithm.operators.mutation import move_steps
 from kt_evolution.algorithm.operators.mutation import polynomial
@@ -39,7 +39,7 @@ def test_resampling_reaches_every_other_value(gene):
     assert np.all(drawn != codes)
     changes = set(zip(gene.index(codes), gene.index(drawn), strict=True))
     assert len(changes) == gene.size * (gene.size - 1)
-    np.testing.assert_array_equal(gene.snap(drawn), drawn)
+    np.testing.assert_array_equal(gene.canonicalize(drawn), drawn)
 
 
 def test_resampling_a_category_is_even():
@@ -57,7 +57,7 @@ def test_ordinal_steps_always_move_within_the_grid(size):
     codes = every_code_often(gene, 2000 // size + 1)
     moved = move_steps(gene, codes, np.random.default_rng(0))
     assert np.all(moved != codes)
-    np.testing.assert_array_equal(gene.snap(moved), moved)
+    np.testing.assert_array_equal(gene.canonicalize(moved), moved)
     assert np.all((moved > 0) & (moved < 1))
 
 
@@ -111,7 +111,7 @@ def test_a_category_may_become_any_other_and_an_ordinal_stays_near():
     )
     genomes = np.tile(space.encode({"c": 50, "o": 50}), (4000, 1))
     expressed = np.ones(genomes.shape, dtype=bool)
-    mutants = KindMutation()(
+    mutants = MixedMutation()(
         genomes, expressed, space, np.random.default_rng(0)
     )
     moves = np.abs(mutants - genomes)
@@ -119,7 +119,7 @@ def test_a_category_may_become_any_other_and_an_ordinal_stays_near():
     assert np.median(ordinal) < 0.1 < np.median(category)
 
 
-@pytest.mark.parametrize("mutation", [KindMutation, UniformMutation])
+@pytest.mark.parametrize("mutation", [MixedMutation, UniformMutation])
 def test_as_many_genes_change_as_the_distribution_says(mutation):
     space = SearchSpace([ContinuousGene(f"x{i}", UNIT, 0.5) for i in range(40)])
     genomes = np.full((4000, 40), 0.5)
@@ -147,11 +147,11 @@ def test_stopping_at_once_changes_one_gene():
 @pytest.mark.parametrize(
     ("make", "argument"),
     [
-        (lambda: KindMutation(stop_probability=0.0), "stop_probability=0.0"),
+        (lambda: MixedMutation(stop_probability=0.0), "stop_probability=0.0"),
         (lambda: UniformMutation(stop_probability=1.5), "stop_probability=1.5"),
         (lambda: UniformMutation("often"), "probability=often"),
         (
-            lambda: KindMutation(distribution_index=-1),
+            lambda: MixedMutation(distribution_index=-1),
             "distribution_index=-1",
         ),
     ],

@@ -39,7 +39,7 @@ def cell_space(num_edges=4, operations=("conv", "pool", "skip", "none")):
 
 def individuals(space, n, seed=0, p_expressed=0.7):
     """Returns snapped genomes, and random bits for what they express."""
-    genomes = space.snap(random_genomes(space, n, seed))
+    genomes = space.canonicalize(random_genomes(space, n, seed))
     rng = np.random.default_rng([seed, 1])
     return genomes, rng.random(genomes.shape) < p_expressed
 

@@ -33,9 +33,9 @@ def fitted(space, n=20, seed=0):
 
 def latent_std(posterior, genomes, expressed):
     """Returns the standard deviation of what the genes explain."""
-    std = posterior.predict(genomes, expressed)[1] / posterior.unit.scale
-    own = posterior.amplitude * posterior.own
-    return np.sqrt(np.maximum(std**2 - own, 0.0))
+    std = posterior.predict(genomes, expressed)[1] / posterior.score_scale.scale
+    individual_variance = posterior.amplitude * posterior.individual_variance
+    return np.sqrt(np.maximum(std**2 - individual_variance, 0.0))
 
 
 def test_two_points_by_hand():
@@ -63,9 +63,15 @@ def test_two_points_by_hand():
     # All the observed difference counts, none of it, or half of it.
     assert posterior.best == -1.0
     for share in (0.0, 0.5):
-        chance = np.full(2, (1.0 - share) * s)
+        noise_variance = np.full(2, (1.0 - share) * s)
         posterior = GaussianPosterior.of(
-            space, points, features, targets, parameters, share * s, chance
+            space,
+            points,
+            features,
+            targets,
+            parameters,
+            share * s,
+            noise_variance,
         )
         believed = share * 1.0 + (1.0 - share) * slope
         assert posterior.best == pytest.approx(-believed)
@@ -98,11 +104,11 @@ def test_posterior_is_that_of_scikit_learn():
     points, _ = embed(space, genomes[25:], expressed[25:])
     mean, std = posterior.predict(genomes[25:], expressed[25:])
     their_mean, their_std = theirs.predict(points, return_std=True)
-    unit = posterior.unit
+    score_scale = posterior.score_scale
     np.testing.assert_allclose(
-        mean, unit.offset + unit.scale * their_mean, atol=1e-8
+        mean, score_scale.offset + score_scale.scale * their_mean, atol=1e-8
     )
-    np.testing.assert_allclose(std, unit.scale * their_std, atol=1e-8)
+    np.testing.assert_allclose(std, score_scale.scale * their_std, atol=1e-8)
 
 
 def test_gradient_is_that_of_finite_differences():
@@ -298,11 +304,11 @@ def test_known_chance_replaces_what_is_assumed():
     rng = np.random.default_rng(0)
     scores = truth + 0.5 * rng.normal(size=30)
     # Those trained often have little of it.
-    chance = np.where(np.arange(30) % 3 == 0, 1e-6, 0.25)
+    noise_variance = np.where(np.arange(30) % 3 == 0, 1e-6, 0.25)
     fit = GaussianProcess().fit
     assumed = fit(space, genomes, expressed, scores)
     unknown = fit(space, genomes, expressed, scores, np.full(30, np.nan))
-    known = fit(space, genomes, expressed, scores, chance)
+    known = fit(space, genomes, expressed, scores, noise_variance)
     np.testing.assert_array_equal(
         assumed.predict(genomes, expressed), unknown.predict(genomes, expressed)
     )
@@ -321,9 +327,11 @@ def test_of_equal_scores_that_trained_often_is_believed_most():
     scores[[2, 9]] = -1.0
     scores[::2] += 0.1
     scores[2] = scores[9]
-    chance = np.full(12, 0.5)
-    chance[9] = 0.001
-    posterior = GaussianProcess().fit(space, genomes, expressed, scores, chance)
+    noise_variance = np.full(12, 0.5)
+    noise_variance[9] = 0.001
+    posterior = GaussianProcess().fit(
+        space, genomes, expressed, scores, noise_variance
+    )
     mean, _ = posterior.predict(genomes, expressed)
     assert mean[9] < mean[2]
 

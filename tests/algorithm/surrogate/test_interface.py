@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from kt_evolution.algorithm.surrogate import SURROGATES
 from kt_evolution.algorithm.surrogate import GaussianProcess
 from kt_evolution.algorithm.surrogate import Posterior
 from kt_evolution.algorithm.surrogate import Surrogate
+from kt_evolution.algorithm.surrogate.gaussian_process import SURROGATES
 from tests.algorithm.surrogate.histories import individuals
 from tests.algorithm.surrogate.histories import mixed_space
 

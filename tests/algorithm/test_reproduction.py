@@ -6,10 +6,10 @@ import pytest
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.operators.crossover import UniformCrossover
-from kt_evolution.algorithm.operators.mutation import KindMutation
+from kt_evolution.algorithm.operators.mutation import MixedMutation
 from kt_evolution.algorithm.operators.selection import TournamentSelection
-from kt_evolution.algorithm.reproduction import Breeder
-from kt_evolution.algorithm.reproduction import Litter
+from kt_evolution.algorithm.reproduction import Offspring
+from kt_evolution.algorithm.reproduction import Reproduction
 from tests.algorithm.searches import BRANCHES
 from tests.algorithm.searches import MIXED
 from tests.algorithm.searches import run
@@ -17,12 +17,12 @@ from tests.algorithm.searches import run
 NUM_OFFSPRING = 60
 
 
-def breeder(crossover=0.9, mutation=0.3):
-    """Returns a breeder; the arguments are the operators' probabilities."""
-    return Breeder(
+def reproduction(crossover=0.9, mutation=0.3):
+    """Returns a `Reproduction` with operators of these probabilities."""
+    return Reproduction(
         TournamentSelection(),
         UniformCrossover(crossover),
-        KindMutation(mutation),
+        MixedMutation(mutation),
     )
 
 
@@ -32,8 +32,8 @@ def history():
 
 
 def breed(history, positions, make=None, seed=0):
-    population = Litter.of_history(history, np.array(positions))
-    make = make or breeder()
+    population = Offspring.of_history(history, np.array(positions))
+    make = make or reproduction()
     return make(
         history,
         population,
@@ -44,18 +44,20 @@ def breed(history, positions, make=None, seed=0):
 
 
 def test_individuals_of_the_history_are_their_own_parents(history):
-    litter = Litter.of_history(history, np.array([4, 1]))
-    np.testing.assert_array_equal(litter.genomes, history.genomes[[4, 1]])
-    np.testing.assert_array_equal(litter.expressed, history.expressed[[4, 1]])
-    assert litter.parents.tolist() == [[4, -1], [1, -1]]
+    offspring = Offspring.of_history(history, np.array([4, 1]))
+    np.testing.assert_array_equal(offspring.genomes, history.genomes[[4, 1]])
+    np.testing.assert_array_equal(
+        offspring.expressed, history.expressed[[4, 1]]
+    )
+    assert offspring.parents.tolist() == [[4, -1], [1, -1]]
 
 
 def test_litters_are_taken_and_joined(history):
-    one = Litter.of_history(history, np.array([4, 1]))
-    two = Litter.of_genomes(
+    one = Offspring.of_history(history, np.array([4, 1]))
+    two = Offspring.of_genomes(
         history, history.genomes[:3], "random", np.array([7, 8])
     )
-    both = Litter.joined([one, two])
+    both = Offspring.joined([one, two])
     assert len(both) == 5
     assert both.operators.tolist() == ["", "", "random", "random", "random"]
     some = both.take(np.array([2, 0]))
@@ -65,28 +67,32 @@ def test_litters_are_taken_and_joined(history):
 
 
 def test_genomes_have_no_parents_unless_told(history):
-    litter = Litter.of_genomes(history, history.genomes[:2], "random")
-    assert litter.parents.tolist() == [[-1, -1], [-1, -1]]
+    offspring = Offspring.of_genomes(history, history.genomes[:2], "random")
+    assert offspring.parents.tolist() == [[-1, -1], [-1, -1]]
     np.testing.assert_array_equal(
-        litter.expressed, history.predict_expressed(history.genomes[:2])
+        offspring.expressed, history.predict_expressed(history.genomes[:2])
     )
 
 
 @pytest.mark.parametrize("space", [MIXED, BRANCHES])
 def test_offspring_are_canonical_and_told_truly(space):
     history = run(Evolution(surrogate=None), space, 20)
-    litter = breed(history, range(10))
-    assert len(litter) == NUM_OFFSPRING
-    np.testing.assert_array_equal(space.snap(litter.genomes), litter.genomes)
+    offspring = breed(history, range(10))
+    assert len(offspring) == NUM_OFFSPRING
     np.testing.assert_array_equal(
-        litter.expressed, history.predict_expressed(litter.genomes)
+        space.canonicalize(offspring.genomes), offspring.genomes
     )
-    assert set(litter.operators) == {
+    np.testing.assert_array_equal(
+        offspring.expressed, history.predict_expressed(offspring.genomes)
+    )
+    assert set(offspring.operators) == {
         "crossover",
         "mutation",
         "crossover+mutation",
     }
-    for parents, operator in zip(litter.parents, litter.operators, strict=True):
+    for parents, operator in zip(
+        offspring.parents, offspring.operators, strict=True
+    ):
         assert 0 <= parents[0] < 10
         if operator == "mutation":
             assert parents[1] == -1
@@ -96,42 +102,46 @@ def test_offspring_are_canonical_and_told_truly(space):
 
 
 def test_the_genes_of_a_crossover_are_its_parents(history):
-    litter = breed(history, range(10), breeder(crossover=1.0, mutation=0.0))
-    crossed = litter.operators == "crossover"
+    offspring = breed(
+        history, range(10), reproduction(crossover=1.0, mutation=0.0)
+    )
+    crossed = offspring.operators == "crossover"
     assert crossed.any()
-    parents = history.genomes[litter.parents[crossed]]
-    children = litter.genomes[crossed][:, None]
+    parents = history.genomes[offspring.parents[crossed]]
+    children = offspring.genomes[crossed][:, None]
     assert np.all(np.any(parents == children, axis=1))
 
 
 def test_without_crossover_every_child_is_a_mutant(history):
-    litter = breed(history, range(10), breeder(crossover=0.0, mutation=0.0))
-    assert set(litter.operators) == {"mutation"}
-    parents = history.genomes[litter.parents[:, 0]]
-    assert np.all(np.any(litter.genomes != parents, axis=1))
+    offspring = breed(
+        history, range(10), reproduction(crossover=0.0, mutation=0.0)
+    )
+    assert set(offspring.operators) == {"mutation"}
+    parents = history.genomes[offspring.parents[:, 0]]
+    assert np.all(np.any(offspring.genomes != parents, axis=1))
 
 
 def test_a_known_child_mutates(history):
     # Whatever they cross, the copies of one known individual are known.
-    twin = Litter.of_history(history, np.array([3, 3]))
-    litter = breeder(crossover=1.0, mutation=0.0)(
+    twin = Offspring.of_history(history, np.array([3, 3]))
+    offspring = reproduction(crossover=1.0, mutation=0.0)(
         history, twin, np.zeros(2), NUM_OFFSPRING, np.random.default_rng(0)
     )
-    assert set(litter.operators) == {"mutation", "crossover+mutation"}
-    assert np.all(np.any(litter.genomes != history.genomes[3], axis=1))
+    assert set(offspring.operators) == {"mutation", "crossover+mutation"}
+    assert np.all(np.any(offspring.genomes != history.genomes[3], axis=1))
 
 
 def test_one_individual_breeds_alone(history):
-    litter = breed(history, [5], breeder(crossover=1.0))
-    assert set(litter.operators) == {"mutation"}
-    assert np.unique(litter.parents, axis=0).tolist() == [[5, -1]]
+    offspring = breed(history, [5], reproduction(crossover=1.0))
+    assert set(offspring.operators) == {"mutation"}
+    assert np.unique(offspring.parents, axis=0).tolist() == [[5, -1]]
 
 
 def test_the_population_is_left_as_it_was(history):
-    population = Litter.of_history(history, np.arange(10))
+    population = Offspring.of_history(history, np.arange(10))
     fields = ("genomes", "expressed", "parents", "operators")
     before = [getattr(population, name).copy() for name in fields]
-    breeder()(
+    reproduction()(
         history,
         population,
         history.scores[:10],
@@ -150,13 +160,13 @@ def test_the_same_rng_gives_the_same_offspring(history):
 
 
 def test_better_parents_breed_more(history):
-    litter = breed(history, range(20))
+    offspring = breed(history, range(20))
     order = np.argsort(history.scores)
-    bred = np.bincount(litter.parents[:, 0], minlength=20)
+    bred = np.bincount(offspring.parents[:, 0], minlength=20)
     assert bred[order[:10]].sum() > 2 * bred[order[10:]].sum()
 
 
 def test_an_empty_history_predicts_what_is_active():
     genomes = MIXED.default_genome()[None]
-    litter = Litter.of_genomes(History(MIXED), genomes, "random")
-    assert litter.expressed.all()
+    offspring = Offspring.of_genomes(History(MIXED), genomes, "random")
+    assert offspring.expressed.all()

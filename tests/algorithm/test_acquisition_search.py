@@ -1,4 +1,4 @@
-"""Screening: what a surrogate chooses, and from what."""
+"""Acquisition search: what a surrogate chooses, and from what."""
 
 import itertools
 
@@ -18,7 +18,9 @@ from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.scales import Scale
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.algorithm.surrogate import GaussianProcess
-from kt_evolution.algorithm.surrogate import log_expected_improvement
+from kt_evolution.algorithm.surrogate.expected_improvement import (
+    log_expected_improvement,
+)
 from tests.algorithm.hypermodels import hash_score
 from tests.algorithm.searches import BRANCHES
 from tests.algorithm.searches import BRED
@@ -32,7 +34,7 @@ from tests.algorithm.searches import propose
 from tests.algorithm.searches import run
 from tests.algorithm.searches import with_options
 from tests.algorithm.spaces import spaces
-from tests.algorithm.surrogates import NearestNeighbour
+from tests.algorithm.surrogates import NearestNeighbor
 
 
 def told(space, *values, score=hash_score):
@@ -49,7 +51,7 @@ def told(space, *values, score=hash_score):
 # Small spaces.
 
 
-@pytest.mark.parametrize("make", [GaussianProcess, NearestNeighbour])
+@pytest.mark.parametrize("make", [GaussianProcess, NearestNeighbor])
 def test_of_a_small_space_the_most_promising_genome_is_proposed(make):
     history = run(Evolution(num_initial_points=5), TWELVE, 5)
     proposal = propose(Evolution(5, 3, surrogate=make()), history)
@@ -61,10 +63,10 @@ def test_of_a_small_space_the_most_promising_genome_is_proposed(make):
         TWELVE, history.genomes, history.expressed, history.scores
     )
     mean, std = posterior.predict(genomes, expressed)
-    promise = log_expected_improvement(mean, std, posterior.best)
-    promise[[history.find(genome) >= 0 for genome in genomes]] = -np.inf
-    best = promise.argmax()
-    assert np.isfinite(promise).sum() == 7
+    log_acquisition = log_expected_improvement(mean, std, posterior.best)
+    log_acquisition[[history.find(genome) >= 0 for genome in genomes]] = -np.inf
+    best = log_acquisition.argmax()
+    assert np.isfinite(log_acquisition).sum() == 7
     np.testing.assert_array_equal(proposal.genome, genomes[best])
     assert (proposal.operator, proposal.parents) == ("enumeration", ())
     assert proposal.prediction == pytest.approx((mean[best], std[best]))
@@ -110,7 +112,7 @@ def test_of_a_conditional_space_every_phenotype_is_proposed_once():
 
 
 def test_of_a_small_space_every_new_phenotype_is_predicted_once():
-    surrogate = NearestNeighbour()
+    surrogate = NearestNeighbor()
     history = told(NESTED, {"model": "none"}, {"model": "cnn"})
     evolution = Evolution(num_initial_points=1, surrogate=surrogate)
     propose(evolution, history)
@@ -126,12 +128,14 @@ def test_of_a_small_space_every_new_phenotype_is_predicted_once():
 @settings(deadline=None, max_examples=20)
 def test_a_known_phenotype_is_never_proposed(space, seed):
     evolution = with_options(
-        Evolution(num_initial_points=2, surrogate=NearestNeighbour()),
+        Evolution(num_initial_points=2, surrogate=NearestNeighbor()),
         seed=seed,
     )
     history = run(evolution, space, 8, seed, fails=lambda n: n == 3)
     active = space.active(history.genomes)
-    np.testing.assert_array_equal(space.snap(history.genomes), history.genomes)
+    np.testing.assert_array_equal(
+        space.canonicalize(history.genomes), history.genomes
+    )
     visible = np.where(active, history.genomes, -1.0)
     assert len(np.unique(visible, axis=0)) == len(history)
 
@@ -155,7 +159,7 @@ def test_parents_are_completed_individuals_of_the_history(space):
 def test_what_is_not_expressed_is_not_stepped():
     history = run(Evolution(), BRANCHES, 30)
     assert len(set(phenotypes(history))) == 30
-    assert "neighbour" in {one.operator for one in history.individuals}
+    assert "neighbor" in {one.operator for one in history.individuals}
 
 
 def test_the_search_goes_where_the_surrogate_points():
@@ -172,7 +176,7 @@ def test_the_search_goes_where_the_surrogate_points():
 
 
 def test_a_users_surrogate_is_asked_about_the_history():
-    surrogate = NearestNeighbour()
+    surrogate = NearestNeighbor()
     evolution = Evolution(num_initial_points=3, surrogate=surrogate)
     history = run(evolution, MIXED, 6, fails=lambda n: n == 1)
     ask(evolution, history)
@@ -203,7 +207,7 @@ def test_a_users_surrogate_is_asked_about_the_history():
 @pytest.mark.parametrize("space", [TWELVE, MIXED, BRANCHES])
 def test_a_users_surrogate_searches(space):
     def evolution():
-        return Evolution(num_initial_points=3, surrogate=NearestNeighbour())
+        return Evolution(num_initial_points=3, surrogate=NearestNeighbor())
 
     one, two = run(evolution(), space, 12), run(evolution(), space, 12)
     assert len(set(phenotypes(one))) == 12
@@ -217,8 +221,8 @@ def test_a_wrong_surrogate_is_named():
     with pytest.raises(TypeError, match=f"{message}.*surrogate=3"):
         Evolution(surrogate=3)
     # The class has the method `fit`, too, but is no instance.
-    with pytest.raises(TypeError, match=f"{message}.*NearestNeighbour"):
-        Evolution(surrogate=NearestNeighbour)
+    with pytest.raises(TypeError, match=f"{message}.*NearestNeighbor"):
+        Evolution(surrogate=NearestNeighbor)
 
 
 # What is ranked best.
@@ -230,7 +234,7 @@ def test_individuals_are_ranked_by_the_surrogates_mean():
 
         best = 0.0
 
-        def fit(self, space, genomes, expressed, scores, chance=None):
+        def fit(self, space, genomes, expressed, scores, noise_variance=None):
             return self
 
         def predict(self, genomes, expressed):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from kt_evolution.algorithm.surrogate.standardization import warp
+from kt_evolution.algorithm.surrogate.standardization import standardize
 from kt_evolution.algorithm.surrogate.subset import choose_points
 
 FINITE = st.lists(
@@ -22,28 +22,30 @@ FINITE = st.lists(
 @given(FINITE)
 @settings(max_examples=200)
 def test_warped_scores_keep_their_order_and_have_unit_scale(scores):
-    warped, _ = warp(scores)
+    standardized, _ = standardize(scores)
     order = np.argsort(scores, kind="stable")
-    assert (np.diff(warped[order]) >= 0.0).all()
-    assert warped.mean() == pytest.approx(0.0, abs=1e-9)
-    assert warped.std() in (0.0, pytest.approx(1.0))
+    assert (np.diff(standardized[order]) >= 0.0).all()
+    assert standardized.mean() == pytest.approx(0.0, abs=1e-9)
+    assert standardized.std() in (0.0, pytest.approx(1.0))
 
 
 def test_bad_scores_are_all_alike():
-    warped, _ = warp(np.array([0.0, 1.0, 2.0, 1e3, 1e9]))
-    assert warped[3] == warped[4]
-    assert warped[0] < warped[1] < warped[2] < warped[3]
+    standardized, _ = standardize(np.array([0.0, 1.0, 2.0, 1e3, 1e9]))
+    assert standardized[3] == standardized[4]
+    assert standardized[0] < standardized[1] < standardized[2] < standardized[3]
 
 
 def test_scale_and_offset_do_not_matter():
     scores = np.random.default_rng(0).normal(size=20) ** 2
-    np.testing.assert_allclose(warp(1e6 * scores + 5.0)[0], warp(scores)[0])
+    np.testing.assert_allclose(
+        standardize(1e6 * scores + 5.0)[0], standardize(scores)[0]
+    )
 
 
 def test_a_unit_makes_scores_of_what_was_standardised():
     scores = np.array([3.0, 1.0, 2.0, 4.0, 1e9])
-    warped, unit = warp(scores)
-    again = unit.offset + unit.scale * warped
+    standardized, score_scale = standardize(scores)
+    again = score_scale.offset + score_scale.scale * standardized
     np.testing.assert_allclose(again[:4], scores[:4], rtol=1e-6)
 
 

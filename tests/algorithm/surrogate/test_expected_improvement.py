@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from kt_evolution.algorithm.surrogate import (
+from kt_evolution.algorithm.surrogate.expected_improvement import (
     log_expected_hypervolume_improvement,
 )
-from kt_evolution.algorithm.surrogate import log_expected_improvement
+from kt_evolution.algorithm.surrogate.expected_improvement import (
+    log_expected_improvement,
+)
 
 
 def naive(mean, std, best):

@@ -8,8 +8,8 @@ from kt_evolution.algorithm.history.history import IMPORT
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.history import Individual
 from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.initial_design import next_from_warm_start
 from kt_evolution.algorithm.initial_design import partial_genome
-from kt_evolution.algorithm.initial_design import untried_best_import
 from kt_evolution.algorithm.space.genes import CategoricalGene
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.search_space import SearchSpace
@@ -35,7 +35,7 @@ def ask(evolution, history, score=None, seed=0):
                 parents=tuple(
                     history.individuals[i].trial_id for i in proposal.parents
                 ),
-                given=proposal.given,
+                user_index=proposal.user_index,
             )
         )
         if score is not None:
@@ -99,8 +99,8 @@ def test_the_same_model_twice_is_tried_once():
     whole = {"act": "gelu", "units": 2}
     history = History(TWELVE)
     evolution = given(TWELVE, whole, whole, {"act": "tanh", "units": 0}, whole)
-    assert ask(evolution, history, 1.0).given == 0
-    assert ask(evolution, history, 1.0).given == 2
+    assert ask(evolution, history, 1.0).user_index == 0
+    assert ask(evolution, history, 1.0).user_index == 2
     assert ask(evolution, history, 1.0).operator == "default"
 
 
@@ -108,11 +108,11 @@ def test_partial_twins_are_sampled_to_differ():
     history = History(TWELVE)
     evolution = given(TWELVE, *[{"act": "gelu"}] * 6)
     proposals = [ask(evolution, history, 1.0) for _ in range(4)]
-    assert [one.given for one in proposals] == [0, 1, 2, 3]
+    assert [one.user_index for one in proposals] == [0, 1, 2, 3]
     assert {TWELVE.decode(one.genome)["act"] for one in proposals} == {"gelu"}
     assert len({one.genome.tobytes() for one in proposals}) == 4
     # Of this `act` there is no fifth.
-    assert ask(evolution, history, 1.0).given is None
+    assert ask(evolution, history, 1.0).user_index is None
 
 
 def test_a_list_that_got_longer_is_tried_on():
@@ -121,8 +121,8 @@ def test_a_list_that_got_longer_is_tried_on():
     for _ in range(8):
         ask(given(MIXED, *starts), history, 1.0)
     longer = given(MIXED, *starts, {"layers": 3, "act": "relu"})
-    assert ask(longer, history, 1.0).given == 2
-    assert ask(longer, history, 1.0).given is None
+    assert ask(longer, history, 1.0).user_index == 2
+    assert ask(longer, history, 1.0).user_index is None
 
 
 def test_what_a_value_depends_on_is_chosen_so_that_it_counts():
@@ -258,8 +258,8 @@ def test_imports_have_the_values_that_they_had_of_genes_met_later():
 
 
 @pytest.mark.parametrize("limits", [(), (-1.0,)])
-def test_the_best_import_of_several_objectives_is_the_knee(limits):
-    history = History(MIXED, num_objectives=2, num_limits=len(limits))
+def test_the_best_import_of_several_objectives_is_the_knee(violations):
+    history = History(MIXED, num_objectives=2, num_limits=len(violations))
     for number, objectives in enumerate([(0, 9), (5, 5), (2, 3), (9, 0)]):
         values = {"act": "relu", "layers": number + 1, "lr": 0.01}
         history.add(
@@ -269,10 +269,12 @@ def test_the_best_import_of_several_objectives_is_the_knee(limits):
                 operator=IMPORT,
             )
         )
-        history.finish(f"import/{number}", Status.COMPLETED, objectives, limits)
-    assert untried_best_import(history) == 2
+        history.finish(
+            f"import/{number}", Status.COMPLETED, objectives, violations
+        )
+    assert next_from_warm_start(history) == 2
     # One of this search that is better in both makes its trial needless.
     genome = MIXED.encode({"act": "tanh", "layers": 1, "lr": 0.01})
     history.add(Individual(genome, trial_id="0", operator="given"))
-    history.finish("0", Status.COMPLETED, [1, 1], limits)
-    assert untried_best_import(history) is None
+    history.finish("0", Status.COMPLETED, [1, 1], violations)
+    assert next_from_warm_start(history) is None
