@@ -28,7 +28,9 @@ Improvement = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class Acquisition:
-    """The posteriors of the objectives and of each limit, and what they gain.
+    """The posteriors of the objectives and of each limit.
+
+    With them it is computed how much is gained by training a model.
 
     Args:
         surrogate: The `Surrogate`, fitted once to each of them.

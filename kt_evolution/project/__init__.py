@@ -1,1 +1,1 @@
-"""A search as a folder that survives anything."""
+"""The project: a search as a folder that survives any crash."""

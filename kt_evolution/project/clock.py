@@ -1,9 +1,9 @@
-"""How long a search has run, over all of its sessions.
+"""The clock: how long a search has run, over all of its sessions.
 
-A session is one run of the search in one process. Each line of the journal
-tells when its session began and for how long it had run, so pauses and crashes
-between sessions don't count. The date is only read to write it down: durations
-don't jump where it is set while a search runs.
+A session is one run of the search in one process. Each line of the journal has
+the time when its session began and for how long it had run, so pauses and
+crashes between sessions don't count. Durations are measured with a monotonic
+clock, so they don't jump if the date is set while a search runs.
 """
 
 import time
@@ -19,7 +19,7 @@ def now() -> float:
 
 
 def monotonic() -> float:
-    """Returns seconds that pass evenly, from any start."""
+    """Returns the seconds of a clock that is never set."""
     return time.monotonic()
 
 
@@ -45,12 +45,12 @@ class SearchClock:
         """Begins a session."""
         self._began = now()
         while self._began in self._sessions:
-            # The date was set back: it was this time before.
+            # The date was set back, so an earlier session has this time.
             self._began = round(self._began + 0.001, 3)
         self._began_monotonic = monotonic()
 
     def end(self) -> None:
-        """Ends the session: what follows is a pause."""
+        """Ends the session: a pause follows."""
         if self._began is not None:
             self._sessions[self._began] = self._session_seconds()
             self._began = None
@@ -60,7 +60,7 @@ class SearchClock:
         self._sessions.clear()
 
     def stamp(self) -> tuple[float | None, float | None]:
-        """Returns when the session began, and for how long it has run."""
+        """Returns the time when the session began, and its seconds so far."""
         if self._began is None:
             return None, None
         return self._began, round(self._session_seconds(), 3)
@@ -77,7 +77,7 @@ class SearchClock:
         self._sessions[event.session] = max(known, seconds)
 
     def is_new(self, event: "Event") -> bool:
-        """Tells whether no event before was of the same session."""
+        """Returns whether no earlier event has the same session."""
         return event.session is not None and event.session not in self._sessions
 
     @property

@@ -1,4 +1,4 @@
-"""Whether a search can go on with the journal of a project."""
+"""Compatibility: whether a search can go on with the journal of a project."""
 
 import reprlib
 from typing import Any
@@ -12,14 +12,13 @@ from kt_evolution.project.journal import JournalError
 
 
 def check_version(line: Any, folder: str) -> None:
-    """Raises if a journal was written in another form than this one.
-
+    """Raises if a journal has another format than this version of the package.
     Args:
-        line: The journal's first line. One that is damaged is not judged.
+        line: The journal's first line. A damaged line raises nothing here.
         folder: String, the project, for the error.
 
     Raises:
-        JournalError: It says which version of the package can read it.
+        JournalError: It names the version of the package that can read it.
     """
     if not isinstance(line, dict) or "version" not in line:
         return
@@ -42,14 +41,14 @@ def check_version(line: Any, folder: str) -> None:
 
 
 def has_objective(search: SearchDefined, objective: kt.Objective) -> bool:
-    """Tells whether a journal is of a search for an objective."""
+    """Returns whether a journal belongs to a search for an objective."""
     return search.objective == directions_of(objective)
 
 
 def check_objective(
     search: SearchDefined, objective: kt.Objective, folder: str
 ) -> None:
-    """Raises if a journal's scores are not those of an objective."""
+    """Raises if a journal has scores of another objective."""
     if not has_objective(search, objective):
         received = directions_of(objective)
         hint = ""

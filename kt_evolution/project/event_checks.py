@@ -1,8 +1,8 @@
-"""What a line of a journal and a `trial.json` must be.
+"""Checks of the lines of a journal, and of `trial.json`.
 
 Both may come from another person or be damaged, and still be JSON. They are
-checked where they are read, so that nothing that reads them further on meets
-a value of another type, or an id that is a path.
+checked when they are read, so that no later code sees a value of a wrong type,
+or an id that is a path.
 """
 
 import copy
@@ -22,30 +22,30 @@ from kt_evolution.keras_tuner_bridge.encoding import SpaceError
 from kt_evolution.keras_tuner_bridge.encoding import gene_of
 from kt_evolution.limits import Limit
 
-# What a field must be, in words, and the test of it.
+# The description of a valid field, and its test.
 Field: TypeAlias = tuple[str, Callable[[Any], bool]]
 
-# Ours are numbers; those of earlier versions of Keras Tuner are hashes.
+# Our ids are numbers; those of earlier versions of Keras Tuner are hashes.
 OUR_ID = re.compile(r"[0-9]{1,18}")
 ANY_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 KINDS = frozenset({"Boolean", "Choice", "Fixed", "Float", "Int"})
 STATUSES = frozenset(
     value for name, value in vars(TrialStatus).items() if name.isupper()
 )
-# Beyond these an integer is no float.
+# Larger integers can't be converted to floats.
 MAX_INTEGER = 2**1000
 # In seconds since the epoch, at the end of the year 9999.
 MAX_TIME = 253_402_300_799
 
 
 def check_trial_file(state: Any) -> None:
-    """Raises if a `trial.json` can't be that of a trial.
+    """Raises if the content of a `trial.json` is not valid.
 
     Args:
-        state: What the file holds.
+        state: The content of the file.
 
     Raises:
-        ValueError: It names the field and what it must be.
+        ValueError: It names the field and describes valid values.
     """
     required = ("trial_id", "status", "score", "hyperparameters", "metrics")
     _check(state, _FILE_FIELDS, required)
@@ -60,13 +60,13 @@ class EventCheck:
         self._trial_ids: set[str] = set()
 
     def __call__(self, event: Any) -> None:
-        """Raises if a line is none that a search wrote.
+        """Raises if a line is not valid.
 
         Args:
-            event: What the line holds.
+            event: The content of the line.
 
         Raises:
-            ValueError: It names the field and what it must be.
+            ValueError: It names the field and describes valid values.
         """
         _check(event, {"event": _TEXT}, {"event"})
         kind = event["event"]
@@ -109,12 +109,12 @@ class EventCheck:
 
 
 def fields_of(kind: str) -> dict[str, Field]:
-    """Returns what each field of a kind of line must be."""
+    """Returns the checks of the fields of a kind of line."""
     return {**_FIELDS, **_FIELDS_OF.get(kind, {})}
 
 
 def _check(value: Any, fields: Mapping[str, Field], required: Any) -> None:
-    """Raises if a dict lacks a field, or has one of another kind."""
+    """Raises if a dict lacks a field, or if a field is not valid."""
     if not isinstance(value, dict):
         raise ValueError(
             f"it must be a JSON object. Received: {reprlib.repr(value)}"
@@ -193,7 +193,7 @@ def _is_code(value: Any) -> bool:
 
 
 def _is_step(value: Any) -> bool:
-    """Tells whether it is an epoch, and the values of a metric behind it."""
+    """Returns whether it is a list of an epoch and the values of a metric."""
     return (
         isinstance(value, list)
         and len(value) > 1
@@ -223,7 +223,7 @@ def _is_direction(value: Any) -> bool:
 
 
 def _is_space(value: Any) -> bool:
-    """Tells whether the host can make these hyperparameters."""
+    """Returns whether Keras Tuner can make these hyperparameters."""
     return _is_list_of(_is_hyperparameter)(value)
 
 
@@ -234,16 +234,16 @@ def _is_hyperparameter(config: Any) -> bool:
         return False
     try:
         found = kt.HyperParameters.from_config(
-            # The host puts objects in the place of the conditions.
+            # Keras Tuner replaces the conditions by objects.
             {"space": [copy.deepcopy(config)], "values": {}}
         )
         (hp,) = found.space
-        # What can't be searched by us can be shown.
+        # Hyperparameters that we can't search can still be shown.
         gene_of(hp)
     except SpaceError:
         pass
     except Exception:
-        # The host checks little, so a wrong config may raise anything.
+        # Keras Tuner checks little, so a wrong config may raise any error.
         return False
     return (
         isinstance(hp.name, str)
@@ -253,7 +253,7 @@ def _is_hyperparameter(config: Any) -> bool:
 
 
 def _is_condition(condition: Any) -> bool:
-    # The host makes None of what it doesn't know.
+    # Keras Tuner returns None for unknown classes.
     return _is_text(getattr(condition, "name", None)) and _is_list_of(
         _is_value
     )(getattr(condition, "values", None))
@@ -277,7 +277,7 @@ _VALUES: Field = (
 _LIST: Field = ("a list", lambda value: isinstance(value, list))
 _TEXTS: Field = ("a list of strings", _is_list_of(_is_text))
 
-# Fields that mean the same in every line that has them.
+# Fields with the same meaning in all lines.
 _FIELDS: dict[str, Field] = {
     "event": _TEXT,
     "trial_id": ("a number in digits", _is_id),
@@ -338,7 +338,7 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "stopped": ("reason",),
     "rejected": ("rejected",),
 }
-# How an individual was made, also one that was rejected.
+# The record of an individual, also of a rejected one.
 RECORD_FIELDS: dict[str, Field] = {
     "genome": ("an object of codes in [0, 1)", _is_dict_of(_is_code)),
     "operator": _TEXT,

@@ -1,8 +1,8 @@
 """The events of a search, and the lines of the journal that hold them.
 
 A search changes in one way: an event is appended to the journal, then applied
-to its `SearchState`. Here is all that knows what a line looks like: a field
-of an event is a key of its line, and one that has its default is left out.
+to its `SearchState`. Only this module knows the format of a line: a field of an
+event is a key of its line, and fields with default values are left out.
 """
 
 import dataclasses
@@ -23,18 +23,18 @@ class Event:
     """Something that happened in a search.
 
     Args:
-        time: Float, when, in seconds since 1970. Defaults to now.
-        session: Float, when the session began that it belongs to, or None
-            between sessions. The journal fills it in, like what follows.
+        time: Float, when it happened, in seconds since 1970. Defaults to now.
+        session: Float, when its session began, or None between sessions.
+            `Project.commit` fills in this field and the following ones.
         seconds: Float, for how long that session had run.
         space: List of the configs of hyperparameters that no earlier line
             has, or None.
-        limits: List of the configs of the limits on metrics, or None where
-            they are those of an earlier line.
+        limits: List of the configs of the limits on metrics, or None if an
+            earlier line has the same.
     """
 
     kind: ClassVar[str]
-    # Whether its line has the hyperparameters that no earlier line has.
+    # Whether its line may have new hyperparameters.
     has_space: ClassVar[bool] = True
 
     time: float | None = dataclasses.field(default_factory=clock.now)
@@ -49,7 +49,7 @@ class SearchDefined(Event):
     """The first event of a search.
 
     Args:
-        version: Int, the version of the format of the lines.
+        version: Int, the version of the journal's format.
         objective: Dict of the names of metrics to "min" or "max".
         seed: Int.
     """
@@ -64,10 +64,10 @@ class SearchDefined(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BuildBegan(Event):
-    """A model is about to be built that may become a trial.
+    """The build of a model begins, before it becomes a trial.
 
-    What the build brings into the search space is left to the line of the
-    trial: a rejected model brings it again after a restart.
+    New hyperparameters of the build are in the line of the trial. If the model
+    is rejected, it is built again after a restart.
 
     Args:
         model: Int, its `fingerprint`.
@@ -86,13 +86,12 @@ class TrialCreated(Event):
     Args:
         trial_id: String.
         values: Dict of the proposed values.
-        record: Dict, how it was proposed, and what was learned on the way:
-            `record_of` an individual, or "operator" and "reevaluates", the
-            first trial of the model that is trained again. "rejected" and
-            "repeated" are lists of the models that can't be trained and of
-            those that are known, "rebuilt" has the genes that builds request
-            since the hypermodel was edited, "asked" those that exploring
-            requested.
+        record: Dict, how it was proposed: `record_of` an individual, or
+            "operator" and "reevaluates", the first trial of the model that is
+            trained again. Before the proposal, "rejected" models could not be
+            trained and "repeated" models were known; both are lists.
+            "rebuilt" has the genes that builds request since the hypermodel
+            was edited, "asked" those that exploring requested.
         worker: String, the worker that runs it, or None if not known.
     """
 
@@ -121,7 +120,7 @@ class TrialStarted(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunsInterrupted(Event):
-    """Runs, or a build, were ended from outside, which is no fault of theirs.
+    """Runs or a build were ended from outside, so they did not crash.
 
     Args:
         trial_ids: List of strings, the trials that were running.
@@ -139,19 +138,19 @@ class TrialEnded(Event):
 
     Args:
         trial_id: String.
-        status: String, the host's status. INVALID means that it crashed and
-            is run again.
+        status: String, a `TrialStatus` of Keras Tuner. INVALID means that the
+            run crashed and the trial is run again.
         score: Float, or None if it has none.
         best_step: Int, the epoch that the score belongs to, or None.
-        metrics: Dict of names to dicts with "direction" and "steps", lists of
-            an epoch and the values that were reported of it.
+        metrics: Dict of names to dicts with "direction" and "steps". A step is
+            a list of an epoch and the values that were reported for it.
         worker: String, the worker that ran it, or None if not known.
         began: Float, when that run began, or None if not known.
-        crashed: Bool, whether the trial failed by itself, which counts for
+        crashed: Bool, whether the failure counts for
             `max_consecutive_failed_trials`. Defaults to False.
         message: String, why it failed, or None.
-        values: Dict of its values if training met further hyperparameters,
-            None if they are as proposed.
+        values: Dict of its values if training declared further
+            hyperparameters, None if they are as proposed.
     """
 
     kind = "end"
@@ -196,10 +195,10 @@ class SearchStopped(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelsRejected(Event):
-    """What was rejected after the last trial, for who reads the search.
+    """Models were rejected after the last trial.
 
-    A restart builds these models again, so that a corrected build function
-    gets another chance.
+    Only reports use this event. A restart builds the models again, because the
+    build function may have been corrected.
 
     Args:
         rejected: List of records of individuals, each with its "problem".
@@ -221,7 +220,7 @@ class ModelImported(Event):
         values: Dict of all values that it had there.
         metrics: Dict of names to the best values that it had there.
         record: Dict, `record_of` the individual.
-        costs: Dict of the costs that building its model tells, or None.
+        costs: Dict of the costs that are known from its build, or None.
     """
 
     kind = "import"
@@ -236,7 +235,7 @@ class ModelImported(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WarmStarted(Event):
-    """All was imported from a project that can be.
+    """The import from a project is complete.
 
     Args:
         path: String, its folder, as the user gave it.
@@ -258,9 +257,9 @@ _SHARED = {field.name for field in dataclasses.fields(Event)}
 
 
 def to_line(event: Event) -> dict[str, Any]:
-    """Returns an event as the journal has it."""
+    """Returns an event as a line of the journal."""
     fields = dataclasses.fields(event)
-    # What all events have comes last: it is read least.
+    # The fields of all events come last, because people read them least.
     ordered = sorted(fields, key=lambda field: field.name in _SHARED)
     line = {"event": event.kind}
     for field in ordered:
@@ -278,23 +277,23 @@ def from_line(line: Mapping[str, Any]) -> Event | None:
     """Returns the event of a line that was checked, None for other kinds.
 
     Args:
-        line: Mapping, a line that `EventCheck` takes. Keys that no field has
-            are left out.
+        line: Mapping, a line that `EventCheck` accepts. Unknown keys are left
+            out.
     """
     kind = KINDS.get(line["event"])
     if kind is None:
         return None
     names = {field.name for field in dataclasses.fields(kind)}
-    given = {name: value for name, value in line.items() if name in names}
-    return kind(**{"time": None, **given})
+    fields = {name: value for name, value in line.items() if name in names}
+    return kind(**{"time": None, **fields})
 
 
 def result_of(trial: Trial) -> dict[str, Any]:
-    """Returns the fields of a `TrialEnded` that a trial tells."""
+    """Returns the fields of a `TrialEnded` that are known from a trial."""
     return {
         "trial_id": trial.trial_id,
         "status": trial.status,
-        # The host takes means with NumPy.
+        # Keras Tuner computes means with NumPy.
         "score": None if trial.score is None else float(trial.score),
         "best_step": trial.best_step,
         "message": trial.message,

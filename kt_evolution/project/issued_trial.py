@@ -1,8 +1,8 @@
-"""A trial as a worker gets it and gives it back, also over gRPC.
+"""A trial as a worker gets it and returns it, also over gRPC.
 
-The host's messages have a place for a trial's values and its metrics, and for
-nothing else that we need. So the run of a trial, and why it failed, travel as
-values of the trial, as `Hyperband` passes on its epochs.
+Keras Tuner's messages have fields for a trial's values and metrics, but for
+nothing else that is needed here. So the run of a trial, and why it failed, are
+sent as values of the trial, as `Hyperband` sends its epochs.
 """
 
 from typing import Any
@@ -13,13 +13,13 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.project.messages import shortened
 
-# Names among the values of a trial, and of its metrics, on their way.
+# Names among the values and the metrics of a trial in a message.
 RUN = "tuner/run"
 MESSAGE = "tuner/message"
 
 
 class IssuedTrial(Trial):
-    """A trial that knows for which of its runs it was given to a worker.
+    """A trial that knows its run, in which a worker trains it.
 
     Args:
         hyperparameters: The `keras_tuner.HyperParameters`.
@@ -43,7 +43,7 @@ class IssuedTrial(Trial):
 
 
 def run_of(trial: Trial) -> int | None:
-    """Returns the run that a worker reports of, None if it does not say."""
+    """Returns the run of a worker's report, None if it has none."""
     if isinstance(trial, IssuedTrial):
         return trial.run
     return trial.hyperparameters.values.get(RUN)
@@ -55,12 +55,12 @@ def message_of(trial: Trial) -> str | None:
 
 
 def run_mark(trial: Trial) -> dict[str, float]:
-    """Returns what tells among a worker's metrics which run they are of."""
+    """Returns the metric that identifies the run among a worker's metrics."""
     run = trial.hyperparameters.values.get(RUN)
     return {} if run is None else {RUN: float(run)}
 
 
 def put_message(trial: Trial) -> None:
-    """Puts a worker's message where it reaches the chief."""
+    """Adds the trial's message to the values, with which it is sent."""
     if trial.message is not None:
         trial.hyperparameters.values[MESSAGE] = shortened(trial.message)

@@ -1,7 +1,7 @@
 """The journal: one JSON line for each event of a search, only ever appended.
 
-It is the history's file. A process may die in the middle of a line: such a
-torn last line is left out when reading and cut off before the next append.
+A process may die in the middle of a line. Such a torn last line is left out
+when reading, and cut off before the next append.
 """
 
 import json
@@ -43,22 +43,22 @@ class Journal:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        # Where the next line goes; what is behind it is a torn line.
+        # The position of the next line; a torn line may begin there.
         self._end = 0
 
     def exists(self) -> bool:
-        """Tells whether something is there, be it no file to read."""
+        """Returns whether the path exists, also if it is no readable file."""
         return os.path.lexists(self.path)
 
     def has_content(self) -> bool:
-        """Tells whether something is there that is not an empty file."""
+        """Returns whether the path exists, and is not an empty file."""
         is_empty = self.path.is_file() and self.path.stat().st_size == 0
         return self.exists() and not is_empty
 
     def first(self) -> Any:
-        """Returns the first event, or None where that can't be read.
+        """Returns the first event, or None if it can't be read.
 
-        It tells the version of all lines, so it is read before them.
+        It has the version of the format, so it is read before all lines.
         """
         for _, event in self._lines():
             return None if isinstance(event, ValueError) else event
@@ -80,11 +80,11 @@ class Journal:
         return events
 
     def salvage(self) -> tuple[dict[int, dict[str, Any]], dict[int, str]]:
-        """Returns what can be read, for those who only want to look.
+        """Reads for read-only tools, which skip damaged lines.
 
         Returns:
-            Tuple of the events by the number of their line, and of what is
-            wrong with each damaged line, by its number.
+            Tuple of the events by the number of their line, and of the
+            problems of damaged lines, by their number.
         """
         events: dict[int, dict[str, Any]] = {}
         problems: dict[int, str] = {}
@@ -98,9 +98,9 @@ class Journal:
     def _lines(self) -> Iterator[tuple[int, Any]]:
         """Yields each line's number, and its event or error.
 
-        A last line that is torn is left out: it was never written. So are
-        blank lines, and a line that repeats the one before it, as an editor
-        or a copy may leave them: no two events have all in common.
+        A torn last line is left out: its event was not written. So are blank
+        lines, and a line that is equal to the one before it. Editors and copies
+        may leave those; no two events are equal.
         """
         self._end = 0
         try:
@@ -118,7 +118,7 @@ class Journal:
             end += len(line)
             if line.strip() and line != before:
                 if damaged is not None:
-                    # Lines follow, so it was not torn by a kill.
+                    # It is not the last line, so it was not torn by a kill.
                     yield damaged
                 before, damaged = line, None
                 try:
@@ -143,7 +143,7 @@ class Journal:
             if not self._end:
                 _make_folder(self.path.parent)
             files.check_own(self.path, self.path.parent)
-            # Without a buffer, which would be written once more on closing.
+            # Unbuffered, because a buffer would be written again on closing.
             with open(
                 self.path, "ab", buffering=0, opener=self._opener
             ) as file:
@@ -168,20 +168,20 @@ class Journal:
         self._end += len(line)
 
     def _opener(self, path: str, flags: int) -> int:
-        """Opens the file, and makes a new one before the first line only."""
+        """Opens the file; only before the first line it may be created."""
         if self._end:
             flags &= ~os.O_CREAT
         return os.open(path, flags, 0o666)
 
     def has_changed(self) -> bool:
-        """Tells whether another process has written since it was read."""
+        """Returns whether another process has written since it was read."""
         if not self.exists():
             return False
         size = self.path.stat().st_size
         return size < self._end or (size > self._end and self._has_new_lines())
 
     def is_deleted(self) -> bool:
-        """Tells whether the file is gone, with lines that were in it."""
+        """Returns whether the file was deleted after lines were written."""
         return bool(self._end) and not self.exists()
 
     def _deleted(self) -> JournalError:
@@ -194,7 +194,7 @@ class Journal:
         )
 
     def _has_new_lines(self) -> bool:
-        """Tells whether more than a torn line is behind what was read."""
+        """Returns whether a whole line follows the lines that were read."""
         with open(self.path, "rb") as file:
             file.seek(self._end)
             tail = file.read()
@@ -206,21 +206,21 @@ class Journal:
             raise JournalError(
                 f"{self.path} is shorter than what this search has written: "
                 "another process began anew in the folder, or the file was "
-                "cut. Make the tuner anew to go on with what is there, or use "
+                "cut. Create the tuner again to go on with the file, or use "
                 "another `project_name`."
             )
         if self._has_new_lines():
             raise JournalError(
                 f"{self.path} was changed by another process, or by another "
                 "tuner of this one. Only one search at a time can run in a "
-                "project: use another `project_name`, or make the tuner anew "
-                "to go on with this one."
+                "project: use another `project_name`, or create the tuner "
+                "again to go on with this one."
             )
         os.ftruncate(descriptor, self._end)
 
 
 def _make_folder(folder: Path) -> None:
-    # To ask first is ten times cheaper than to make a folder that exists.
+    # This check is ten times faster than `mkdir` of an existing folder.
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -240,9 +240,9 @@ def _is_event(line: bytes) -> bool:
 
 
 def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Writes a file so that a reader sees all of the old or of the new text.
+    """Writes a file so that readers see either the old or the new text.
 
-    The data is not forced to the disk: a busy one can stall that for minutes.
+    The data is not forced to the disk, because a busy disk can take minutes.
 
     Raises:
         JournalError: If the file can't be written. The old one stays.

@@ -1,7 +1,7 @@
 """The life of a trial, from its creation to its end, with nothing lost.
 
-A trial is made by one event and ended by one event. Whatever raises in
-between, the lock is released and memory follows the journal.
+A trial is made by one event and ended by one event. If an exception is raised
+in between, the lock is released and memory follows the journal.
 """
 
 import dataclasses
@@ -39,20 +39,20 @@ from kt_evolution.project.project import Project
 
 @dataclasses.dataclass
 class Session:
-    """What all workers were told since the first of them asked.
+    """The state of a session: from the first request to the last worker's end.
 
     Args:
-        is_stopped: Bool, whether a stopping rule fired: all workers are to
-            end, whatever the last of them report.
+        is_stopped: Bool, whether a stopping rule fired. Then all workers end,
+            also if later results would change that.
         has_failed: Bool, whether too many trials failed.
         has_issued: Bool, whether a trial was given to a worker.
-        has_told_end: Bool, whether it was printed why the search is over.
+        has_printed_end: Bool, whether the reason for the end was printed.
     """
 
     is_stopped: bool = False
     has_failed: bool = False
     has_issued: bool = False
-    has_told_end: bool = False
+    has_printed_end: bool = False
 
 
 class TrialLifecycle:
@@ -97,8 +97,8 @@ class TrialLifecycle:
             return trial
 
     def _next(self, worker: str) -> IssuedTrial | None:
-        """Returns a trial that has to run, old or new, None at the end."""
-        # The process may have died before it said so.
+        """Returns a trial to run, old or new, None at the end."""
+        # The process may have died before it reported the problem.
         problem = self._give_up([])
         if problem is not None:
             raise RuntimeError(problem)
@@ -120,7 +120,7 @@ class TrialLifecycle:
         return self._new(worker)
 
     def _is_over(self) -> bool:
-        """Asks the stopping rules, and reports the first that fires."""
+        """Checks the stopping rules, and reports the first that fires."""
         if not self.session.is_stopped:
             reason = self._oracle._end.reason()
             if reason is None:
@@ -131,13 +131,13 @@ class TrialLifecycle:
 
     @property
     def _is_given_up(self) -> bool:
-        """Whether a chief's workers are to end because trials failed."""
+        """Whether a chief's workers must end because trials failed."""
         return self.session.has_failed and private_api.is_chief()
 
     def _next_id(self) -> str:
         trials = self._project.state.trials
         digits = len(str(self._oracle.max_trials))
-        # Lines of a journal that can't be read may have been deleted.
+        # Unreadable lines of the journal may have been deleted.
         numbers = itertools.count(len(trials))
         ids = (str(number).zfill(digits) for number in numbers)
         return next(name for name in ids if name not in trials)
@@ -166,7 +166,7 @@ class TrialLifecycle:
             TrialCreated(
                 trial_id=trial_id,
                 values=response["values"],
-                # A subclass that proposes values by itself has none.
+                # If a subclass proposes the values, there is no record.
                 record=response.get("record", {}),
                 worker=worker,
             )
@@ -174,9 +174,9 @@ class TrialLifecycle:
         return state.trials[trial_id]
 
     def _fail_unended(self, trial_id: str) -> None:
-        """Ends a trial that ends its process each time."""
+        """Ends a trial whose process died every time."""
         state = self._project.state
-        # What its last run reported is not that of a run that ended.
+        # The metrics of its last run are left out, because it did not end.
         known = state.new_trial(trial_id, state.proposed_values(trial_id))
         reported = Trial(known.hyperparameters, trial_id, TrialStatus.FAILED)
         reported.message = (
@@ -190,7 +190,7 @@ class TrialLifecycle:
         self._end(known, reported)
 
     def _dismiss(self, worker: str) -> None:
-        """Lets go of a worker that is told to end."""
+        """Removes a worker that ends."""
         self._oracle.tuner_ids.discard(worker)
         if not self._oracle.tuner_ids:
             self._oracle._build_warnings.warn_at_end()
@@ -204,19 +204,19 @@ class TrialLifecycle:
     # The end of a search.
 
     def stop(self, reason: str) -> None:
-        """Notes why the search ends by itself, and prints it."""
+        """Records why the search ends by itself, and prints it."""
         state = self._project.state
-        # A build with no line behind it would seem to have ended the process.
+        # A build without a later line would seem to have ended the process.
         is_build_last = state.builds.is_last(self._project.clock.session)
         if reason != state.stop_reason or is_build_last:
             self._project.commit(SearchStopped(reason=reason))
         self._print_end(f"The search stopped: {reason}.")
 
     def _print_end(self, text: str) -> None:
-        """Prints why a search is over, once for all workers."""
-        if self._oracle.verbose and not self.session.has_told_end:
+        """Prints why the search is over, once for all workers."""
+        if self._oracle.verbose and not self.session.has_printed_end:
             print(text)
-        self.session.has_told_end = True
+        self.session.has_printed_end = True
 
     def _warn_if_all_failed(self) -> None:
         """Warns when a search ends without a single result."""
@@ -231,8 +231,8 @@ class TrialLifecycle:
         failed = f"All {number} trials" if number > 1 else "The only trial"
         they = "they" if number > 1 else "it"
         warnings.warn(
-            f"{failed} failed, so there is no result. Mend the cause and run "
-            f"the same code again: {they} will be run anew. The last failure "
+            f"{failed} failed, so there is no result. Fix the cause and run "
+            f"the same code again: {they} will run again. The last failure "
             f"was:\n{last}",
             stacklevel=2,
         )
@@ -245,8 +245,7 @@ class TrialLifecycle:
         """Gives the search up if too many trials failed in a row.
 
         Args:
-            workers: The workers that end with it: a chief must not wait for
-                them.
+            workers: The workers that end now: a chief must not wait for them.
 
         Returns:
             String, the error, or None if the search goes on.
@@ -263,15 +262,15 @@ class TrialLifecycle:
         return (
             f"{number} trials in a row failed; the limit is "
             f"max_consecutive_failed_trials={limit}. All results are saved. "
-            "Mend the cause and run the same code again to go on; if no trial "
-            f"ever completed, all are run anew. The last failure was:\n{last}"
+            "Fix the cause and run the same code again to go on; if no trial "
+            f"ever completed, all will run again. The last failure was:\n{last}"
         )
 
     def note_interruption(self) -> None:
-        """Notes that what ends this session is no fault of its trials.
+        """Records that this session is ended from outside.
 
-        Starts of trials that it leaves behind without an end don't count, and
-        neither does a build that it was in.
+        Runs that have not ended don't count as crashes of their trials, and
+        neither does a build that has not ended.
         """
         with self._project.changing():
             session = self._project.clock.session
@@ -309,10 +308,10 @@ class TrialLifecycle:
             return trial
 
     def _is_awaited(self, trial_id: str, run: float | None) -> bool:
-        """Tells whether a report is of the run that counts: the newest.
+        """Returns whether a report belongs to the trial's newest run.
 
-        Nobody reports of a run that has ended, or of one before a trial was
-        started again, but a worker that was slow or that a former chief sent.
+        Slow workers, and workers of a former chief, may report metrics of a
+        run that has ended, or of one before the trial was started again.
 
         Args:
             trial_id: String.
@@ -322,7 +321,7 @@ class TrialLifecycle:
         return newest is not None and run in (None, newest.number)
 
     def _worker_of(self, trial_id: str) -> str | None:
-        """Returns the worker of a trial, None if none of this session is."""
+        """Returns the worker that runs a trial, None if there is none."""
         return next(iter(self._project.state.workers_of(trial_id)), None)
 
     def _take_metrics(
@@ -331,12 +330,12 @@ class TrialLifecycle:
         objective = self._oracle.objective
         directions = directions_of(objective)
         if objective.name not in metrics:
-            # Of several objectives: the host's one number for all.
+            # With several objectives Keras Tuner has one number for all.
             total = float(objective.get_value(metrics))
             metrics = {**metrics, objective.name: total}
         for name, value in metrics.items():
             if not trial.metrics.exists(name):
-                # The host would make a metric of that name to find out.
+                # Keras Tuner would build a metric to infer the direction.
                 direction = directions.get(name) or infer_direction(name)
                 trial.metrics.register(name, direction or "min")
             with private_api.silence_nan_warning():
@@ -350,7 +349,7 @@ class TrialLifecycle:
         status: str | None,
         trial_id: str | None,
     ) -> None:
-        """Takes a trial's end, see `EvolutionOracle.end_trial`."""
+        """Ends a trial as reported, see `EvolutionOracle.end_trial`."""
         with self._project.lock:
             if isinstance(trial, Trial):
                 reported = trial
@@ -377,7 +376,7 @@ class TrialLifecycle:
                 raise RuntimeError(problem)
 
     def _end(self, trial: IssuedTrial, reported: Trial) -> str | None:
-        """Ends a trial, and returns why the search is given up, if it is."""
+        """Ends a trial, and returns the error if the search is given up."""
         state = self._project.state
         self._oracle._grow_space(reported.hyperparameters)
         trial.hyperparameters = private_api.share_space(
@@ -431,7 +430,7 @@ class TrialLifecycle:
         return TrialEnded(**fields)
 
     def _score(self, trial: IssuedTrial) -> tuple[str, str | None]:
-        """Scores a trial, and returns its status and why it failed, if so."""
+        """Scores a trial, and returns its status and its problem or None."""
         with private_api.silence_nan_warning():
             self._oracle.score_trial(trial)
         problem = self._divergence_of(trial)
@@ -441,7 +440,7 @@ class TrialLifecycle:
         return TrialStatus.INVALID, problem
 
     def _divergence_of(self, trial: Trial) -> str | None:
-        """Returns what is not finite of a trial that was scored, if any."""
+        """Returns the problem of a scored trial with non-finite metrics."""
         if not math.isfinite(trial.score):
             return (
                 f"The objective '{self._oracle.objective.name}' is not "
@@ -461,10 +460,10 @@ class TrialLifecycle:
 def check_growth(
     hyperparameters: kt.HyperParameters, known: kt.HyperParameters
 ) -> None:
-    """Raises if a hypermodel asked for what is not in the space.
+    """Raises if a hypermodel requested hyperparameters outside the space.
 
     Raises:
-        RuntimeError: It has the names.
+        RuntimeError: It names the hyperparameters.
     """
     new = private_api.new_entries(known, hyperparameters)
     if new:

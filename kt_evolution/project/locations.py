@@ -1,6 +1,6 @@
-"""Where a project lies: named once, and found whatever the process does later.
+"""Locations: the absolute path of a project's folder.
 
-A relative folder would be another one after `os.chdir`.
+A relative path would lead to another folder after `os.chdir`.
 """
 
 import numbers
@@ -53,7 +53,7 @@ def check_project_name(project_name: Any) -> str | None:
 
 
 def locate_path(argument: str, path: Any) -> str:
-    """Returns a path of the user's as an absolute one.
+    """Returns a path of the user as an absolute path.
 
     Args:
         argument: String, the argument's name, for the error.

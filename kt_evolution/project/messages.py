@@ -1,9 +1,9 @@
-"""Texts of errors, in a length that a journal and a reader can take."""
+"""Messages: texts of errors, shortened for the journal and for readers."""
 
 # In characters: some 60 lines of a traceback, and the error that ends it.
 MAX_LENGTH = 10_000
-# The part of a long text that is kept of its beginning. An error with a long
-# text of its own begins there, behind the frames.
+# The share of a long text that is kept of its beginning. The text of an error
+# that is long itself begins there, after the frames.
 HEAD = 0.6
 
 

@@ -1,6 +1,6 @@
-"""Projects of other searches, as far as another search can learn from them.
+"""Past projects: the trials of other searches, for a warm start.
 
-Any Keras Tuner project can be one, see `reader.py`.
+Any Keras Tuner project can be read, see `reader.py`.
 """
 
 import dataclasses
@@ -38,18 +38,17 @@ class PastTrial:
 
     @property
     def identity(self) -> str:
-        """What is equal for the same trial, wherever its project lies."""
+        """A key that is equal for equal trials, in any folder."""
         return json.dumps([self.trial_id, self.values, self.metrics])
 
 
 @dataclasses.dataclass(frozen=True)
 class PastProject:
-    """What is known of another search.
-
+    """The trials of another search.
     Args:
         trials: List of `PastTrial`s, one for each dict of values.
-        num_unscored: Int, how many completed trials have no finite value of
-            the objective, or of a loss at their end.
+        num_unscored: Int, how many completed trials have no finite objective,
+            or no finite loss at their end.
         num_damaged: Int, how many trials can't be read.
     """
 
@@ -63,17 +62,17 @@ def read_project(
 ) -> PastProject:
     """Reads the completed trials of a project.
 
-    Of trials with the same values the last counts: in a Hyperband project it
-    is the one that was trained for longest. Of re-evaluations all count, by
+    Of trials with equal values the last one counts: in a Hyperband project it
+    was trained for the longest time. All re-evaluations of a model count, by
     their mean.
 
     Args:
         path: String, the project's folder.
         objective: The `keras_tuner.Objective` of this search.
-        computable: Strings, the metrics that need not be there.
+        computable: Strings, the metrics that trials may lack.
 
     Raises:
-        ValueError: If there is no project, or if it has not this objective.
+        ValueError: If there is no project, or if it lacks this objective.
     """
     project = read_stored(check_project("warm_start", Path(path)))
     completed = [
@@ -83,7 +82,7 @@ def read_project(
     ]
     trials: dict[str, PastTrial] = {}
     trainings: dict[str, list[dict[str, float]]] = {}
-    # By trial, so that what trains a model again is told from another model.
+    # Groups re-evaluations with the model that they repeat.
     keys: dict[str, str] = {}
     num_unscored = 0
     for trial in completed:
@@ -97,7 +96,7 @@ def read_project(
         key = first or json.dumps(trial.values, sort_keys=True)
         keys[trial.trial_id] = key
         trainings[key] = [*trainings[key], metrics] if first else [metrics]
-        # A re-evaluation may have met hyperparameters that its model ignores.
+        # A re-evaluation may have values that its model ignores.
         values = trials[key].values if first else trial.values
         trials.pop(key, None)
         trials[key] = PastTrial(trial.trial_id, values, _mean(trainings[key]))
@@ -114,7 +113,7 @@ def read_project(
 
 
 def _objectives(objective: kt.Objective) -> dict[str, str]:
-    """Returns the directions of what an objective is made of."""
+    """Returns the directions of the parts of an objective."""
     several = getattr(objective, "name_to_direction", None)
     return several or {objective.name: objective.direction}
 
@@ -122,7 +121,7 @@ def _objectives(objective: kt.Objective) -> dict[str, str]:
 def _best_of(
     metrics: dict[str, StoredMetric], objective: kt.Objective
 ) -> dict[str, float]:
-    """Returns the metrics that are finite."""
+    """Returns the finite metrics."""
     directions = _objectives(objective)
     best = {
         name: _best(metric, directions.get(name, metric.direction))
@@ -140,7 +139,7 @@ def _last_of(metrics: dict[str, StoredMetric]) -> dict[str, float]:
 
 
 def _mean(several: list[dict[str, float]]) -> dict[str, float]:
-    """Returns the means of the metrics that each training has."""
+    """Returns the means of the metrics that all trainings have."""
     return {
         name: statistics.fmean(metrics[name] for metrics in several)
         for name in several[0]
@@ -149,7 +148,7 @@ def _mean(several: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _best(metric: StoredMetric, direction: str) -> float:
-    """Returns the best epoch, as the host does."""
+    """Returns the best epoch, as Keras Tuner does."""
     finite = [mean for mean in metric.means.values() if not math.isnan(mean)]
     if not finite:
         return math.nan
@@ -162,8 +161,8 @@ def _check_directions(
     for name, wanted in _objectives(objective).items():
         metric = trial.metrics.get(name, StoredMetric(wanted, {}))
         direction = metric.direction
-        # The host notes "min" for what is no objective and what it doesn't
-        # know, so that alone says nothing.
+        # Keras Tuner stores "min" for metrics whose direction it does not know,
+        # so "min" alone proves nothing.
         if direction != wanted and (
             direction == "max" or _best(metric, direction) == trial.score
         ):

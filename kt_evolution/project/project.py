@@ -1,7 +1,7 @@
-"""A search as a folder: what a restart finds there is all there is.
+"""A search as a folder: a restart restores everything from it.
 
-The journal is the truth, and the state is rebuilt from it. `trial.json` and
-`oracle.json` are written as the host writes them, for its own tools.
+The state is rebuilt from the journal alone. `trial.json` and `oracle.json` are
+written as Keras Tuner writes them, for its own tools.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ from kt_evolution.project.search_lock import SearchLock
 from kt_evolution.project.state import SearchState
 
 # `oracle.json` lists all trials. It is written when their number has grown by
-# this part, and at the end, so that its cost per trial stays bounded.
+# this share, and at the end, so that its cost per trial stays bounded.
 ORACLE_FILE_GROWTH = 0.25
 
 
@@ -64,15 +64,15 @@ class Project:
 
     Args:
         objective: The `keras_tuner.Objective`.
-        limits: The `Limit`s that only training tells.
-        given_space: A `keras_tuner.HyperParameters`, what the user declared.
-        seed: Int, the seed that the user gave, or None.
-        on_restored: Function without arguments, called when the state was
+        limits: The `Limit`s on metrics.
+        given_space: The `keras_tuner.HyperParameters` that the user declared.
+        seed: Int, the seed of the user, or None.
+        on_restored: Function without arguments, called after the state was
             read from the journal.
 
     Attributes:
         state: The `SearchState`.
-        seed: Int, that of the journal where the user gave none.
+        seed: Int, the seed of the user or of the journal.
         clock: The `SearchClock`.
         lock: A reentrant lock, held while the state changes.
     """
@@ -91,7 +91,7 @@ class Project:
         self._given_space = given_space
         self._given_seed = seed
         self._on_restored = on_restored
-        # What was found before the first trial, of which no line tells.
+        # The hyperparameters found before the first trial. No line has them.
         self._explored = kt.HyperParameters()
         self._requested: list[str] = []
         self._directory: str | None = None
@@ -99,7 +99,7 @@ class Project:
         self._journal: Journal | None = None
         self._search_lock = SearchLock()
         self._size_when_saved = 0
-        # Trials whose files may not have what the journal has.
+        # Trials whose files may differ from the journal.
         self._doubtful: set[str] = set()
         self.seed = random.randrange(2**31) if seed is None else seed
         self.clock = SearchClock()
@@ -113,14 +113,14 @@ class Project:
     # The folder.
 
     def set_folder(self, directory: Any, name: str) -> None:
-        """Names the folder, which is read when it is first needed."""
-        # A tuner of the host's takes "~" for the name of a folder.
+        """Sets the folder, which is read when it is first needed."""
+        # Tuners of Keras Tuner take "~" as the name of a folder.
         self._directory = locate_directory(directory, expand_user=False)
         check_project_name(name)
         self._name = name
         self._journal = None
         self._search_lock.release()
-        # The host calls this before it restores the tuner.
+        # Keras Tuner calls this before it restores the tuner.
         private_api.set_aside_torn_state(self.folder)
 
     @property
@@ -159,12 +159,12 @@ class Project:
         with self.lock:
             if not self.has_folder:
                 return
-            # What can't be read, and a stranger's folder, is left alone.
+            # Raises before anything is written, if this is no project of ours.
             self.open()
             if not self._search_lock.is_taken:
                 self._search_lock.take(self.folder)
                 if self._journal is not None and self._journal.has_changed():
-                    # Another process went on since it was read.
+                    # Another process has continued the search since then.
                     self._read_again()
                     self.open()
             if not self._search_lock.is_read_only:
@@ -181,13 +181,13 @@ class Project:
     def changing(self, worker: str | None = None) -> Iterator[None]:
         """Holds the lock while the state changes.
 
-        What interrupts a change, such as Ctrl-C between two of its lines,
-        leaves memory somewhere between before and after. The journal never
-        is, since a change is one line of it. So memory is read again.
+        An exception during a change, such as Ctrl-C, may leave the state half
+        changed. The journal never is, since a change is one line of it. So the
+        state is read again.
 
         Args:
-            worker: String, whose call this is, if it is one's. After an error
-                its trial has to be run again. Trials of others run on.
+            worker: String, the worker that calls, or None. After an error its
+                trial has to be run again. Trials of other workers run on.
         """
         with self.lock:
             self.open()
@@ -200,8 +200,8 @@ class Project:
                 raise
 
     def _read_again(self) -> None:
-        """Makes memory follow the journal, whatever was changed in it."""
-        # Once the file is gone, memory is all there is.
+        """Restores the state from the journal."""
+        # If the file is gone, only memory has the results.
         if self._journal is not None and not self._journal.is_deleted():
             self._journal = None
 
@@ -234,7 +234,7 @@ class Project:
         self.state.apply(event)
 
     def _complete(self, event: Event) -> Event:
-        """Adds what no line has yet of the space and of the limits."""
+        """Adds the hyperparameters and limits that no line has so far."""
         num_recorded = self.state.num_recorded
         if len(self.state.hyperparameters.space) > num_recorded:
             configs = self.state.hyperparameters.get_config()["space"]
@@ -244,7 +244,7 @@ class Project:
         return event
 
     def grow(self, found: kt.HyperParameters) -> None:
-        """Takes new hyperparameters into the search space.
+        """Adds new hyperparameters to the search space.
 
         The next line of the journal has them.
 
@@ -258,7 +258,7 @@ class Project:
                 self.state.grow(found)
 
     def note_explored(self, keys: Sequence[str] = ()) -> None:
-        """Keeps what was found before the first trial, also when reloaded.
+        """Keeps the genes found before the first trial, also for a reload.
 
         Args:
             keys: List of the keys of genes that exploring requested.
@@ -282,9 +282,9 @@ class Project:
         running, self.state = self.state.ongoing_trials, state
         state.requeue()
         state.keep_running(running)
-        # The files of what was running or ending may be torn or missing. To
-        # open a project writes nothing: it may be on a disk that can't be
-        # written, or belong to a search that runs.
+        # The files of trials that were running or ending may be torn or
+        # missing. They are not written now: the disk may be read-only, or the
+        # project may belong to a running search.
         self._doubtful = {*state.retry_queue, *state.end_order[-1:]}
         self._size_when_saved = self._size
         self._add_given_space()
@@ -306,7 +306,7 @@ class Project:
                 if event is not None:
                     state.apply(event)
             except kt.errors.FatalError:
-                # What the user asks for does not fit the project.
+                # The user's arguments do not fit the project.
                 raise
             except (LookupError, ValueError) as error:
                 raise damaged_line(
@@ -321,11 +321,11 @@ class Project:
         if state.has_scores:
             check_objective(state.search, self._objective, str(self.folder))
         elif not has_objective(state.search, self._objective):
-            # Nothing was scored yet: a mended typo is no other search.
+            # No scores yet, so the objective may still change.
             state.search = None
 
     def _add_given_space(self) -> None:
-        """Adds what the user declared, unless the project knows it already."""
+        """Adds the hyperparameters of the user that the project lacks."""
         for change in redeclared(
             self.state.hyperparameters.space, self._given_space.space
         ):
@@ -339,14 +339,14 @@ class Project:
         self.state.grow(self._given_space)
 
     def _check_entries(self, folder: Path) -> None:
-        """Raises if the host would open what is no file of the project."""
+        """Raises if a file of the project is not a regular file."""
         try:
             files.check_entries(folder, self.folder)
         except OSError as error:
             raise JournalError(f"{error}.") from error
 
     def _check_is_ours(self, journal: Journal) -> None:
-        """Raises if there are trials of which no journal tells."""
+        """Raises if there are trials, but no journal."""
         has_trials = any(self.folder.glob("trial_*/trial.json"))
         if has_trials and not journal.has_content():
             raise RuntimeError(
@@ -360,7 +360,7 @@ class Project:
                 "Or use `overwrite=True` to delete it."
             )
 
-    # Files for the host's own tools.
+    # Files for the tools of Keras Tuner.
 
     def write_trial(self, trial: Trial) -> None:
         """Writes the `trial.json` of a trial."""
@@ -376,7 +376,7 @@ class Project:
         for trial_id in sorted(self._doubtful & self.state.trials.keys()):
             self.write_trial(self.state.trials[trial_id])
         self._doubtful.clear()
-        # So that `oracle.json` is written too.
+        # Now `oracle.json` counts as outdated, too.
         self._size_when_saved = 0
 
     @property
@@ -389,10 +389,10 @@ class Project:
         return self._size >= self._size_when_saved * (1 + ORACLE_FILE_GROWTH)
 
     def write_oracle(self, get_state: Callable[[], dict[str, Any]]) -> None:
-        """Writes `oracle.json`, if there is something new.
+        """Writes `oracle.json`, if trials began or ended since the last time.
 
         Args:
-            get_state: Function that returns what it holds.
+            get_state: Function that returns the content of the file.
         """
         if self.has_folder and self._size != self._size_when_saved:
             path = self.folder / "oracle.json"
@@ -402,7 +402,7 @@ class Project:
 
 @contextlib.contextmanager
 def _paused_garbage_collection() -> Iterator[None]:
-    """Makes many objects at once, none of them garbage, in half the time."""
+    """Turns garbage collection off: it would double the time of a restart."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

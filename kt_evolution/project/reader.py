@@ -1,8 +1,8 @@
-"""What is on disk of a search: every trial of a project, whoever made it.
+"""The reader: every trial of a project on disk, of any oracle.
 
-Ours are read from the journal, those of Keras Tuner's own oracles from the
-`trial.json` of each trial. Nothing is written or locked, and no tuner or
-oracle is made: a search may go on while its project is read.
+Projects of this package are read from the journal, those of Keras Tuner's own
+oracles from the `trial.json` of each trial. Nothing is written or locked, and
+no tuner or oracle is created: a search may go on while its project is read.
 """
 
 import dataclasses
@@ -39,8 +39,8 @@ class StoredMetric:
     """A metric of a trial.
 
     Args:
-        direction: String, "min" or "max", as the project has it. The host
-            notes "min" for what it does not know.
+        direction: String, "min" or "max", as the project has it. Keras Tuner
+            stores "min" if it does not know the direction.
         means: Dict of epochs to means over executions.
     """
 
@@ -50,18 +50,19 @@ class StoredMetric:
 
 @dataclasses.dataclass(frozen=True)
 class StoredTrial:
-    """A trial as its project has it.
+    """A trial as it is stored in its project.
 
     Args:
         trial_id: String.
-        status: String, a `TrialStatus`. What was interrupted is "RUNNING".
+        status: String, a `TrialStatus`; "RUNNING" if it was interrupted.
         values: Dict of names to values.
         score: Float, or None.
         best_step: Int, the epoch of the score, or None.
         metrics: Dict of names to `StoredMetric`s.
         message: String, why it failed, or None.
-        record: Dict, how the oracle made it, see `TrialCreated`. Ours only.
-        worker: String, who ran it, or None where that is not stored.
+        record: Dict, how the oracle proposed it, see `TrialCreated`; only in
+            projects of this package.
+        worker: String, the worker that ran it, or None if that is not stored.
         began: Float, when it was given to that worker, or None.
         ended: Float, when it ended, or None.
     """
@@ -85,14 +86,14 @@ class StoredProject:
 
     Args:
         folder: The path of its folder.
-        has_journal: Bool, whether it is one of ours.
+        has_journal: Bool, whether it is a project of this package.
         trials: List of `StoredTrial`s, in the order of their creation.
         imports: List of the `ModelImported` events of imported individuals.
         space: The `keras_tuner.HyperParameters` that were searched.
-        search: Dict, the journal's first line; empty where there is none.
-        limits: List of dicts, the limits that training tells of.
-        last_rejected: List of dicts, what was rejected after the last trial,
-            as the oracle stores it.
+        search: Dict, the journal's first line; empty if there is none.
+        limits: List of dicts, the limits on metrics.
+        last_rejected: List of dicts, the records of the models that were
+            rejected after the last trial.
         stop_reason: String, why a stopping rule ended the search, or None.
         damaged: List of strings, one for each trial or line that can't be
             read.
@@ -114,7 +115,7 @@ class StoredProject:
     damaged: list[str] = dataclasses.field(default_factory=list)
 
     def add_to_space(self, configs: Iterable[dict[str, Any]]) -> None:
-        """Adds hyperparameters that are new, as the host stores them."""
+        """Adds new hyperparameters, in the format of Keras Tuner."""
         found = kt.HyperParameters.from_config(
             {"space": list(configs), "values": {}}
         )
@@ -122,14 +123,14 @@ class StoredProject:
 
 
 def is_project(folder: Path) -> bool:
-    """Tells whether a folder is that of a Keras Tuner project."""
+    """Returns whether a folder is a Keras Tuner project."""
     return Journal(folder / "journal.jsonl").exists() or any(
         folder.glob("trial_*/trial.json")
     )
 
 
 def check_project(argument: str, folder: Path) -> Path:
-    """Returns a folder if it is that of a Keras Tuner project.
+    """Returns a folder if it is a Keras Tuner project.
 
     Args:
         argument: String, the argument's name, for the error.
@@ -150,7 +151,7 @@ def check_project(argument: str, folder: Path) -> Path:
 
 
 def projects_inside(folder: Path) -> list[str]:
-    """Returns the projects that lie in a folder, for an error to name them."""
+    """Returns the projects in a folder, for the text of an error."""
     marks = ("*/trial_*/trial.json", "*/journal.jsonl")
     found = {path for mark in marks for path in folder.glob(mark)}
     return sorted({str(folder / p.relative_to(folder).parts[0]) for p in found})
@@ -199,7 +200,7 @@ def read_stored(folder: Path, salvage: bool = False) -> StoredProject:
 def _take(
     project: StoredProject, trials: dict[str, StoredTrial], event: Event
 ) -> None:
-    """Takes an event into a project."""
+    """Applies an event to a project."""
     if event.space is not None:
         project.add_to_space(event.space)
     if event.limits is not None:
@@ -233,7 +234,7 @@ def _take(
             )
         case TrialEnded():
             trial = trials[event.trial_id]
-            # A second end changes nothing, but a failed trial may have run
+            # A repeated line changes nothing, but a failed trial may have run
             # again.
             if trial.status != TrialStatus.COMPLETED:
                 trials[event.trial_id] = _ended(trial, event)

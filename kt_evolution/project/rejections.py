@@ -1,8 +1,8 @@
-"""What rejected models tell of the search space.
+"""Rejections: values of hyperparameters with which no model can be built.
 
-A mistake of a build function behind a plain `if` rejects every model with one
-value of a hyperparameter. Such a branch is found here, because a search that
-steers away from it would look as if the value were a bad one.
+A mistake of a build function in one of its branches rejects every model with
+one value of a hyperparameter. Such branches are reported. Otherwise the search
+would avoid the value, and it would look as if the value were bad.
 """
 
 import dataclasses
@@ -20,50 +20,51 @@ from kt_evolution.algorithm.space.search_space import SearchSpace
 # The name of a hyperparameter and one of its values.
 Branch = tuple[str, Value]
 
-# So many models that are rejected alike, and none that was built, make a branch
-# suspicious.
+# A branch is suspicious if this many models were rejected for the same problem,
+# and none was built.
 MIN_REJECTED = 2
-# Where the error depends on other values too, models of one combination in so
-# many can often be built.
+# If the error depends on other values, too, at most this share of the models is
+# expected to fail.
 MAX_SHARE_OF_ERRORS = 0.85
-# With the share of failures that other values have, so many would fail by
-# chance this rarely.
+# A row of failures is evidence if its probability is at most this, given the
+# share of failures with other values.
 MAX_CHANCE = 0.05
-# A hyperparameter with more values than these has no branches.
+# Hyperparameters with more values have no branches.
 MAX_VALUES = 20
-# The newest rejections that are evidence; it bounds the cost of a proposal.
+# How many of the newest rejections are evidence, which bounds the cost of a
+# proposal.
 MAX_EVIDENCE = 300
-# A problem begins with the name of its error; that of a limit does not.
+# The problem of an error begins with the error's name, that of a limit doesn't.
 _ERROR = re.compile(r"(?:`initial_population\[\d+\]`: )?(\w+): ")
 # The name of the error of a model that was built.
 OVERSIZED = "OversizedModelError"
-# What comes before the place of an error of the user's own line, at the end of
-# a problem: the line is a `raise`, or it has a bug.
+# At the end of a problem, before the place of the user's own line: the line is
+# a `raise`, or it has a bug.
 RAISED = "raised in "
 MISTAKEN = "mistake in "
 _PLACE = re.compile(rf" \(({RAISED}|{MISTAKEN}).*, line \d+\)$")
 
 
 def is_error(problem: str | None) -> bool:
-    """Tells whether a model was rejected because its build raised."""
+    """Returns whether a model was rejected because its build raised."""
     match = _ERROR.match(problem or "")
     return match is not None and match[1] != OVERSIZED
 
 
 def is_deliberate(problem: str) -> bool:
-    """Tells whether the user's code turned a model down by a `raise`."""
+    """Returns whether the user's code rejected a model by a `raise`."""
     match = _PLACE.search(problem)
     return match is not None and match[1] == RAISED
 
 
 def is_bug(problem: str) -> bool:
-    """Tells whether a model was rejected for a bug in the user's own line."""
+    """Returns whether a model was rejected for a bug in the user's own line."""
     match = _PLACE.search(problem)
     return match is not None and match[1] == MISTAKEN
 
 
 def kind_of(problem: str) -> str:
-    """Returns a problem without its numbers, which differ by the values."""
+    """Returns a problem without its numbers, which depend on the values."""
     return re.sub(r"\d+(\.\d+)?", "#", problem)
 
 
@@ -111,7 +112,7 @@ class UnbuiltBranch:
 
     @property
     def is_deliberate(self) -> bool:
-        """Bool, whether the user's code turned the last model down."""
+        """Bool, whether the user's code rejected the last model."""
         return is_deliberate(self.problem)
 
     def __str__(self) -> str:
@@ -126,11 +127,11 @@ class UnbuiltBranch:
 
 @dataclasses.dataclass(frozen=True)
 class Mistake:
-    """A bug of the build function that models with some values meet.
+    """A bug of the build function that occurs for some values.
 
     Args:
-        num_rejected: Int, how many proposed models met it.
-        problem: String, what it is, and where.
+        num_rejected: Int, how many proposed models had it.
+        problem: String, the error and its place.
     """
 
     num_rejected: int
@@ -148,7 +149,7 @@ class Mistake:
 def lines_of(
     mistakes: Iterable[Mistake], branches: Iterable[UnbuiltBranch]
 ) -> list[str]:
-    """Returns what a summary says of them, a line for each."""
+    """Returns the lines of a summary about mistakes and branches."""
     lines = [f"WARNING: {mistake}" for mistake in mistakes]
     for branch in branches:
         lines.append(
@@ -173,8 +174,8 @@ class BranchTally:
     def __init__(self) -> None:
         self._num_built: Counter[Branch] = Counter()
         self._num_rejected: dict[Branch, int] = {}
-        # How many models of a branch differ in what was asked for until the
-        # error: all of them are known once so many are rejected.
+        # How many models of a branch differ in their requests before the error.
+        # If this many are rejected, all of them are known.
         self._num_models: dict[Branch, float] = {}
         self._newest: deque[Rejection] = deque(maxlen=MAX_EVIDENCE)
         # By their kinds.
@@ -186,12 +187,12 @@ class BranchTally:
         values: Mapping[str, Value],
         problem: str | None,
     ) -> None:
-        """Takes a model that was built, or rejected.
+        """Counts a model that was built, or rejected.
 
         Args:
             space: The `SearchSpace`.
-            values: Dict of the names that the build asked for to their
-                values, in the order in which it asked.
+            values: Dict of the requested names to their values, in the order
+                of the requests.
             problem: String, why it was rejected, or None.
         """
         sizes = {
@@ -222,10 +223,10 @@ class BranchTally:
             self._mistakes[rejection.kind] = Mistake(number + 1, problem)
 
     def mistakes(self) -> list[Mistake]:
-        """Returns the bugs that no unbuilt branch tells of, worst first."""
-        told = {kind_of(branch.problem) for branch in self.unbuilt()}
+        """Returns the bugs that no unbuilt branch explains, worst first."""
+        explained = {kind_of(branch.problem) for branch in self.unbuilt()}
         return sorted(
-            (bug for kind, bug in self._mistakes.items() if kind not in told),
+            (bug for kind, bug in self._mistakes.items() if kind not in explained),
             key=lambda mistake: -mistake.num_rejected,
         )
 
@@ -241,7 +242,7 @@ class BranchTally:
             explained = [one for one in evidence if worst in one.branches]
             if not self._is_enough(worst, explained, evidence):
                 continue
-            # What one branch explains is no evidence against another.
+            # Rejections that one branch explains are no evidence for another.
             evidence = [one for one in evidence if worst not in one.branches]
             found.append(
                 UnbuiltBranch(
@@ -254,7 +255,7 @@ class BranchTally:
         name, _ = branch
         return (
             branch not in self._num_built
-            # Otherwise the cause lies elsewhere.
+            # Otherwise the cause is not the value.
             and any(name == built for built, _ in self._num_built)
         )
 
@@ -264,7 +265,7 @@ class BranchTally:
         explained: list[Rejection],
         evidence: list[Rejection],
     ) -> bool:
-        """Tells whether rejections show that a branch is never built.
+        """Returns whether rejections show that a branch can't be built.
 
         Args:
             branch: The `Branch`.
@@ -292,7 +293,7 @@ class BranchTally:
 
 
 def _num_unlikely(share: float) -> int:
-    """Returns how many failures in a row are no chance.
+    """Returns how many failures in a row are unlikely by chance.
 
     Args:
         share: Float, the share of all models that fail.
@@ -301,15 +302,15 @@ def _num_unlikely(share: float) -> int:
 
 
 def _num_alike(explained: list[Rejection], others: list[Rejection]) -> int:
-    """Returns how many models of a branch met an error that is its own.
+    """Returns how many models of a branch had the same error, its own.
 
-    It has the same numbers whatever the other values are, and is not one that
-    models with other values meet. What the user's code turns down may well be
-    a combination of values.
+    The error is the branch's own if its numbers do not depend on the other
+    values, and if no model with another value has it. Errors that the user's
+    code raises don't count: they may reject a combination of values.
 
     Args:
         explained: List of the `Rejection`s of the branch.
-        others: List of those of other values that can be built.
+        others: List of the `Rejection`s with other values that can be built.
     """
     shared = {one.kind for one in others}
     counts = Counter(
@@ -325,8 +326,8 @@ def _most_rejected(
 ) -> Branch | None:
     """Returns the branch that explains most of the rejections.
 
-    Of equal ones it is that of the value which was asked for last, because it
-    is nearest to the error.
+    Among equal branches it is the one that was requested last, because it is
+    nearest to the error.
     """
     counts: dict[Branch, tuple[int, int]] = {}
     for rejection in evidence:

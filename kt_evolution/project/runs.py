@@ -1,8 +1,8 @@
-"""The runs of trials, as the journal's lines tell of them.
+"""The runs of trials, from the lines of the journal.
 
-A trial may be run several times: it is tried again after a crash, and started
-again where its process died. Each start is a line of the journal: that which
-makes the trial, and one more for each further start.
+A trial may run several times: it runs again after a crash, and after its
+process died. Each start is a line of the journal: the line that creates the
+trial, and one line for each further start.
 """
 
 import collections
@@ -20,12 +20,12 @@ class Run:
     """One run of a trial.
 
     Args:
-        number: Int, how many runs of all trials had begun with it. A later
-            run of the same trial has a larger number.
-        worker: String, who runs it, or None if that is not known.
+        number: Int, the number of the run among those of all trials. Later
+            runs of a trial have larger numbers.
+        worker: String, the worker that runs it, or None if not known.
         began: Float, when the worker got it.
-        session: Float, the session of the search that it began in, see
-            `SearchClock`, or None if that is not known.
+        session: Float, the session in which it began, see `SearchClock`, or
+            None if not known.
     """
 
     number: int
@@ -35,7 +35,7 @@ class Run:
 
 
 class Runs:
-    """Which runs have begun and not ended."""
+    """The runs that have begun and not ended."""
 
     def __init__(self) -> None:
         self._num_begun = 0
@@ -45,7 +45,7 @@ class Runs:
         self._num_starts: dict[str, int] = collections.defaultdict(int)
 
     def apply(self, event: Event) -> None:
-        """Takes an event, also of another kind."""
+        """Applies an event of any kind."""
         match event:
             case TrialCreated() | TrialStarted():
                 self._num_begun += 1
@@ -68,9 +68,9 @@ class Runs:
         return self._open.get(trial_id)
 
     def num_starts(self, trial_id: str) -> int:
-        """Returns how often a trial was started without coming to an end.
+        """Returns how often a trial was started since a run of it ended.
 
-        Starts that were interrupted from outside are left out.
+        Starts that were interrupted from outside don't count.
         """
         return self._num_starts.get(trial_id, 0)
 

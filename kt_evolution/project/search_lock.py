@@ -1,7 +1,7 @@
-"""One search at a time in a project: a lock that ends with its process.
+"""The search lock: one search at a time in a project.
 
-The operating system holds it, so nothing is left to clear away after a kill.
-Only searching takes it: whoever reads a project needs no lock.
+The operating system releases it when the process ends, also after a kill. Only
+searching takes the lock: reading a project needs none.
 """
 
 import contextlib
@@ -20,13 +20,13 @@ from filelock import lock_descriptor
 from filelock import unlock_descriptor
 
 FILE_NAME = "search.lock"
-# The holder before may delete the file between opening and locking it.
+# The previous holder may delete the file between our opening and locking it.
 ATTEMPTS = 10
-# Windows locks the first byte, so what others may read begins behind it.
+# Windows locks the first byte, so the readable text begins after it.
 START = 1
 MAX_LENGTH = 1000
 NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
-# A link, or a named pipe, in the file's place is an error.
+# It is an error if the file is a link, or a named pipe.
 FLAGS = (
     os.O_RDWR
     | os.O_CREAT
@@ -41,30 +41,30 @@ class ProjectInUseError(RuntimeError):
 
 
 class SearchLock:
-    """The right of a process to search in a project.
+    """The lock of a process that searches in a project.
 
-    Two oracles of one process may have it at once: in a notebook the one of a
-    cell that was run before may still be there.
+    Several oracles of one process share it: in a notebook the oracle of an
+    earlier run of a cell may still exist.
     """
 
     def __init__(self) -> None:
         self._hold: _Hold | None = None
-        # Why there is no lock to take.
+        # The error because of which no lock can be taken.
         self._error: OSError | None = None
 
     @property
     def is_taken(self) -> bool:
-        """Whether `take` has nothing more to do."""
+        """Whether the lock is held, or can't be taken."""
         is_held = self._hold is not None and self._hold.is_open
         return is_held or self._error is not None
 
     @property
     def is_read_only(self) -> bool:
-        """Whether nothing can be written where the project is."""
+        """Whether the folder of the project can't be written."""
         return self._error is not None and self._error.errno in NOT_WRITABLE
 
     def take(self, folder: Path) -> None:
-        """Takes the lock, or warns where the file system has none.
+        """Takes the lock, or warns if the file system has no locks.
 
         Args:
             folder: Path, the project. It is made if it is missing.
@@ -91,7 +91,7 @@ class SearchLock:
             )
 
     def release(self) -> None:
-        """Gives the lock back, if no other oracle of this process has it."""
+        """Releases the lock, unless another oracle of this process has it."""
         self._hold = None
         self._error = None
 
@@ -103,7 +103,7 @@ def check_free(folder: Path) -> None:
         folder: Path, the project. It need not exist.
 
     Raises:
-        ProjectInUseError: If one does.
+        ProjectInUseError: If another process does.
     """
     if (folder / FILE_NAME).is_file():
         with contextlib.suppress(OSError):
@@ -111,7 +111,7 @@ def check_free(folder: Path) -> None:
 
 
 class _Hold:
-    """A lock file that this process has locked, until nobody refers to it.
+    """A lock file that is locked by this process while the object exists.
 
     Args:
         path: Path, the file.
@@ -120,7 +120,7 @@ class _Hold:
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._descriptor = descriptor
-        # The newer one comes first. Ctrl-C in it leaves no lock behind.
+        # The newer finalizer runs first. Ctrl-C during it leaves no lock.
         self._closing = weakref.finalize(self, os.close, descriptor)
         self._unlocking = weakref.finalize(self, _let_go, path, descriptor)
 
@@ -143,11 +143,11 @@ _HOLDS: "weakref.WeakValueDictionary[tuple[int, int], _Hold]" = (
 
 
 def _hold_of(folder: Path) -> _Hold:
-    """Returns this process's hold of the lock of a project.
+    """Returns this process's hold on the lock of a project.
 
     Raises:
-        ProjectInUseError: If another process has it.
-        OSError: If there can be no lock.
+        ProjectInUseError: If another process has the lock.
+        OSError: If the file can't be locked.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE_NAME
@@ -165,7 +165,7 @@ def _hold_of(folder: Path) -> _Hold:
                 raise ProjectInUseError(_in_use(folder, descriptor))
             if _is_there(path, status):
                 _write_holder(descriptor, status)
-                # In one line, so that Ctrl-C leaves one who closes the file.
+                # In one line, so that the file is closed also after Ctrl-C.
                 hold, descriptor = _Hold(path, descriptor), -1
                 _HOLDS[_key_of(status)] = hold
                 return hold
@@ -180,7 +180,7 @@ def _key_of(status: os.stat_result) -> tuple[int, int]:
 
 
 def _is_there(path: Path, status: os.stat_result) -> bool:
-    """Tells whether the path still leads to a file."""
+    """Returns whether the path still leads to a file."""
     try:
         return os.path.samestat(os.lstat(path), status)
     except FileNotFoundError:
@@ -188,18 +188,18 @@ def _is_there(path: Path, status: os.stat_result) -> bool:
 
 
 def _let_go(path: Path, descriptor: int) -> None:
-    # While it is locked: nobody else can be about to use it. Windows deletes
-    # no open file, where it stays.
+    # The file is deleted while it is locked, so no other process uses it.
+    # Windows does not delete open files, so it stays there.
     with contextlib.suppress(OSError):
         if _is_there(path, os.fstat(descriptor)):
             os.unlink(path)
     with contextlib.suppress(OSError):
-        # A forked process may have the file open too.
+        # A forked process may keep the file open, so closing is not enough.
         unlock_descriptor(descriptor)
 
 
 def _write_holder(descriptor: int, status: os.stat_result) -> None:
-    """Writes who has the lock, for others to read."""
+    """Writes which process has the lock, for others to read."""
     if status.st_nlink > 1:
         # The file has another name somewhere: it may not be ours.
         return
@@ -208,7 +208,7 @@ def _write_holder(descriptor: int, status: os.stat_result) -> None:
         "host": socket.gethostname(),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
-    # A full disk is no reason to go without the lock.
+    # The lock works without this text, so a full disk does not matter.
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.write(descriptor, b" " * START + json.dumps(holder).encode())
@@ -235,7 +235,7 @@ def _read_holder(descriptor: int) -> dict[str, Any]:
         os.lseek(descriptor, START, os.SEEK_SET)
         holder = json.loads(os.read(descriptor, MAX_LENGTH))
     except (OSError, ValueError):
-        # It is just being written.
+        # The holder is just writing it.
         return {}
     return holder if isinstance(holder, dict) else {}
 
@@ -246,5 +246,5 @@ def _abandon_all() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    # Loaders of data are forked processes, which may outlive a killed search.
+    # Forked data loaders may outlive a killed search.
     os.register_at_fork(after_in_child=_abandon_all)

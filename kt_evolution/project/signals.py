@@ -1,8 +1,9 @@
-"""SIGTERM, by which schedulers end a process: there is time for a last line.
+"""SIGTERM, with which schedulers end a process, as an exception.
 
-Python drops an exception that is raised while garbage is collected, and code
-of the user may catch all. So `raise_if_terminated` raises it again, between
-two trials, builds or batches.
+So there is time for a last line. Python drops an exception that is raised
+during garbage collection, and the user's code may catch all exceptions.
+Therefore `raise_if_terminated` raises it again, between two trials, builds or
+batches.
 """
 
 import contextlib
@@ -17,26 +18,26 @@ _is_received = False
 
 
 class Terminated(BaseException):
-    """The process is to end, because it received SIGTERM."""
+    """The process must end, because it received SIGTERM."""
 
 
 def is_terminated() -> bool:
-    """Tells whether the process is to end."""
+    """Returns whether the process must end."""
     return _is_received
 
 
 def raise_if_terminated() -> None:
-    """Raises `Terminated` if the process is to end and goes on all the same."""
+    """Raises `Terminated` if the process should have ended already."""
     if _is_received:
         raise Terminated
 
 
 @contextlib.contextmanager
 def raising_terminated() -> Iterator[None]:
-    """Raises `Terminated` at SIGTERM, and ends the process by it at last.
+    """Raises `Terminated` at SIGTERM, and at last ends the process by SIGTERM.
 
-    What is between can act on it as on Ctrl-C. A handler of the user stays in
-    its place, and only the main thread can set one.
+    Code within the context can handle it like Ctrl-C. A handler of the user
+    stays installed, and only the main thread can install one.
     """
     in_main_thread = threading.current_thread() is threading.main_thread()
     if not in_main_thread or (

@@ -1,4 +1,4 @@
-"""Which trials of a search are best, and how far the search is."""
+"""Standings: the best trials of a search, and its progress."""
 
 import warnings
 
@@ -33,7 +33,7 @@ class Standings:
 
     @property
     def positions(self) -> np.ndarray:
-        """Int array of the completed individuals that have a trial here."""
+        """Int array of the completed individuals that have a trial."""
         return self.own(self._history.positions(Status.COMPLETED))
 
     def own(self, positions: np.ndarray) -> np.ndarray:
@@ -81,7 +81,7 @@ class Standings:
         return min(trials, key=lambda trial: self._state.sign * trial.score)
 
     def _warn_if_broken(self, trial: Trial) -> None:
-        """Warns where even the best trial breaks a limit."""
+        """Warns if even the best trial breaks a limit."""
         if not self._state.limits:
             return
         violations = self._state.violations(self._state.metrics_of(trial))
@@ -99,10 +99,10 @@ class Standings:
                 stacklevel=4,
             )
 
-    # How far the search is.
+    # Progress.
 
     def progress(self, seconds: float) -> Progress:
-        """Returns what stopping rules go by.
+        """Returns the `Progress` for stopping rules.
 
         Args:
             seconds: Float, for how long the search has run.
@@ -118,7 +118,7 @@ class Standings:
         new = [one for one in ended if one not in self._history.reevaluations]
         places = [place for place, one in enumerate(new) if one in ids]
         is_single = self._history.num_objectives == 1
-        # A later one that is only as good as the best is no improvement.
+        # A later trial that is as good as the best is no improvement.
         last = (places[0] if is_single else places[-1]) if places else -1
         best = self._history.objectives[members[0], 0] if places else None
         return Progress(
@@ -132,7 +132,7 @@ class Standings:
     def trial_news(
         self, trial: Trial, seconds: float, is_best: bool
     ) -> TrialNews:
-        """Returns what a display shows of a trial that ended.
+        """Returns a summary of an ended trial, for a display.
 
         Args:
             trial: The `Trial`.
@@ -154,7 +154,7 @@ class Standings:
     def search_news(
         self, seconds: float, max_trials: int | None, time_budget: float
     ) -> SearchNews:
-        """Returns what a display shows of the search.
+        """Returns the status of the search, for a display.
 
         Args:
             seconds: Float, for how long the search has run.

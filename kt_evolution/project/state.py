@@ -1,4 +1,4 @@
-"""The state of a search: what its events add up to.
+"""The state of a search: the result of its events.
 
 `SearchState.apply` is the only code that changes trials and the history. A
 running search and one that is restored apply the same events, so to resume
@@ -54,11 +54,11 @@ CUSTOM = "custom"
 
 
 class SearchState:
-    """Trials, the history, and what else the events of a search say.
+    """Trials, the history, and the other results of the events.
 
     Args:
         objective: The `keras_tuner.Objective`.
-        limits: The `Limit`s that only training tells.
+        limits: The `Limit`s on metrics.
         clock: The `SearchClock`, whose session outlives a restart of the
             state.
 
@@ -68,15 +68,15 @@ class SearchState:
         ongoing_trials: Dict of workers to the trials that they run.
         start_order: List of trial ids.
         end_order: List of the ids of trials that have ended for good.
-        retry_queue: List of the ids of trials that have to run again.
+        retry_queue: List of the ids of trials to run again.
         run_times: Dict of trial ids to how many of their runs have ended.
         history: The `History`.
         runs: The `Runs` of trials, finished or not.
         builds: The dry `Builds`.
-        branches: The `BranchTally` of the values that builds met.
+        branches: The `BranchTally` of the values of builds.
         stop_reason: String, why the search ended by itself, or None.
-        imported_values: Dict of the ids of imported individuals to all values
-            that they had, also of hyperparameters that are not met so far.
+        imported_values: Dict of the ids of imported individuals to all of
+            their values, also those of unknown hyperparameters.
         sources: Dict of the paths of the projects that were imported.
     """
 
@@ -112,9 +112,9 @@ class SearchState:
         self.imported_values: dict[str, dict[str, Value]] = {}
         self.imports: list[ModelImported] = []
         self.sources: set[str] = set()
-        # What was rejected after the last trial, as the journal has it.
+        # The records of models that were rejected after the last trial.
         self.last_rejected: list[dict[str, Any]] = []
-        # The first line, if there is one that counts.
+        # The journal's header, once it is binding.
         self.search: SearchDefined | None = None
         # How many hyperparameters, and which limits, are in the journal.
         self.num_recorded = 0
@@ -126,22 +126,22 @@ class SearchState:
         self._is_given_up = False
         self._ended: set[str] = set()
         self._proposed_values: dict[str, dict[str, Value]] = {}
-        # What was applied before the line of its trial.
+        # Records and keys that were applied before the line of their trial.
         self._learned: list[Any] = []
 
-    # What is asked for.
+    # Queries.
 
     @property
     def has_scores(self) -> bool:
-        """Whether anything was evaluated by the objective."""
+        """Whether a model was evaluated by the objective."""
         return bool(self.history.imports) or self.num_completed > 0
 
     def has_ended(self, trial_id: str) -> bool:
-        """Tells whether a trial came to its end for good."""
+        """Returns whether a trial has ended, and will not run again."""
         return trial_id in self._ended
 
     def proposed_values(self, trial_id: str) -> dict[str, Value]:
-        """Returns the values that a trial was made with."""
+        """Returns the values with which a trial was created."""
         return self._proposed_values[trial_id]
 
     def new_trial(self, trial_id: str, values: Mapping[str, Any]) -> Any:
@@ -149,14 +149,14 @@ class SearchState:
         hyperparameters = private_api.share_space(self.hyperparameters, values)
         return IssuedTrial(hyperparameters, trial_id)
 
-    # What happens.
+    # Events.
 
     def apply(self, event: Event) -> None:
         """Changes the state by an event.
 
         Args:
-            event: The `Event`. One that repeats an earlier one, as a copy of
-                a journal may have it, changes nothing.
+            event: The `Event`. If it repeats an earlier one, as in an edited
+                copy of a journal, nothing changes.
         """
         if event.space is not None:
             self.grow(
@@ -235,7 +235,7 @@ class SearchState:
         self._release(event.trial_id)
         values = self._proposed_values[event.trial_id]
         trial = self.new_trial(event.trial_id, values)
-        # Hyperparameters that were met since have their defaults.
+        # Hyperparameters discovered since get their defaults.
         private_api.settle_values(trial.hyperparameters)
         self._issue(trial, event.worker)
 
@@ -305,7 +305,7 @@ class SearchState:
             trial_id,
             Status.COMPLETED,
             [
-                # It is missing where the project is that of another search.
+                # It is missing in a project of another search.
                 sign_of(objective) * metrics.get(objective.name, math.nan)
                 for objective in objectives_of(self.objective)
             ],
@@ -314,7 +314,7 @@ class SearchState:
         )
 
     def metrics_of(self, trial: Trial) -> dict[str, float]:
-        """Returns what counts of a completed trial, at its best epoch."""
+        """Returns the relevant metrics of a completed trial's best epoch."""
         names = [
             *directions_of(self.objective),
             *(limit.name for limit in self.limits),
@@ -331,11 +331,11 @@ class SearchState:
         return metrics
 
     def violations(self, metrics: Mapping[str, float]) -> list[float]:
-        """Returns by how much each limit on metrics is broken."""
+        """Returns the violation of each limit on metrics."""
         return [limit.violation(metrics) for limit in self.limits]
 
     def _release(self, trial_id: str) -> None:
-        """Lets workers go of a trial."""
+        """Removes a trial from the workers that run it."""
         for worker in self.workers_of(trial_id):
             del self.ongoing_trials[worker]
 
@@ -347,11 +347,11 @@ class SearchState:
             if trial.trial_id == trial_id
         ]
 
-    # What a proposal learns on its way. It is applied as it happens, and is
-    # written with the line of the trial.
+    # Changes during a proposal. They are applied at once, and written with the
+    # line of the trial.
 
     def grow(self, found: kt.HyperParameters) -> list[Any]:
-        """Takes what is new into the search space, and returns it.
+        """Adds new hyperparameters to the search space, and returns them.
 
         Args:
             found: A `keras_tuner.HyperParameters`.
@@ -371,16 +371,16 @@ class SearchState:
         return new
 
     def learn_requested(self, keys: list[str]) -> None:
-        """Notes genes that exploring requested, so that they need no training.
+        """Marks genes that exploring requested.
 
-        Until a build requests it, a gene may be one that only training asks
-        for, and then tells models apart whenever it is active.
+        A gene that no build has requested may be requested in training, so
+        models with different values of it count as different.
         """
         self.requested = keys
         self._mark_requested(keys)
 
     def learn_edit(self, keys: list[str], num_outdated: int) -> None:
-        """Notes that the hypermodel was edited.
+        """Applies an edit of the hypermodel.
 
         Args:
             keys: List of the keys of the genes that its builds request now.
@@ -405,7 +405,7 @@ class SearchState:
         self.kinds_of_problems.add(kind_of(record["problem"]))
 
     def learn_repeated(self, record: dict[str, Any]) -> None:
-        """Notes that a build was the model of an earlier individual.
+        """Adds a build that was the model of an earlier individual.
 
         Args:
             record: Dict, `record_of` the individual, with "same_as", the
@@ -419,7 +419,7 @@ class SearchState:
     def learn_proposed(
         self, trial_id: str, record: dict[str, Any], values: dict[str, Any]
     ) -> Individual:
-        """Adds the individual that is to become a trial, and returns it.
+        """Adds the individual of a new trial, and returns it.
 
         Args:
             trial_id: String.
@@ -439,7 +439,7 @@ class SearchState:
         return individual
 
     def _learn_from(self, event: TrialCreated) -> None:
-        """Applies what the line of a trial says, unless that was done."""
+        """Applies the parts of a trial's line that were not applied before."""
         record = event.record
         known = {id(one) for one in self._learned}
         if "asked" in record:
@@ -471,7 +471,7 @@ class SearchState:
         values: Mapping[str, Value],
         problem: str | None = None,
     ) -> None:
-        """Counts a model among the built or the rejected ones of its values."""
+        """Counts a model as built or rejected, for each of its values."""
         space = self.history.space
         names = [space.genes[i].name for i in individual.expression]
         requested = {name: values[name] for name in names if name in values}
@@ -480,10 +480,10 @@ class SearchState:
     # Restarts.
 
     def requeue(self) -> None:
-        """Lets all trials run that have not ended.
+        """Queues all trials that have not ended.
 
-        So do the failed ones where a search was given up before anything
-        worked: the cause was the user's code or machine and not the values.
+        If the search was given up before a trial completed, failed trials are
+        queued, too: the cause was the user's code or machine, not the values.
         """
         self.ongoing_trials.clear()
         is_revived = self._is_given_up and not self.num_completed
@@ -497,8 +497,8 @@ class SearchState:
         """Leaves trials to the workers that had them before a restart.
 
         Args:
-            running: Mapping of workers to their trials. What is left of them
-                are those whose run goes on, with what was reported of it.
+            running: Mapping of workers to their trials, with the metrics that
+                were reported. Only trials whose newest run it is are kept.
         """
         for worker, trial in running.items():
             run = self.runs.newest(trial.trial_id)
@@ -508,7 +508,7 @@ class SearchState:
                 self.retry_queue.remove(trial.trial_id)
 
     def drop_worker(self, worker: str) -> None:
-        """Takes a worker's trial away: it has to run again, and first."""
+        """Takes a worker's trial away, and queues it as the first."""
         trial = self.ongoing_trials.pop(worker, None)
         if trial is not None:
             self.retry_queue.insert(0, trial.trial_id)

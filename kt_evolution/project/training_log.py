@@ -1,8 +1,8 @@
-"""What happens in training, epoch by epoch, in a file of the trial.
+"""The training log: the metrics of each epoch, in a file of the trial.
 
-Keras Tuner keeps the best epoch only. The file is for people to look at: no
-search reads it, so it is not part of the journal, and a worker writes that of
-its own trial. A trial that runs again begins it anew.
+Keras Tuner keeps the best epoch only. The file is for people: no search reads
+it, so it is not part of the journal, and each worker writes the files of its
+trials. If a trial runs again, the file is overwritten.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from kt_evolution import files
 from kt_evolution.keras_tuner_bridge.scalars import as_numbers
 
 FILE_NAME = "training.jsonl"
-# A line of a later epoch is none that a training wrote.
+# Lines of later epochs are not valid.
 MAX_EPOCHS = 1_000_000
 
 
@@ -28,13 +28,14 @@ class TrainingLog(keras.callbacks.Callback):
 
     Args:
         path: The path of the file.
-        anew: Bool, whether what is in it is of an earlier run of the trial.
+        overwrite: Bool, whether to replace the content of the file, which is
+            from an earlier run of the trial.
     """
 
-    def __init__(self, path: Path, anew: bool) -> None:
+    def __init__(self, path: Path, overwrite: bool) -> None:
         super().__init__()
         self._path = path
-        self._anew = anew
+        self._overwrite = overwrite
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._write({"event": "begin"})
@@ -51,8 +52,8 @@ class TrainingLog(keras.callbacks.Callback):
 
     def _write(self, line: dict[str, Any]) -> None:
         line["time"] = round(time.time(), 3)
-        mode, self._anew = "w" if self._anew else "a", False
-        # A curve is not worth a training.
+        mode, self._overwrite = "w" if self._overwrite else "a", False
+        # Training must not fail because logging failed.
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             files.check_own(self._path, self._path.parent.parent)
@@ -61,7 +62,7 @@ class TrainingLog(keras.callbacks.Callback):
 
 
 def layers_of(model: Any) -> list[dict[str, Any]]:
-    """Returns what `model.summary()` shows of each layer, as data."""
+    """Returns a dict for each layer, with the columns of `model.summary()`."""
     return [
         {
             "name": layer.name,
@@ -74,7 +75,7 @@ def layers_of(model: Any) -> list[dict[str, Any]]:
 
 
 def _shape_of(layer: Any) -> str:
-    # A layer that is shared, or of a subclassed model, has not one output.
+    # Shared layers have several outputs, those of subclassed models have none.
     try:
         shape = layer.output.shape
     except (AttributeError, ValueError):
@@ -84,7 +85,7 @@ def _shape_of(layer: Any) -> str:
 
 @dataclasses.dataclass
 class TrainingRecord:
-    """What the file of a trial tells.
+    """The content of the file of a trial.
 
     Args:
         curves: List of dicts of metric names to their values by epoch, one
@@ -99,10 +100,10 @@ class TrainingRecord:
 
 
 def read_training(folder: Path) -> TrainingRecord:
-    """Returns what the folder of a trial tells of its training.
+    """Returns the training log in the folder of a trial.
 
-    A file that is missing, damaged or not of the project tells nothing, or
-    less.
+    It is empty if the file is missing or not of the project. Damaged lines are
+    left out.
     """
     record = TrainingRecord()
     try:
@@ -110,7 +111,7 @@ def read_training(folder: Path) -> TrainingRecord:
     except OSError:
         return record
     for line in data.splitlines():
-        # What `_take` stumbles over is no line of ours.
+        # `_take` raises these errors for damaged lines.
         with contextlib.suppress(
             ValueError, KeyError, TypeError, AttributeError, OverflowError
         ):

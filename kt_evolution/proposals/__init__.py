@@ -1,1 +1,1 @@
-"""What is tried next, and whether it can be trained."""
+"""Proposals: which model is tried next, and whether it can be trained."""

@@ -1,4 +1,4 @@
-"""Warnings about models that can't be built, each of them once a process."""
+"""Warnings about models that can't be built, each of them once per process."""
 
 import warnings
 
@@ -9,7 +9,7 @@ from kt_evolution.project.rejections import kind_of
 
 
 class BuildWarnings:
-    """Warns of rejected models, of bugs and of values that never build.
+    """Warns of rejected models, of bugs and of values that can't be built.
 
     Args:
         project: The `Project` of the search.
@@ -22,7 +22,8 @@ class BuildWarnings:
     def warn_of_rejected(self, problem: str) -> None:
         """Warns that a proposed model is rejected.
 
-        Of problems that an earlier process met, only bugs are repeated.
+        Problems that an earlier process warned of are left out, unless they
+        are bugs.
 
         Args:
             problem: String, why it can't be trained.
@@ -39,12 +40,12 @@ class BuildWarnings:
     def warn_of_branches(self) -> None:
         """Warns of the values with which no model could be built so far."""
         for branch in self._project.state.branches.unbuilt():
-            # What the user's code turns down is no news to the user.
+            # The user knows about values that the user's own code rejects.
             if not branch.is_deliberate:
                 self._warn(f"{branch.name}={branch.value!r}", str(branch))
 
     def warn_at_end(self) -> None:
-        """Warns of what earlier processes found, and later models show."""
+        """Warns of branches and bugs that all models of the search show."""
         self.warn_of_branches()
         for mistake in self._project.state.branches.mistakes():
             self._warn_of_mistake(mistake)

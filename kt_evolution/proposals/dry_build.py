@@ -1,8 +1,7 @@
-"""The dry build: what a model is, known before it is trained.
+"""The dry build: a model is built without training.
 
-A hypermodel is built once with the proposed values, without training, to
-learn which hyperparameters it asks for, how large it is, and whether it can
-be built at all.
+It shows which hyperparameters the hypermodel requests for the proposed values,
+how large the model is, and whether it can be built at all.
 """
 
 import contextlib
@@ -35,15 +34,15 @@ from kt_evolution.proposals.mistakes import place_of
 
 
 class RecordingHyperParameters(private_api.HyperParameters):
-    """A `HyperParameters` that remembers what it was asked for.
+    """A `HyperParameters` that records the requests of a build.
 
     Attributes:
-        requested: Dict whose keys are the gene keys that were asked for while
-            active, in the order of the first time.
+        requested: Dict whose keys are the keys of active genes that were
+            requested, in the order of their first request.
         declared: List of the `HyperParameter`s as the build declared them,
-            the active and the inactive ones.
-        redeclared: Dict of the gene keys that were declared with another
-            range than the one that counts to their first `Redeclaration`.
+            active and inactive.
+        redeclared: Dict of the keys of genes that were declared with another
+            range than in the space, to their first `Redeclaration`.
     """
 
     def __init__(self) -> None:
@@ -55,7 +54,7 @@ class RecordingHyperParameters(private_api.HyperParameters):
     def copy(self) -> "RecordingHyperParameters":
         clone = RecordingHyperParameters()
         private_api.share_space(self, self.values, into=clone)
-        # A hypermodel with `tunable=False` builds with a copy.
+        # A hypermodel with `tunable=False` is built with a copy.
         clone.requested = self.requested
         clone.declared = self.declared
         clone.redeclared = self.redeclared
@@ -99,7 +98,7 @@ class RecordingHyperParameters(private_api.HyperParameters):
         return value
 
     def _known(self, declared: Any) -> Any:
-        """Returns the hyperparameter of the space that a declaration names."""
+        """Returns the hyperparameter of the space for a declaration."""
         for known in self._hps[declared.name]:
             if known.conditions == declared.conditions:
                 return known
@@ -114,7 +113,7 @@ class RecordingHyperParameters(private_api.HyperParameters):
             )
 
     def _register(self, hyperparameter: Any, overwrite: bool = False) -> Any:
-        # Raises where the user declares what can't be searched.
+        # Raises if the hyperparameter can't be searched.
         gene_of(hyperparameter)
         return super()._register(hyperparameter, overwrite)
 
@@ -123,7 +122,7 @@ class RecordingHyperParameters(private_api.HyperParameters):
 def _naming(
     name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterator[None]:
-    """Makes errors of a declaration name the hyperparameter and its values."""
+    """Adds the hyperparameter and its arguments to errors of a declaration."""
     try:
         yield
     except SpaceError:
@@ -138,18 +137,18 @@ def _naming(
 
 @dataclasses.dataclass(frozen=True)
 class BuildReport:
-    """What a dry build found.
+    """The result of a dry build.
 
     Args:
-        requested: Tuple of the gene keys that the build asked for, in order.
-        hyperparameters: The container that it was built with, new entries
-            and their values included.
-        costs: Dict of the costs that are known before training to their
-            values; empty if there is no built model to count.
-        error: The exception that shows that the model can't be trained, or
+        requested: Tuple of the keys of the requested genes, in order.
+        hyperparameters: The container that the model was built with, new
+            entries and their values included.
+        costs: Dict of the names of costs that are known before training to
+            their values; empty if there is no built model.
+        error: The exception because of which the model can't be trained, or
             None if it can.
-        violation: Float, by what part of it the model is beyond the largest
-            size; None if it is not.
+        violation: Float, by which share the model exceeds `max_model_size`;
+            None if it does not.
     """
 
     requested: tuple[str, ...]
@@ -160,7 +159,7 @@ class BuildReport:
 
     @property
     def problem(self) -> str | None:
-        """One line on why the model can't be trained, None if it can."""
+        """String, why the model can't be trained, None if it can."""
         if self.error is None:
             return None
         text = first_line(self.error) or "no message"
@@ -169,12 +168,12 @@ class BuildReport:
         return problem + place_of(self.error)
 
     def check_defaults(self) -> None:
-        """Raises what default values show to be a mistake of the code."""
+        """Raises the error if it is a mistake of the code, with defaults."""
         if self.error is not None and is_mistake(self.error):
             raise self.error
 
 
-# What says nothing of the model: who runs the search ends the build.
+# Exceptions that end the build from outside: they say nothing of the model.
 _FROM_OUTSIDE = (KeyboardInterrupt, GeneratorExit, Terminated)
 # In characters. Up to 100 problems are in one line of the journal.
 MAX_PROBLEM_LENGTH = 500
@@ -185,7 +184,7 @@ class OversizedModelError(ValueError):
 
 
 class FatalBuildError(RuntimeError):
-    """A model ends the process that builds it, as often as is tried."""
+    """A model ended the process that built it, every time."""
 
 
 class DryBuild:
@@ -196,8 +195,8 @@ class DryBuild:
         max_model_size: Int, the largest number of trainable parameters that
             a model may have; None for no limit.
         requires_model: Boolean, whether the build must return a Keras model.
-            A tuner with its own `run_trial` may use anything. Defaults to
-            True.
+            A tuner with its own `run_trial` may use other objects. Defaults
+            to True.
         counts_flops: Boolean, whether FLOPs are counted, which takes longer
             than to build the model. Defaults to False.
         redeclarations: The `Redeclarations` that watch the builds. Defaults
@@ -225,7 +224,7 @@ class DryBuild:
 
         Args:
             space: The search space.
-            values: Dict of names to values, the active ones.
+            values: Dict of the names of active hyperparameters to values.
 
         Returns:
             The `BuildReport`.
@@ -234,7 +233,7 @@ class DryBuild:
             keras_tuner.errors.FatalError: If the hypermodel raises it, or if
                 a Keras model is required and it returns something else.
             NameError, ImportError, SyntaxError: If the hypermodel has such a
-                bug, which no values mend.
+                bug, which occurs for all values.
         """
         report = self.build(space, values)
         self.compare_ranges(space, report)
@@ -243,7 +242,7 @@ class DryBuild:
     def compare_ranges(
         self, space: kt.HyperParameters, report: BuildReport
     ) -> None:
-        """Warns of the ranges that a build declared otherwise."""
+        """Warns of ranges that a build declared otherwise than the space."""
         self.redeclarations.note(
             report.hyperparameters,
             lambda others: self.build(space, others).hyperparameters,
@@ -252,7 +251,7 @@ class DryBuild:
     def build(
         self, space: kt.HyperParameters, values: dict[str, Any]
     ) -> BuildReport:
-        """Builds a model as a call does, without a look at its ranges."""
+        """Builds a model as a call does, without a check of its ranges."""
         hp = RecordingHyperParameters()
         private_api.share_space(space, values, into=hp)
         costs: dict[str, int] = {}
@@ -298,7 +297,7 @@ class DryBuild:
 
 @contextlib.contextmanager
 def _leaving_no_trace() -> Iterator[None]:
-    """Builds on the CPU, and keeps random streams and memory as they were."""
+    """Builds on the CPU, and restores random states and memory."""
     python_state = random.getstate()
     numpy_state = np.random.get_state()
     try:
@@ -307,5 +306,5 @@ def _leaving_no_trace() -> Iterator[None]:
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
-        # Otherwise each new shape of a variable takes memory for good.
+        # Otherwise each new shape of a variable keeps memory allocated.
         private_api.forget_kernels()

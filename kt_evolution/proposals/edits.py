@@ -1,9 +1,9 @@
 """Edits of a hypermodel between two runs of a search.
 
-What models are known is told by what builds asked for. A hypermodel that was
-edited asks otherwise, so models of earlier runs are built again before their
-builds are believed: a few at once, all of them before a search ends because
-every model is known.
+Models are known by the hyperparameters that their builds requested. An edited
+hypermodel may request others. So models of earlier runs are built again before
+their builds are trusted: a few of them at the start, and all of them before a
+search ends because every model is known.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class EarlierBuilds:
     Args:
         history: The `History`.
         build: Function that builds the model of a dict of values, or returns
-            None if that can't be done, be it for this model only.
+            None if that can't be done, also if only for this model.
         problem_of: Function of a `BuildReport`, returns why the model is
             rejected, or None.
     """
@@ -45,26 +45,26 @@ class EarlierBuilds:
         self._is_sampled = False
 
     @property
-    def are_believed(self) -> bool:
-        """Whether all were built again, or none was built before."""
+    def are_trusted(self) -> bool:
+        """Whether no earlier build is left to check."""
         return not self._left
 
-    def believe(self) -> None:
-        """Builds none of them again."""
+    def trust(self) -> None:
+        """Trusts all earlier builds that were not checked."""
         self._left = []
 
     def check_some(self) -> list[str] | None:
-        """Builds a few models that differ, once, see `check_all`."""
+        """Builds a few different models again, once, see `check_all`."""
         if self._is_sampled:
             return None
         self._is_sampled = True
         return self._check(self._varied())
 
     def check_all(self) -> list[str] | None:
-        """Builds the models again that are left.
+        """Builds all remaining models again.
 
         Returns:
-            List of the gene keys that the builds asked for, if one of them
+            List of the gene keys that the builds requested, if one of them
             showed that the hypermodel was edited. Otherwise None.
         """
         return self._check(self._left)
@@ -74,7 +74,7 @@ class EarlierBuilds:
         is_edited = False
         for position in positions:
             individual = self._history.individuals[position]
-            # The space may have grown by the last build.
+            # The last build may have extended the space.
             values = self._history.space.decode(individual.genome)
             report = self._build(values)
             if report is None:
@@ -89,13 +89,13 @@ class EarlierBuilds:
                 and self._problem_of(report) is None
             )
         if is_edited:
-            self.believe()
+            self.trust()
             return list(requested)
         self._left = [one for one in self._left if one not in set(positions)]
         return None
 
     def _varied(self) -> list[int]:
-        """Returns a few models, the newest first, with many values in all."""
+        """Returns a few models with many different values, the newest first."""
         chosen: list[int] = []
         met: set[tuple[int, float]] = set()
         tells_values = (

@@ -1,4 +1,4 @@
-"""Whether a search goes on, and for how many trials."""
+"""The end of a search: whether it goes on, and for how many trials."""
 
 import math
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from kt_evolution.stopping import Progress
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.stopping import budget_of
 
-# In seconds; no trial takes less.
+# In seconds; a trial counts as at least this long.
 TIME_RESOLUTION = 1e-3
 
 
 class EndOfSearch:
-    """Asks the stopping rules.
+    """Checks the stopping rules.
 
     Args:
         project: The `Project` of the search.
@@ -23,7 +23,7 @@ class EndOfSearch:
         rules: List of `StoppingRule`s.
 
     Attributes:
-        time_budget: Float, for how many seconds the search may run.
+        time_budget: Float, the number of seconds that the search may run.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Exploring a hypermodel: what it declares, before the first trial."""
+"""Exploration: which hyperparameters a hypermodel declares in its branches."""
 
 import contextlib
 import warnings
@@ -19,16 +19,16 @@ from kt_evolution.proposals.dry_build import DryBuild
 def explore(dry_build: DryBuild, oracle: kt.Oracle) -> list[str]:
     """Builds a hypermodel with values that reach all of its branches.
 
-    The host builds once for each pair of conditions. Here one build opens as
-    many branches as go together, so there is at most one for each, and every
-    value is of the parent's domain.
+    Keras Tuner builds once for each pair of conditions. Here one build takes
+    as many branches at once as possible, so there is at most one build for
+    each branch, and every value is in the parent's domain.
 
     Args:
         dry_build: The `DryBuild` of the hypermodel.
-        oracle: The oracle whose space receives what is found.
+        oracle: The oracle; its space receives the hyperparameters found.
 
     Returns:
-        List of the gene keys that the builds asked for.
+        List of the gene keys that the builds requested.
 
     Raises:
         SpaceError: If a hyperparameter can't be searched.
@@ -67,17 +67,18 @@ def changed_declarations(
     Args:
         dry_build: The `DryBuild` of the hypermodel.
         known: The space of the project.
-        given: What the user declared in advance, which wins over the
-            hypermodel.
+        given: The `keras_tuner.HyperParameters` that the user declared in
+            advance, which win over the hypermodel.
 
     Returns:
         List of one line for each hyperparameter that the default model
         declares otherwise than the project knows it.
     """
-    # The hypermodel may only read what was given in advance in an earlier run.
+    # The hypermodel may only read hyperparameters that were declared in advance
+    # in an earlier run.
     report = dry_build.build(known, _values_reaching(known, []))
     report.check_defaults()
-    # In one build, too, the first declaration of a name counts.
+    # Also within one build, the first declaration of a name counts.
     first = {key_of(hp): hp for hp in reversed(report.hyperparameters.declared)}
     in_advance = {key_of(hp) for hp in given.space}
     found = [first[key] for key in reversed(first) if key not in in_advance]
@@ -97,7 +98,7 @@ def _scope_key(conditions: list[Any]) -> tuple[Any, ...]:
 def _values_reaching(
     space: kt.HyperParameters, scopes: list[Any]
 ) -> dict[str, Any]:
-    """Returns values that open the first scope, and others that go with it."""
+    """Returns values with which the first scope is active, and maybe more."""
     parents = _Parents(space)
     chosen: dict[str, Any] = {}
     for scope in scopes:
@@ -106,8 +107,8 @@ def _values_reaching(
             chosen.get(name, value) == value for name, value in wish.items()
         ):
             chosen.update(wish)
-    # The rest are defaults: a value of the space may be that of a twin, the
-    # same name in a branch that is closed now.
+    # The rest are defaults: a value of the space may belong to a hyperparameter
+    # of the same name in a branch that is inactive now.
     hp = private_api.share_space(space, chosen)
     private_api.settle_values(hp)
     return hp.values
@@ -116,7 +117,7 @@ def _values_reaching(
 class _Parents:
     """The hyperparameters of a space by name, and the genes of some.
 
-    Hundreds of scopes may have one parent, whose gene is made once.
+    Hundreds of scopes may share a parent, so its gene is made once.
 
     Args:
         space: The search space.
@@ -127,7 +128,7 @@ class _Parents:
         for hp in space.space:
             self._by_name.setdefault(hp.name, []).append(hp)
         self._genes: dict[str, list[Gene]] = {}
-        # By the identity of a parent, as far as looked up.
+        # By the identity of a parent, as far as computed.
         self._activating: dict[int, dict[str, Any] | None] = {}
 
     def values_opening(self, conditions: list[Any]) -> dict[str, Any] | None:
@@ -151,7 +152,7 @@ class _Parents:
         return values
 
     def _values_activating(self, parent: Any) -> dict[str, Any] | None:
-        # The scopes of a nest have their outer parents in common.
+        # Nested scopes share their outer parents.
         if id(parent) not in self._activating:
             values = self.values_opening(parent.conditions)
             self._activating[id(parent)] = values
@@ -169,12 +170,13 @@ def _first_in_domain(gene: Gene, values: list[Any]) -> Any:
 def warn_of_changed_declarations(
     dry_build: DryBuild, known: kt.HyperParameters, given: kt.HyperParameters
 ) -> None:
-    """Warns of what a hypermodel declares otherwise than its project.
+    """Warns of hyperparameters that are not declared as in the project.
 
     Args:
         dry_build: The `DryBuild` of the hypermodel.
         known: The space of the project.
-        given: What the user declared in advance.
+        given: The `keras_tuner.HyperParameters` that the user declared in
+            advance.
     """
     for change in changed_declarations(dry_build, known, given):
         warnings.warn(

@@ -1,4 +1,4 @@
-"""Whether a proposal can be trained: its build, its size and its limits."""
+"""Feasibility: whether a proposal can be built, and is within its limits."""
 
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -33,10 +33,11 @@ class FeasibilityCheck:
 
     Args:
         project: The `Project` of the search.
-        limits: The `Limit`s that models must keep.
+        limits: The `Limit`s of models.
         initial_population: The `InitialPopulation`.
-        max_starts: Int, how often a build is started that never ends.
-        grow: Function that takes new hyperparameters into the search space.
+        max_starts: Int, how often a build may end its process before the model
+            is rejected.
+        grow: Function that adds new hyperparameters to the search space.
         build_warnings: The `BuildWarnings` of the search.
 
     Attributes:
@@ -69,14 +70,15 @@ class FeasibilityCheck:
         return self._project.state.history
 
     def develop(self, proposal: Proposal) -> tuple[Individual, str | None, int]:
-        """Returns the individual of a proposal, and what speaks against it.
+        """Returns the individual of a proposal, and whether it can be trained.
 
         Returns:
             Tuple of the `Individual`, its problem or None, and the position
-            of an earlier one that is the same model, -1 if there is none.
+            of an earlier individual that is the same model, -1 if there is
+            none.
         """
         individual = Individual(
-            # A copy, not a row that keeps all of its siblings in memory.
+            # A copy, because a row would keep the whole array in memory.
             proposal.genome.copy(),
             parents=tuple(
                 self._history.individuals[parent].trial_id or ""
@@ -119,13 +121,13 @@ class FeasibilityCheck:
         return problem
 
     def problem_of(self, report: BuildReport) -> str | None:
-        """Returns why a model that was built is not trained, if so."""
+        """Returns why a built model can't be trained, None if it can."""
         return report.problem or self._broken_limit(
             report.hyperparameters, report.costs
         )
 
     def values_of(self, individual: Individual) -> dict[str, Value]:
-        """Returns the values of a new individual, as the user gave them."""
+        """Returns the values of a new individual, those of the user exactly."""
         space = self._history.space
         values = space.decode(individual.genome)
         if individual.user_index is None:
@@ -141,7 +143,7 @@ class FeasibilityCheck:
         )
 
     def _predicted_expression(self, individual: Individual) -> tuple[int, ...]:
-        """Returns what the build of a model that can't be built may ask for."""
+        """Returns the genes that a model which can't be built may request."""
         position = self._history.space.position
         path = self._history.predict_path(individual.genome)
         requested = [
@@ -152,7 +154,7 @@ class FeasibilityCheck:
     def _check_unbuilt(
         self, individual: Individual, values: dict[str, Any]
     ) -> tuple[Individual, str | None]:
-        """Checks limits on hyperparameters where no model is built."""
+        """Checks limits on hyperparameters without a build."""
         if not self._limits:
             return individual, None
         problem = self._broken_limit(
@@ -167,7 +169,10 @@ class FeasibilityCheck:
     def _broken_limit(
         self, hyperparameters: kt.HyperParameters, costs: Mapping[str, float]
     ) -> str | None:
-        """Returns which limit a model breaks, as far as is known."""
+        """Returns the problem of the first limit that a model breaks, if any.
+
+        Limits on metrics are unknown before training.
+        """
         for limit in self._limits:
             problem = limit.problem(hyperparameters, costs)
             if problem is not None:
@@ -175,7 +180,7 @@ class FeasibilityCheck:
         return None
 
     def _violation_of_costs(self, costs: Mapping[str, float]) -> float | None:
-        """Returns by how much costs break limits, None if they don't."""
+        """Returns the total violation of limits on costs, None if it is 0."""
         known = [
             limit.violation(costs)
             for limit in self._state.limits
@@ -186,7 +191,7 @@ class FeasibilityCheck:
     # Dry builds.
 
     def build(self, values: dict[str, Any]) -> BuildReport | None:
-        """Builds a model and takes what it meets into the search space."""
+        """Builds a model and adds its hyperparameters to the search space."""
         if self.dry_build is None:
             return None
         report = self.dry_build(self._state.hyperparameters, values)
@@ -194,23 +199,23 @@ class FeasibilityCheck:
         return report
 
     def build_noted(self, values: dict[str, Any]) -> BuildReport | None:
-        """Builds a model, with a line before it in case the process ends.
+        """Builds a model after an event that says so, if the process dies.
 
         Returns:
-            The `BuildReport`, or None if there is no dry build, or if that of
-            the model has ended the process too often.
+            The `BuildReport`, or None if there is no dry build, or if the
+            build of the model has ended the process too often.
         """
         if self.dry_build is None or self._fatal_problem(values) is not None:
             return None
         model = fingerprint(values)
         is_built = self._state.builds.was_built(model)
-        # To look again at a search that has ended writes nothing.
+        # Reopening a search that has ended writes nothing.
         if self._state.stop_reason is None or not is_built:
             self._project.commit(BuildBegan(model=model))
         return self.build(values)
 
     def _fatal_problem(self, values: dict[str, Any]) -> str | None:
-        """Returns why a model is not even built, None if it is."""
+        """Returns why a model is not built any more, None if it is."""
         number = self._state.builds.num_deaths(
             fingerprint(values), self._project.clock.session
         )

@@ -1,4 +1,4 @@
-"""The initial population: individuals that the user gave, by name."""
+"""The initial population: individuals of the user, as names and values."""
 
 import difflib
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from kt_evolution.proposals.dry_build import BuildReport
 
 
 class InitialPopulation:
-    """Values of individuals that are tried before all others.
+    """The individuals that are tried before all others.
 
     Args:
         individuals: Iterable of dicts of names to values, or of
@@ -36,15 +36,16 @@ class InitialPopulation:
         self._individuals = _checked(individuals)
 
     def genomes(self, space: SearchSpace) -> list[np.ndarray]:
-        """Returns the codes of the individuals, NaN where none is given."""
+        """Returns the codes of the individuals, NaN for missing values."""
         return [partial_genome(space, one) for one in self._individuals]
 
     def exact(
         self, number: int, values: Mapping[str, Value], space: SearchSpace
     ) -> dict[str, Value]:
-        """Returns decoded values as they were given, to the last digit.
+        """Returns decoded values exactly as the user gave them.
 
-        There are more floats than codes, so that a few share one.
+        Several floats may share a code, so decoded values may differ in the
+        last digits.
 
         Args:
             number: Int, the position of the individual.
@@ -86,8 +87,8 @@ class InitialPopulation:
     ) -> None:
         """Raises for names and values that are not of the search space.
 
-        Where a name is not known, the model is built: it may be asked for
-        only if others have the values that are given with it.
+        If a name is not known, the model is built: its hyperparameter may
+        depend on the other values of the individual.
 
         Args:
             history: The `History`, whose space grows by building.
@@ -173,7 +174,7 @@ def _checked(individuals: Any) -> list[dict[str, Value]]:
 
 
 def _expected(space: SearchSpace, genes: list[int], value: Value) -> str:
-    """Returns what the domain is, in the words of the gene."""
+    """Returns the gene's own description of its domain."""
     try:
         space.genes[genes[0]].encode(value)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Errors of a build that are mistakes of its code, and where they are."""
+"""Mistakes: which errors of a build are bugs, and on which line they are."""
 
 import dis
 import re
@@ -11,26 +11,26 @@ from kt_evolution.keras_tuner_bridge.encoding import SpaceError
 from kt_evolution.project.rejections import MISTAKEN
 from kt_evolution.project.rejections import RAISED
 
-# Errors that no values avoid.
+# Errors that occur for all values.
 BUGS = (NameError, ImportError, SyntaxError)
-# Errors that are mistakes where the user's own line raises them. Layers raise
-# them too, for values that don't fit together.
+# Errors that are mistakes if the user's own line raises them. Layers raise them
+# too, for values that don't fit together.
 MISTAKES = (AttributeError, LookupError, TypeError)
 
-# Where code lies that is not the user's own.
+# Folders of code that is not the user's own.
 OURS = Path(__file__).parent
 STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 
 
 def is_mistake(error: BaseException | None) -> bool:
-    """Tells whether a build of default values shows a mistake of the code.
+    """Returns whether a build with default values shows a mistake of the code.
 
     Args:
         error: The exception that the build raised, or None.
 
     Returns:
         Bool, true for a declaration that can't be searched and for a bug in
-        the user's own line. Any other error may be that of the values.
+        the user's own line. Any other error may be due to the values.
     """
     if isinstance(error, MISTAKES):
         return _is_of_own_line(error) and not is_deliberate(error)
@@ -38,7 +38,7 @@ def is_mistake(error: BaseException | None) -> bool:
 
 
 def is_deliberate(error: BaseException) -> bool:
-    """Tells whether the user's own `raise` or `assert` raised an error."""
+    """Returns whether the user's own `raise` or `assert` raised an error."""
     innermost = next(_frames_of(error), None)
     if innermost is None or not _is_users(_file_of(innermost)):
         return False
@@ -47,9 +47,9 @@ def is_deliberate(error: BaseException) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the line of an error that says what is wrong.
+    """Returns the line of an error that states the problem.
 
-    Keras writes which layer it was in front of that, in bold.
+    Keras puts a line with the layer's name before it, in bold.
     """
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -59,7 +59,7 @@ def first_line(error: BaseException) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """Returns where in the user's own code an error came from, and how."""
+    """Returns the file and line of the user's own code that led to an error."""
     for frame in _frames_of(error):
         if _is_users(_file_of(frame)):
             how = ""
@@ -87,7 +87,7 @@ def _file_of(frame: types.TracebackType) -> str:
 
 
 def _is_of_own_line(error: BaseException) -> bool:
-    """Tells whether the user's line raised by itself, or by asking `hp`."""
+    """Returns whether the user's line raised an error, or `hp` in it."""
     for frame in _frames_of(error):
         if _is_users(_file_of(frame)):
             return True
@@ -98,7 +98,7 @@ def _is_of_own_line(error: BaseException) -> bool:
 
 
 def _is_users(filename: str) -> bool:
-    """Tells whether code is neither a library's nor this package's."""
+    """Returns whether code is neither a library's nor this package's."""
     path = Path(filename)
     return not (
         {"site-packages", "dist-packages"} & set(path.parts)

@@ -1,7 +1,8 @@
 """The proposer: from the history to a model that can be trained.
 
-It asks the algorithm for the next individual and builds its model dry. What
-can't be trained, or is known, costs no trial, but teaches the history.
+It takes the next individual of the algorithm and builds its model without
+training. A model that can't be trained, or is known, costs no trial, and is
+added to the history.
 """
 
 from collections.abc import Callable
@@ -33,8 +34,8 @@ from kt_evolution.proposals.initial_population import InitialPopulation
 from kt_evolution.proposals.warm_start import WarmStart
 from kt_evolution.proposals.warm_start import check_untuned
 
-# So many rejected proposals in a row mean that the space holds next to
-# nothing that can be trained.
+# After this many rejected proposals in a row the space counts as one in which
+# no model can be trained.
 MAX_REJECTIONS = 100
 
 
@@ -52,7 +53,7 @@ class Proposer:
         initial_population: The `InitialPopulation`.
         warm_start: The `WarmStart`.
         build_warnings: The `BuildWarnings` of the search.
-        tell: Function that prints a line, unless the user wants silence.
+        report: Function that prints a line, if the user wants it.
     """
 
     def __init__(
@@ -63,19 +64,19 @@ class Proposer:
         initial_population: InitialPopulation,
         warm_start: WarmStart,
         build_warnings: BuildWarnings,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         self._project = project
         self._evolution = evolution
         self._check = check
         self._initial_population = initial_population
         self._warm_start = warm_start
-        self._tell = tell
+        self._report = report
         self._warnings = build_warnings
         self.forget()
 
     def forget(self) -> None:
-        """Begins as a new process would: the state was read again."""
+        """Starts over like a new process, after the state was read again."""
         self._is_prepared = False
         self._earlier_builds: EarlierBuilds | None = None
 
@@ -94,9 +95,9 @@ class Proposer:
 
         Raises:
             ValueError: If names or values are not those of the search space,
-                or if a project has not the objective of this search.
+                or if a project lacks the objective of this search.
         """
-        # Without a hypermodel the first trial finds the space.
+        # Without a hypermodel the space is not known before the first trial.
         is_known = self._history.space.num_genes or self._check.dry_build
         if is_known and not self._is_prepared:
             self._initial_population.check(self._history, self._check.build)
@@ -108,13 +109,13 @@ class Proposer:
             self._is_prepared = True
 
     def _import_past(self) -> None:
-        """Takes trials of other projects into the history, each once."""
+        """Adds the trials of other projects to the history, each once."""
         if not self._is_prepared:
             return
         for event in self._warm_start.events(self._state, self._describe_past):
             self._project.commit(event)
             if isinstance(event, WarmStarted):
-                self._tell(
+                self._report(
                     f"Warm start: {event.imported} evaluated models of "
                     f"{event.path} are in the history"
                 )
@@ -139,7 +140,7 @@ class Proposer:
             if report.problem is not None:
                 raise ValueError(report.problem)
             check_untuned(self._state.hyperparameters, report, values)
-            # The build may have met further hyperparameters.
+            # The build may have declared further hyperparameters.
             individual.genome = self._history.space.encode(values)
             individual.expression = self._check.expression_of(report)
         costs: dict[str, float] = dict(report.costs) if report else {}
@@ -158,7 +159,7 @@ class Proposer:
         """Proposes the values of a trial.
 
         Args:
-            trial_id: String, the trial that they are for.
+            trial_id: String, the id of the trial.
             num_left: Float, how many trials are still to come.
 
         Returns:
@@ -196,16 +197,17 @@ class Proposer:
     def _propose_trainable(
         self, record: dict[str, Any], num_known: int, num_left: float
     ) -> Individual | int | None:
-        """Returns what to train: a new individual, or one that is known.
+        """Returns a new individual, or a known one to train again.
 
         Args:
-            record: Dict, the trial's record, to which is added what can't be
-                trained and what turns out to be known.
+            record: Dict, the trial's record. Models that can't be trained, and
+                those that turn out to be known, are added to it.
             num_known: Int, how many individuals there are.
             num_left: Float, how many trials are still to come.
 
         Returns:
-            An `Individual`, or the position of one; None at the end.
+            An `Individual`, or the position of a known one; None if no model
+            is left.
         """
         rng = np.random.default_rng(
             [self._project.seed, len(self._state.trials)]
@@ -241,9 +243,10 @@ class Proposer:
     def _repeat(
         self, individual: Individual, same: int, record: dict[str, Any]
     ) -> bool:
-        """Notes that a model is known, and tells whether to go on.
+        """Records that a model is known, and returns whether to go on.
 
-        It does not end only if the build function is not deterministic.
+        Only a build function that is not deterministic repeats models without
+        end.
         """
         one = {**self._record_of(individual), "same_as": same}
         self._state.learn_repeated(one)
@@ -254,7 +257,7 @@ class Proposer:
     def _reject(
         self, individual: Individual, problem: str, record: dict[str, Any]
     ) -> None:
-        """Notes that a model can't be trained."""
+        """Records that a model can't be trained."""
         one = {**self._record_of(individual), "problem": problem}
         self._state.learn_rejected(one)
         self._warnings.warn_of_branches()
@@ -264,10 +267,10 @@ class Proposer:
             raise NothingTrainableError(_explain(rejected))
 
     def _report_rejected(self, rejected: list[dict[str, Any]]) -> None:
-        """Records what was rejected after the last trial.
+        """Records the models that were rejected after the last trial.
 
         Raises:
-            NothingTrainableError: If there is not a single model to train.
+            NothingTrainableError: If no model of the search can be trained.
         """
         if rejected and not self._state.trials:
             raise NothingTrainableError(_explain(rejected))
@@ -295,13 +298,16 @@ class Proposer:
     def _check_earlier_builds(
         self, record: dict[str, Any], num_known: int, checks_all: bool = False
     ) -> bool:
-        """Builds models of earlier runs again, and tells of an edit.
+        """Builds models of earlier runs again, to find out about an edit.
 
         Args:
             record: Dict, the trial's record.
             num_known: Int, how many individuals there were before the trial.
-            checks_all: Bool, whether all are built that are left. Defaults to
-                False: a few, once.
+            checks_all: Bool, whether all remaining models are built. Defaults
+                to False: a few are built, once.
+
+        Returns:
+            Bool, whether the hypermodel was edited.
         """
         if self._earlier_builds is None:
             return False
@@ -319,16 +325,16 @@ class Proposer:
     ) -> None:
         """Checks an individual whose build may be the first to show an edit."""
         earlier = self._earlier_builds
-        if earlier is None or earlier.are_believed:
+        if earlier is None or earlier.are_trusted:
             return
         if self._history.find(individual.genome) < 0:
-            earlier.believe()
+            earlier.trust()
             self._take_edit(record.get("expressed", []), record, num_known)
 
     def _take_edit(
         self, requested: list[str], record: dict[str, Any], num_known: int
     ) -> None:
-        """Notes that the hypermodel was edited.
+        """Records that the hypermodel was edited.
 
         Args:
             requested: List of the gene keys that its builds request now.
@@ -338,7 +344,7 @@ class Proposer:
         record["rebuilt"] = list(requested)
         record.pop("repeated", None)
         self._state.learn_edit(record["rebuilt"], num_known)
-        self._tell(
+        self._report(
             "The hypermodel was edited since the last trials: it asks for "
             "other hyperparameters. Earlier trials stay in the history, "
             "and count as the models that it builds with their values."

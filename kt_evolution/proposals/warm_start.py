@@ -1,7 +1,7 @@
-"""Warm start: a search goes on from what other searches have found out.
+"""Warm start: a search starts from the trials of other searches.
 
 Their trials enter the history as evaluated individuals, and the journal as
-lines: a project is read once, and may be gone when the search is resumed.
+lines. So a project is read once, and need not exist when the search is resumed.
 """
 
 import os
@@ -30,7 +30,7 @@ from kt_evolution.proposals.dry_build import BuildReport
 
 
 class WarmStart:
-    """The projects that a search starts from.
+    """The projects from which a search starts.
 
     Args:
         paths: String or path, or an iterable of them.
@@ -41,7 +41,7 @@ class WarmStart:
 
     def __init__(self, paths: Any) -> None:
         self.paths = _checked(paths)
-        # The journal has paths as the user gave them. They are read later.
+        # The journal has the paths of the user. The projects are read later.
         self._places = {
             path: locate_path("warm_start", path) for path in self.paths
         }
@@ -54,7 +54,8 @@ class WarmStart:
                 raise ValueError(
                     "`warm_start` must be the folder of another project. "
                     f"Received: warm_start={path!r}, which is this search's "
-                    "own. To start anew from it use another `project_name`."
+                    "own. To start a new search from it use another "
+                    "`project_name`."
                 )
 
     def read(
@@ -63,12 +64,12 @@ class WarmStart:
         done: Collection[str],
         computable: Collection[str] = (),
     ) -> None:
-        """Reads the projects that were not imported.
+        """Reads the projects that were not imported so far.
 
         Args:
             objective: The `keras_tuner.Objective` of this search.
-            done: The paths of those that were.
-            computable: Strings, the metrics that need not be there.
+            done: The paths of the imported projects.
+            computable: Strings, the metrics that trials may lack.
 
         Raises:
             ValueError: See `read_project`.
@@ -86,15 +87,15 @@ class WarmStart:
             [PastTrial], tuple[dict[str, Any], dict[str, float]]
         ],
     ) -> Iterator[Event]:
-        """Yields the events of what was read and is not in the history.
+        """Yields the events of trials that are not in the history so far.
 
-        Each is to be committed before the next is asked for.
+        Each event must be committed before the next one is yielded.
 
         Args:
             state: The `SearchState` of this search.
-            describe: Function that returns the record of the individual that
-                a trial was, and the costs of its model. It raises ValueError
-                if there is none.
+            describe: Function that returns the record of a trial's individual
+                and the costs of its model. It raises ValueError if the trial
+                is outside the search space.
         """
         for path in self.paths:
             if path in state.sources:
@@ -135,12 +136,12 @@ def check_untuned(
     report: BuildReport,
     values: dict[str, Value],
 ) -> None:
-    """Raises if what is not searched had another value than it has here.
+    """Raises if a hyperparameter that is not searched had another value.
 
     Args:
         searched: The search space.
-        report: The `BuildReport` of a model that was evaluated elsewhere.
-        values: Dict of all values that it had there.
+        report: The `BuildReport` of a model that another search evaluated.
+        values: Dict of all values that the model had there.
 
     Raises:
         ValueError: It names the hyperparameter and both values.
@@ -156,7 +157,7 @@ def check_untuned(
 def _warn_of_others(
     path: str, project: PastProject, outside: list[str]
 ) -> None:
-    """Warns of what was not imported."""
+    """Warns of trials that were not imported."""
     reasons = []
     if outside:
         reasons.append(

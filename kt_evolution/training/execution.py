@@ -162,7 +162,7 @@ class TrialExecution:
             callbacks.append(self._new_epoch_stop(kwargs))
         self._divergence = DivergenceWatch()
         callbacks += [
-            TrainingLog(self._folder / FILE_NAME, anew=not self.results),
+            TrainingLog(self._folder / FILE_NAME, overwrite=not self.results),
             self._divergence,
         ]
         if checks_metrics:

@@ -257,7 +257,7 @@ def test_imports_have_the_values_that_they_had_of_genes_met_later():
     assert history.find(space.encode({"units": 1, "batch": 32})) == 0
 
 
-@pytest.mark.parametrize("limits", [(), (-1.0,)])
+@pytest.mark.parametrize("violations", [(), (-1.0,)])
 def test_the_best_import_of_several_objectives_is_the_knee(violations):
     history = History(MIXED, num_objectives=2, num_limits=len(violations))
     for number, objectives in enumerate([(0, 9), (5, 5), (2, 3), (9, 0)]):
