@@ -23,7 +23,7 @@ FAMILY_TITLES = {
     "hpobench": "HPOBench",
 }
 
-# Peers keep their colour whoever else is drawn; dashes help where colours of
+# Peers keep their color whoever else is drawn; dashes help where colors of
 # thirteen lines can't. Ours are drawn thick, in black and reds.
 STYLES = {
     "evolution": ("#000000", "-"),
@@ -162,17 +162,17 @@ def legend_label(name: str, families: Mapping[str, Mapping[str, Curve]]) -> str:
 
 def _draw_curve(axis: Any, name: str, drawn: Curve) -> Any:
     ours = name in searchers.SEARCHERS and searchers.SEARCHERS[name].ours
-    colour, dashes = STYLES.get(name, ("#7f7f7f", "-."))
+    color, dashes = STYLES.get(name, ("#7f7f7f", "-."))
     steps = np.arange(1, len(drawn.middle) + 1)
     (line,) = axis.plot(
         steps,
         drawn.middle,
-        color=colour,
+        color=color,
         linestyle=dashes,
         linewidth=2.4 if ours else 1.3,
         zorder=3 if ours else 2,
     )
     axis.fill_between(
-        steps, drawn.low, drawn.high, color=colour, alpha=0.12, linewidth=0
+        steps, drawn.low, drawn.high, color=color, alpha=0.12, linewidth=0
     )
     return line

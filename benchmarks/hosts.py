@@ -91,7 +91,7 @@ class OracleSearcher(Searcher):
 
 
 def objectives(task: Task) -> Any:
-    """Returns the objective that is minimised, or a list of several."""
+    """Returns the objective that is minimized, or a list of several."""
     import keras_tuner
 
     found = [keras_tuner.Objective(name, "min") for name in _metric_names(task)]

@@ -107,7 +107,7 @@ def random(
         task.space(data),
         objective=task.objective,
         max_trials=budget.trials,
-        # The host takes 0 for no seed, and those of neighbours for alike.
+        # The host takes 0 for no seed, and those of neighbors for alike.
         seed=1 + 1000 * seed,
         max_consecutive_failed_trials=budget.trials,
         directory=folder,

@@ -124,10 +124,10 @@ class RegularizedEvolution(GeneratorSearcher):
 
 
 class LocalSearch(GeneratorSearcher):
-    """Moves to the first better neighbour; starts anew at a local minimum.
+    """Moves to the first better neighbor; starts anew at a local minimum.
 
     The best of ten random cells is the start, and no cell is asked twice,
-    as in the code of the paper's authors. Neighbours differ in one
+    as in the code of the paper's authors. Neighbors differ in one
     parameter: by one step if it is ordered, by any value if not.
 
     Reference:
@@ -153,9 +153,9 @@ class LocalSearch(GeneratorSearcher):
             improved = True
             while improved:
                 improved = False
-                neighbours = list(self.neighbours(best))
-                for index in rng.permutation(len(neighbours)):
-                    cell = neighbours[index]
+                neighbors = list(self.neighbors(best))
+                for index in rng.permutation(len(neighbors)):
+                    cell = neighbors[index]
                     if cell in seen:
                         continue
                     seen.add(cell)
@@ -164,7 +164,7 @@ class LocalSearch(GeneratorSearcher):
                         best_loss, best, improved = loss, cell, True
                         break
 
-    def neighbours(self, cell: Cell) -> Iterator[Cell]:
+    def neighbors(self, cell: Cell) -> Iterator[Cell]:
         for axis, parameter in enumerate(self.task.parameters):
             size, code = len(parameter.values), cell[axis]
             others = (

@@ -88,7 +88,7 @@ class Task:
             last.
         table: Float array, `(*grid sizes, number of training seeds)`. A cell
             that was trained with fewer seeds is padded with NaN.
-        maximise: Boolean, whether the table's values are scores.
+        maximize: Boolean, whether the table's values are scores.
     """
 
     num_objectives = 1
@@ -98,7 +98,7 @@ class Task:
         name: str,
         parameters: Sequence[Parameter],
         table: np.ndarray,
-        maximise: bool,
+        maximize: bool,
     ) -> None:
         sizes = tuple(len(parameter.values) for parameter in parameters)
         if table.shape[:-1] != sizes:
@@ -107,7 +107,7 @@ class Task:
                 f"the seeds. Received: table.shape={table.shape}, "
                 f"sizes={sizes}"
             )
-        losses = -table if maximise else table
+        losses = -table if maximize else table
         means = np.nanmean(losses, axis=-1)
         best, median = means.min(), np.median(means)
         if not median > best:
@@ -186,13 +186,13 @@ class Table:
     Args:
         parameters: The grid.
         metric: String, the column that tells how good a cell is.
-        maximise: Boolean, whether more of it is better.
+        maximize: Boolean, whether more of it is better.
         rows: Dict, a string of digits, one an axis, to column to values.
     """
 
     parameters: tuple[Parameter, ...]
     metric: str
-    maximise: bool
+    maximize: bool
     rows: Mapping[str, Mapping[str, list[float]]]
 
     def column(self, name: str) -> np.ndarray:
@@ -206,7 +206,7 @@ def load_task(name: str) -> Task:
     """Reads a table as a search problem, once per process."""
     table = load_table(name)
     return Task(
-        name, table.parameters, table.column(table.metric), table.maximise
+        name, table.parameters, table.column(table.metric), table.maximize
     )
 
 

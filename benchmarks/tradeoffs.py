@@ -115,7 +115,7 @@ def load_task(name: str) -> Tradeoff:
         np.nanmean(table.column(column), axis=-1)
         for column in (table.metric, cost)
     ]
-    if table.maximise:
+    if table.maximize:
         means[0] = -means[0]
     objectives = np.stack(means, axis=-1)
     if table_name.split("/")[0] in LOGARITHMIC_FAMILIES:

@@ -54,7 +54,7 @@ class Pair:
 def run_pair(task: tasks.Task, seed: int, trials: int) -> Pair:
     """Runs the past search, and the two that follow it."""
     # The host draws with the seeds `seed`, `seed + 1`, ...: those of
-    # neighbours would be much the same search.
+    # neighbors would be much the same search.
     stock = hosts.random_search(task, 1000 * seed, trials)
     with contextlib.closing(stock) as past:
         regrets = best_regrets(task, past, trials)

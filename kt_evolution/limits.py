@@ -14,7 +14,7 @@ class Limit:
 
     What building a model tells (`"params"`, `"trainable_params"`, a
     function) is checked before a trial exists, so that no trial is spent.
-    What only training tells is learnt: the search turns to models that are
+    What only training tells is learned: the search turns to models that are
     likely to keep it.
 
     Example:

@@ -78,7 +78,7 @@ class Target(StoppingRule):
 
     Args:
         score: Float, the value of the objective to reach, from below if it is
-            maximised and from above if it is minimised. Of an accuracy and
+            maximized and from above if it is minimized. Of an accuracy and
             the like it must be in [0, 1], of a cost at least 0.
     """
 
@@ -100,7 +100,7 @@ class Target(StoppingRule):
         if progress.num_completed > 1:
             return reason
         # Is it on the wrong side?
-        way = "maximised" if is_max else "minimised"
+        way = "maximized" if is_max else "minimized"
         return f"{reason} with the first trial (the objective is {way})"
 
 

@@ -106,7 +106,7 @@ def test_a_target_that_the_first_trial_reaches_tells_the_direction():
     first = progress(num_completed=1, best=0.7, direction="min")
     assert Target(0.99).reason(first) == (
         "the best score 0.7 reached the target 0.99 with the first trial (the "
-        "objective is minimised)"
+        "objective is minimized)"
     )
 
 

@@ -137,7 +137,7 @@ def check_costs(argument: str, names: Any) -> tuple[str, ...]:
 
 
 def with_directions(objective: Any) -> Any:
-    """Returns an objective whose costs are to be minimised.
+    """Returns an objective whose costs are to be minimized.
 
     The host infers the direction of a string for Keras metrics only.
 

@@ -226,7 +226,11 @@ class BranchTally:
         """Returns the bugs that no unbuilt branch explains, worst first."""
         explained = {kind_of(branch.problem) for branch in self.unbuilt()}
         return sorted(
-            (bug for kind, bug in self._mistakes.items() if kind not in explained),
+            (
+                bug
+                for kind, bug in self._mistakes.items()
+                if kind not in explained
+            ),
             key=lambda mistake: -mistake.num_rejected,
         )
 

@@ -26,7 +26,7 @@ def small_task():
         tasks.Parameter("units", (8, 16, 32)),
         tasks.Parameter("activation", ("relu", "tanh", "elu", "selu")),
     ]
-    return tasks.Task("small/steps", parameters, table, maximise=True)
+    return tasks.Task("small/steps", parameters, table, maximize=True)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_scaling_is_worked_by_hand():
 def test_losses_are_not_flipped():
     table = np.array([3.0, 1.0, 2.0])[:, None]
     parameters = [tasks.Parameter("x", (1, 2, 3))]
-    task = tasks.Task("small/loss", parameters, table, maximise=False)
+    task = tasks.Task("small/loss", parameters, table, maximize=False)
     assert task.means.tolist() == [2, 0, 1]
 
 
@@ -78,7 +78,7 @@ def test_noise_depends_on_seed_and_number_alone():
 def test_missing_training_seeds_are_never_drawn():
     table = np.array([[1.0, np.nan], [3.0, 5.0], [8.0, np.nan]])
     parameters = [tasks.Parameter("x", (1, 2, 3))]
-    task = tasks.Task("small/nan", parameters, table, maximise=False)
+    task = tasks.Task("small/nan", parameters, table, maximize=False)
     assert task.means.tolist() == [0, 1, pytest.approx(7 / 3)]
     drawn = [task.evaluate((0,), "noisy", 0, n) for n in range(20)]
     assert drawn == [0.0] * 20
@@ -87,9 +87,9 @@ def test_missing_training_seeds_are_never_drawn():
 def test_bad_arguments_are_named():
     parameters = [tasks.Parameter("x", (1, 2, 3))]
     with pytest.raises(ValueError, match="table.shape"):
-        tasks.Task("a/b", parameters, np.zeros((2, 1)), maximise=True)
+        tasks.Task("a/b", parameters, np.zeros((2, 1)), maximize=True)
     with pytest.raises(ValueError, match="median"):
-        tasks.Task("a/b", parameters, np.zeros((3, 1)), maximise=True)
+        tasks.Task("a/b", parameters, np.zeros((3, 1)), maximize=True)
     with pytest.raises(ValueError, match="Received: track=dirty"):
         small_task().evaluate((0, 0), "dirty", 0, 0)
     with pytest.raises(ValueError, match="Received: mnist"):
@@ -198,9 +198,9 @@ def test_mutation_changes_one_parameter():
         assert sum(a != b for a, b in zip(child, (1, 2), strict=True)) == 1
 
 
-def test_neighbours_of_local_search():
+def test_neighbors_of_local_search():
     searcher = searchers.LocalSearch(small_task(), 0, 10)
-    assert sorted(searcher.neighbours((0, 1))) == [
+    assert sorted(searcher.neighbors((0, 1))) == [
         (0, 0),
         (0, 2),
         (0, 3),

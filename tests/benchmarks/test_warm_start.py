@@ -17,7 +17,7 @@ def small_task():
         tasks.Parameter("units", (8, 16, 32, 64, 128, 256)),
         tasks.Parameter("activation", ("a", "b", "c", "d", "e", "f")),
     ]
-    return tasks.Task("small/steps", parameters, table, maximise=False)
+    return tasks.Task("small/steps", parameters, table, maximize=False)
 
 
 def pair(seed, warm, cold):

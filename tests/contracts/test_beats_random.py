@@ -173,7 +173,7 @@ def test_evolution_beats_random_search(function):
     def search(hp, space, loss, seed):
         return best_of_evolution(space, loss, seed, NUM_TRIALS, surrogate=None)
 
-    assert_wins(search, function, "minimised")
+    assert_wins(search, function, "minimized")
 
 
 @pytest.mark.slow
@@ -192,16 +192,16 @@ def test_the_default_beats_random_search_in_few_trials():
         pytest.param(conditional, marks=pytest.mark.slow),
     ],
 )
-def test_the_oracle_beats_random_search_when_maximising(function, tmp_path):
+def test_the_oracle_beats_random_search_when_maximizing(function, tmp_path):
     def search(hp, space, loss, seed):
         return best_of_oracle(hp, loss, seed, "max", tmp_path)
 
-    assert_wins(search, function, "maximised")
+    assert_wins(search, function, "maximized")
 
 
 @pytest.mark.slow
-def test_the_oracle_beats_random_search_when_minimising(tmp_path):
+def test_the_oracle_beats_random_search_when_minimizing(tmp_path):
     def search(hp, space, loss, seed):
         return best_of_oracle(hp, loss, seed, "min", tmp_path)
 
-    assert_wins(search, smooth_mixed, "minimised by the oracle")
+    assert_wins(search, smooth_mixed, "minimized by the oracle")

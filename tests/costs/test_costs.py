@@ -115,7 +115,7 @@ def test_what_is_not_a_list_of_costs_is_named(bad, error, message):
         measurement.check_costs("measure", bad)
 
 
-def test_costs_are_objectives_to_minimise():
+def test_costs_are_objectives_to_minimize():
     assert measurement.with_directions("latency") == kt.Objective(
         "latency", "min"
     )

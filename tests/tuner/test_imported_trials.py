@@ -105,7 +105,7 @@ def test_imports_are_parents_by_their_ids(tmp_path, past):
     assert parents <= known
 
 
-def test_scores_to_maximise_are_turned_too(tmp_path):
+def test_scores_to_maximize_are_turned_too(tmp_path):
     past = stock_projects.random_search(
         tmp_path / "past", objective=kt.Objective("score", "max")
     )

@@ -112,6 +112,6 @@ def test_wrong_arguments_are_named(tmp_path, argument, value):
 
 
 def test_a_wrong_direction_is_told_before_training(tmp_path):
-    objective = kt.Objective("val_accuracy", "maximise")
-    with pytest.raises(ValueError, match="direction='maximise'"):
+    objective = kt.Objective("val_accuracy", "maximize")
+    with pytest.raises(ValueError, match="direction='maximize'"):
         Scored(directory=tmp_path, objective=objective)

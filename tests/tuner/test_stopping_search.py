@@ -60,7 +60,7 @@ def test_target(tmp_path, capsys):
     assert capsys.readouterr().out.count(f"The search stopped: {reason}.") == 1
 
 
-def test_target_to_maximise(tmp_path):
+def test_target_to_maximize(tmp_path):
     objective = kt.Objective("gain", "max")
     tuner = new_tuner(tmp_path, [Target(0.95)], objective=objective)
     tuner.search(lambda hp: {"gain": hp.get("x")})

@@ -49,7 +49,7 @@ def test_equal_weights_are_sampled_evenly(weight):
     np.testing.assert_array_equal(np.bincount(chosen), [10, 10, 10, 10])
 
 
-def test_a_tournament_of_three_favours_the_best_as_its_odds_say():
+def test_a_tournament_of_three_favors_the_best_as_its_odds_say():
     # Of 4: P(best) = 1 - (3/4)^3, P(worst) = (1/4)^3.
     drawn = counts(TournamentSelection(3), [1.0, 2.0, 3.0, 4.0], 40000) / 40000
     np.testing.assert_allclose(drawn, [37 / 64, 19 / 64, 7 / 64, 1 / 64], 0.1)

@@ -1,4 +1,4 @@
-"""What happens to scores before they are learnt from."""
+"""What happens to scores before they are learned from."""
 
 import numpy as np
 import pytest
