@@ -1,4 +1,4 @@
-"""Limits: what a model must keep besides being good."""
+"""Limits: bounds on costs, metrics and hyperparameters of models."""
 
 import math
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from kt_evolution.algorithm.checks import is_number
 class Limit:
     """A bound that models must keep.
 
-    What building a model tells (`"params"`, `"trainable_params"`, a
-    function) is checked before a trial exists, so that no trial is spent.
-    What only training tells is learned: the search turns to models that are
-    likely to keep it.
+    Limits on costs of a build (`"params"`, `"trainable_params"`) and on
+    hyperparameters (a function) are checked before a trial exists, so that no
+    trial is spent. For limits on metrics the search learns which models are
+    likely to be within them.
 
     Example:
 
@@ -96,13 +96,13 @@ class Limit:
         return {"what": self.name, "max": self.max, "min": self.min}
 
     def violation(self, metrics: Mapping[str, float]) -> float:
-        """Returns by what part of a bound a metric lies beyond it.
+        """Returns by which share of the bound a metric exceeds it.
 
         Args:
             metrics: Dict of names to values.
 
         Returns:
-            Float, at most 0 where the limit holds.
+            Float, at most 0 if the limit holds.
 
         Raises:
             keras_tuner.errors.FatalError: If there is no such metric.
@@ -124,14 +124,14 @@ class Limit:
     def problem(
         self, hyperparameters: kt.HyperParameters, costs: Mapping[str, float]
     ) -> str | None:
-        """Returns why a model that was built is not allowed.
+        """Returns why a built model is not allowed.
 
         Args:
             hyperparameters: The `keras_tuner.HyperParameters` of the model.
             costs: Dict of the costs that are known before training.
 
         Returns:
-            String, or None if it is allowed as far as is known.
+            String, or None if all known costs are within the limit.
         """
         if callable(self._what):
             allowed = self._ask(self._what, hyperparameters)
