@@ -379,10 +379,10 @@ class TrialLifecycle:
         """Ends a trial, and returns the error if the search is given up."""
         state = self._project.state
         self._oracle._grow_space(reported.hyperparameters)
-        trial.hyperparameters = private_api.share_space(
+        ran_with = private_api.share_space(
             reported.hyperparameters, reported.hyperparameters.values
         )
-        private_api.settle_values(trial.hyperparameters)
+        private_api.settle_values(ran_with)
         message = message_of(reported)
         status = reported.status
         if status == TrialStatus.COMPLETED:
@@ -396,6 +396,7 @@ class TrialLifecycle:
         self._project.commit(
             self._event(
                 trial,
+                ran_with.values,
                 status=TrialStatus.FAILED if has_crashed else status,
                 message=message and shortened(message),
                 crashed=has_crashed,
@@ -413,10 +414,11 @@ class TrialLifecycle:
         self._oracle._display.on_trial_end(ended)
         return self._give_up(workers)
 
-    def _event(self, trial: IssuedTrial, **changes: Any) -> TrialEnded:
+    def _event(
+        self, trial: IssuedTrial, values: dict[str, Any], **changes: Any
+    ) -> TrialEnded:
         state = self._project.state
         run = state.runs.newest(trial.trial_id)
-        values = trial.hyperparameters.values
         fields = {
             **result_of(trial),
             "worker": run.worker if run else None,

@@ -269,20 +269,20 @@ class SearchState:
 
     def _take_result(self, trial: IssuedTrial, event: TrialEnded) -> None:
         """Gives a trial the result of its run."""
-        values = event.values or self._proposed_values[trial.trial_id]
-        trial.hyperparameters = private_api.share_space(
-            self.hyperparameters, values
-        )
+        if event.values is not None:
+            trial.hyperparameters = private_api.share_space(
+                self.hyperparameters, event.values
+            )
         trial.status = event.status
         trial.message = event.message
         trial.score = event.score
         trial.best_step = event.best_step
         trial.metrics = type(trial.metrics)()
-        with private_api.silence_nan_warning():
+        with private_api.silence_nan_warning(event.has_nan):
             for name, metric in event.metrics.items():
                 trial.metrics.register(name, metric["direction"])
-                for step, *reported in metric["steps"]:
-                    for value in reported:
+                for step, *values in metric["steps"]:
+                    for value in values:
                         trial.metrics.update(name, value, step=step)
 
     def _revive(self, trial_id: str) -> None:
