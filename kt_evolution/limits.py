@@ -3,10 +3,14 @@
 import math
 from collections.abc import Callable
 from collections.abc import Mapping
-
-import keras_tuner as kt
+from typing import TYPE_CHECKING
 
 from kt_evolution.algorithm.checks import is_number
+from kt_evolution.keras_tuner_bridge.errors import fatal_type_error
+from kt_evolution.keras_tuner_bridge.errors import fatal_value_error
+
+if TYPE_CHECKING:
+    import keras_tuner as kt
 
 
 class Limit:
@@ -41,7 +45,7 @@ class Limit:
 
     def __init__(
         self,
-        what: str | Callable[[kt.HyperParameters], bool],
+        what: "str | Callable[[kt.HyperParameters], bool]",
         max: float | None = None,
         min: float | None = None,
     ) -> None:
@@ -108,7 +112,7 @@ class Limit:
             keras_tuner.errors.FatalError: If there is no such metric.
         """
         if self.name not in metrics:
-            raise kt.errors.FatalValueError(
+            raise fatal_value_error(
                 "A limit must be that of a metric of the trials or of a cost "
                 f"that is measured. Received: {self}, "
                 f"metrics={sorted(metrics)}"
@@ -122,7 +126,7 @@ class Limit:
         return max(beyond)
 
     def problem(
-        self, hyperparameters: kt.HyperParameters, costs: Mapping[str, float]
+        self, hyperparameters: "kt.HyperParameters", costs: Mapping[str, float]
     ) -> str | None:
         """Returns why a built model is not allowed.
 
@@ -142,20 +146,20 @@ class Limit:
 
     def _ask(
         self,
-        function: Callable[[kt.HyperParameters], bool],
-        hyperparameters: kt.HyperParameters,
+        function: "Callable[[kt.HyperParameters], bool]",
+        hyperparameters: "kt.HyperParameters",
     ) -> bool:
         try:
             allowed = function(hyperparameters)
         except KeyError as error:
-            raise kt.errors.FatalValueError(
+            raise fatal_value_error(
                 f"{self} asks for a hyperparameter that this model has not: "
                 f"{error.args[0]} Where a model may not have it, use "
                 "`hp.values.get(name)`. "
                 f"Received: hp.values={hyperparameters.values}"
             ) from error
         if allowed is None:
-            raise kt.errors.FatalTypeError(
+            raise fatal_type_error(
                 f"The function of {self} must return whether a model is "
                 "allowed. Received: None. Did you forget `return`?"
             )

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.reporting import projects
+
 HEAVY = ("keras", "keras_tuner", "tensorflow", "jax", "torch")
 
 PROBE = """
@@ -16,6 +18,13 @@ for module in pkgutil.iter_modules(getattr(package, "__path__", [])):
 print(*(name for name in {heavy!r} if name in sys.modules))
 """
 
+RUN = """
+import sys
+from kt_evolution.reporting.command_line import main
+status = main(sys.argv[1:])
+print(status, "loaded:", *(name for name in {heavy!r} if name in sys.modules))
+"""
+
 
 @pytest.mark.parametrize(
     "name",
@@ -24,6 +33,7 @@ print(*(name for name in {heavy!r} if name in sys.modules))
         "kt_evolution.algorithm",
         "kt_evolution.algorithm.operators",
         "kt_evolution.algorithm.surrogate",
+        "kt_evolution.reporting.command_line",
     ],
 )
 def test_a_fresh_process_loads_nothing_heavy(name):
@@ -34,6 +44,19 @@ def test_a_fresh_process_loads_nothing_heavy(name):
         check=True,
     )
     assert result.stdout.split() == []
+
+
+@pytest.mark.parametrize("command", ["show", "best", "export", "compare"])
+def test_a_command_that_reads_a_project_loads_nothing_heavy(tmp_path, command):
+    folder = projects.simulate(tmp_path / "p", 6, projects.OBJECTIVES)
+    result = subprocess.run(
+        [sys.executable, "-c", RUN.format(heavy=HEAVY), command, str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.splitlines()[-1] == "0 loaded:"
+    assert result.stderr == ""
 
 
 def test_public_names_are_listed():

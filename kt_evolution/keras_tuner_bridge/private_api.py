@@ -18,7 +18,7 @@ import keras_tuner as kt
 
 from kt_evolution import files
 from kt_evolution.algorithm.space.genes import Value
-from kt_evolution.keras_tuner_bridge.encoding import native
+from kt_evolution.algorithm.space.genes import native
 
 
 class _OpenConditions(list[Any]):

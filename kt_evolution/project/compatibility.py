@@ -1,43 +1,9 @@
 """Compatibility: whether a search can go on with the journal of a project."""
 
-import reprlib
-from typing import Any
-
 import keras_tuner as kt
 
 from kt_evolution.keras_tuner_bridge.objectives import directions_of
-from kt_evolution.project.events import VERSION
 from kt_evolution.project.events import SearchDefined
-from kt_evolution.project.journal import JournalError
-
-
-def check_version(line: Any, folder: str) -> None:
-    """Raises if a journal has another format than this version of the package.
-    Args:
-        line: The journal's first line. A damaged line raises nothing here.
-        folder: String, the project, for the error.
-
-    Raises:
-        JournalError: It names the version of the package that can read it.
-    """
-    if not isinstance(line, dict) or "version" not in line:
-        return
-    version = line["version"]
-    if version == VERSION:
-        return
-    is_newer = isinstance(version, (int, float)) and version > VERSION
-    raise JournalError(
-        f"The project in {folder} was written by "
-        f"{'a newer' if is_newer else 'another'} version of kt-evolution: its "
-        f"journal has version {reprlib.repr(version)}, and this one reads "
-        f"{VERSION}. The journal is intact. "
-        + (
-            "Run `pip install --upgrade kt-evolution`"
-            if is_newer
-            else "Open it with the version that wrote it"
-        )
-        + ", or use another `project_name`."
-    )
 
 
 def has_objective(search: SearchDefined, objective: kt.Objective) -> bool:

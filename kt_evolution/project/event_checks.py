@@ -5,7 +5,7 @@ checked when they are read, so that no later code sees a value of a wrong type,
 or an id that is a path.
 """
 
-import copy
+import functools
 import math
 import re
 import reprlib
@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from typing import Any
 from typing import TypeAlias
 
-import keras_tuner as kt
-from keras_tuner.engine.trial import TrialStatus
-
-from kt_evolution.keras_tuner_bridge.encoding import SpaceError
-from kt_evolution.keras_tuner_bridge.encoding import gene_of
+from kt_evolution.algorithm.space.declarations import SpaceError
+from kt_evolution.keras_tuner_bridge.stored_space import read_declaration
+from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.limits import Limit
+from kt_evolution.project.events import VERSION
+from kt_evolution.project.journal import JournalError
 
 # The description of a valid field, and its test.
 Field: TypeAlias = tuple[str, Callable[[Any], bool]]
@@ -28,7 +28,6 @@ Field: TypeAlias = tuple[str, Callable[[Any], bool]]
 # Our ids are numbers; those of earlier versions of Keras Tuner are hashes.
 OUR_ID = re.compile(r"[0-9]{1,18}")
 ANY_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
-KINDS = frozenset({"Boolean", "Choice", "Fixed", "Float", "Int"})
 STATUSES = frozenset(
     value for name, value in vars(TrialStatus).items() if name.isupper()
 )
@@ -36,6 +35,36 @@ STATUSES = frozenset(
 MAX_INTEGER = 2**1000
 # In seconds since the epoch, at the end of the year 9999.
 MAX_TIME = 253_402_300_799
+
+
+def check_version(line: Any, folder: str) -> None:
+    """Raises if a journal has another format than this version of the package.
+
+    Args:
+        line: The journal's first line. A damaged line raises nothing here.
+        folder: String, the project, for the error.
+
+    Raises:
+        JournalError: It names the version of the package that can read it.
+    """
+    if not isinstance(line, dict) or "version" not in line:
+        return
+    version = line["version"]
+    if version == VERSION:
+        return
+    is_newer = isinstance(version, (int, float)) and version > VERSION
+    raise JournalError(
+        f"The project in {folder} was written by "
+        f"{'a newer' if is_newer else 'another'} version of kt-evolution: its "
+        f"journal has version {reprlib.repr(version)}, and this one reads "
+        f"{VERSION}. The journal is intact. "
+        + (
+            "Run `pip install --upgrade kt-evolution`"
+            if is_newer
+            else "Open it with the version that wrote it"
+        )
+        + ", or use another `project_name`."
+    )
 
 
 def check_trial_file(state: Any) -> None:
@@ -108,6 +137,7 @@ class EventCheck:
             )
 
 
+@functools.cache
 def fields_of(kind: str) -> dict[str, Field]:
     """Returns the checks of the fields of a kind of line."""
     return {**_FIELDS, **_FIELDS_OF.get(kind, {})}
@@ -224,39 +254,26 @@ def _is_direction(value: Any) -> bool:
 
 def _is_space(value: Any) -> bool:
     """Returns whether Keras Tuner can make these hyperparameters."""
-    return _is_list_of(_is_hyperparameter)(value)
+    return _is_list_of(is_hyperparameter)(value)
 
 
-def _is_hyperparameter(config: Any) -> bool:
-    if not isinstance(config, dict) or not _is_text(config.get("class_name")):
-        return False
-    if config["class_name"] not in KINDS:
-        return False
+def is_hyperparameter(config: Any) -> bool:
+    """Returns whether Keras Tuner can make a hyperparameter of a config."""
     try:
-        found = kt.HyperParameters.from_config(
-            # Keras Tuner replaces the conditions by objects.
-            {"space": [copy.deepcopy(config)], "values": {}}
-        )
-        (hp,) = found.space
-        # Hyperparameters that we can't search can still be shown.
-        gene_of(hp)
+        declaration = read_declaration(config)
+        values = [declaration.default]
+        for condition in declaration.conditions:
+            values += condition.values
+        if not all(map(_is_value, values)):
+            return False
+        declaration.gene()
     except SpaceError:
-        pass
+        # It can be shown, although it can't be searched.
+        return True
     except Exception:
-        # Keras Tuner checks little, so a wrong config may raise any error.
+        # Extreme numbers may raise anything.
         return False
-    return (
-        isinstance(hp.name, str)
-        and _is_value(hp.default)
-        and all(map(_is_condition, hp.conditions))
-    )
-
-
-def _is_condition(condition: Any) -> bool:
-    # Keras Tuner returns None for unknown classes.
-    return _is_text(getattr(condition, "name", None)) and _is_list_of(
-        _is_value
-    )(getattr(condition, "values", None))
+    return True
 
 
 def _is_limit(config: Any) -> bool:

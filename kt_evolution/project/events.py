@@ -8,13 +8,15 @@ event is a key of its line, and fields with default values are left out.
 import dataclasses
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
-from keras_tuner.engine.trial import Trial
-
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.project import clock
+
+if TYPE_CHECKING:
+    from keras_tuner.engine.trial import Trial
 
 VERSION = 1
 
@@ -265,6 +267,10 @@ KINDS: dict[str, type[Event]] = {
     event.kind: event for event in Event.__subclasses__()
 }
 _SHARED = {field.name for field in dataclasses.fields(Event)}
+_NAMES = {
+    kind: {field.name for field in dataclasses.fields(event)}
+    for kind, event in KINDS.items()
+}
 
 
 def to_line(event: Event) -> dict[str, Any]:
@@ -294,12 +300,12 @@ def from_line(line: Mapping[str, Any]) -> Event | None:
     kind = KINDS.get(line["event"])
     if kind is None:
         return None
-    names = {field.name for field in dataclasses.fields(kind)}
+    names = _NAMES[line["event"]]
     fields = {name: value for name, value in line.items() if name in names}
     return kind(**{"time": None, **fields})
 
 
-def result_of(trial: Trial) -> dict[str, Any]:
+def result_of(trial: "Trial") -> dict[str, Any]:
     """Returns the fields of a `TrialEnded` that are known from a trial."""
     return {
         "trial_id": trial.trial_id,

@@ -18,9 +18,9 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.display.terminal import printable_lines
 from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge.directions import infer_direction
 from kt_evolution.keras_tuner_bridge.divergence import diverged_losses
 from kt_evolution.keras_tuner_bridge.objectives import directions_of
-from kt_evolution.keras_tuner_bridge.objectives import infer_direction
 from kt_evolution.keras_tuner_bridge.scalars import as_numbers
 from kt_evolution.project.events import RunsInterrupted
 from kt_evolution.project.events import SearchGivenUp

@@ -29,9 +29,9 @@ from kt_evolution.keras_tuner_bridge.redeclarations import redeclared
 from kt_evolution.limits import Limit
 from kt_evolution.project.clock import SearchClock
 from kt_evolution.project.compatibility import check_objective
-from kt_evolution.project.compatibility import check_version
 from kt_evolution.project.compatibility import has_objective
 from kt_evolution.project.event_checks import EventCheck
+from kt_evolution.project.event_checks import check_version
 from kt_evolution.project.events import Event
 from kt_evolution.project.events import SearchDefined
 from kt_evolution.project.events import from_line

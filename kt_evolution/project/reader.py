@@ -11,17 +11,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import keras_tuner as kt
-from keras_tuner.engine.trial import TrialStatus
-
 from kt_evolution import files
+from kt_evolution.algorithm.space.declarations import Declaration
+from kt_evolution.algorithm.space.genes import Condition
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.display.terminal import printable
-from kt_evolution.keras_tuner_bridge import private_api
-from kt_evolution.keras_tuner_bridge.encoding import own_values
-from kt_evolution.project.compatibility import check_version
+from kt_evolution.keras_tuner_bridge.stored_space import own_values
+from kt_evolution.keras_tuner_bridge.stored_space import read_declaration
+from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.project.event_checks import EventCheck
 from kt_evolution.project.event_checks import check_trial_file
+from kt_evolution.project.event_checks import check_version
 from kt_evolution.project.events import Event
 from kt_evolution.project.events import ModelImported
 from kt_evolution.project.events import ModelsRejected
@@ -89,7 +89,8 @@ class StoredProject:
         has_journal: Bool, whether it is a project of this package.
         trials: List of `StoredTrial`s, in the order of their creation.
         imports: List of the `ModelImported` events of imported individuals.
-        space: The `keras_tuner.HyperParameters` that were searched.
+        space: Dict of the `Declaration`s of the hyperparameters that were
+            searched, by their names and conditions.
         search: Dict, the journal's first line; empty if there is none.
         limits: List of dicts, the limits on metrics.
         last_rejected: List of dicts, the records of the models that were
@@ -103,8 +104,8 @@ class StoredProject:
     has_journal: bool
     trials: list[StoredTrial] = dataclasses.field(default_factory=list)
     imports: list[ModelImported] = dataclasses.field(default_factory=list)
-    space: kt.HyperParameters = dataclasses.field(
-        default_factory=kt.HyperParameters
+    space: dict[tuple[str, tuple[Condition, ...]], Declaration] = (
+        dataclasses.field(default_factory=dict)
     )
     search: SearchDefined | None = None
     limits: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -116,10 +117,9 @@ class StoredProject:
 
     def add_to_space(self, configs: Iterable[dict[str, Any]]) -> None:
         """Adds new hyperparameters, in the format of Keras Tuner."""
-        found = kt.HyperParameters.from_config(
-            {"space": list(configs), "values": {}}
-        )
-        self.space.merge(private_api.new_entries(self.space, found))
+        for config in configs:
+            found = read_declaration(config)
+            self.space.setdefault((found.name, found.conditions), found)
 
 
 def is_project(folder: Path) -> bool:

@@ -15,10 +15,10 @@ import keras
 import keras_tuner as kt
 import numpy as np
 
+from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.costs.flops import count_flops
 from kt_evolution.costs.measurement import parameter_counts
 from kt_evolution.keras_tuner_bridge import private_api
-from kt_evolution.keras_tuner_bridge.encoding import SpaceError
 from kt_evolution.keras_tuner_bridge.encoding import gene_of
 from kt_evolution.keras_tuner_bridge.encoding import key_of
 from kt_evolution.keras_tuner_bridge.redeclarations import Redeclaration

@@ -12,9 +12,9 @@ import numpy as np
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.initial_design import partial_genome
 from kt_evolution.algorithm.space.genes import Value
+from kt_evolution.algorithm.space.genes import native
 from kt_evolution.algorithm.space.search_space import SearchSpace
-from kt_evolution.keras_tuner_bridge.encoding import native
-from kt_evolution.keras_tuner_bridge.encoding import own_values
+from kt_evolution.keras_tuner_bridge.stored_space import own_values
 from kt_evolution.proposals.dry_build import BuildReport
 
 

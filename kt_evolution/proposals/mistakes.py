@@ -7,7 +7,7 @@ import types
 from collections.abc import Iterator
 from pathlib import Path
 
-from kt_evolution.keras_tuner_bridge.encoding import SpaceError
+from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.project.rejections import MISTAKEN
 from kt_evolution.project.rejections import RAISED
 

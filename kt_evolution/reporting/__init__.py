@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-# Loaded on first use: records load Keras Tuner, Keras and its backend.
+# Loaded on first use: figures and exports load what draws and writes them.
 _HOMES = {
     "MLflowCallback": "mlflow_runs",
     "ObjectiveRecord": "records",

@@ -104,8 +104,7 @@ def _command(
 
 
 def _search(options: argparse.Namespace, directory: str | None = None) -> Any:
-    # Keras and its backend take seconds to load, and talk.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # So that `--help` is shown at once.
     from kt_evolution.reporting.reading import read_search
 
     return read_search(directory or options.directory, options.objective)

@@ -1,7 +1,6 @@
 """Which values of a trial count: those that its model was built with."""
 
 from kt_evolution.algorithm.space.genes import Value
-from kt_evolution.keras_tuner_bridge.encoding import key_of
 from kt_evolution.project.reader import StoredProject
 from kt_evolution.project.reader import StoredTrial
 
@@ -17,7 +16,7 @@ class Expression:
     """
 
     def __init__(self, project: StoredProject) -> None:
-        self._names = {key_of(hp): hp.name for hp in project.space.space}
+        self._names = {one.key: one.name for one in project.space.values()}
         asked: set[str] = set()
         for trial in project.trials:
             record = trial.record

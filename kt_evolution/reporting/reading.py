@@ -14,13 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_tuner.engine.trial import TrialStatus
-
 from kt_evolution.algorithm.history.history import IMPORT
+from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.algorithm.space.search_space import SearchSpace
-from kt_evolution.keras_tuner_bridge.encoding import SpaceError
-from kt_evolution.keras_tuner_bridge.encoding import gene_of
-from kt_evolution.keras_tuner_bridge.objectives import infer_direction
+from kt_evolution.keras_tuner_bridge.directions import infer_direction
+from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.limits import Limit
 from kt_evolution.project.events import ModelImported
 from kt_evolution.project.reader import StoredProject
@@ -125,9 +123,9 @@ def folder_of(source: Any) -> Path:
 def _space_of(project: StoredProject) -> SearchSpace:
     """Returns the space, without what could not be searched by us."""
     genes = []
-    for hp in project.space.space:
+    for declaration in project.space.values():
         with contextlib.suppress(SpaceError):
-            genes.append(gene_of(hp))
+            genes.append(declaration.gene())
     return SearchSpace(genes)
 
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.limits import Limit
 from kt_evolution.project.rejections import BranchTally
 from kt_evolution.project.rejections import Mistake

@@ -14,7 +14,7 @@ import keras_tuner as kt
 
 from kt_evolution.costs.measurement import is_cost
 from kt_evolution.keras_tuner_bridge import private_api
-from kt_evolution.keras_tuner_bridge.objectives import infer_direction
+from kt_evolution.keras_tuner_bridge.directions import infer_direction
 from kt_evolution.keras_tuner_bridge.scalars import as_number
 from kt_evolution.keras_tuner_bridge.scalars import shape_of
 

@@ -14,9 +14,9 @@ from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.history import Individual
 from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.algorithm.space.genes import LAST_CODE
 from kt_evolution.algorithm.space.search_space import SearchSpace
-from kt_evolution.keras_tuner_bridge.encoding import SpaceError
 from kt_evolution.keras_tuner_bridge.encoding import gene_of
 
 SAMPLINGS = ["linear", "log", "reverse_log"]

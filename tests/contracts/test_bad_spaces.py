@@ -2,7 +2,7 @@
 
 import pytest
 
-from kt_evolution.keras_tuner_bridge.encoding import SpaceError
+from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.proposals.dry_build import RecordingHyperParameters
 
 BAD = {

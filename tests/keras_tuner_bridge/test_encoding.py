@@ -6,12 +6,12 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
+from kt_evolution.algorithm.space.declarations import SpaceError
+from kt_evolution.algorithm.space.genes import native
 from kt_evolution.algorithm.space.search_space import SearchSpace
-from kt_evolution.keras_tuner_bridge.encoding import SpaceError
 from kt_evolution.keras_tuner_bridge.encoding import gene_of
 from kt_evolution.keras_tuner_bridge.encoding import genes_of
 from kt_evolution.keras_tuner_bridge.encoding import key_of
-from kt_evolution.keras_tuner_bridge.encoding import native
 
 CLOSE_TO_ONE = float(np.nextafter(1.0, 0.0))
 

@@ -11,7 +11,7 @@ from tuner_helpers import trials_of
 from tuner_helpers import values_of
 
 import kt_evolution
-from kt_evolution.keras_tuner_bridge.encoding import SpaceError
+from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.proposals.dry_build import RecordingHyperParameters
 from kt_evolution.proposals.proposer import NothingTrainableError
 

@@ -51,6 +51,14 @@ def one_nan(value: Any) -> Any:
     return math.nan if value != value else value
 
 
+def native(value: Any) -> Value:
+    """Returns a value as the Python type that it is an instance of."""
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return one_nan(kind(value))
+    return one_nan(value.item()) if hasattr(value, "item") else value
+
+
 class Gene(abc.ABC):
     """One hyperparameter of a search space, known by name and conditions.
 
