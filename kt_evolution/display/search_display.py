@@ -25,10 +25,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from kt_evolution.display.formatting import add_row
+from kt_evolution.display.formatting import duration
+from kt_evolution.display.formatting import new_table
+from kt_evolution.display.formatting import number
+from kt_evolution.display.formatting import prediction
 from kt_evolution.display.status import SearchNews
 from kt_evolution.display.status import TrialNews
 from kt_evolution.display.terminal import printable
-from kt_evolution.keras_tuner_bridge.scalars import as_number
 from kt_evolution.keras_tuner_bridge.scalars import as_numbers
 
 NUM_ROWS = 8
@@ -263,7 +267,7 @@ class EpochProgress(keras.callbacks.Callback):
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        values = [f"{name} {_short(x)}" for name, x in as_numbers(logs).items()]
+        values = [f"{name} {number(x)}" for name, x in as_numbers(logs).items()]
         words = [f"epoch {epoch + 1}/{self.params.get('epochs', '?')}"]
         if self.num_executions > 1:
             words.insert(0, f"run {self.number + 1}/{self.num_executions}")
@@ -308,7 +312,7 @@ def best_words(news: SearchNews, names: list[str]) -> list[str]:
     if news.best_trial_id is None:
         return []
     values = ", ".join(
-        f"{name} {_short(value)}"
+        f"{name} {number(value)}"
         for name, value in zip(names, news.best, strict=True)
     )
     if len(names) > 1:
@@ -321,25 +325,19 @@ def best_words(news: SearchNews, names: list[str]) -> list[str]:
 
 def results_table(rows: list[TrialNews], names: list[str]) -> Table:
     """Returns a table of trials, the newest first."""
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column("trial", justify="right")
-    for name in names:
-        table.add_column(Text(printable(name)), justify="right")
-    if len(names) == 1:
-        table.add_column("expected", justify="right")
-    table.add_column("time", justify="right")
-    table.add_column("proposed as", overflow="ellipsis", no_wrap=True)
+    expected = ["expected"] if len(names) == 1 else []
+    header = ["trial", *names, *expected, "time", "proposed as"]
+    table = new_table(header, "right", padding=1)
+    table.columns[-1].justify = "left"
     for row in reversed(rows):
-        scores = [_short(score) for score in row.scores]
+        scores = [number(score) for score in row.scores]
         cells = [row.trial_id, *(scores or ["failed", *[""] * len(names)])]
         cells = cells[: 1 + len(names)]
-        if len(names) == 1:
-            cells.append(_plus_minus(row.expected))
-        cells += [duration(row.seconds), row.origin]
+        if expected:
+            cells.append(prediction(*row.expected) if row.expected else "")
         style = "bold green" if row.is_best else ""
         style = style if row.scores else "red"
-        texts = (Text(printable(cell)) for cell in cells)
-        table.add_row(*texts, style=style)
+        add_row(table, [*cells, duration(row.seconds), row.origin], style)
     return table
 
 
@@ -349,12 +347,12 @@ def plain_line(trial: TrialNews, search: SearchNews, names: list[str]) -> str:
     if search.max_trials:
         count += f"/{search.max_trials}"
     values = ", ".join(
-        f"{name} {_short(score)}"
+        f"{name} {number(score)}"
         for name, score in zip(names, trial.scores, strict=False)
     )
     result = values or "failed"
     if trial.expected is not None and values:
-        result += f" (expected {_plus_minus(trial.expected)})"
+        result += f" (expected {prediction(*trial.expected)})"
     return "; ".join(
         [
             f"[{count}] trial {trial.trial_id}: {result}",
@@ -375,18 +373,6 @@ def interruption(news: SearchNews, names: list[str]) -> str:
     )
 
 
-def duration(seconds: float) -> str:
-    """Returns seconds as people say it: "8 s", "1:05", "2:00:09"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s" if seconds < 9.95 else f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes}:{rest:02d}"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"
-
-
 def _bar_line(title: str, part: float | None, text: str) -> Table:
     line = Table.grid(padding=(0, 1))
     line.add_column(min_width=9)
@@ -401,19 +387,3 @@ def _bar_line(title: str, part: float | None, text: str) -> Table:
         Text(printable(title), style="bold"), bar, Text(printable(text))
     )
     return line
-
-
-def _plus_minus(expected: tuple[float, float] | None) -> str:
-    if expected is None:
-        return ""
-    mean, std = expected
-    return f"{_short(mean)} ± {std:.2g}"
-
-
-def _short(value: Any) -> str:
-    number = as_number(value)
-    if number is None:
-        return str(value)
-    if number.is_integer() and abs(number) < 1e9:
-        return f"{number:.0f}" if abs(number) >= 10 else f"{number:.1f}"
-    return f"{number:.4g}"

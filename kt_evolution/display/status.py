@@ -5,6 +5,7 @@ import dataclasses
 from kt_evolution.algorithm.evolution import REEVALUATION
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.history import Individual
+from kt_evolution.display.formatting import origin
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,10 +61,7 @@ def origin_of(individual: Individual, trial_id: str) -> str:
     """Returns in words why a trial was proposed."""
     if trial_id != individual.trial_id:
         return f"{REEVALUATION} of {individual.trial_id}"
-    words = individual.operator.replace("+", " and ")
-    if not individual.parents:
-        return words
-    return f"{words} of {' and '.join(individual.parents)}"
+    return origin(individual.operator, individual.parents)
 
 
 def expected_of(

@@ -1,17 +1,17 @@
 """Searches as text for a terminal."""
 
-import shutil
 from collections.abc import Sequence
 
+from kt_evolution.display.formatting import duration
+from kt_evolution.display.formatting import number
+from kt_evolution.display.formatting import origin
+from kt_evolution.display.formatting import text_table
 from kt_evolution.display.terminal import printable
 from kt_evolution.project.rejections import lines_of
 from kt_evolution.reporting.progress import progress_of
 from kt_evolution.reporting.rebuild import rebuild_code
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
-from kt_evolution.reporting.summary import duration
 from kt_evolution.reporting.summary import goal_of
-from kt_evolution.reporting.summary import number
 from kt_evolution.reporting.summary import rejections_of
 from kt_evolution.reporting.summary import summary_of
 from kt_evolution.reporting.timeline import busy_seconds
@@ -46,23 +46,18 @@ def overview(search: SearchRecord, num_trials: int = 10) -> str:
             str(place),
             trial.trial_id,
             *(number(trial.metrics[name]) for name in names),
-            *([_origin(trial)] if made_by else []),
+            *([origin(trial.operator, trial.parents)] if made_by else []),
             " ".join(f"{k}={number(v)}" for k, v in trial.values.items()),
         ]
         for place, trial in enumerate(ranked[:num_trials], start=1)
     ]
-    return "\n".join([*lines, "", aligned(rows)])
-
-
-def _origin(trial: TrialRecord) -> str:
-    parents = f" of {', '.join(trial.parents)}" if trial.parents else ""
-    return trial.operator + parents
+    return "\n".join([*lines, "", text_table(rows)])
 
 
 def best(search: SearchRecord) -> str:
     """Returns how to build the best model, with its score.
 
-    Of several objectives it is the knee of the front, and the front is told.
+    With several objectives it is the knee of the front, and the front follows.
 
     Raises:
         ValueError: If no trial is completed.
@@ -85,7 +80,7 @@ def best(search: SearchRecord) -> str:
             [trial.trial_id, *(number(trial.metrics[n]) for n in names)]
             for trial in search.front()
         ]
-        front = aligned(rows).replace("\n", "\n#   ")
+        front = text_table(rows).replace("\n", "\n#   ")
         lines.append(f"# It is the knee of the Pareto front:\n#   {front}")
     return "\n".join([*lines, rebuild_code(search, ranked[0])])
 
@@ -123,7 +118,9 @@ def comparison(searches: Sequence[SearchRecord]) -> str:
         ]
         for search in sorted(searches, key=_order)
     ]
-    return f"{printable(goals.pop())}\n\n" + aligned([[*header, "time"], *rows])
+    return f"{printable(goals.pop())}\n\n" + text_table(
+        [[*header, "time"], *rows]
+    )
 
 
 def _order(search: SearchRecord) -> tuple[bool, float]:
@@ -156,19 +153,3 @@ def _best_of_first(search: SearchRecord, num_trials: int) -> str:
 def _time(search: SearchRecord) -> str:
     seconds = busy_seconds(search)
     return "-" if seconds is None else duration(seconds)
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Returns rows as columns, cut at the width of the terminal."""
-    rows = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    # What is no terminal is not cut.
-    width = shutil.get_terminal_size((10_000, 24)).columns
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)
-        ]
-        line = "  ".join(cells).rstrip()
-        lines.append(line if len(line) <= width else f"{line[: width - 1]}…")
-    return "\n".join(lines)

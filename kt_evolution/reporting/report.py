@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import kt_evolution
+from kt_evolution.display.formatting import number
 from kt_evolution.optional import load
 from kt_evolution.project.journal import JournalError
 from kt_evolution.project.journal import write_atomically
@@ -17,7 +18,6 @@ from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.rebuild import rebuild_code
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.summary import number
 from kt_evolution.reporting.summary import rejections_of
 from kt_evolution.reporting.summary import summary_of
 from kt_evolution.reporting.trials_table import table_of

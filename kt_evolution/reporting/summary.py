@@ -1,9 +1,9 @@
 """A search in a few numbers."""
 
 import dataclasses
-import math
-from typing import Any
 
+from kt_evolution.display.formatting import duration
+from kt_evolution.display.formatting import number
 from kt_evolution.project.rejections import by_kind
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.timeline import busy_seconds
@@ -71,29 +71,9 @@ def _statuses(search: SearchRecord) -> str:
     return ", ".join(f"{n} {status}" for status, n in counts.items() if n)
 
 
-def number(value: Any) -> str:
-    """Returns a value as a person writes it."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return str(value)
-    if math.isfinite(value) and value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}" if abs(value) >= 10_000 else str(int(value))
-    return f"{value:.4g}"
-
-
-def duration(seconds: float) -> str:
-    """Returns a time span as a person says it."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min"
-
-
 def goal_of(search: SearchRecord) -> str:
     """Returns what a search is for, in words."""
-    verbs = {"min": "minimise", "max": "maximise"}
+    verbs = {"min": "minimize", "max": "maximize"}
     return ", ".join(
         f"{verbs[one.direction]} {one.name}" for one in search.objectives
     )

@@ -3,10 +3,10 @@
 import dataclasses
 from typing import Any
 
+from kt_evolution.display.formatting import duration
+from kt_evolution.display.formatting import number
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
-from kt_evolution.reporting.summary import duration
-from kt_evolution.reporting.summary import number
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
+from kt_evolution.display.formatting import text_table
 from kt_evolution.keras_tuner_bridge.objectives import directions_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
 
@@ -91,12 +92,5 @@ def gap_table(gaps: list[Gap]) -> str:
             for gap in gaps
         ),
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) for cell, width in zip(row, widths, strict=True)
-        )
-        for row in rows
-    ]
     title = "Training and validation of the best trials (a gap above 0 is "
-    return "\n".join([f"{title}overfitting)", *lines])
+    return "\n".join([f"{title}overfitting)", text_table(rows, "right")])

@@ -10,10 +10,10 @@ from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.history import Individual
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.display.formatting import duration
 from kt_evolution.display.search_display import EpochProgress
 from kt_evolution.display.search_display import Frame
 from kt_evolution.display.search_display import best_words
-from kt_evolution.display.search_display import duration
 from kt_evolution.display.search_display import interruption
 from kt_evolution.display.search_display import plain_line
 from kt_evolution.display.status import SearchNews

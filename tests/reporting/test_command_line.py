@@ -157,7 +157,7 @@ def test_only_equals_are_compared(run, folders):
 
 def test_the_objective_of_a_stock_project(run, folders):
     out = run("show", folders["random"], "--objective", "max:size")[1]
-    assert out.startswith("random: maximise size")
+    assert out.startswith("random: maximize size")
     status, _, err = run("show", folders["random"], "--objective", "up:size")
     assert status == 1 and "up:size" in err
 

@@ -8,6 +8,7 @@ from scipy.stats import rankdata
 from kt_evolution.algorithm.space.genes import LAST_CODE
 from kt_evolution.algorithm.space.genes import Gene
 from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.display.formatting import number
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import COLORS
 from kt_evolution.reporting.figures.style import SCALE
@@ -22,7 +23,6 @@ from kt_evolution.reporting.importance import importance_of
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.records import evenly
-from kt_evolution.reporting.summary import number
 
 # More axes or bars can't be read.
 MAX_AXES = 10

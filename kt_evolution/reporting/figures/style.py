@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from kt_evolution.display.formatting import number
+from kt_evolution.display.formatting import origin
+from kt_evolution.display.formatting import prediction
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
-from kt_evolution.reporting.summary import number
 
 # They can be told apart on white and on black.
 BLUE = "#3b82f6"
@@ -83,21 +85,15 @@ def describe(search: SearchRecord, trial: TrialRecord) -> str:
     ]
     lines = [f"<b>Trial {text(trial.trial_id)}</b>  {'  '.join(scores)}"]
     if trial.operator:
-        lines.append(origin(trial))
+        made = origin(trial.operator, trial.parents)
+        lines.append(text(made, 80))
     if trial.prediction:
-        mean, deviation = trial.prediction
-        lines.append(f"expected {number(mean)} ± {number(deviation)}")
+        expected = prediction(*trial.prediction)
+        lines.append(f"expected {expected}")
     if trial.message and not trial.is_completed:
         lines.append(text(trial.message.strip().splitlines()[-1], 60))
     lines += [text(limit, 60) + " is broken" for limit in trial.broken]
     return "<br>".join([*lines, *values_of(trial.values)])
-
-
-def origin(trial: TrialRecord) -> str:
-    """Returns how a trial was made."""
-    parents = text(", ".join(trial.parents), 40)
-    made = text(trial.operator.replace("+", " + "))
-    return f"{made} of {parents}" if parents else made
 
 
 def values_of(values: dict[str, Any]) -> list[str]:
