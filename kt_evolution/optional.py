@@ -4,7 +4,7 @@ import importlib
 from typing import Any
 
 
-def load(module: str, extra: str = "report") -> Any:
+def import_module(module: str, extra: str = "report") -> Any:
     """Returns a module of a package that may not be installed.
 
     Args:

@@ -22,8 +22,8 @@ from kt_evolution.algorithm.surrogate import Surrogate
 from kt_evolution.costs.measurement import is_cost
 from kt_evolution.costs.measurement import with_directions
 from kt_evolution.display.search_display import SearchDisplay
-from kt_evolution.display.status import SearchNews
-from kt_evolution.display.status import TrialNews
+from kt_evolution.display.status import SearchStatus
+from kt_evolution.display.status import TrialSummary
 from kt_evolution.keras_tuner_bridge.encoding import check_given_space
 from kt_evolution.keras_tuner_bridge.objectives import as_objectives
 from kt_evolution.keras_tuner_bridge.objectives import check_directions
@@ -41,7 +41,7 @@ from kt_evolution.proposals.feasibility import FeasibilityCheck
 from kt_evolution.proposals.initial_population import InitialPopulation
 from kt_evolution.proposals.proposer import Proposer
 from kt_evolution.proposals.warm_start import WarmStart
-from kt_evolution.stopping import Progress
+from kt_evolution.stopping import SearchProgress
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.stopping import check_rules
 
@@ -227,7 +227,7 @@ class EvolutionOracle(kt.Oracle):
         )
         self._lifecycle = TrialLifecycle(self, self._project)
         self._display = SearchDisplay(
-            self._search_news, self._trial_news, names
+            self._search_status, self._trial_summary, names
         )
         start.check_values(self._project.state.history.space)
 
@@ -454,19 +454,19 @@ class EvolutionOracle(kt.Oracle):
         """Dict of the trials that train a model again to its first trial."""
         return dict(self.history.reevaluations)
 
-    def _search_news(self) -> SearchNews:
+    def _search_status(self) -> SearchStatus:
         with self._project.lock:
-            return self._standings.search_news(
+            return self._standings.search_status(
                 self._project.clock.seconds,
                 self.max_trials,
                 self._end.time_budget,
             )
 
-    def _trial_news(self, *args: Any) -> TrialNews:
-        return self._standings.trial_news(*args)
+    def _trial_summary(self, *args: Any) -> TrialSummary:
+        return self._standings.trial_summary(*args)
 
-    def progress(self) -> Progress:
-        """Returns the `Progress` of the search."""
+    def progress(self) -> SearchProgress:
+        """Returns the `SearchProgress` of the search."""
         with self._project.lock:
             self._project.open()
             return self._end.progress()

@@ -25,7 +25,7 @@ SECONDS = {"hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
 
 
 @dataclasses.dataclass(frozen=True)
-class Progress:
+class SearchProgress:
     """What stopping rules go by.
 
     Args:
@@ -61,11 +61,11 @@ class StoppingRule(abc.ABC):
     """
 
     @abc.abstractmethod
-    def reason(self, progress: Progress) -> str | None:
+    def reason(self, progress: SearchProgress) -> str | None:
         """Returns why the search is to end, None if it goes on.
 
         Args:
-            progress: The `Progress` of the search.
+            progress: The `SearchProgress` of the search.
         """
 
     def __repr__(self) -> str:
@@ -89,7 +89,7 @@ class Target(StoppingRule):
             )
         self.score = float(score)
 
-    def reason(self, progress: Progress) -> str | None:
+    def reason(self, progress: SearchProgress) -> str | None:
         best = progress.best
         if best is None:
             return None
@@ -114,7 +114,7 @@ class Stagnation(StoppingRule):
     def __init__(self, trials: int) -> None:
         self.trials = check_count("trials", trials)
 
-    def reason(self, progress: Progress) -> str | None:
+    def reason(self, progress: SearchProgress) -> str | None:
         if progress.num_since_best < self.trials:
             return None
         return f"{progress.num_since_best} trials in a row improved nothing"
@@ -151,7 +151,7 @@ class TimeBudget(StoppingRule):
                 f"hours={hours}, minutes={minutes}, seconds={seconds}"
             )
 
-    def reason(self, progress: Progress) -> str | None:
+    def reason(self, progress: SearchProgress) -> str | None:
         if progress.seconds < self.seconds:
             return None
         return f"the time budget of {self.seconds:g} s is over"

@@ -11,7 +11,7 @@ from kt_evolution import Target
 from kt_evolution import TimeBudget
 from kt_evolution.project import clock
 from kt_evolution.project.events import SearchGivenUp
-from kt_evolution.stopping import Progress
+from kt_evolution.stopping import SearchProgress
 
 
 def progress(**changes):
@@ -22,7 +22,7 @@ def progress(**changes):
         "direction": "max",
         "seconds": 10.0,
     }
-    return Progress(**{**values, **changes})
+    return SearchProgress(**{**values, **changes})
 
 
 def test_target_goes_the_way_of_the_objective():

@@ -30,15 +30,15 @@ from kt_evolution.display.formatting import duration
 from kt_evolution.display.formatting import new_table
 from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import prediction
-from kt_evolution.display.status import SearchNews
-from kt_evolution.display.status import TrialNews
+from kt_evolution.display.status import SearchStatus
+from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge.scalars import as_numbers
 
 NUM_ROWS = 8
 BAR_WIDTH = 24
 REFRESHES_PER_SECOND = 4
-# In seconds, between two pictures in a notebook.
+# Seconds between two pictures in a notebook.
 NOTEBOOK_INTERVAL = 0.5
 
 
@@ -46,9 +46,9 @@ class SearchDisplay:
     """Shows how a search goes. It takes the place of the host's display.
 
     Args:
-        search_news: Function that returns the `SearchNews`.
-        trial_news: Function of a `Trial`, its seconds and whether it is the
-            best, that returns its `TrialNews`.
+        search_status: Function that returns the `SearchStatus`.
+        trial_summary: Function of a `Trial`, its seconds and whether it is the
+            best, that returns its `TrialSummary`.
         names: List of strings, the names of the objectives.
         verbose: Int: 0 is silent, 1 this display, 2 Keras's bars as well.
             Defaults to 1.
@@ -56,20 +56,20 @@ class SearchDisplay:
 
     def __init__(
         self,
-        search_news: Callable[[], SearchNews],
-        trial_news: Callable[[Trial, float, bool], TrialNews],
+        search_status: Callable[[], SearchStatus],
+        trial_summary: Callable[[Trial, float, bool], TrialSummary],
         names: list[str],
         verbose: int = 1,
     ) -> None:
-        self.search_news = search_news
-        self._trial_news = trial_news
+        self.search_status = search_status
+        self._trial_summary = trial_summary
         self.names = names
         self.verbose = verbose
         self._console = Console(highlight=False, soft_wrap=True)
         self._frame: Frame | None = None
         self._began: dict[str, float] = {}
 
-    # What the host's `oracle.json` has of a display.
+    # The state of a display in the host's `oracle.json`.
 
     def get_state(self) -> dict[str, Any]:
         return {"search_start": None, "trial_start": {}, "trial_number": {}}
@@ -84,7 +84,7 @@ class SearchDisplay:
         if not self.verbose or not (is_notebook or self._console.is_terminal):
             yield
             return
-        self._frame = Frame(self.search_news(), self.names)
+        self._frame = Frame(self.search_status(), self.names)
         try:
             if is_notebook:
                 self._frame.show_in_notebook()
@@ -102,7 +102,7 @@ class SearchDisplay:
 
     def interruption(self) -> str:
         """Returns what is printed when the search was interrupted."""
-        return interruption(self.search_news(), self.names)
+        return interruption(self.search_status(), self.names)
 
     def on_trial_begin(self, trial: Trial) -> None:
         self._began[trial.trial_id] = time.monotonic()
@@ -114,13 +114,13 @@ class SearchDisplay:
         if not self.verbose:
             return
         seconds = 0.0 if began is None else time.monotonic() - began
-        search_news = self.search_news()
-        is_best = search_news.best_trial_id == trial.trial_id
-        trial_news = self._trial_news(trial, seconds, is_best)
+        search_status = self.search_status()
+        is_best = search_status.best_trial_id == trial.trial_id
+        trial_summary = self._trial_summary(trial, seconds, is_best)
         if self._frame is not None:
-            self._frame.add(trial_news, search_news)
+            self._frame.add(trial_summary, search_status)
         else:
-            line = plain_line(trial_news, search_news, self.names)
+            line = plain_line(trial_summary, search_status, self.names)
             self._console.print(printable(line), markup=False)
 
     def new_callback(
@@ -150,15 +150,15 @@ class Frame(JupyterMixin):
     """The picture that stays in place.
 
     Args:
-        news: The `SearchNews` to begin with.
+        status: The `SearchStatus` to begin with.
         names: List of strings, the names of the objectives.
     """
 
-    def __init__(self, news: SearchNews, names: list[str]) -> None:
+    def __init__(self, status: SearchStatus, names: list[str]) -> None:
         self._names = names
-        self._news = news
-        self._told = time.monotonic()
-        self._rows: deque[TrialNews] = deque(maxlen=NUM_ROWS)
+        self._status = status
+        self._updated = time.monotonic()
+        self._rows: deque[TrialSummary] = deque(maxlen=NUM_ROWS)
         self._trial_id: str | None = None
         self._part = 0.0
         self._epochs = ""
@@ -183,7 +183,7 @@ class Frame(JupyterMixin):
         Args:
             trial_id: String.
             part: Float in [0, 1].
-            text: String, what the last epoch said, or None for no news.
+            text: String, what the last epoch said, or None for no status.
         """
         with self._lock:
             self._trial_id, self._part = trial_id, part
@@ -191,11 +191,11 @@ class Frame(JupyterMixin):
                 self._epochs = text
         self._refresh()
 
-    def add(self, trial: TrialNews, search: SearchNews) -> None:
+    def add(self, trial: TrialSummary, search: SearchStatus) -> None:
         """Shows that a trial has ended."""
         with self._lock:
             self._rows.append(trial)
-            self._news, self._told = search, time.monotonic()
+            self._status, self._updated = search, time.monotonic()
             if self._trial_id == trial.trial_id:
                 self._trial_id = None
         self._refresh()
@@ -204,7 +204,7 @@ class Frame(JupyterMixin):
         """Shows the last picture."""
         with self._lock:
             self._trial_id = None
-            self._news = dataclasses.replace(self._news, seconds_left=None)
+            self._status = dataclasses.replace(self._status, seconds_left=None)
         self._shown = 0.0
         self._refresh()
 
@@ -218,8 +218,8 @@ class Frame(JupyterMixin):
         self, console: Console, options: ConsoleOptions
     ) -> RenderResult:
         with self._lock:
-            passed = time.monotonic() - self._told
-            yield search_line(self._news, self._names, passed)
+            passed = time.monotonic() - self._updated
+            yield search_line(self._status, self._names, passed)
             if self._trial_id is not None:
                 yield _bar_line(
                     f"Trial {self._trial_id}", self._part, self._epochs
@@ -229,7 +229,7 @@ class Frame(JupyterMixin):
 
 
 class EpochProgress(keras.callbacks.Callback):
-    """Tells a frame how far the training of a trial is.
+    """Reports to a frame how far the training of a trial is.
 
     Args:
         frame: The `Frame`.
@@ -262,7 +262,7 @@ class EpochProgress(keras.callbacks.Callback):
     ) -> None:
         steps = self.params.get("steps")
         if steps:
-            self._tell((batch + 1) / steps)
+            self._report((batch + 1) / steps)
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
@@ -271,9 +271,9 @@ class EpochProgress(keras.callbacks.Callback):
         words = [f"epoch {epoch + 1}/{self.params.get('epochs', '?')}"]
         if self.num_executions > 1:
             words.insert(0, f"run {self.number + 1}/{self.num_executions}")
-        self._tell(1.0, ", ".join([*words, *values]))
+        self._report(1.0, ", ".join([*words, *values]))
 
-    def _tell(self, part: float, text: str | None = None) -> None:
+    def _report(self, part: float, text: str | None = None) -> None:
         epochs = self.params.get("epochs") or self._epoch + 1
         run = (self._epoch + part) / epochs
         done = (self.number + run) / self.num_executions
@@ -281,49 +281,49 @@ class EpochProgress(keras.callbacks.Callback):
 
 
 def search_line(
-    news: SearchNews, names: list[str], passed: float = 0.0
+    status: SearchStatus, names: list[str], passed: float = 0.0
 ) -> Table:
-    """Returns the line that tells how far a search is.
+    """Returns the line that shows how far a search is.
 
     Args:
-        news: The `SearchNews`.
+        status: The `SearchStatus`.
         names: List of strings, the names of the objectives.
-        passed: Float, for how many seconds the news are known.
+        passed: Float, for how many seconds the status is known.
     """
-    part = news.num_ended / news.max_trials if news.max_trials else None
-    count = f"{news.num_ended}"
-    if news.max_trials:
-        count += f"/{news.max_trials}"
-    parts = [f"{count} trials", *best_words(news, names)]
-    times = duration(news.seconds + passed)
-    if news.seconds_left:
-        left = max(news.seconds_left - passed, 0.0)
+    part = status.num_ended / status.max_trials if status.max_trials else None
+    count = f"{status.num_ended}"
+    if status.max_trials:
+        count += f"/{status.max_trials}"
+    parts = [f"{count} trials", *best_words(status, names)]
+    times = duration(status.seconds + passed)
+    if status.seconds_left:
+        left = max(status.seconds_left - passed, 0.0)
         times += f", about {duration(left)} left"
     parts.append(times)
-    if news.num_running > 1:
-        parts.append(f"{news.num_running} workers")
-    if news.num_rejected:
-        parts.append(f"{news.num_rejected} rejected")
+    if status.num_running > 1:
+        parts.append(f"{status.num_running} workers")
+    if status.num_rejected:
+        parts.append(f"{status.num_rejected} rejected")
     return _bar_line("Search", part, " · ".join(parts))
 
 
-def best_words(news: SearchNews, names: list[str]) -> list[str]:
+def best_words(status: SearchStatus, names: list[str]) -> list[str]:
     """Returns what is said of the best trial, nothing if there is none."""
-    if news.best_trial_id is None:
+    if status.best_trial_id is None:
         return []
     values = ", ".join(
         f"{name} {number(value)}"
-        for name, value in zip(names, news.best, strict=True)
+        for name, value in zip(names, status.best, strict=True)
     )
     if len(names) > 1:
         return [
-            f"{news.num_on_front} on the front, knee {values} "
-            f"(trial {news.best_trial_id})"
+            f"{status.num_on_front} on the front, knee {values} "
+            f"(trial {status.best_trial_id})"
         ]
-    return [f"best {values} (trial {news.best_trial_id})"]
+    return [f"best {values} (trial {status.best_trial_id})"]
 
 
-def results_table(rows: list[TrialNews], names: list[str]) -> Table:
+def results_table(rows: list[TrialSummary], names: list[str]) -> Table:
     """Returns a table of trials, the newest first."""
     expected = ["expected"] if len(names) == 1 else []
     header = ["trial", *names, *expected, "time", "proposed as"]
@@ -341,7 +341,9 @@ def results_table(rows: list[TrialNews], names: list[str]) -> Table:
     return table
 
 
-def plain_line(trial: TrialNews, search: SearchNews, names: list[str]) -> str:
+def plain_line(
+    trial: TrialSummary, search: SearchStatus, names: list[str]
+) -> str:
     """Returns a trial as one line of text."""
     count = f"{search.num_ended}"
     if search.max_trials:
@@ -362,12 +364,12 @@ def plain_line(trial: TrialNews, search: SearchNews, names: list[str]) -> str:
     )
 
 
-def interruption(news: SearchNews, names: list[str]) -> str:
+def interruption(status: SearchStatus, names: list[str]) -> str:
     """Returns what is said when a search was interrupted."""
-    best = "; ".join(best_words(news, names)) or "no trial completed yet"
+    best = "; ".join(best_words(status, names)) or "no trial completed yet"
     best = printable(best)
     return (
-        f"\nInterrupted after {news.num_ended} trials; {best}. Nothing that "
+        f"\nInterrupted after {status.num_ended} trials; {best}. Nothing that "
         "finished is lost. Call `tuner.search(...)` again, or run the same "
         "code again, to go on."
     )

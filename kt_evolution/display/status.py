@@ -1,4 +1,4 @@
-"""What a display tells while a search runs, as plain records."""
+"""The status of a search that runs, as plain records for a display."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from kt_evolution.display.formatting import origin
 
 
 @dataclasses.dataclass(frozen=True)
-class TrialNews:
+class TrialSummary:
     """A trial that ended.
 
     Args:
@@ -31,7 +31,7 @@ class TrialNews:
 
 
 @dataclasses.dataclass(frozen=True)
-class SearchNews:
+class SearchStatus:
     """How far a search is.
 
     Args:
@@ -43,7 +43,7 @@ class SearchNews:
         best: Tuple of the values of the objectives of that trial.
         num_on_front: Int, with several objectives the size of the front.
         seconds: Float, for how long the search has run.
-        seconds_left: Float, an estimate; None if nothing tells.
+        seconds_left: Float, an estimate; None if it can't be estimated.
     """
 
     num_ended: int
@@ -72,7 +72,7 @@ def expected_of(
     Args:
         history: The `History`.
         trial_id: String.
-        sign: Float, -1 if scores are maximised.
+        sign: Float, -1 if scores are maximized.
     """
     individual = history.individuals[history.position_of(trial_id)]
     if individual.prediction is None or trial_id != individual.trial_id:

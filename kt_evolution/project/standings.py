@@ -9,15 +9,15 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_evolution.algorithm.history.history import Status
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
-from kt_evolution.display.status import SearchNews
-from kt_evolution.display.status import TrialNews
+from kt_evolution.display.status import SearchStatus
+from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.status import expected_of
 from kt_evolution.display.status import origin_of
 from kt_evolution.display.status import seconds_left
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
 from kt_evolution.project.state import SearchState
-from kt_evolution.stopping import Progress
+from kt_evolution.stopping import SearchProgress
 
 
 class Standings:
@@ -99,10 +99,10 @@ class Standings:
                 stacklevel=4,
             )
 
-    # Progress.
+    # SearchProgress.
 
-    def progress(self, seconds: float) -> Progress:
-        """Returns the `Progress` for stopping rules.
+    def progress(self, seconds: float) -> SearchProgress:
+        """Returns the `SearchProgress` for stopping rules.
 
         Args:
             seconds: Float, for how long the search has run.
@@ -121,7 +121,7 @@ class Standings:
         # A later trial that is as good as the best is no improvement.
         last = (places[0] if is_single else places[-1]) if places else -1
         best = self._history.objectives[members[0], 0] if places else None
-        return Progress(
+        return SearchProgress(
             num_completed=len(ended),
             num_since_best=len(new) - 1 - last,
             best=self._state.sign * float(best) if best is not None else None,
@@ -129,9 +129,9 @@ class Standings:
             seconds=seconds,
         )
 
-    def trial_news(
+    def trial_summary(
         self, trial: Trial, seconds: float, is_best: bool
-    ) -> TrialNews:
+    ) -> TrialSummary:
         """Returns a summary of an ended trial, for a display.
 
         Args:
@@ -142,7 +142,7 @@ class Standings:
         trial_id = trial.trial_id
         position = self._history.position_of(trial_id)
         is_completed = trial.status == TrialStatus.COMPLETED
-        return TrialNews(
+        return TrialSummary(
             trial_id=trial_id,
             scores=self._scores_of(trial) if is_completed else (),
             is_best=is_best,
@@ -151,9 +151,9 @@ class Standings:
             seconds=seconds,
         )
 
-    def search_news(
+    def search_status(
         self, seconds: float, max_trials: int | None, time_budget: float
-    ) -> SearchNews:
+    ) -> SearchStatus:
         """Returns the status of the search, for a display.
 
         Args:
@@ -164,7 +164,7 @@ class Standings:
         best = self.best(1)
         is_single = self._history.num_objectives == 1
         num_ended = len(self._state.end_order)
-        return SearchNews(
+        return SearchStatus(
             num_ended=num_ended,
             max_trials=max_trials,
             num_running=len(self._state.ongoing_trials),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.project.project import Project
 from kt_evolution.project.standings import Standings
-from kt_evolution.stopping import Progress
+from kt_evolution.stopping import SearchProgress
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.stopping import budget_of
 
@@ -37,8 +37,8 @@ class EndOfSearch:
         self._rules = rules
         self.time_budget = budget_of(rules)
 
-    def progress(self) -> Progress:
-        """Returns the `Progress` of the search."""
+    def progress(self) -> SearchProgress:
+        """Returns the `SearchProgress` of the search."""
         standings = Standings(self._project.state)
         return standings.progress(self._project.clock.seconds)
 

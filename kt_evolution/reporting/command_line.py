@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             options.run(options)
         except BrokenPipeError:
-            # What reads the output, such as `head`, has enough.
+            # The reader of the output, such as `head`, has stopped.
             sys.stdout = open(os.devnull, "w")
         except (ValueError, OSError, ImportError, JournalError) as error:
             _print(f"error: {error}", sys.stderr)
@@ -98,7 +98,7 @@ def _command(
     command.add_argument(
         "--objective",
         metavar="[min:|max:]METRIC",
-        help="what the search is for, where the project does not tell",
+        help="what the search is for, where the project does not say",
     )
     return command
 

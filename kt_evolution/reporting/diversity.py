@@ -12,9 +12,9 @@ from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.records import evenly
 
-# As many as breed by default.
+# The default size of a population.
 POPULATION_SIZE = 20
-# So many trials, evenly over the search, stand for all of it.
+# An even sample of so many trials represents a search.
 MAX_SAMPLE = 1_000
 
 

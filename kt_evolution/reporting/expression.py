@@ -6,7 +6,7 @@ from kt_evolution.project.reader import StoredTrial
 
 
 class Expression:
-    """Tells dormant hyperparameters from those that count.
+    """Separates dormant hyperparameters from those that count.
 
     A hyperparameter that no build ever asked for is one that training asks
     for, so it counts wherever it is active.

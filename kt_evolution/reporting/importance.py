@@ -5,27 +5,27 @@ import dataclasses
 import numpy as np
 from scipy.stats import rankdata
 
-from kt_evolution.optional import load
+from kt_evolution.optional import import_module
 from kt_evolution.reporting.diversity import genome_of
 from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.records import evenly
 
-# Fewer say nothing.
+# Fewer trials predict nothing.
 MIN_TRIALS = 12
 NUM_FOLDS = 3
 NUM_TREES = 60
 NUM_SHUFFLES = 3
-# A code of no value: the hyperparameter was not used.
+# The code of a hyperparameter that a trial did not use.
 DORMANT = -1.0
-# As many, evenly over the search, tell as much as all.
+# An even sample of so many trials explains as much as all.
 MAX_TRIALS = 2_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Importance:
-    """How much hyperparameters tell of an objective.
+    """How well hyperparameters predict an objective.
 
     Args:
         objective: The `ObjectiveRecord`.
@@ -73,9 +73,9 @@ def importance_of(
         return None
     scores = np.array([trial.metrics[objective.name] for trial in trials])
     ranks = rankdata(scores) / len(scores)
-    ensemble = load("sklearn.ensemble")
-    inspection = load("sklearn.inspection")
-    selection = load("sklearn.model_selection")
+    ensemble = import_module("sklearn.ensemble")
+    inspection = import_module("sklearn.inspection")
+    selection = import_module("sklearn.model_selection")
     falls, fits = [], []
     folds = selection.KFold(NUM_FOLDS, shuffle=True, random_state=0)
     for seen, unseen in folds.split(features):

@@ -49,7 +49,7 @@ def place(
         for generation, joint in zip(between, joints, strict=True):
             rows[generation].append(joint)
         chains.append([parent, *joints, child])
-    places = _settled(rows, _neighbours(chains))
+    places = _settled(rows, _neighbors(chains))
     lines = [
         [
             (places[node], generation)
@@ -60,19 +60,19 @@ def place(
     return {name: places[name] for name in generations}, lines
 
 
-def _neighbours(chains: Sequence[Sequence[Node]]) -> dict[Node, list[Node]]:
-    neighbours: dict[Node, list[Node]] = {}
+def _neighbors(chains: Sequence[Sequence[Node]]) -> dict[Node, list[Node]]:
+    neighbors: dict[Node, list[Node]] = {}
     for chain in chains:
         for one, other in zip(chain, chain[1:], strict=False):
-            neighbours.setdefault(one, []).append(other)
-            neighbours.setdefault(other, []).append(one)
-    return neighbours
+            neighbors.setdefault(one, []).append(other)
+            neighbors.setdefault(other, []).append(one)
+    return neighbors
 
 
 def _settled(
-    rows: list[list[Node]], neighbours: Mapping[Node, Sequence[Node]]
+    rows: list[list[Node]], neighbors: Mapping[Node, Sequence[Node]]
 ) -> dict[Node, float]:
-    """Returns places near those of the neighbours, in order and apart."""
+    """Returns places near those of the neighbors, in order and apart."""
     places: dict[Node, float] = {}
     for row in rows:
         _spread(row, {node: 0.0 for node in row}, places)
@@ -81,7 +81,7 @@ def _settled(
             wanted = {
                 node: float(
                     np.mean(
-                        [places[one] for one in neighbours.get(node, [node])]
+                        [places[one] for one in neighbors.get(node, [node])]
                     )
                 )
                 for node in row

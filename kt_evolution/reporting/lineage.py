@@ -7,7 +7,7 @@ from kt_evolution.reporting.layered import place
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
-# More than these can't be told apart in a picture.
+# A picture of more can't be read.
 MAX_MEMBERS = 60
 
 

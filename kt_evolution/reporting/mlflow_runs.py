@@ -10,7 +10,7 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.callbacks import SearchCallback
-from kt_evolution.optional import load
+from kt_evolution.optional import import_module
 from kt_evolution.project.reader import is_project
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.reading import folder_of
@@ -23,7 +23,7 @@ SEARCH_TAG = "kt_evolution.project.project"
 TRIAL_TAG = "kt_evolution.trial"
 PARENT_TAG = "mlflow.parentRunId"
 NAME_TAG = "mlflow.runName"
-# Of what MLflow takes for the value of a parameter or a tag.
+# The longest value of a parameter or a tag that MLflow takes.
 MAX_LENGTH = 500
 
 
@@ -95,7 +95,7 @@ class MLflowCallback(SearchCallback):
     Where MLflow can't be reached the search does not begin. If that happens
     later there is a warning, and the next trial logs what is missing. MLflow
     tries a server again for minutes, unless the environment variable
-    `MLFLOW_HTTP_REQUEST_MAX_RETRIES` tells it otherwise.
+    `MLFLOW_HTTP_REQUEST_MAX_RETRIES` sets another number.
 
     Args:
         experiment: String, the name of the experiment, which is made if
@@ -112,7 +112,7 @@ class MLflowCallback(SearchCallback):
         experiment: str = "kt_evolution",
         tracking_uri: str | None = None,
     ) -> None:
-        load("mlflow", "mlflow")
+        import_module("mlflow", "mlflow")
         self._experiment = experiment
         self._tracking_uri = tracking_uri
         self._runs: _SearchRuns | None = None
@@ -137,7 +137,7 @@ class MLflowCallback(SearchCallback):
             if not is_running:
                 self._runs.set_running(False)
         except Exception as error:
-            # No kind of failure there is worth a search.
+            # A failure of MLflow must not end a search.
             warnings.warn(f"MLflow could not log: {error}", stacklevel=2)
 
 
@@ -153,7 +153,7 @@ class _SearchRuns:
     def __init__(
         self, folder: Path, experiment: str, tracking_uri: str | None
     ) -> None:
-        self._mlflow = load("mlflow", "mlflow")
+        self._mlflow = import_module("mlflow", "mlflow")
         self._client = self._mlflow.MlflowClient(tracking_uri)
         found = self._client.get_experiment_by_name(experiment)
         self._experiment_id = (
@@ -221,7 +221,7 @@ class _SearchRuns:
             "parents": " ".join(trial.parents),
             "worker": trial.worker or "",
             "message": trial.message or "",
-            # The last, so that what was cut off half-way is logged anew.
+            # It comes last, so that a run that was cut off is logged again.
             TRIAL_TAG: trial.trial_id,
         }
         metrics = [

@@ -9,7 +9,7 @@ from kt_evolution.algorithm.space.genes import Gene
 from kt_evolution.algorithm.space.genes import IntegerGene
 from kt_evolution.algorithm.space.genes import LargeIntegerGene
 from kt_evolution.algorithm.space.genes import one_nan
-from kt_evolution.optional import load
+from kt_evolution.optional import import_module
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.records import SearchRecord
@@ -41,7 +41,7 @@ def to_optuna(source: Any, storage: Any = None) -> Any:
     Raises:
         ImportError: If Optuna is not installed.
     """
-    optuna = load("optuna", "optuna")
+    optuna = import_module("optuna", "optuna")
     search = search_of(source)
     study = optuna.create_study(
         storage=storage,
@@ -106,7 +106,7 @@ def _frozen(
 def _epochs(search: SearchRecord, trial: TrialRecord) -> dict[int, float]:
     """Returns the objective by epoch, of the first execution."""
     if len(search.objectives) > 1:
-        # Optuna has them for one objective only.
+        # Optuna stores intermediate values for one objective only.
         return {}
     folder = search.folder / f"trial_{trial.trial_id}"
     curves = read_training(folder).curves or [{}]

@@ -11,12 +11,12 @@ from kt_evolution.algorithm.ranking import total_violation
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
-# Where it is not known how a trial was made.
+# The operator of trials whose operator is not stored.
 UNKNOWN = "not recorded"
 
 
 @dataclasses.dataclass(frozen=True)
-class Progress:
+class ProgressCurve:
     """The best so far after each completed trial.
 
     Args:
@@ -32,7 +32,7 @@ class Progress:
     improved: np.ndarray
 
 
-def progress_of(search: SearchRecord) -> Progress:
+def progress_of(search: SearchRecord) -> ProgressCurve:
     """Returns the best so far after each completed trial."""
     trials = search.completed
     points = search.points(trials)
@@ -40,12 +40,14 @@ def progress_of(search: SearchRecord) -> Progress:
     if len(search.objectives) > 1:
         best = _hypervolumes(points, feasible)
         improved = np.diff(best, prepend=0.0) > 0.0
-        return Progress(trials, best, improved)
+        return ProgressCurve(trials, best, improved)
     scores = np.where(feasible, points[:, 0], np.inf)
     lowest = np.minimum.accumulate(scores)
     before = np.concatenate([[np.inf], lowest[:-1]])
     best = np.where(np.isfinite(lowest), lowest, np.nan)
-    return Progress(trials, search.objectives[0].sign * best, scores < before)
+    return ProgressCurve(
+        trials, search.objectives[0].sign * best, scores < before
+    )
 
 
 def _hypervolumes(points: np.ndarray, feasible: np.ndarray) -> np.ndarray:

@@ -170,7 +170,8 @@ def _scored(project: StoredProject) -> dict[str, str]:
     ]
     if not names:
         return {"score": "min"}
-    # Of equal ones, such as a metric and its mean, the measured one.
+    # Several metrics may equal the score, such as a metric and its mean: the
+    # measured one counts.
     name = min(names, key=lambda name: not name.startswith("val_"))
     return {name: completed[0].metrics[name].direction}
 

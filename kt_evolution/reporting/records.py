@@ -19,7 +19,7 @@ from kt_evolution.project.rejections import BranchTally
 from kt_evolution.project.rejections import Mistake
 from kt_evolution.project.rejections import UnbuiltBranch
 
-# The host's one number for several objectives.
+# The host's name for the sum of several objectives.
 SUM_OF_OBJECTIVES = "multi_objective"
 
 
@@ -143,7 +143,7 @@ class SearchRecord:
     def name(self) -> str:
         return self.folder.resolve().name
 
-    # What is asked for once for each trial is found out once.
+    # Cached: these are read once for each trial.
 
     @functools.cached_property
     def completed(self) -> list[TrialRecord]:

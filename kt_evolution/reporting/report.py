@@ -11,7 +11,7 @@ from typing import Any
 
 import kt_evolution
 from kt_evolution.display.formatting import number
-from kt_evolution.optional import load
+from kt_evolution.optional import import_module
 from kt_evolution.project.journal import JournalError
 from kt_evolution.project.journal import write_atomically
 from kt_evolution.project.training_log import read_training
@@ -22,7 +22,7 @@ from kt_evolution.reporting.summary import rejections_of
 from kt_evolution.reporting.summary import summary_of
 from kt_evolution.reporting.trials_table import table_of
 
-# Family trees that can be chosen from.
+# How many family trees the report offers.
 NUM_TREES = 12
 
 
@@ -72,7 +72,7 @@ SECTIONS = (
     Section(
         "population",
         "Population",
-        "All completed trials with lines to their parents, coloured by rank. "
+        "All completed trials with lines to their parents, colored by rank. "
         "The orange lines lead to the best.",
         "No trial has parents.",
     ),
@@ -108,7 +108,7 @@ SECTIONS = (
         "How often each way of making a trial was a success: better than all "
         "of its parents or, with several objectives, on the front of its "
         "time. What has no parents has to be the best so far.",
-        "Keras Tuner's own oracles don't tell how a trial was made.",
+        "Keras Tuner's own oracles don't store how a trial was made.",
     ),
     Section(
         "workers",
@@ -168,7 +168,7 @@ def write_report(
 
 def render(search: SearchRecord, trial_id: str | None = None) -> str:
     """Returns the report as HTML, see `write_report`."""
-    jinja2 = load("jinja2")
+    jinja2 = import_module("jinja2")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("kt_evolution.reporting"),
         autoescape=True,
@@ -198,7 +198,7 @@ def render(search: SearchRecord, trial_id: str | None = None) -> str:
         figures=figures,
         texts=list(texts),
         table=table_of(search),
-        plotly=load("plotly.offline").get_plotlyjs(),
+        plotly=import_module("plotly.offline").get_plotlyjs(),
         version=kt_evolution.__version__,
         date=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
     )
@@ -223,7 +223,7 @@ def _drawn(
     search: SearchRecord, trial_id: str | None
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Returns the sections as the template needs them, and the figures."""
-    drawing = load("kt_evolution.reporting.figures")
+    drawing = import_module("kt_evolution.reporting.figures")
     figures: dict[str, Any] = {}
     sections = []
     for section in SECTIONS:
@@ -232,7 +232,7 @@ def _drawn(
         for label, figure in _versions(section.name, draw, search, trial_id):
             if figure is not None:
                 key = f"{section.name}-{len(choices)}"
-                # Another engine refuses what Unicode can't encode.
+                # Other JSON encoders refuse halves of surrogate pairs.
                 figures[key] = json.loads(figure.to_json(engine="json"))
                 choices[label] = key
         sections.append({"about": section, "choices": choices})
@@ -251,7 +251,7 @@ def _versions(
         for one in list(dict.fromkeys(ids))[:NUM_TREES]:
             yield f"trial {one}", draw(search, one)
     elif name == "pareto_front":
-        trade_off = load("kt_evolution.reporting.figures.trade_off")
+        trade_off = import_module("kt_evolution.reporting.figures.trade_off")
         for x, y in trade_off.pairs_of(search):
             yield f"{y} against {x}", draw(search, x, y)
     else:

@@ -66,7 +66,7 @@ def _statuses(search: SearchRecord) -> str:
     for trial in search.trials:
         status = trial.status.lower()
         counts[status] = counts.get(status, 0) + 1
-    # What was interrupted looks the same as what runs.
+    # Interrupted trials have the status of running ones.
     counts["unfinished"] = counts.pop("running", 0)
     return ", ".join(f"{n} {status}" for status, n in counts.items() if n)
 

@@ -10,14 +10,14 @@ from typing import IO
 from typing import Any
 
 from kt_evolution.display.terminal import printable_lines
-from kt_evolution.optional import load
+from kt_evolution.optional import import_module
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
 VALUES = "values."
 METRICS = "metrics."
-# What begins with one is a formula to a spreadsheet, and may run commands. The
-# wide ones count where East Asian input is usual.
+# A spreadsheet takes text that begins with one for a formula, which may run
+# commands. The wide ones count where East Asian input is usual.
 FORMULA_MARKS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -78,7 +78,7 @@ def dataframe_of(search: SearchRecord) -> Any:
     Raises:
         ImportError: If pandas is not installed.
     """
-    pandas = load("pandas")
+    pandas = import_module("pandas")
     rows = rows_of(search)
     columns = rows[0] if rows else ()
     return pandas.DataFrame(

@@ -5,7 +5,7 @@ import dataclasses
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
-# So many seconds in which no trial runs are no proposal but a pause.
+# A longer time in which no trial runs, in seconds, is a pause.
 PAUSE = 60.0
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import is_number
 from kt_evolution.keras_tuner_bridge import private_api
-from kt_evolution.optional import load
+from kt_evolution.optional import import_module
 
 # So that all trials, workers and sessions have the same folds.
 SHUFFLE_SEED = 0
@@ -240,7 +240,7 @@ def _count_splits(splitter: Any) -> int:
 
 
 def _model_selection() -> Any:
-    return load("sklearn.model_selection", "cross_validation")
+    return import_module("sklearn.model_selection", "cross_validation")
 
 
 def _shown(value: Any) -> str:

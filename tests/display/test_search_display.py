@@ -16,8 +16,8 @@ from kt_evolution.display.search_display import Frame
 from kt_evolution.display.search_display import best_words
 from kt_evolution.display.search_display import interruption
 from kt_evolution.display.search_display import plain_line
-from kt_evolution.display.status import SearchNews
-from kt_evolution.display.status import TrialNews
+from kt_evolution.display.status import SearchStatus
+from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.status import expected_of
 from kt_evolution.display.status import origin_of
 from kt_evolution.display.status import seconds_left
@@ -26,7 +26,7 @@ ONE = ["val_accuracy"]
 TWO = ["val_accuracy", "params"]
 
 
-def search_news(**changes):
+def search_status(**changes):
     values = {
         "num_ended": 8,
         "max_trials": 20,
@@ -38,10 +38,10 @@ def search_news(**changes):
         "seconds": 100.0,
         "seconds_left": 150.0,
     }
-    return SearchNews(**{**values, **changes})
+    return SearchStatus(**{**values, **changes})
 
 
-def trial_news(**changes):
+def trial_summary(**changes):
     values = {
         "trial_id": "07",
         "scores": (0.96451,),
@@ -50,7 +50,7 @@ def trial_news(**changes):
         "origin": "crossover and mutation of 03 and 05",
         "seconds": 12.3,
     }
-    return TrialNews(**{**values, **changes})
+    return TrialSummary(**{**values, **changes})
 
 
 def drawn(frame, width=110):
@@ -60,7 +60,7 @@ def drawn(frame, width=110):
 
 
 def test_a_frame_tells_of_the_search_the_trial_and_the_results():
-    frame = Frame(search_news(num_ended=7, num_rejected=3), ONE)
+    frame = Frame(search_status(num_ended=7, num_rejected=3), ONE)
     frame.begin("07")
     frame.train("07", 0.5, "epoch 2/4, loss 0.1")
     lines = drawn(frame)
@@ -74,8 +74,8 @@ def test_a_frame_tells_of_the_search_the_trial_and_the_results():
         assert words in lines[0]
     assert lines[1].startswith("Trial 07 ")
     assert lines[1].rstrip().endswith("epoch 2/4, loss 0.1")
-    frame.add(trial_news(), search_news(num_running=3))
-    frame.add(trial_news(trial_id="08", scores=()), search_news())
+    frame.add(trial_summary(), search_status(num_running=3))
+    frame.add(trial_summary(trial_id="08", scores=()), search_status())
     lines = drawn(frame)
     # What trains no more is not shown.
     assert [line.split()[0] for line in lines] == [
@@ -94,22 +94,22 @@ def test_a_frame_tells_of_the_search_the_trial_and_the_results():
 
 
 def test_only_the_newest_results_are_shown():
-    frame = Frame(search_news(), ONE)
+    frame = Frame(search_status(), ONE)
     for number in range(30):
-        frame.add(trial_news(trial_id=str(number)), search_news())
+        frame.add(trial_summary(trial_id=str(number)), search_status())
     shown = [line.split()[0] for line in drawn(frame)[2:]]
     assert shown == [str(number) for number in range(29, 21, -1)]
 
 
 def test_workers_are_counted():
-    frame = Frame(search_news(num_running=4), ONE)
+    frame = Frame(search_status(num_running=4), ONE)
     assert "4 workers" in drawn(frame)[0]
 
 
 def test_several_objectives():
-    news = search_news(best=(0.9, 610.0), num_on_front=4)
+    news = search_status(best=(0.9, 610.0), num_on_front=4)
     frame = Frame(news, TWO)
-    frame.add(trial_news(scores=(0.9, 610.0), expected=None), news)
+    frame.add(trial_summary(scores=(0.9, 610.0), expected=None), news)
     lines = drawn(frame)
     assert "4 on the front, knee val_accuracy 0.9, params 610" in lines[0]
     assert lines[1].split()[:3] == ["trial", *TWO]
@@ -117,37 +117,37 @@ def test_several_objectives():
 
 
 def test_names_are_text_and_no_markup():
-    frame = Frame(search_news(), ["[bold]a[/bold]"])
-    frame.add(trial_news(origin="[red]x[/red]"), search_news())
+    frame = Frame(search_status(), ["[bold]a[/bold]"])
+    frame.add(trial_summary(origin="[red]x[/red]"), search_status())
     text = "\n".join(drawn(frame))
     assert "[bold]a[/bold]" in text and "[red]x[/red]" in text
 
 
 @pytest.mark.parametrize("width", [30, 60])
 def test_a_narrow_terminal_is_no_error(width):
-    frame = Frame(search_news(), ONE)
-    frame.add(trial_news(), search_news())
+    frame = Frame(search_status(), ONE)
+    frame.add(trial_summary(), search_status())
     assert all(len(line) <= width for line in drawn(frame, width))
 
 
 def test_a_trial_as_one_line():
-    assert plain_line(trial_news(), search_news(), ONE) == (
+    assert plain_line(trial_summary(), search_status(), ONE) == (
         "[8/20] trial 07: val_accuracy 0.9645 (expected 0.95 ± 0.012); best "
         "val_accuracy 0.9645 (trial 07); 12 s, crossover and mutation of 03 "
         "and 05"
     )
-    failed = trial_news(scores=(), is_best=False)
-    nothing = search_news(max_trials=None, best_trial_id=None, best=())
+    failed = trial_summary(scores=(), is_best=False)
+    nothing = search_status(max_trials=None, best_trial_id=None, best=())
     assert plain_line(failed, nothing, ONE) == (
         "[8] trial 07: failed; 12 s, crossover and mutation of 03 and 05"
     )
 
 
 def test_an_interrupted_search():
-    text = interruption(search_news(), ONE)
+    text = interruption(search_status(), ONE)
     assert "Interrupted after 8 trials; best val_accuracy 0.9645" in text
     assert "`tuner.search(...)`" in text
-    nothing = search_news(num_ended=0, best_trial_id=None, best=())
+    nothing = search_status(num_ended=0, best_trial_id=None, best=())
     assert best_words(nothing, ONE) == []
     assert "no trial completed yet" in interruption(nothing, ONE)
 
@@ -170,7 +170,7 @@ def test_durations(seconds, text):
 
 
 def test_nothing_is_left_at_the_end():
-    frame = Frame(search_news(), ONE)
+    frame = Frame(search_status(), ONE)
     frame.end()
     (line, *_) = drawn(frame)
     assert line.rstrip().endswith("1:40")

@@ -14,8 +14,8 @@ from rich.console import Console
 
 import kt_evolution
 from kt_evolution.display import search_display
-from kt_evolution.display.status import SearchNews
-from kt_evolution.display.status import TrialNews
+from kt_evolution.display.status import SearchStatus
+from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.terminal import printable
 from kt_evolution.display.terminal import printable_lines
 from kt_evolution.project import event_checks
@@ -310,7 +310,7 @@ def test_summaries_of_the_host_steer_no_terminal(capsys, tmp_path):
 def test_the_live_display_steers_no_terminal():
     console = Console(file=io.StringIO(), width=200, color_system=None)
     names = [f"val{CONTROLS}"]
-    trial = TrialNews(
+    trial = TrialSummary(
         trial_id=CONTROLS,
         scores=(0.5,),
         is_best=True,
@@ -318,7 +318,7 @@ def test_the_live_display_steers_no_terminal():
         origin=CONTROLS,
         seconds=1.0,
     )
-    search = SearchNews(
+    search = SearchStatus(
         num_ended=1,
         max_trials=2,
         num_running=1,

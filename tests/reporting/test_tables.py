@@ -71,7 +71,7 @@ def assert_raises_without_project(tuner):
 
 def test_what_is_missing_says_how_to_install_it():
     with pytest.raises(ImportError, match=r'pip install "kt_evolution\[x\]"'):
-        optional.load("no_such_package.module", "x")
+        optional.import_module("no_such_package.module", "x")
 
 
 def test_records_need_no_package_that_draws():

@@ -99,7 +99,7 @@ def _members(search: SearchRecord, members: list[Member]) -> Any:
 
 
 def population(search: SearchRecord) -> Any | None:
-    """Draws all trials with lines to their parents, coloured by score."""
+    """Draws all trials with lines to their parents, colored by score."""
     trials = search.completed
     if not any(trial.parents for trial in trials):
         return None
@@ -124,7 +124,7 @@ def population(search: SearchRecord) -> Any | None:
             y=_joined(heights[name] for birth in births for name in birth),
             mode="lines",
             line={"color": GREY, "width": 0.6},
-            # So that a thousand of them do not hide the trials.
+            # A thousand opaque lines would hide the trials.
             opacity=min(0.6, 100.0 / len(trials)),
             hoverinfo="skip",
         )
@@ -194,7 +194,7 @@ def _marker(
     quality: list[float | None], size: int, outline: float = 1.0
 ) -> dict[str, Any]:
     return {
-        # What failed or came from elsewhere has no rank.
+        # Failed trials and imported models have no rank.
         "color": [0.0 if one is None else one for one in quality],
         "cmin": 0,
         "cmax": 1,

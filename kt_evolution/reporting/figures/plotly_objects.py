@@ -1,5 +1,5 @@
 """The one place where plotly is imported: figures need it, records don't."""
 
-from kt_evolution.optional import load
+from kt_evolution.optional import import_module
 
-go = load("plotly.graph_objects")
+go = import_module("plotly.graph_objects")

@@ -99,7 +99,7 @@ def diversity(search: SearchRecord) -> Any | None:
     return drawn
 
 
-# As many as have a tick each.
+# So many trials have a tick each.
 FEW_SUCCESSES = 5
 
 

@@ -29,7 +29,7 @@ MAX_AXES = 10
 MAX_BARS = 20
 MAX_LINES = 300
 MAX_TICKS = 6
-# Where lines pass that don't use a hyperparameter.
+# The place of lines of trials that don't use a hyperparameter.
 UNUSED = -0.15
 
 
@@ -66,7 +66,7 @@ def parallel_coordinates(search: SearchRecord) -> Any | None:
 
 def _spread(ranked: list[TrialRecord]) -> list[TrialRecord]:
     """Returns as many trials as can be seen, evenly by rank."""
-    # The best last, so that they are drawn over the others.
+    # The best come last: they are drawn over the others.
     return evenly(ranked, MAX_LINES)[::-1]
 
 
@@ -76,11 +76,11 @@ def _most_telling(features: np.ndarray, scores: np.ndarray) -> list[int]:
     By how much of the variance of ranks lies between the quarters of their
     codes, which costs nothing; importance is a figure of its own.
     """
-    told = [_told(column, scores) for column in features.T]
-    return np.argsort(told, kind="stable")[-MAX_AXES:].tolist()
+    strengths = [_share_explained(column, scores) for column in features.T]
+    return np.argsort(strengths, kind="stable")[-MAX_AXES:].tolist()
 
 
-def _told(codes: np.ndarray, scores: np.ndarray) -> float:
+def _share_explained(codes: np.ndarray, scores: np.ndarray) -> float:
     """Returns the variance of the means of groups of alike codes."""
     bounds = np.quantile(codes, [0.25, 0.5, 0.75])
     groups = np.searchsorted(bounds, codes)
@@ -103,7 +103,7 @@ def _axis(space: SearchSpace, name: str, codes: np.ndarray) -> dict[str, Any]:
     genes = [space.genes[i] for i in space.genes_named(name)]
     ticks = _ticks(genes[0])
     if any(_ticks(gene) != ticks for gene in genes):
-        # The same name stands for other values in other branches.
+        # A name may have other values in another branch.
         ticks = {0.0: "low", 1.0: "high"}
     is_unused = codes == DORMANT
     if is_unused.any():
@@ -149,7 +149,7 @@ def _score_axis(label: str, scores: np.ndarray) -> dict[str, Any]:
 
 
 def gene_importance(search: SearchRecord) -> Any | None:
-    """Draws how much each hyperparameter tells of the objectives."""
+    """Draws how well each hyperparameter predicts the objectives."""
     found = [importance_of(search, one) for one in search.objectives]
     ranked = [one for one in found if one is not None]
     if not ranked:

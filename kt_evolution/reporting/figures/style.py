@@ -14,7 +14,7 @@ from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
-# They can be told apart on white and on black.
+# Colors that differ clearly on white and on black.
 BLUE = "#3b82f6"
 ORANGE = "#f97316"
 GREEN = "#10b981"
@@ -116,7 +116,7 @@ def descriptions(
 def ranks(search: SearchRecord) -> dict[str, float]:
     """Returns how good each completed trial is, from 0 to 1, the best.
 
-    By rank and not by score: what diverged would leave one colour to others.
+    By rank and not by score: what diverged would leave one color to others.
     """
     ranked = search.ranked()
     last = max(len(ranked) - 1, 1)
@@ -124,7 +124,7 @@ def ranks(search: SearchRecord) -> dict[str, float]:
 
 
 def rank_bar() -> dict[str, Any]:
-    """Returns the colour bar of `ranks`."""
+    """Returns the color bar of `ranks`."""
     return {
         "orientation": "h",
         "tickvals": [0, 0.5, 1],
