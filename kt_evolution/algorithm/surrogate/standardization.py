@@ -9,6 +9,8 @@ import numpy as np
 MAX_SPREAD = 30.0
 # Scales stay so far from the ends of the floats that nothing overflows.
 SMALLEST, LARGEST = 1e-200, 1e200
+# Smaller numbers are scaled before they are squared.
+SMALLEST_SQUARED = 1e-100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +43,11 @@ def standardize(scores: np.ndarray) -> tuple[np.ndarray, ScoreScale]:
     if largest == 0.0:
         return np.zeros(len(scores)), ScoreScale(float(scores[0]))
     below = below / largest
+    widest = -MAX_SPREAD * below.min()
+    if 0.0 < widest < SMALLEST_SQUARED:
+        # The squares of the better half would underflow.
+        below = np.minimum(below, widest) / widest
+        largest *= widest
     spread = below.std()
     better = np.sqrt(np.mean(below[below <= 0.0] ** 2))
     if better > 0.0:

@@ -29,6 +29,13 @@ def test_warped_scores_keep_their_order_and_have_unit_scale(scores):
     assert standardized.std() in (0.0, pytest.approx(1.0))
 
 
+@pytest.mark.parametrize("tiny", [5e-324, 4.2693401049677043e-162, 1e-90])
+def test_scores_whose_squares_underflow_have_unit_scale(tiny):
+    standardized, _ = standardize(np.array([0.0, 1.0, tiny]))
+    assert standardized.std() == pytest.approx(1.0)
+    assert standardized[0] <= standardized[2] < standardized[1]
+
+
 def test_bad_scores_are_all_alike():
     standardized, _ = standardize(np.array([0.0, 1.0, 2.0, 1e3, 1e9]))
     assert standardized[3] == standardized[4]
