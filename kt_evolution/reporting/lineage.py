@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 
-from kt_evolution.reporting.layered import place
+from kt_evolution.display.layered_graph import place
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 

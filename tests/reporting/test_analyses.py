@@ -10,6 +10,7 @@ import pytest
 
 from kt_evolution.algorithm.ranking import fitness
 from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.display.layered_graph import place
 from kt_evolution.limits import Limit
 from kt_evolution.reporting import diversity as diversity_module
 from kt_evolution.reporting import importance
@@ -18,7 +19,6 @@ from kt_evolution.reporting import tables
 from kt_evolution.reporting.diversity import diversity_of
 from kt_evolution.reporting.diversity import points_of
 from kt_evolution.reporting.importance import importance_of
-from kt_evolution.reporting.layered import place
 from kt_evolution.reporting.lineage import ancestry_of
 from kt_evolution.reporting.lineage import family_of
 from kt_evolution.reporting.progress import credits_of
