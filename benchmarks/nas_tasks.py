@@ -106,7 +106,7 @@ class Task:
             _first(validation, train_size // 2),
             test,
         )
-        return _standardised(data) if self.is_regression else data
+        return _standardized(data) if self.is_regression else data
 
 
 def _shuffled(rows: Rows, rng: np.random.Generator) -> Rows:
@@ -123,7 +123,7 @@ def _first(rows: Rows, number: int) -> Rows:
     return rows[0][:number], rows[1][:number]
 
 
-def _standardised(data: Data) -> Data:
+def _standardized(data: Data) -> Data:
     mean, deviation = data.train[1].mean(), data.train[1].std()
     return Data(
         *(
@@ -217,17 +217,17 @@ def _images(space: str) -> Callable[[Data], kt.HyperModel]:
 
 
 def _tabular(data: Data) -> kt.HyperModel:
-    return nas.HyperTabularNet(
-        input_shape=data.input_shape,
-        num_classes=data.num_classes,
-        data=data.train[0],
+    space = nas.HyperTabularNet(
+        input_shape=data.input_shape, num_classes=data.num_classes
     )
+    space.adapt(data.train[0])
+    return space
 
 
 def _tabular_regression(data: Data) -> kt.HyperModel:
-    return nas.HyperTabularNet(
-        input_shape=data.input_shape, task="regression", data=data.train[0]
-    )
+    space = nas.HyperTabularNet(input_shape=data.input_shape, task="regression")
+    space.adapt(data.train[0])
+    return space
 
 
 def _series(data: Data) -> kt.HyperModel:

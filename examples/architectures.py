@@ -55,9 +55,9 @@ def report(tuner, space, validation, test, drawing=None):
     # The first trial has the default values of the space.
     default = tuner.oracle.get_trial(tuner.oracle.start_order[0])
     print(f"The architecture found (trial {best.trial_id}):\n")
-    nas.describe(best.hyperparameters, hypermodel=space)
+    nas.describe(best.hyperparameters, space)
     if drawing:
-        nas.draw(best.hyperparameters, drawing, hypermodel=space)
+        nas.draw(best.hyperparameters, space, drawing)
     print(f"\n{'accuracy':16} {'validation':>10} {'test':>10}")
     for name, trial in (("architecture", best), ("default model", default)):
         model = tuner.load_model(trial)

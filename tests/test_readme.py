@@ -88,7 +88,7 @@ def test_code_of_the_guides_does_what_they_say(names):
     exec(code_with("def build_blocks", guide), names)
     hp = keras_tuner.HyperParameters()
     assert names["build_blocks"](hp).output_shape == (None, 10)
-    assert "stage_2/block_1/kernel" in hp
+    assert "stage_2/block_1/kernel_size" in hp
 
 
 def test_links_of_the_readme_lead_somewhere():

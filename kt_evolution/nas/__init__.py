@@ -1,11 +1,12 @@
-"""Architectures as search spaces: blocks, ready spaces, and what they are."""
+"""Architectures as search spaces: blocks, ready spaces, and their pictures."""
 
 import importlib
 from typing import Any
 
-# Loaded on first use, as in the package above.
+# Each module is imported on first use, as in `kt_evolution`.
 _HOMES = {
-    "Augmentation": "kt_evolution.nas.blocks.regularisation",
+    "Augmentation": "kt_evolution.nas.blocks.regularization",
+    "BlockScope": "kt_evolution.nas.architecture",
     "Cell": "kt_evolution.nas.blocks.cells",
     "ConvStage": "kt_evolution.nas.blocks.convolution",
     "HyperCellNet": "kt_evolution.nas.spaces.images",
@@ -18,22 +19,22 @@ _HOMES = {
     "InputChoice": "kt_evolution.nas.blocks.composition",
     "LayerChoice": "kt_evolution.nas.blocks.composition",
     "MBConvStage": "kt_evolution.nas.blocks.bottlenecks",
-    "NASBench201": "kt_evolution.nas.nasbench201",
-    "Optimiser": "kt_evolution.nas.blocks.optimiser",
+    "Optimizer": "kt_evolution.nas.blocks.optimizer",
     "RecurrentStage": "kt_evolution.nas.blocks.tokens",
-    "Regulariser": "kt_evolution.nas.blocks.regularisation",
+    "Regularizer": "kt_evolution.nas.blocks.regularization",
     "Repeat": "kt_evolution.nas.blocks.composition",
     "ResidualMLP": "kt_evolution.nas.blocks.dense",
     "SeriesStage": "kt_evolution.nas.blocks.series",
-    "Site": "kt_evolution.nas.structure",
     "TokenEncoder": "kt_evolution.nas.blocks.tokens",
     "TransformerStage": "kt_evolution.nas.blocks.tokens",
+    "build_nasbench201": "kt_evolution.nas.nasbench201",
     "describe": "kt_evolution.nas.describing",
     "draw": "kt_evolution.nas.drawing",
 }
 
 __all__ = [
     "Augmentation",
+    "BlockScope",
     "Cell",
     "ConvStage",
     "HyperCellNet",
@@ -46,16 +47,15 @@ __all__ = [
     "InputChoice",
     "LayerChoice",
     "MBConvStage",
-    "NASBench201",
-    "Optimiser",
+    "Optimizer",
     "RecurrentStage",
-    "Regulariser",
+    "Regularizer",
     "Repeat",
     "ResidualMLP",
     "SeriesStage",
-    "Site",
     "TokenEncoder",
     "TransformerStage",
+    "build_nasbench201",
     "describe",
     "draw",
 ]

@@ -1,9 +1,11 @@
-"""Where the nodes and operations of a cell's graph go."""
+"""Arranges the nodes and operations of a cell as a graph."""
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
+from kt_evolution.display.layered_graph import layers_of
+from kt_evolution.display.layered_graph import place
+from kt_evolution.nas.architecture import Edge
 from kt_evolution.nas.picture import LANE
 from kt_evolution.nas.picture import MARGIN
 from kt_evolution.nas.picture import PANEL_PADDING
@@ -11,8 +13,6 @@ from kt_evolution.nas.picture import PANEL_TITLE
 from kt_evolution.nas.picture import Box
 from kt_evolution.nas.picture import Picture
 from kt_evolution.nas.picture import Point
-from kt_evolution.nas.picture import right_of
-from kt_evolution.nas.structure import Edge
 
 OPERATION_WIDTH, OPERATION_HEIGHT = 118, 26
 NODE_SIZE = 26
@@ -27,7 +27,7 @@ def arrange_cell(edges: Sequence[Edge], title: str) -> Picture:
     points = [point for route in routes for point in route]
     left = min([box.x for box in placed] + [x for x, _ in points])
     top = min(box.y for box in placed)
-    right = max([right_of(box) for box in placed] + [x for x, _ in points])
+    right = max([box.right for box in placed] + [x for x, _ in points])
     bottom = max(box.bottom for box in placed)
     width = right - left + 2 * MARGIN
     height = bottom - top + 2 * PANEL_PADDING + PANEL_TITLE + MARGIN / 2
@@ -41,7 +41,7 @@ def arrange_cell(edges: Sequence[Edge], title: str) -> Picture:
 def _graph(
     edges: Sequence[Edge],
 ) -> tuple[dict[str, Box], list[tuple[str, str]]]:
-    """Returns boxes without places by name, and which leads to which."""
+    """Returns the boxes by name, all at the origin, and the links of boxes."""
     boxes: dict[str, Box] = {}
     links: list[tuple[str, str]] = []
     for number, edge in enumerate(edges):
@@ -60,7 +60,7 @@ def _graph(
             edge.operation.replace("_", " "),
         )
         links += [(edge.source, name), (name, edge.target)]
-    # Twice the same way is drawn once.
+    # Two equal links are drawn once.
     return boxes, list(dict.fromkeys(links))
 
 
@@ -75,43 +75,24 @@ def _node_box(name: str) -> Box:
 def _in_layers(
     boxes: dict[str, Box], links: Sequence[tuple[str, str]]
 ) -> tuple[list[Box], list[list[Point]]]:
-    from grandalf.graphs import Edge as Link
-    from grandalf.graphs import Graph
-    from grandalf.graphs import Vertex
-    from grandalf.layouts import SugiyamaLayout
-    from grandalf.routing import EdgeViewer
-    from grandalf.routing import route_with_lines
-
-    vertices = {name: Vertex(name) for name in boxes}
-    joined = [Link(vertices[a], vertices[b]) for a, b in links]
-    for name, vertex in vertices.items():
-        vertex.view = _View(boxes[name].width, boxes[name].height)
-    for link in joined:
-        link.view = EdgeViewer()
-    graph: Any = Graph(list(vertices.values()), joined)
-    for component in graph.C:
-        layout = SugiyamaLayout(component)
-        layout.xspace, layout.yspace = GRAPH_GAP_X, GRAPH_GAP_Y
-        # A long way round takes no more room than a line.
-        layout.dw, layout.dh = LANE, LANE
-        layout.route_edge = route_with_lines
-        layout.init_all()
-        layout.draw(10)
+    layers = layers_of(links)
+    widths = {name: box.width + GRAPH_GAP_X for name, box in boxes.items()}
+    places, lines = place(layers, links, widths, LANE)
+    # All boxes have the same height.
+    step = OPERATION_HEIGHT + GRAPH_GAP_Y
     placed = [
         dataclasses.replace(
-            box,
-            x=vertices[name].view.xy[0] - box.width / 2,
-            y=vertices[name].view.xy[1] - box.height / 2,
+            box, x=places[name] - box.width / 2, y=layers[name] * step
         )
         for name, box in boxes.items()
     ]
-    return placed, [list(link.view._pts) for link in joined]
+    return placed, [_route(line, step) for line in lines]
 
 
-@dataclasses.dataclass
-class _View:
-    """What the layout wants of a vertex."""
-
-    w: float
-    h: float
-    xy: Point = (0.0, 0.0)
+def _route(line: Sequence[tuple[float, int]], step: float) -> list[Point]:
+    """Returns the points of an arrow that passes straight between boxes."""
+    points: list[Point] = []
+    for x, layer in line:
+        points += [(x, layer * step), (x, layer * step + OPERATION_HEIGHT)]
+    # The arrow leaves the first box at its bottom and ends at the last's top.
+    return points[1:-1]

@@ -1,72 +1,74 @@
-"""An architecture in words."""
+"""Prints an architecture as a table of its blocks."""
 
 from typing import Any
 
 import keras_tuner as kt
 
-from kt_evolution.nas.structure import TRAINING
-from kt_evolution.nas.structure import Edge
-from kt_evolution.nas.structure import Part
-from kt_evolution.nas.structure import structure_of
+from kt_evolution.nas.architecture import TRAINING
+from kt_evolution.nas.architecture import BlockRecord
+from kt_evolution.nas.architecture import Edge
+from kt_evolution.nas.architecture import build_architecture
 
 
-def describe(hp: kt.HyperParameters, hypermodel: Any = None) -> str:
+def describe(hp: kt.HyperParameters, hypermodel: Any) -> str:
     """Prints the architecture that hyperparameters express.
 
-    Each block has one line: its name, what it is, the shape of its output and
-    how many parameters it has. What is dormant is not shown, and what a build
-    function adds between blocks is neither shown nor counted.
+    Each block has one line: its name, a description, the shape of its output
+    and its number of parameters. Dormant blocks are left out. Layers that a
+    build function adds between blocks are neither shown nor counted.
 
     Example:
 
     ```python
-    nas.describe(tuner.get_best_hyperparameters()[0])
+    best = tuner.get_best_hyperparameters()[0]
+    nas.describe(best, tuner.hypermodel)
     ```
 
     Args:
         hp: The `keras_tuner.HyperParameters`.
-        hypermodel: The `keras_tuner.HyperModel` or build function that they
-            belong to. Defaults to the one that was last built with `hp`, or to
-            the ready space whose hyperparameters these are.
+        hypermodel: The `keras_tuner.HyperModel` or build function that
+            declares the hyperparameters.
 
     Returns:
-        String, what was printed.
+        String, the printed table.
 
     Raises:
-        ValueError: If it is not known what `hp` belongs to.
-        TypeError: If an argument is of another type.
+        ValueError: If the hypermodel builds no block.
+        TypeError: If an argument has the wrong type.
     """
-    structure = structure_of(hp, hypermodel)
+    architecture = build_architecture(hp, hypermodel)
     rows: list[tuple[str, str, str, str]] = []
     cells: dict[tuple[Edge, ...], str] = {}
-    for part in structure.parts:
-        rows.append(_row(part))
-        if part.edges and part.edges in cells:
-            rows.append(("", f"as in {cells[part.edges]}", "", ""))
-        elif part.edges:
-            cells[part.edges] = part.path
-            rows += [("", node, "", "") for node in _nodes(part.edges)]
-    rows.append(("", "parameters of all blocks", "", f"{structure.params:,}"))
+    for block in architecture.blocks:
+        rows.append(_row(block))
+        if block.edges and block.edges in cells:
+            rows.append(("", f"as in {cells[block.edges]}", "", ""))
+        elif block.edges:
+            cells[block.edges] = block.path
+            rows += [("", node, "", "") for node in _nodes(block.edges)]
+    rows.append(
+        ("", "parameters of all blocks", "", f"{architecture.params:,}")
+    )
     text = _table(rows)
     print(text)
     return text
 
 
-def _row(part: Part) -> tuple[str, str, str, str]:
-    if part.kind == TRAINING:
-        return part.path, part.text, "", ""
-    shape = "x".join("?" if size is None else str(size) for size in part.shape)
-    return part.path, part.text, shape, f"{part.params:,}"
+def _row(block: BlockRecord) -> tuple[str, str, str, str]:
+    if block.kind == TRAINING:
+        return block.path, block.text, "", ""
+    shape = "x".join("?" if size is None else str(size) for size in block.shape)
+    return block.path, block.text, shape, f"{block.params:,}"
 
 
 def _nodes(edges: tuple[Edge, ...]) -> list[str]:
-    """Returns what meets in each node, one line each."""
+    """Returns one line for each node: the operations that it joins."""
     incoming: dict[str, list[str]] = {}
     for edge in edges:
-        what = edge.source
+        term = edge.source
         if edge.operation:
-            what = f"{edge.operation}({edge.source})"
-        incoming.setdefault(edge.target, []).append(what)
+            term = f"{edge.operation}({edge.source})"
+        incoming.setdefault(edge.target, []).append(term)
     return [
         f"  {target} = {(', ' if target == 'output' else ' + ').join(terms)}"
         for target, terms in incoming.items()

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras_tuner as kt
 
+from kt_evolution.nas.architecture import build_architecture
 from kt_evolution.nas.layout import LINE
 from kt_evolution.nas.layout import PADDING
 from kt_evolution.nas.layout import arrange
@@ -13,13 +14,12 @@ from kt_evolution.nas.picture import MARGIN
 from kt_evolution.nas.picture import Box
 from kt_evolution.nas.picture import Picture
 from kt_evolution.nas.picture import Point
-from kt_evolution.nas.structure import structure_of
 
 FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 INK, FAINT, LINES, PAPER = "#1f2933", "#66727f", "#7b8794", "#ffffff"
 
-# The first word that a kind has decides; fill and border.
-COLOURS = {
+# Fill and border by the first of these words that a kind contains.
+COLORS = {
     "stage": ("#f6f7f9", "#dde1e6"),
     "graph": ("#f6f7f9", "#dde1e6"),
     "node": ("#ffffff", "#52606d"),
@@ -49,34 +49,33 @@ COLOURS = {
 
 def draw(
     hp: kt.HyperParameters,
+    hypermodel: Any,
     path: str | os.PathLike[str],
-    hypermodel: Any = None,
 ) -> None:
     """Draws the architecture that hyperparameters express.
 
-    Parts from top to bottom with their shapes and numbers of parameters, and
-    cells as graphs. It needs the packages drawsvg and grandalf, which come
-    with `pip install "kt-evolution[drawing]"`.
+    The picture has the blocks from top to bottom, with their shapes and
+    numbers of parameters, and cells as graphs. It needs the package drawsvg,
+    which comes with `pip install "kt-evolution[drawing]"`.
 
     Example:
 
     ```python
     best = tuner.get_best_hyperparameters()[0]
-    nas.draw(best, "best.svg")
+    nas.draw(best, tuner.hypermodel, "best.svg")
     ```
 
     Args:
         hp: The `keras_tuner.HyperParameters`.
+        hypermodel: The `keras_tuner.HyperModel` or build function that
+            declares the hyperparameters.
         path: String or path of the file to write, which ends in ".svg".
-        hypermodel: A `keras_tuner.HyperModel` or a build function. Defaults
-            to what was last built with `hp`, or to the ready space that `hp`
-            is of.
 
     Raises:
-        ValueError: If `path` has another ending, or if the architecture is
-            not known without a hypermodel.
-        TypeError: If an argument is of another type.
-        ImportError: If a package is missing.
+        ValueError: If `path` has another ending, or if the hypermodel builds
+            no block.
+        TypeError: If an argument has the wrong type.
+        ImportError: If drawsvg is missing.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(
@@ -85,12 +84,12 @@ def draw(
         )
     if Path(path).suffix.lower() != ".svg":
         raise ValueError(f"`path` must end in .svg. Received: path={path!r}")
-    structure = structure_of(hp, hypermodel)
+    architecture = build_architecture(hp, hypermodel)
     try:
-        drawing = render(arrange(structure))
+        drawing = render(arrange(architecture))
     except ImportError as error:
         raise ImportError(
-            "`draw` needs the packages drawsvg and grandalf: "
+            "`draw` needs the package drawsvg: "
             'pip install "kt-evolution[drawing]"'
         ) from error
     drawing.save_svg(str(path))
@@ -125,13 +124,13 @@ def render(picture: Picture) -> Any:
     return drawing
 
 
-def colours_of(kind: str) -> tuple[str, str]:
-    """Returns the fill and the border of a kind of part or operation."""
-    return next(pair for word, pair in COLOURS.items() if word in kind)
+def colors_of(kind: str) -> tuple[str, str]:
+    """Returns the fill and border colors of a kind of block or operation."""
+    return next(pair for word, pair in COLORS.items() if word in kind)
 
 
 def _rectangle(drawsvg: Any, box: Box, radius: float) -> Any:
-    fill, border = colours_of(box.kind)
+    fill, border = colors_of(box.kind)
     return drawsvg.Rectangle(
         box.x,
         box.y,
@@ -184,13 +183,13 @@ def _arrow(drawsvg: Any, points: list[Point]) -> Any:
         path.L(x, y)
         x, y = _towards(corner, after)
         path.Q(*corner, x, y)
-    # The head goes on for a bit.
+    # The arrowhead extends beyond the end of the line.
     path.L(*_towards(points[-1], (x, y), 6.5))
     return path
 
 
 def _towards(start: Point, end: Point, distance: float = 8.0) -> Point:
-    """Returns the point at a distance from one on the way to another."""
+    """Returns the point on the way to `end` at a distance from `start`."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     length = (dx * dx + dy * dy) ** 0.5
     share = min(0.5, distance / length) if length else 0.0

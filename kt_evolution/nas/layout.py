@@ -1,13 +1,17 @@
-"""Where everything of a drawn architecture goes, before it is drawn.
+"""Arranges the boxes and arrows of a drawn architecture.
 
-The parts are a column, top to bottom; what comes from further up than the part
-before goes round on the left. Cells are graphs on the right, each kind of cell
-once.
+The blocks are a column from top to bottom. Inputs from earlier blocks than the
+previous one pass on the left. Cells are graphs on the right; equal cells are
+drawn once.
 """
 
 import textwrap
 from collections.abc import Sequence
 
+from kt_evolution.nas.architecture import TRAINING
+from kt_evolution.nas.architecture import Architecture
+from kt_evolution.nas.architecture import BlockRecord
+from kt_evolution.nas.architecture import Edge
 from kt_evolution.nas.cell_graph import arrange_cell
 from kt_evolution.nas.picture import LANE
 from kt_evolution.nas.picture import MARGIN
@@ -16,11 +20,6 @@ from kt_evolution.nas.picture import PANEL_TITLE
 from kt_evolution.nas.picture import Box
 from kt_evolution.nas.picture import Picture
 from kt_evolution.nas.picture import Point
-from kt_evolution.nas.picture import right_of
-from kt_evolution.nas.structure import TRAINING
-from kt_evolution.nas.structure import Edge
-from kt_evolution.nas.structure import Part
-from kt_evolution.nas.structure import Structure
 
 HEADER = 64
 BOX_WIDTH = 400
@@ -32,53 +31,53 @@ CHARACTERS = 58
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def arrange(structure: Structure) -> Picture:
+def arrange(architecture: Architecture) -> Picture:
     """Returns the picture of an architecture."""
-    cells = name_cells(structure.parts)
-    column, lanes = _column(structure.parts, cells)
+    cells = name_cells(architecture.blocks)
+    column, lanes = _column(architecture.blocks, cells)
     picture = column.shifted(MARGIN + lanes * LANE, HEADER)
-    picture.title = f"{structure.params:,} parameters of all blocks"
-    right = max(right_of(box) for box in picture.boxes + picture.panels)
+    picture.title = f"{architecture.params:,} parameters of all blocks"
+    right = max(box.right for box in picture.boxes + picture.panels)
     below = float(HEADER)
     for edges, name in cells.items():
         graph = arrange_cell(edges, f"cell {name}")
         picture.add(graph.shifted(right + 2 * MARGIN, below))
         below += graph.height + 2 * GAP
     every = picture.boxes + picture.panels
-    picture.width = max(map(right_of, every)) + MARGIN
+    picture.width = max(box.right for box in every) + MARGIN
     picture.height = max(box.bottom for box in every) + MARGIN
     return picture
 
 
-def name_cells(parts: Sequence[Part]) -> dict[tuple[Edge, ...], str]:
+def name_cells(blocks: Sequence[BlockRecord]) -> dict[tuple[Edge, ...], str]:
     """Returns the graphs of all cells with a letter for each."""
-    graphs = dict.fromkeys(part.edges for part in parts if part.edges)
+    graphs = dict.fromkeys(block.edges for block in blocks if block.edges)
     return {
         graph: LETTERS[i] if i < len(LETTERS) else str(i + 1)
         for i, graph in enumerate(graphs)
     }
 
 
-# The column of parts.
+# The column of blocks.
 
 
 def _column(
-    parts: Sequence[Part], cells: dict[tuple[Edge, ...], str]
+    blocks: Sequence[BlockRecord], cells: dict[tuple[Edge, ...], str]
 ) -> tuple[Picture, int]:
     picture = Picture()
     places: dict[str, Box] = {}
     y = 0.0
     group, group_top = "", 0.0
-    for i, part in enumerate(parts):
-        stage = _stage(part)
+    for i, block in enumerate(blocks):
+        stage = _stage(block)
         if stage != group:
             group, group_top = stage, y
             y += PANEL_TITLE + PANEL_PADDING if stage else 0
-        box = _part_box(part, y, cells)
-        places[part.path] = box
+        box = _block_box(block, y, cells)
+        places[block.path] = box
         picture.boxes.append(box)
         y = box.bottom + GAP
-        is_last = i + 1 == len(parts) or _stage(parts[i + 1]) != group
+        is_last = i + 1 == len(blocks) or _stage(blocks[i + 1]) != group
         if group and is_last:
             y += PANEL_PADDING - GAP
             picture.panels.append(
@@ -92,48 +91,50 @@ def _column(
                 )
             )
             y += GAP
-    picture.arrows, lanes = _flow(parts, places)
+    picture.arrows, lanes = _flow(blocks, places)
     return picture, lanes
 
 
-def _stage(part: Part) -> str:
-    return part.path.split("/")[0] if "/" in part.path else ""
+def _stage(block: BlockRecord) -> str:
+    return block.path.split("/")[0] if "/" in block.path else ""
 
 
-def _part_box(part: Part, y: float, cells: dict[tuple[Edge, ...], str]) -> Box:
-    title = part.path.split("/", 1)[-1].replace("_", " ")
-    if part.edges:
-        title += f" · cell {cells[part.edges]}"
+def _block_box(
+    block: BlockRecord, y: float, cells: dict[tuple[Edge, ...], str]
+) -> Box:
+    title = block.path.split("/", 1)[-1].replace("_", " ")
+    if block.edges:
+        title += f" · cell {cells[block.edges]}"
     notes = []
-    if part.shape:
+    if block.shape:
         notes.append(
-            " × ".join("?" if n is None else str(n) for n in part.shape)
+            " × ".join("?" if n is None else str(n) for n in block.shape)
         )
-    if part.params:
-        notes.append(f"{part.params:,} parameters")
-    lines = tuple(textwrap.wrap(part.text, CHARACTERS, break_on_hyphens=False))
+    if block.params:
+        notes.append(f"{block.params:,} parameters")
+    lines = tuple(textwrap.wrap(block.text, CHARACTERS, break_on_hyphens=False))
     height = 2 * PADDING + LINE * (1 + len(lines))
-    return Box(0, y, BOX_WIDTH, height, part.kind, title, lines, tuple(notes))
+    return Box(0, y, BOX_WIDTH, height, block.kind, title, lines, tuple(notes))
 
 
 def _flow(
-    parts: Sequence[Part], places: dict[str, Box]
+    blocks: Sequence[BlockRecord], places: dict[str, Box]
 ) -> tuple[list[list[Point]], int]:
-    """Returns the arrows between parts, and how many lanes those need."""
+    """Returns the arrows between blocks, and the number of their lanes."""
     arrows: list[list[Point]] = []
     lanes: list[float] = []
     before = None
-    for part in parts:
-        if part.kind == TRAINING:
+    for block in blocks:
+        if block.kind == TRAINING:
             continue
-        box = places[part.path]
-        sources = [places[path] for path in part.inputs if path in places]
+        box = places[block.path]
+        sources = [places[path] for path in block.inputs if path in places]
         for source in sources or ([before] if before else []):
             if source is before:
                 x = BOX_WIDTH / 2
                 arrows.append([(x, source.bottom), (x, box.y)])
                 continue
-            # The first lane that is free from the source on.
+            # The first lane that no arrow uses below the source.
             lane = next(
                 (i for i, end in enumerate(lanes) if end <= source.y),
                 len(lanes),

@@ -1,4 +1,4 @@
-"""NAS-Bench-201: a published space of cells whose scores are in tables.
+"""NAS-Bench-201: a published search space whose scores are in tables.
 
 Reference:
     Dong and Yang (2020), "NAS-Bench-201: Extending the Scope of Reproducible
@@ -14,10 +14,12 @@ import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
-from kt_evolution.nas import structure
+from kt_evolution.nas.architecture import BlockRecord
+from kt_evolution.nas.architecture import Edge
+from kt_evolution.nas.architecture import begin_build
 from kt_evolution.nas.shapes import check_shape
 
-# In the order of the tables: an operation's digit is its place here.
+# In the order of the tables: the digit of an operation is its index.
 OPERATIONS = (
     "none",
     "skip_connect",
@@ -32,28 +34,28 @@ EDGES = tuple(
 RESNET_CELL = "303101"
 
 WIDTHS = (16, 32, 64)
-# What an input shape is, for errors.
+# The meaning of an input shape, for errors.
 IMAGE = "(height, width, channels)"
 CELLS_PER_STAGE = 5
 
 
-def NASBench201(
+def build_nasbench201(
     cell: str,
     input_shape: Sequence[int | None] = (32, 32, 3),
     num_classes: int = 10,
 ) -> keras.Model:
     """Builds the published network around one of the 15,625 cells.
 
-    A stem of 16 channels, three stages of five cells, and a residual block
-    that halves the image and doubles the channels between stages. A cell has
-    four nodes, the first of which is its input and the last its output, and
-    an operation on each of its six edges. What leads nowhere is in the network
-    all the same, as it is in the published one.
+    The network has a stem of 16 channels and three stages of five cells.
+    Between two stages a residual block halves the image and doubles the
+    channels. A cell has four nodes and an operation on each of its six edges.
+    Its first node is the input and its last node the output. Operations that
+    do not reach the output are kept, as in the published network.
 
     Example:
 
     ```python
-    model = nas.NASBench201(
+    model = nas.build_nasbench201(
         "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|"
         "+|skip_connect~0|none~1|skip_connect~2|"
     )
@@ -69,7 +71,7 @@ def NASBench201(
         num_classes: Int. Defaults to 10.
 
     Returns:
-        A `keras.Model` that is not compiled; its outputs are probabilities.
+        A `keras.Model` that is not compiled. Its outputs are probabilities.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -97,10 +99,10 @@ def NASBench201(
 class HyperNASBench201(kt.HyperModel):
     """The search space of NAS-Bench-201: an operation for each edge.
 
-    Its six hyperparameters are `"edge_0_1"` to `"edge_2_3"`; their defaults
-    make the cell of a residual network. Models are compiled for labels that
-    are integers, with the publication's optimiser but without its schedule;
-    Keras decays weights apart from the momentum, which is a weaker decay.
+    The six hyperparameters are `"edge_0_1"` to `"edge_2_3"`. Their defaults
+    are the cell of a residual network. Models are compiled for integer labels
+    with the published optimizer, but without its schedule. Keras decays
+    weights separately from the momentum, which is a weaker decay.
 
     Example:
 
@@ -112,7 +114,8 @@ class HyperNASBench201(kt.HyperModel):
         input_shape: Tuple `(height, width, channels)`. Defaults to
             `(32, 32, 3)`.
         num_classes: Int. Defaults to 10.
-        **kwargs: Further arguments of `keras_tuner.HyperModel`.
+        name: String, the name of the hypermodel.
+        tunable: Boolean, as in `keras_tuner.HyperModel`. Defaults to True.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -122,12 +125,12 @@ class HyperNASBench201(kt.HyperModel):
         self,
         input_shape: Sequence[int | None] = (32, 32, 3),
         num_classes: int = 10,
-        **kwargs: Any,
+        name: str | None = None,
+        tunable: bool = True,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(name=name, tunable=tunable)
         self.input_shape = check_shape(input_shape, IMAGE, 3, 2)
         self.num_classes = check_count("num_classes", num_classes, at_least=2)
-        structure.remember_space(self)
 
     def build(self, hp: kt.HyperParameters) -> keras.Model:
         cell = ""
@@ -136,8 +139,8 @@ class HyperNASBench201(kt.HyperModel):
                 edge_name(edge), list(OPERATIONS), default=default
             )
             cell += str(OPERATIONS.index(operation))
-        model = NASBench201(cell, self.input_shape, self.num_classes)
-        structure.begin(hp).parts.append(_part(model, cell))
+        model = build_nasbench201(cell, self.input_shape, self.num_classes)
+        begin_build(hp).blocks.append(_record(model, cell))
         model.compile(
             keras.optimizers.SGD(
                 0.1, momentum=0.9, nesterov=True, weight_decay=5e-4
@@ -148,10 +151,10 @@ class HyperNASBench201(kt.HyperModel):
         return model
 
 
-def _part(model: keras.Model, cell: str) -> structure.Part:
-    """Returns the record of a network, which is that of its cell."""
+def _record(model: keras.Model, cell: str) -> BlockRecord:
+    """Returns the record of a network with the edges of its cell."""
     names = ["input", *(f"node_{i}" for i in range(1, NUM_NODES - 1)), "output"]
-    return structure.Part(
+    return BlockRecord(
         "network",
         "cell",
         f"{len(WIDTHS)} stages of {CELLS_PER_STAGE} cells, with "
@@ -159,7 +162,7 @@ def _part(model: keras.Model, cell: str) -> structure.Part:
         model.output_shape[1:],
         model.count_params(),
         edges=tuple(
-            structure.Edge(names[source], names[node], operation)
+            Edge(names[source], names[node], operation)
             for (source, node), operation in zip(
                 EDGES, parse_cell(cell), strict=True
             )
@@ -177,7 +180,7 @@ def parse_cell(cell: str) -> tuple[str, ...]:
     """Returns the operations of a cell, in the order of `EDGES`.
 
     Args:
-        cell: String, as `NASBench201` takes it.
+        cell: String, as `build_nasbench201` takes it.
 
     Raises:
         ValueError: If the cell is not one of the space.
@@ -242,7 +245,7 @@ def _cell(x: Any, operations: Sequence[str], width: int) -> Any:
 
 def _operation(name: str, x: Any, width: int) -> Any:
     if name == "none":
-        # A product, as published, so that what comes before stays reachable.
+        # A product with 0, as published, keeps earlier layers in the network.
         return layers.Rescaling(0.0)(x)
     if name == "skip_connect":
         return x
@@ -252,27 +255,27 @@ def _operation(name: str, x: Any, width: int) -> Any:
 
 
 def _conv(x: Any, width: int, kernel_size: int, strides: int = 1) -> Any:
-    """Activates, convolves and normalises."""
+    """Applies an activation, a convolution and a normalization."""
     x = layers.ReLU()(x)
     padding = "same"
     if strides > 1:
-        # Padding "same" would be that of the right and the bottom only.
+        # Padding "same" would pad the right and the bottom only.
         x, padding = layers.ZeroPadding2D(kernel_size // 2)(x), "valid"
     x = layers.Conv2D(width, kernel_size, strides, padding, use_bias=False)(x)
     return _batch_norm()(x)
 
 
 def _reduction(x: Any, width: int) -> Any:
-    """Halves the image, with a shortcut that isn't normalised."""
+    """Halves the image. The shortcut is not normalized."""
     convolved = _conv(x, width, kernel_size=3, strides=2)
     convolved = _conv(convolved, width, kernel_size=3)
-    # Padding counts for odd sizes only.
+    # The padding matters for odd sizes only.
     shortcut = layers.AveragePooling2D(2, padding="same")(x)
     shortcut = layers.Conv2D(width, 1, use_bias=False)(shortcut)
     return layers.Add()([shortcut, convolved])
 
 
-# Those of the publication, which are torch's defaults.
+# The published momentum and epsilon, which are torch's defaults.
 _batch_norm = functools.partial(
     layers.BatchNormalization, momentum=0.9, epsilon=1e-5
 )

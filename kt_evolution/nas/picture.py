@@ -1,11 +1,11 @@
-"""What a picture of an architecture is made of."""
+"""The elements of a picture: boxes, panels and arrows."""
 
 import dataclasses
 from collections.abc import Iterable
 
 Point = tuple[float, float]
 
-# Around what is drawn, in pixels, and inside of a panel.
+# Margins, paddings and distances, in pixels.
 MARGIN = 28
 PANEL_PADDING = 12
 PANEL_TITLE = 24
@@ -17,11 +17,11 @@ class Box:
     """A rectangle with text.
 
     Args:
-        x: Float, its left.
-        y: Float, its top.
+        x: Float, the left edge.
+        y: Float, the top edge.
         width: Float.
         height: Float.
-        kind: String, what it stands for; decides its colour.
+        kind: String, the kind of block, which decides the color.
         title: String.
         lines: Tuple of the strings below the title.
         notes: Tuple of the strings on the right.
@@ -37,6 +37,10 @@ class Box:
     notes: tuple[str, ...] = ()
 
     @property
+    def right(self) -> float:
+        return self.x + self.width
+
+    @property
     def bottom(self) -> float:
         return self.y + self.height
 
@@ -47,13 +51,13 @@ class Box:
 
 @dataclasses.dataclass
 class Picture:
-    """What is to be drawn, in the order of its lists.
+    """The elements of a picture, in the order of drawing.
 
     Args:
         width: Float.
         height: Float.
         title: String.
-        panels: List of `Box`es behind the others.
+        panels: List of `Box`es behind all others.
         arrows: List of lists of points.
         boxes: List of `Box`es.
     """
@@ -66,7 +70,7 @@ class Picture:
     boxes: list[Box] = dataclasses.field(default_factory=list)
 
     def shifted(self, dx: float, dy: float) -> "Picture":
-        """Returns the picture elsewhere, as large as before."""
+        """Returns the picture with all elements moved."""
 
         def moved(boxes: Iterable[Box]) -> list[Box]:
             return [
@@ -84,12 +88,9 @@ class Picture:
         )
 
     def add(self, other: "Picture") -> None:
+        """Adds the elements of another picture."""
         self.panels += other.panels
         self.arrows += other.arrows
         self.boxes += other.boxes
-        self.width = max(self.width, *(right_of(b) for b in other.panels), 0)
+        self.width = max(self.width, *(b.right for b in other.panels), 0)
         self.height = max(self.height, *(b.bottom for b in other.panels), 0)
-
-
-def right_of(box: Box) -> float:
-    return box.x + box.width

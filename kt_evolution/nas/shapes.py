@@ -10,14 +10,14 @@ from kt_evolution.algorithm.checks import is_number
 def check_shape(
     input_shape: Any, what: str, rank: int, may_be_none: int = 0
 ) -> tuple[Any, ...]:
-    """Returns the shape of a sample if it is one of some rank.
+    """Returns the shape of a sample if it has the expected rank.
 
     Args:
-        input_shape: What was given.
-        what: String, what it must be, for the error.
-        rank: Int, how many axes a sample has.
-        may_be_none: Int, how many of the first axes may be None, which is any
-            size. Defaults to 0.
+        input_shape: The argument that the user passed.
+        what: String, the expected meaning of the shape, for the error.
+        rank: Int, the number of axes of a sample.
+        may_be_none: Int, the number of leading axes that may be None, which
+            means any size. Defaults to 0.
     """
     if isinstance(input_shape, np.ndarray):
         input_shape = tuple(input_shape.tolist())

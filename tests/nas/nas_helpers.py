@@ -10,7 +10,7 @@ import numpy as np
 from kt_evolution import nas
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.keras_tuner_bridge.encoding import genes_of
-from kt_evolution.nas.structure import structure_of
+from kt_evolution.nas.architecture import architecture_of
 
 NUM_SAMPLES = 8
 LABELS = np.arange(NUM_SAMPLES) % 3
@@ -58,7 +58,7 @@ SPACES = {
 def new_space(name, **arguments):
     """Returns a small space and samples that its models take."""
     given, x = SPACES[name]
-    small = {"num_classes": 3, "width": 4, "steps": 20, **given}
+    small = {"num_classes": 3, "width": 4, "total_steps": 20, **given}
     return getattr(nas, name)(**{**small, **arguments}), x
 
 
@@ -96,7 +96,7 @@ def check_genome(space, x, values):
     keras.backend.clear_session()
     hp = with_values(values)
     model = space.build(hp)
-    assert structure_of(hp).params == model.count_params()
+    assert architecture_of(hp).params == model.count_params()
     # To compile takes longer than a step.
     model.run_eagerly = True
     history = space.fit(hp, model, x, LABELS, batch_size=8, verbose=0)

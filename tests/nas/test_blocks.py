@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kt_evolution import nas
-from kt_evolution.nas.structure import structure_of
+from kt_evolution.nas.architecture import architecture_of
 from tests.nas.nas_helpers import declared
 from tests.nas.nas_helpers import random_values
 from tests.nas.nas_helpers import with_values
@@ -45,7 +45,7 @@ def build_inputs(hp):
         hp, small, "b"
     )
     y = nas.InputChoice(3)(hp, [x, small, smaller], "joined")
-    y = nas.Regulariser()(hp, y, "regulariser")
+    y = nas.Regularizer()(hp, y, "regularizer")
     return model_of(x, y)
 
 
@@ -67,7 +67,7 @@ def test_random_genomes_are_models_and_record_themselves(build):
         model = build(hp)
         # All but the last layer are of blocks.
         in_blocks = model.count_params() - model.layers[-1].count_params()
-        assert structure_of(hp).params == in_blocks
+        assert architecture_of(hp).params == in_blocks
 
 
 def test_a_function_that_calls_blocks_is_not_told_twice():
@@ -76,7 +76,7 @@ def test_a_function_that_calls_blocks_is_not_told_twice():
 
     hp = kt.HyperParameters()
     nas.Repeat(stage, depth=1)(hp, keras.Input((8, 8, 1)), "body")
-    paths = [part.path for part in structure_of(hp).parts]
+    paths = [part.path for part in architecture_of(hp).blocks]
     assert paths == ["body/block_1/stage/block_1"]
 
 
@@ -84,7 +84,7 @@ def test_repeats_are_active_as_the_depth_has_them():
     hp = kt.HyperParameters()
     stage = nas.ConvStage(filters=(2, 4), depth=(1, 2, 3))
     stage(hp, keras.Input((8, 8, 1)), "stage_1")
-    third = "stage_1/block_3/kernel"
+    third = "stage_1/block_3/kernel_size"
     (gene,) = [each for each in hp.space if each.name == third]
     (condition,) = gene.conditions
     assert (condition.name, condition.values) == ("stage_1/depth", [3])
@@ -100,7 +100,7 @@ def test_dormant_genes_are_declared_by_the_first_build():
         "body/block_1/layer",
         "body/block_2/layer",
         "body/block_1/mobile/block_3/expansion",
-        "body/block_2/conv/block_1/kernel",
+        "body/block_2/conv/block_1/kernel_size",
     } <= names
     # What a function asks for is known only once it is called.
     assert "body/mine_units" not in {
@@ -116,7 +116,7 @@ def test_one_value_is_no_gene():
         expansion=1,
         connection="dense",
         activation="relu",
-        normalisation="none",
+        normalization="none",
         dropout=0.0,
     )(hp, keras.Input((3,)), "body")
     assert hp.space == []
@@ -135,14 +135,14 @@ def test_layers_are_named_by_their_place():
         y = nas.ConvStage(filters=2, depth=1)(hp, x, "stage_1")
     names = [layer.name for layer in keras.Model(x, y).layers]
     assert "left_stage_1_block_1_conv2d" in names
-    assert structure_of(hp).parts[0].path == "left/stage_1/block_1"
+    assert architecture_of(hp).blocks[0].path == "left/stage_1/block_1"
 
 
 @pytest.mark.parametrize("build", [build_repeat, build_choice])
 def test_random_search_knows_all_genes(build, tmp_path):
     def compiled(hp):
         model = build(hp)
-        model.compile(nas.Optimiser(steps=10)(hp), "mse")
+        model.compile(nas.Optimizer(total_steps=10)(hp), "mse")
         return model
 
     tuner = kt.RandomSearch(
@@ -197,13 +197,13 @@ def test_learned_positions_are_those_of_the_tokens():
 MASKED = {
     "plain": nas.SeriesStage(4, connection="plain", squeeze_excite=True),
     "parallel": nas.SeriesStage(4, connection="parallel"),
-    "dense": nas.SeriesStage(4, connection="dense", normalisation="layer"),
+    "dense": nas.SeriesStage(4, connection="dense", normalization="layer"),
     "inception": nas.SeriesStage(4, operation="inception"),
-    "separable": nas.SeriesStage(4, operation="separable", kernel=9),
+    "separable": nas.SeriesStage(4, operation="separable", kernel_size=9),
     "bottleneck": nas.MBConvStage(4, squeeze_excite=True),
     "recurrent": nas.RecurrentStage(4, depth=2),
-    "attention": nas.TransformerStage(heads=2),
-    "regulariser": nas.Regulariser(normalisation="batch"),
+    "attention": nas.TransformerStage(num_heads=2),
+    "regularizer": nas.Regularizer(normalization="batch"),
 }
 
 
@@ -230,8 +230,8 @@ def test_a_mask_keeps_padding_out(name):
     ("block", "message"),
     [
         (nas.ConvStage(2, downsample="max"), "`downsample` must not.*'max'"),
-        (nas.ConvStage(2), "`normalisation` must not be 'group'"),
-        (nas.Regulariser(), "`normalisation` must not be 'group'"),
+        (nas.ConvStage(2), "`normalization` must not be 'group'"),
+        (nas.Regularizer(), "`normalization` must not be 'group'"),
         (nas.Cell(2, num_inputs=1), "`mask` must not be given to Cell"),
     ],
 )
@@ -245,7 +245,7 @@ def test_a_name_is_used_once():
     def build(hp):
         x = inputs = keras.Input((6, 8))
         x = nas.RecurrentStage(units=8)(hp, x, "body")
-        x = nas.TransformerStage(heads=2)(hp, x, "body")
+        x = nas.TransformerStage(num_heads=2)(hp, x, "body")
         return keras.Model(inputs, x)
 
     with pytest.raises(ValueError, match="`name`.*once.*'body/block_1'"):
@@ -254,18 +254,20 @@ def test_a_name_is_used_once():
     hp, x = kt.HyperParameters(), keras.Input((6, 8))
     for _ in range(2):
         nas.RecurrentStage(units=8)(hp, x, "body")
-    assert len(structure_of(hp).parts) == 1
+    assert len(architecture_of(hp).blocks) == 1
 
 
 def test_values_may_be_in_arrays_and_ranges():
     stage = nas.ConvStage(
-        filters=np.array([8, 4]), kernel=range(3, 8, 2), squeeze_excite=np.True_
+        filters=np.array([8, 4]),
+        kernel_size=range(3, 8, 2),
+        squeeze_excite=np.True_,
     )
     hp = kt.HyperParameters()
     stage(hp, keras.Input(np.array([8, 8, 1])), "stage")
     values = {each.name: each.values for each in hp.space}
     assert values["stage/filters"] == [8, 4]
-    assert values["stage/block_1/kernel"] == [3, 5, 7]
+    assert values["stage/block_1/kernel_size"] == [3, 5, 7]
 
 
 def test_a_cell_can_have_its_genes_in_several_places():
@@ -274,31 +276,31 @@ def test_a_cell_can_have_its_genes_in_several_places():
     cell = nas.Cell(filters=2, num_nodes=2)
     genes = cell.declare(hp, "cell")
     for i in range(1, 4):
-        site = nas.Site(hp, f"cell_{i}")
-        before, x = x, cell.build(site, [before, x], genes)
+        scope = nas.BlockScope(hp, f"cell_{i}")
+        before, x = x, cell.build(scope, [before, x], genes)
     assert keras.Model(inputs, x).built
-    paths = [part.path for part in structure_of(hp).parts]
+    paths = [part.path for part in architecture_of(hp).blocks]
     assert paths == ["cell_1", "cell_2", "cell_3"]
     assert all(gene.name.startswith("cell/") for gene in hp.space)
 
 
-def test_an_optimiser_has_what_its_genes_say():
+def test_an_optimizer_has_what_its_genes_say():
     hp = kt.HyperParameters()
     hp.values = {
-        "training/optimiser": "sgd",
+        "training/optimizer": "sgd",
         "training/sgd_learning_rate": 0.05,
         "training/sgd_weight_decay": 0.005,
         "training/schedule": "cosine",
         "training/warm_up": 0.2,
     }
-    optimiser = nas.Optimiser(steps=100)(hp, "training")
-    assert isinstance(optimiser, keras.optimizers.SGD)
-    assert optimiser.weight_decay == 0.005
-    schedule = optimiser.get_config()["learning_rate"]["config"]
+    optimizer = nas.Optimizer(total_steps=100)(hp, "training")
+    assert isinstance(optimizer, keras.optimizers.SGD)
+    assert optimizer.weight_decay == 0.005
+    schedule = optimizer.get_config()["learning_rate"]["config"]
     assert schedule["warmup_steps"] == 20
     assert schedule["decay_steps"] == 80
     assert schedule["warmup_target"] == 0.05
-    constant = nas.Optimiser("adamw", learning_rate=0.01)(hp, "other")
+    constant = nas.Optimizer("adamw", learning_rate=0.01)(hp, "other")
     assert float(constant.learning_rate) == pytest.approx(0.01)
 
 
@@ -309,7 +311,10 @@ def test_a_cell_of_one_input_and_cells_in_a_row():
     genes = cell.declare(hp, "cells")
     before = x
     for i in range(1, 4):
-        before, x = x, cell.build(nas.Site(hp, f"cell_{i}"), [before, x], genes)
+        before, x = (
+            x,
+            cell.build(nas.BlockScope(hp, f"cell_{i}"), [before, x], genes),
+        )
     assert keras.Model(inputs, x).output_shape[1:3] == (8, 8)
 
 
@@ -320,7 +325,7 @@ def test_a_cell_halves_series_of_any_length():
         for node in (1, 2)
         for i in (1, 2)
     }
-    cell = nas.Cell(filters=4, num_nodes=2, stride=2)
+    cell = nas.Cell(filters=4, num_nodes=2, strides=2)
     y = cell(with_values(values), [inputs, inputs], "cell")
     model = keras.Model(inputs, y)
     for length in (5, 6):
@@ -344,20 +349,20 @@ def call(block, x, name="body"):
         (lambda: nas.LayerChoice({1: dense}), "`options`.*1:"),
         (lambda: nas.ConvStage(operation="convv"), "`operation`.*'convv'"),
         (lambda: nas.ConvStage(depth=(1, 0)), "`depth`.*depth=0"),
-        (lambda: nas.ConvStage(kernel=()), "`kernel`"),
+        (lambda: nas.ConvStage(kernel_size=()), "`kernel_size`"),
         (lambda: nas.ConvStage(dropout=1.0), "`dropout`.*1.0"),
         (lambda: nas.ConvStage(dropout="a"), "`dropout`.*'a'"),
         (lambda: nas.ConvStage(operation=[["conv"]]), r"`operation`.*\['conv'"),
-        (lambda: nas.Optimiser(learning_rate="1"), "`learning_rate`.*'1'"),
+        (lambda: nas.Optimizer(learning_rate="1"), "`learning_rate`.*'1'"),
         (lambda: nas.ConvStage(squeeze_excite="no"), "`squeeze_excite`.*'no'"),
         (lambda: nas.ResidualMLP(connection="parallel"), "`connection`"),
         (lambda: nas.Cell(operation="conv"), "`operation`.*'conv'"),
         (lambda: nas.Cell(operation=["conv_3", "sew_3"]), "'sew_3'"),
         (lambda: nas.Cell(num_nodes=0), "`num_nodes`.*num_nodes=0"),
         (lambda: nas.InputChoice(1), "`num_inputs`.*num_inputs=1"),
-        (lambda: nas.Optimiser("adam"), "`optimiser`.*'adam'"),
-        (lambda: nas.Optimiser(learning_rate=(0.1, 0.01)), "`learning_rate`"),
-        (lambda: nas.Optimiser(steps=0), "`steps`.*steps=0"),
+        (lambda: nas.Optimizer("adam"), "`optimizer`.*'adam'"),
+        (lambda: nas.Optimizer(learning_rate=(0.1, 0.01)), "`learning_rate`"),
+        (lambda: nas.Optimizer(total_steps=0), "`total_steps`.*total_steps=0"),
         (call(nas.ConvStage(), VECTOR), "`x` of ConvStage.*rank 3 or 4"),
         (call(nas.SeriesStage(), IMAGE), "`x` of SeriesStage.*rank 3"),
         (call(nas.ResidualMLP(), IMAGE), "`x` of ResidualMLP.*rank 2"),
@@ -373,8 +378,8 @@ def call(block, x, name="body"):
             "`x` of ConvStage must have a known number.*8, None",
         ),
         (
-            call(nas.Regulariser(), keras.Input((1, 1, 1, 1, 1))),
-            "`x` of Regulariser",
+            call(nas.Regularizer(), keras.Input((1, 1, 1, 1, 1))),
+            "`x` of Regularizer",
         ),
         (
             call(nas.TokenEncoder(9, length=2), keras.Input((3,))),

@@ -16,7 +16,7 @@ SHAPES = {
     "Repeat": (4,),
     "ResidualMLP": (4,),
     "SeriesStage": (16, 4),
-    "Site": (4,),
+    "BlockScope": (4,),
     "TransformerStage": (8, 4),
     "LayerChoice": (8, 4),
 }

@@ -10,10 +10,10 @@ from kt_evolution import nas
 from kt_evolution.nas import cell_graph
 from kt_evolution.nas import drawing
 from kt_evolution.nas import layout
-from kt_evolution.nas.structure import Edge
-from kt_evolution.nas.structure import Part
-from kt_evolution.nas.structure import Structure
-from kt_evolution.nas.structure import structure_of
+from kt_evolution.nas.architecture import Architecture
+from kt_evolution.nas.architecture import BlockRecord
+from kt_evolution.nas.architecture import Edge
+from kt_evolution.nas.architecture import architecture_of
 from tests.nas.nas_helpers import declared
 from tests.nas.nas_helpers import new_space
 from tests.nas.nas_helpers import with_values
@@ -31,12 +31,12 @@ CELL = (
 OTHER = (Edge("input_1", "node_1", "conv 3"), Edge("node_1", "output"))
 
 
-def structure():
-    return Structure(
+def architecture():
+    return Architecture(
         [
-            Part("stem", "conv", "conv 3x3", (32, 32, 16), 400),
-            Part("stage_1/cell_1", "cell", "a cell", (8,), 70, (), CELL),
-            Part(
+            BlockRecord("stem", "conv", "conv 3x3", (32, 32, 16), 400),
+            BlockRecord("stage_1/cell_1", "cell", "a cell", (8,), 70, (), CELL),
+            BlockRecord(
                 "stage_1/cell_2",
                 "cell",
                 "a cell",
@@ -45,9 +45,9 @@ def structure():
                 ("stem", "stage_1/cell_1"),
                 CELL,
             ),
-            Part("reduction", "cell", "another", (8,), 0, (), OTHER),
-            Part("head", "dense", "a line of words " * 9, (10,), 1000),
-            Part("training", "training", "adam"),
+            BlockRecord("reduction", "cell", "another", (8,), 0, (), OTHER),
+            BlockRecord("head", "dense", "a line of words " * 9, (10,), 1000),
+            BlockRecord("training", "training", "adam"),
         ]
     )
 
@@ -70,7 +70,7 @@ def overlap(a, b):
 
 
 def test_every_part_is_a_box_in_order():
-    picture = layout.arrange(structure())
+    picture = layout.arrange(architecture())
     titles = [one.title for one in picture.boxes if one.lines]
     assert titles == [
         "stem",
@@ -91,7 +91,7 @@ def test_every_part_is_a_box_in_order():
 
 
 def test_boxes_do_not_overlap_and_are_inside():
-    picture = layout.arrange(structure())
+    picture = layout.arrange(architecture())
     for a, b in itertools.combinations(picture.boxes, 2):
         assert not overlap(a, b), (a, b)
     for a, b in itertools.combinations(picture.panels, 2):
@@ -103,7 +103,7 @@ def test_boxes_do_not_overlap_and_are_inside():
 
 
 def test_a_stage_holds_its_parts():
-    picture = layout.arrange(structure())
+    picture = layout.arrange(architecture())
     stage = box(picture, "stage_1")
     for name in ("cell 1 · cell A", "cell 2 · cell A"):
         inside = box(picture, name)
@@ -113,13 +113,13 @@ def test_a_stage_holds_its_parts():
 
 
 def test_a_cell_that_comes_twice_is_drawn_once():
-    picture = layout.arrange(structure())
+    picture = layout.arrange(architecture())
     graphs = [panel.title for panel in picture.panels if panel.kind == "graph"]
     assert graphs == ["cell A", "cell B"]
 
 
 def test_a_skip_goes_round_on_the_left():
-    picture = layout.arrange(structure())
+    picture = layout.arrange(architecture())
     stem, target = box(picture, "stem"), box(picture, "cell 2 · cell A")
     (skip,) = [a for a in picture.arrows if a[1][0] < stem.x - 1]
     assert stem.y < skip[0][1] < stem.bottom
@@ -133,13 +133,13 @@ def test_a_skip_goes_round_on_the_left():
 
 
 def test_skips_that_meet_take_lanes_of_their_own():
-    parts = [Part(f"part_{i}", "conv", "", (8,)) for i in range(3)]
+    parts = [BlockRecord(f"part_{i}", "conv", "", (8,)) for i in range(3)]
     parts += [
-        Part("part_3", "conv", "", (8,), 0, ("part_0",)),
-        Part("part_4", "conv", "", (8,), 0, ("part_1",)),
-        Part("part_5", "conv", "", (8,), 0, ("part_4",)),
+        BlockRecord("part_3", "conv", "", (8,), 0, ("part_0",)),
+        BlockRecord("part_4", "conv", "", (8,), 0, ("part_1",)),
+        BlockRecord("part_5", "conv", "", (8,), 0, ("part_4",)),
     ]
-    picture = layout.arrange(Structure(parts))
+    picture = layout.arrange(Architecture(parts))
     left = picture.boxes[0].x
     lanes = [a[1][0] for a in picture.arrows if a[1][0] < left - 1]
     assert len(lanes) == len(set(lanes)) == 2
@@ -152,13 +152,13 @@ def test_inputs_that_are_taken_are_known():
         x = nas.ConvStage(2, depth=1)(hp, x, name)
         outputs.append(x)
     nas.InputChoice(3)(hp, outputs, "joined")
-    joined = structure_of(hp).parts[-1]
+    joined = architecture_of(hp).blocks[-1]
     assert joined.inputs == ("first/block_1", "third/block_1")
 
 
 def test_a_cell_takes_the_two_before_it():
     hp = declared(new_space("HyperCellNet")[0])
-    parts = {part.path: part for part in structure_of(hp).parts}
+    parts = {part.path: part for part in architecture_of(hp).blocks}
     assert parts["stage_2/reduction"].inputs == ("stem", "stage_1/cell_1")
 
 
@@ -187,7 +187,7 @@ def test_the_graph_of_a_cell():
 
 
 def test_the_picture_says_what_the_parts_say():
-    svg = drawing.render(layout.arrange(structure())).as_svg()
+    svg = drawing.render(layout.arrange(architecture())).as_svg()
     root = ElementTree.fromstring(svg)
     texts = ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
     for expected in (
@@ -200,24 +200,24 @@ def test_the_picture_says_what_the_parts_say():
     ):
         assert expected in texts
     # A background, and one for each box and panel.
-    picture = layout.arrange(structure())
+    picture = layout.arrange(architecture())
     assert len(list(root.iter(f"{SVG}rect"))) == 1 + len(
         picture.boxes + picture.panels
     )
 
 
-def test_kinds_have_colours_of_their_own():
+def test_kinds_have_colors_of_their_own():
     kinds = ("conv 3", "separable 3", "depthwise 5", "max_pool", "identity")
-    assert len({drawing.colours_of(kind) for kind in kinds}) == len(kinds)
-    assert drawing.colours_of("average_pool") == drawing.colours_of("max_pool")
-    assert drawing.colours_of("unheard of") == drawing.COLOURS[""]
+    assert len({drawing.colors_of(kind) for kind in kinds}) == len(kinds)
+    assert drawing.colors_of("average_pool") == drawing.colors_of("max_pool")
+    assert drawing.colors_of("unheard of") == drawing.COLORS[""]
 
 
 def test_a_search_space_is_drawn(tmp_path):
     file = tmp_path / "arch.svg"
     hp = kt.HyperParameters()
     space = nas.HyperNASBench201((8, 8, 3))
-    nas.draw(hp, file, hypermodel=space)
+    nas.draw(hp, space, file)
     text = file.read_text()
     assert "nor conv 3x3" in text
     assert "skip connect" in text
@@ -229,9 +229,9 @@ def test_a_search_space_is_drawn(tmp_path):
 
 def test_another_format_is_named():
     with pytest.raises(ValueError, match="`path` must end in .svg.*a.png"):
-        nas.draw(kt.HyperParameters(), "a.png")
+        nas.draw(kt.HyperParameters(), None, "a.png")
     with pytest.raises(TypeError, match="`path` must be.*None"):
-        nas.draw(kt.HyperParameters(), None)
+        nas.draw(kt.HyperParameters(), None, None)
 
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
@@ -246,7 +246,7 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch):
     with pytest.raises(ImportError, match=r"kt-evolution\[drawing\]"):
         nas.draw(
             kt.HyperParameters(),
-            tmp_path / "a.svg",
             nas.HyperNASBench201((8, 8, 3)),
+            tmp_path / "a.svg",
         )
     assert not list(tmp_path.iterdir())

@@ -21,10 +21,12 @@ from tests.nas.nas_helpers import with_values
 
 
 def test_labels_are_smoothed_in_training_only():
-    space, x = new_space("HyperTabularNet", search="regularisation", steps=None)
+    space, x = new_space(
+        "HyperTabularNet", searched_groups="regularization", total_steps=None
+    )
     values = {"training/label_smoothing": 0.1, "head/dropout": 0.0}
     values["body/dropout"] = 0.0
-    values["body/normalisation"] = "none"
+    values["body/normalization"] = "none"
     losses = {}
     for smoothing in (0.0, 0.1):
         keras.utils.set_random_seed(0)
@@ -51,9 +53,8 @@ def test_labels_are_smoothed_in_training_only():
 
 def test_regressions_come_out_at_the_scale_of_their_targets():
     targets = np.linspace(900, 1100, 8).reshape(-1, 1)
-    space, x = new_space(
-        "HyperTabularNet", num_classes=None, task="regression", targets=targets
-    )
+    space, x = new_space("HyperTabularNet", num_classes=None, task="regression")
+    space.adapt(x, targets)
     hp = kt.HyperParameters()
     model = space.build(hp)
     history = space.fit(hp, model, x, targets, verbose=0).history
@@ -120,7 +121,8 @@ def test_models_that_share_a_vectorizer_do_not_stay_in_memory():
 
 def test_missing_numbers_and_unknown_categories_are_read():
     x = SPACES["HyperTabularNet"][1]
-    space, _ = new_space("HyperTabularNet", data=x)
+    space, _ = new_space("HyperTabularNet")
+    space.adapt(x)
     model = space.build(kt.HyperParameters())
     means = np.nanmean(x, axis=0)
     strange, known = (
@@ -135,14 +137,13 @@ def test_missing_numbers_and_unknown_categories_are_read():
 
 def test_a_number_that_was_always_the_same_is_not_blown_up():
     table = np.column_stack([np.arange(8), np.zeros(8)]).astype("float32")
-    space, _ = new_space(
-        "HyperTabularNet", input_shape=(2,), categorical=None, data=table
-    )
+    space, _ = new_space("HyperTabularNet", input_shape=(2,), categorical=None)
+    space.adapt(table)
     model = space.build(with_values({}))
-    standardised = keras.Model(
-        model.input, model.get_layer("columns_standardisation").output
+    standardized = keras.Model(
+        model.input, model.get_layer("columns_standardization").output
     )
-    new = predictions(standardised, np.array([[3.5, 1.0]], "float32"))
+    new = predictions(standardized, np.array([[3.5, 1.0]], "float32"))
     np.testing.assert_allclose(new, [[0.0, 1.0]], atol=1e-6)
 
 
@@ -302,7 +303,8 @@ def test_tables_of_pandas_may_have_any_numbers():
 
 def test_numbers_that_are_all_missing_are_passed_over(recwarn):
     table = np.array([[1.0, np.nan], [2.0, np.nan]], "float32")
-    space = nas.HyperTabularNet((2,), task="regression", data=table)
+    space = nas.HyperTabularNet((2,), task="regression")
+    space.adapt(table)
     assert not [one for one in recwarn if one.category is RuntimeWarning]
     model = space.build(with_values({}))
     assert np.isfinite(predictions(model, table)).all()
@@ -395,7 +397,7 @@ def test_a_distribution_strategy_trains_a_ready_space(tmp_path):
 
 
 def smoothed_model(**values):
-    space, x = new_space("HyperTabularNet", steps=None)
+    space, x = new_space("HyperTabularNet", total_steps=None)
     hp = with_values({"training/label_smoothing": 0.1, **values})
     return space, hp, space.build(hp), x
 
@@ -437,12 +439,8 @@ def test_large_numbers_fit_into_mixed_precision(has_data):
     targets = x.sum(axis=1)
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        space = nas.HyperTabularNet(
-            (2,),
-            task="regression",
-            targets=targets,
-            data=x if has_data else None,
-        )
+        space = nas.HyperTabularNet((2,), task="regression")
+        space.adapt(x if has_data else None, targets)
         hp = with_values({})
         model = space.build(hp)
         losses = space.fit(hp, model, x, targets, verbose=0).history["loss"]
@@ -524,14 +522,15 @@ def test_a_data_set_of_samples_must_be_batched():
 
 @pytest.mark.parametrize("targets", [[], 5.0, ["a"], [np.nan]])
 def test_targets_must_be_numbers(targets):
-    with pytest.raises(ValueError, match="`targets` must be"):
-        nas.HyperTabularNet((2,), task="regression", targets=targets)
+    space = nas.HyperTabularNet((2,), task="regression")
+    with pytest.raises(ValueError, match="`y` must be"):
+        space.adapt(np.zeros((1, 2)), targets)
 
 
-def test_decay_that_is_not_searched_is_that_of_the_optimiser():
-    space, _ = new_space("HyperTabularNet", search="training")
-    for optimiser, decay in (("adamw", 1e-2), ("sgd", 5e-4)):
-        model = space.build(with_values({"training/optimiser": optimiser}))
+def test_decay_that_is_not_searched_is_that_of_the_optimizer():
+    space, _ = new_space("HyperTabularNet", searched_groups="training")
+    for optimizer, decay in (("adamw", 1e-2), ("sgd", 5e-4)):
+        model = space.build(with_values({"training/optimizer": optimizer}))
         assert model.optimizer.weight_decay == pytest.approx(decay)
 
 

@@ -10,9 +10,10 @@ import pytest
 import kt_evolution
 from kt_evolution import nas
 from kt_evolution.algorithm.operators.mutation import UniformMutation
+from kt_evolution.nas.architecture import build_architecture
 from kt_evolution.nas.spaces.arguments import GROUPS
-from kt_evolution.nas.structure import structure_of
 from kt_evolution.proposals.dry_build import DryBuild
+from tests.nas.nas_helpers import LABELS
 from tests.nas.nas_helpers import SPACES
 from tests.nas.nas_helpers import declared
 from tests.nas.nas_helpers import new_space
@@ -61,11 +62,11 @@ class Counting(kt_evolution.EvolutionTuner):
     def run_trial(self, trial):
         hp = trial.hyperparameters
         self.trained.append(architecture(self.hypermodel, hp.values))
-        return {"score": float(structure_of_values(self.hypermodel, hp))}
+        return {"score": float(num_params_of(self.hypermodel, hp))}
 
 
-def structure_of_values(space, hp):
-    return structure_of(with_values(hp.values), space).params
+def num_params_of(space, hp):
+    return build_architecture(hp, space).params
 
 
 def search(name, max_trials, directory):
@@ -95,13 +96,18 @@ def test_a_short_search_trains_nothing_twice(tmp_path):
 
 @pytest.mark.parametrize("name", SPACES)
 def test_groups_that_are_not_searched_have_no_genes(name):
-    (space, _), (none, _) = new_space(name), new_space(name, search=())
+    (space, _), (none, _) = new_space(name), new_space(name, searched_groups=())
     assert declared(none).space == []
     # The defaults are the same, whatever is searched.
     assert architecture(none, {}) == architecture(space, {})
     every = {gene.name for gene in declared(space).space}
     parts = [
-        {gene.name for gene in declared(new_space(name, search=group)[0]).space}
+        {
+            gene.name
+            for gene in declared(
+                new_space(name, searched_groups=group)[0]
+            ).space
+        }
         for group in GROUPS
     ]
     assert all(parts)
@@ -122,27 +128,55 @@ CONV = {"input_shape": (8, 8, 1)}
         ("HyperConvNet", {"max_depth": 0}, "`max_depth`.*max_depth=0"),
         ("HyperConvNet", {"width": 0}, "`width`.*width=0"),
         ("HyperConvNet", {"task": "ranking"}, "`task`.*'ranking'"),
-        ("HyperConvNet", {"search": "colour"}, "`search`.*'colour'"),
+        (
+            "HyperConvNet",
+            {"searched_groups": "color"},
+            "`searched_groups`.*'color'",
+        ),
         ("HyperConvNet", {"num_classes": 1}, "`num_classes`.*num_classes=1"),
         ("HyperConvNet", {"num_classes": None}, "`num_classes`.*None"),
         ("HyperConvNet", {"num_outputs": 2}, "`num_outputs`.*num_outputs=2"),
         ("HyperConvNet", {"task": "regression"}, "`num_classes`.*=3"),
-        ("HyperConvNet", {"search": None}, "`search`.*search=None"),
-        ("HyperConvNet", {"steps": 0}, "`steps`.*steps=0"),
+        (
+            "HyperConvNet",
+            {"searched_groups": None},
+            "`searched_groups`.*searched_groups=None",
+        ),
+        ("HyperConvNet", {"total_steps": 0}, "`total_steps`.*total_steps=0"),
         ("HyperTextNet", {"vocabulary_size": None}, "`vocabulary_size`"),
         ("HyperTextNet", {"vectorizer": "words"}, "`vectorizer`.*'words'"),
         ("HyperTabularNet", {"categorical": {7: 2}}, "`categorical`.*7"),
-        ("HyperTabularNet", {"data": np.zeros((3, 2))}, "`data`.*columns"),
-        ("HyperTabularNet", {"data": [["a"] * 4]}, "`data`.*'a'"),
-        ("HyperTabularNet", {"data": np.zeros((0, 4))}, r"`data`.*\(0, 4\)"),
-        ("HyperTabularNet", {"data": [[0, np.inf, 0, 0]]}, "`data`.*column 1"),
         ("HyperTabularNet", {"categorical": {1.0: 2}}, "`categorical`.*1.0"),
-        ("HyperTabularNet", {"data": [[0, 0, 5, 0]]}, "`data`.*column 2.*5"),
     ],
 )
 def test_wrong_arguments_are_named(make, arguments, message):
     with pytest.raises(ValueError, match=message):
         new_space(make, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (np.zeros((3, 2)), "`x`.*columns"),
+        ([["a"] * 4], "`x`.*'a'"),
+        (np.zeros((0, 4)), r"`x`.*\(0, 4\)"),
+        ([[0, np.inf, 0, 0]], "`x`.*column 1"),
+        ([[0, 0, 5, 0]], "`x`.*column 2.*5"),
+    ],
+)
+def test_tables_that_do_not_fit_are_named(data, message):
+    space, _ = new_space("HyperTabularNet")
+    with pytest.raises(ValueError, match=message):
+        space.adapt(data)
+
+
+def test_labels_that_do_not_fit_are_named_before_the_search():
+    space, x = new_space("HyperConvNet")
+    space.adapt(x, LABELS)
+    with pytest.raises(ValueError, match="`y` must be labels below.*=3"):
+        space.adapt(x, LABELS + 1)
+    with pytest.raises(ValueError, match="`y`.*8 samples, 5 labels"):
+        space.adapt(x, LABELS[:5])
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -163,12 +197,8 @@ def test_categories_may_be_counted_by_numpy():
 def test_arguments_of_the_wrong_type_are_named():
     with pytest.raises(TypeError, match=r"`categorical` must be a dict.*\[2\]"):
         new_space("HyperTabularNet", categorical=[2])
-    with pytest.raises(ValueError, match="`targets` must be finite.*from nan"):
-        new_space(
-            "HyperTabularNet",
-            num_classes=None,
-            task="regression",
-            targets=[1.0, np.nan],
-        )
+    space, x = new_space("HyperTabularNet", num_classes=None, task="regression")
+    with pytest.raises(ValueError, match="`y` must be finite.*from nan"):
+        space.adapt(x, [1.0, np.nan])
     with pytest.raises(TypeError, match="`hp` must be.*dict"):
-        nas.describe({"body/units": 64})
+        nas.describe({"body/units": 64}, space)

@@ -1,1 +1,1 @@
-"""Blocks: pieces that a build function composes, one module a family."""
+"""Blocks that a build function composes, one module for each family."""

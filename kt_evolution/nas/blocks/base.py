@@ -1,4 +1,4 @@
-"""What all blocks have in common."""
+"""The base classes of blocks, and checks that blocks share."""
 
 import abc
 from collections.abc import Callable
@@ -10,20 +10,20 @@ import keras
 import keras_tuner as kt
 
 from kt_evolution.algorithm.checks import check_count
-from kt_evolution.nas.genes import Genes
-from kt_evolution.nas.genes import check_options
-from kt_evolution.nas.genes import choose
-from kt_evolution.nas.genes import deep_enough
-from kt_evolution.nas.structure import Site
-from kt_evolution.nas.structure import check_hyperparameters
+from kt_evolution.nas.architecture import BlockScope
+from kt_evolution.nas.architecture import check_hyperparameters
+from kt_evolution.nas.choices import Values
+from kt_evolution.nas.choices import as_options
+from kt_evolution.nas.choices import declare_choice
+from kt_evolution.nas.choices import up_to_depth
 
 
 class Block(abc.ABC):
-    """A piece of an architecture, with genes of its own.
+    """A part of an architecture with hyperparameters of its own.
 
-    A block is called with `hp`, a tensor and a name, and returns a tensor. Its
-    genes have names that start with its own, such as "stage_1/depth", and are
-    declared whether the block is built or dormant.
+    A block is called with `hp`, a tensor and a name, and returns a tensor. The
+    names of its hyperparameters start with its own name, such as
+    "stage_1/depth". They are declared even if the block is dormant.
     """
 
     def __call__(
@@ -33,18 +33,18 @@ class Block(abc.ABC):
 
         Args:
             hp: The `keras_tuner.HyperParameters`.
-            x: The tensor that goes in.
-            name: String, its name in the build. A name is used once.
+            x: The input tensor.
+            name: String, the block's name. Each name is used once in a build.
             mask: For sequences, a boolean tensor of shape `(batch, length)`,
                 false where `x` is padding. Defaults to no padding.
 
         Returns:
-            The tensor that comes out.
+            The output tensor.
 
         Raises:
-            ValueError: If `x` is no tensor that the block takes, or if
-                `name` is no string or that of a block before this one.
-            TypeError: If `hp` is no hyperparameters.
+            ValueError: If `x` is not a tensor that the block takes, or if
+                `name` is not a string or is already used.
+            TypeError: If `hp` is not a `keras_tuner.HyperParameters`.
         """
         check_hyperparameters(hp)
         if not isinstance(name, str) or not name:
@@ -57,111 +57,117 @@ class Block(abc.ABC):
     def construct(
         self, hp: kt.HyperParameters, x: Any, name: str, mask: Any
     ) -> Any:
-        """Builds the block; the arguments are those of a call."""
+        """Builds the block. The arguments are those of a call."""
 
     @abc.abstractmethod
-    def declare(self, hp: kt.HyperParameters, name: str) -> Genes:
-        """Declares the genes and returns their values."""
+    def declare(self, hp: kt.HyperParameters, name: str) -> Values:
+        """Declares the hyperparameters and returns their values."""
 
 
-class Unit(Block):
-    """A block that is one part of the architecture."""
+class SingleBlock(Block):
+    """A block that is one record of the architecture."""
 
     def construct(
         self, hp: kt.HyperParameters, x: Any, name: str, mask: Any
     ) -> Any:
-        return self.build(Site(hp, name), x, self.declare(hp, name), mask)
+        return self.build(BlockScope(hp, name), x, self.declare(hp, name), mask)
 
     @abc.abstractmethod
-    def build(self, site: Site, x: Any, genes: Genes, mask: Any = None) -> Any:
-        """Makes the layers.
+    def build(
+        self, scope: BlockScope, x: Any, values: Values, mask: Any = None
+    ) -> Any:
+        """Creates the layers.
 
         Args:
-            site: The `Site`, which names the layers and notes the block.
-            x: The tensor that goes in.
-            genes: Dict, as `declare` returns it.
-            mask: As when the block is called.
+            scope: The `BlockScope`, which names the layers and records the
+                block.
+            x: The input tensor.
+            values: Dict, as `declare` returns it.
+            mask: As in a call of the block.
         """
 
 
 class Stage(Block):
-    """A number of units in a row, with genes that they share.
+    """A sequence of blocks that share some of their hyperparameters.
 
     Args:
-        depth: Int or several, how many units.
+        depth: Int or several, the number of blocks.
     """
 
     def __init__(self, depth: int | Sequence[int]) -> None:
-        self.depth = check_options("depth", depth, check_count)
+        self.depth = as_options("depth", depth, check_count)
 
     def construct(
         self, hp: kt.HyperParameters, x: Any, name: str, mask: Any
     ) -> Any:
-        genes = self.declare(hp, name)
-        for number in range(1, genes["depth"] + 1):
-            site = Site(hp, f"{name}/block_{number}")
-            x = self.build_unit(site, x, genes, number, mask)
+        values = self.declare(hp, name)
+        for number in range(1, values["depth"] + 1):
+            scope = BlockScope(hp, f"{name}/block_{number}")
+            x = self.build_block(scope, x, values, number, mask)
         return x
 
-    def declare(self, hp: kt.HyperParameters, name: str) -> Genes:
+    def declare(self, hp: kt.HyperParameters, name: str) -> Values:
         with hp.name_scope(name):
-            genes = self.declare_shared(hp)
-            genes["depth"] = choose(hp, "depth", self.depth)
+            values = self.declare_shared(hp)
+            values["depth"] = declare_choice(hp, "depth", self.depth)
             for number in range(1, max(self.depth) + 1):
-                with deep_enough(hp, self.depth, number):
-                    unit = f"block_{number}"
-                    genes[unit] = self.declare_unit(hp, unit)
-        return genes
+                with up_to_depth(hp, self.depth, number):
+                    block = f"block_{number}"
+                    values[block] = self.declare_block(hp, block)
+        return values
 
     @abc.abstractmethod
-    def declare_shared(self, hp: kt.HyperParameters) -> Genes:
-        """Declares the genes that all units have in common."""
+    def declare_shared(self, hp: kt.HyperParameters) -> Values:
+        """Declares the hyperparameters that all blocks share."""
 
-    def declare_unit(self, hp: kt.HyperParameters, unit: str) -> Genes:
-        """Declares the genes of one unit."""
+    def declare_block(self, hp: kt.HyperParameters, block: str) -> Values:
+        """Declares the hyperparameters of one block."""
         return {}
 
     @abc.abstractmethod
-    def build_unit(
-        self, site: Site, x: Any, genes: Genes, number: int, mask: Any
+    def build_block(
+        self, scope: BlockScope, x: Any, values: Values, number: int, mask: Any
     ) -> Any:
-        """Makes the layers of one unit.
+        """Creates the layers of one block.
 
         Args:
-            site: The `Site`, which names the layers and notes the unit.
-            x: The tensor that goes in.
-            genes: Dict of the shared genes, and of each unit's by its name.
-            number: Int, which unit, from 1.
-            mask: As when the block is called.
+            scope: The `BlockScope`, which names the layers and records the
+                block.
+            x: The input tensor.
+            values: Dict of the shared values, and of a dict for each block.
+            number: Int, the number of the block, from 1.
+            mask: As in a call of the stage.
         """
 
 
-# A block, or a function of the user with the arguments of one.
-Piece = Block | Callable[..., Any]
+# A block, or a user's function of `hp`, a tensor and a name.
+BlockLike = Block | Callable[..., Any]
 
 
-def declare_if_known(piece: Piece, hp: kt.HyperParameters, name: str) -> None:
-    """Declares the genes of a dormant block.
+def declare_if_known(
+    block: BlockLike, hp: kt.HyperParameters, name: str
+) -> None:
+    """Declares the hyperparameters of a dormant block.
 
-    What a function would ask for is known only once it is called.
+    Those of a function are unknown until it is called.
     """
-    if isinstance(piece, Block):
-        piece.declare(hp, name)
+    if isinstance(block, Block):
+        block.declare(hp, name)
 
 
-def check_piece(name: str, piece: Piece) -> Piece:
-    """Returns `piece` if it is a block or a function."""
-    # A layer is called with a tensor alone.
-    if not callable(piece) or isinstance(piece, (type, keras.layers.Layer)):
+def check_block_like(name: str, block: BlockLike) -> BlockLike:
+    """Returns `block` if it is a `Block` or a function."""
+    # A layer takes a tensor only, no `hp` and no name.
+    if not callable(block) or isinstance(block, (type, keras.layers.Layer)):
         raise ValueError(
             f"`{name}` must be a block, or a function of `hp`, a tensor and a "
-            f"name that returns a tensor. Received: {name}={piece!r}"
+            f"name that returns a tensor. Received: {name}={block!r}"
         )
-    return piece
+    return block
 
 
 def check_rank(block: str, x: Any, *ranks: int) -> None:
-    """Raises if a tensor has not the rank that a block needs."""
+    """Raises if the rank of a tensor is not among `ranks`."""
     wanted = " or ".join(str(rank) for rank in ranks)
     if not hasattr(x, "shape"):
         raise ValueError(
@@ -175,7 +181,7 @@ def check_rank(block: str, x: Any, *ranks: int) -> None:
 
 
 def check_features(block: str, x: Any, *ranks: int) -> None:
-    """Raises if a tensor has another rank, or features without a number."""
+    """Raises if the rank is wrong or the number of features is unknown."""
     check_rank(block, x, *ranks)
     if x.shape[-1] is None:
         raise ValueError(
@@ -185,10 +191,10 @@ def check_features(block: str, x: Any, *ranks: int) -> None:
 
 
 def check_masked(options: Mapping[str, tuple[Any, ...]]) -> None:
-    """Raises if genes allow what can't be done to a sequence with padding.
+    """Raises if an option can't be used on a sequence with padding.
 
     Args:
-        options: Dict of the names of genes to what they may be.
+        options: Dict of the names of hyperparameters to their options.
     """
     for name, (refused, why) in NOT_MASKED.items():
         if set(refused) & set(options.get(name, ())):
@@ -202,10 +208,10 @@ def check_masked(options: Mapping[str, tuple[Any, ...]]) -> None:
 NOT_MASKED = {
     "downsample": (
         ("max", "average"),
-        "the mask would not fit what comes out",
+        "the mask would not fit the shorter output",
     ),
-    "normalisation": (
+    "normalization": (
         ("group",),
-        "groups are normalised over all positions, padding too",
+        "groups are normalized over all positions, padding included",
     ),
 }

@@ -6,23 +6,23 @@ from typing import Any
 import keras_tuner as kt
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.convolution import ConvolutionalStage
 from kt_evolution.nas.blocks.convolution import size_of
 from kt_evolution.nas.blocks.layers import activate
 from kt_evolution.nas.blocks.layers import apply_mask
-from kt_evolution.nas.blocks.layers import normalise
+from kt_evolution.nas.blocks.layers import normalize
 from kt_evolution.nas.blocks.layers import pointwise
 from kt_evolution.nas.blocks.layers import squeeze_excite
 from kt_evolution.nas.blocks.operations import Window
 from kt_evolution.nas.blocks.operations import depthwise
-from kt_evolution.nas.genes import Genes
-from kt_evolution.nas.genes import check_options
-from kt_evolution.nas.genes import choose
-from kt_evolution.nas.structure import Site
+from kt_evolution.nas.choices import Values
+from kt_evolution.nas.choices import as_options
+from kt_evolution.nas.choices import declare_choice
 
 
 class MBConvStage(ConvolutionalStage):
-    """Inverted bottlenecks in a row: wide inside, narrow outside.
+    """A sequence of inverted bottlenecks: wide inside, narrow outside.
 
     Example:
 
@@ -35,16 +35,17 @@ class MBConvStage(ConvolutionalStage):
         bottlenecks"; Tan and Le (2019), "EfficientNet".
 
     Args:
-        filters: Int or several, how many channels come out. Of several values
-            the first is the default, here and below. Defaults to 32, or 16,
-            64 or 128.
-        depth: Int or several, how many bottlenecks. Defaults to 2, or 1, 3.
-        expansion: Int or several, by how much each is wider inside. Defaults
-            to 4, or 1, 2, 6.
-        kernel: Int or several, the size of each kernel. Defaults to 3, or 5.
+        filters: Int or several, the number of output channels. Of several
+            values the first is the default, here and below. Defaults to 32,
+            or 16, 64, 128.
+        depth: Int or several, the number of bottlenecks. Defaults to 2, or
+            1, 3.
+        expansion: Int or several, the factor by which a bottleneck is wider
+            inside. Defaults to 4, or 1, 2, 6.
+        kernel_size: Int or several, for each bottleneck. Defaults to 3, or 5.
         connection: As in `ConvStage`. Defaults to "residual", or "plain".
         activation: As in `ConvStage`. Defaults to "relu", or "silu".
-        normalisation: As in `ConvStage`. Defaults to "batch".
+        normalization: As in `ConvStage`. Defaults to "batch".
         squeeze_excite: Boolean or both. Defaults to False, or True.
         downsample: As in `ConvStage`. Defaults to "none".
         dropout: As in `ConvStage`. Defaults to 0, or 0.1, 0.2.
@@ -56,10 +57,10 @@ class MBConvStage(ConvolutionalStage):
         filters: int | Sequence[int] = (32, 16, 64, 128),
         depth: int | Sequence[int] = (2, 1, 3),
         expansion: int | Sequence[int] = (4, 1, 2, 6),
-        kernel: int | Sequence[int] = (3, 5),
+        kernel_size: int | Sequence[int] = (3, 5),
         connection: str | Sequence[str] = ("residual", "plain"),
         activation: str | Sequence[str] = ("relu", "silu"),
-        normalisation: str | Sequence[str] = "batch",
+        normalization: str | Sequence[str] = "batch",
         squeeze_excite: bool | Sequence[bool] = (False, True),
         downsample: str | Sequence[str] = "none",
         dropout: float | Sequence[float] = (0.0, 0.1, 0.2),
@@ -68,48 +69,57 @@ class MBConvStage(ConvolutionalStage):
         super().__init__(
             filters,
             depth,
-            kernel,
+            kernel_size,
             connection,
             activation,
-            normalisation,
+            normalization,
             squeeze_excite,
             downsample,
             dropout,
             stochastic_depth,
         )
-        self.expansion = check_options("expansion", expansion, check_count)
+        self.expansion = as_options("expansion", expansion, check_count)
 
-    def declare_unit(self, hp: kt.HyperParameters, unit: str) -> Genes:
+    def declare_block(self, hp: kt.HyperParameters, block: str) -> Values:
         return {
-            "expansion": choose(hp, f"{unit}/expansion", self.expansion),
-            "kernel": choose(hp, f"{unit}/kernel", self.kernel),
+            "expansion": declare_choice(
+                hp, f"{block}/expansion", self.expansion
+            ),
+            "kernel_size": declare_choice(
+                hp, f"{block}/kernel_size", self.kernel_size
+            ),
         }
 
     def convolve(
         self,
-        site: Site,
+        scope: BlockScope,
         x: Any,
         channels: int,
-        genes: Genes,
-        unit: Genes,
+        values: Values,
+        own: Values,
         mask: Any,
     ) -> tuple[Any, str]:
-        normalisation, activation = genes["normalisation"], genes["activation"]
+        normalization, activation = (
+            values["normalization"],
+            values["activation"],
+        )
         y = x
-        if unit["expansion"] > 1:
-            wide = unit["expansion"] * x.shape[-1]
-            y = pointwise(site, y, wide, use_bias=False)
-            y = normalise(site, y, normalisation, mask)
-            y = apply_mask(site, activate(site, y, activation), mask)
-        y = depthwise(site, y, y.shape[-1], Window(unit["kernel"]))
-        y = activate(site, normalise(site, y, normalisation, mask), activation)
-        if genes["squeeze_excite"]:
-            y = squeeze_excite(site, y, mask)
-        y = pointwise(site, y, channels, use_bias=False)
-        y = normalise(site, y, normalisation, mask)
-        size = size_of(unit["kernel"], x)
-        return y, f"mbconv {size}, expansion {unit['expansion']}"
+        if own["expansion"] > 1:
+            wide = own["expansion"] * x.shape[-1]
+            y = pointwise(scope, y, wide, use_bias=False)
+            y = normalize(scope, y, normalization, mask)
+            y = apply_mask(scope, activate(scope, y, activation), mask)
+        y = depthwise(scope, y, y.shape[-1], Window(own["kernel_size"]))
+        y = activate(
+            scope, normalize(scope, y, normalization, mask), activation
+        )
+        if values["squeeze_excite"]:
+            y = squeeze_excite(scope, y, mask)
+        y = pointwise(scope, y, channels, use_bias=False)
+        y = normalize(scope, y, normalization, mask)
+        size = size_of(own["kernel_size"], x)
+        return y, f"mbconv {size}, expansion {own['expansion']}"
 
-    def finish(self, site: Site, y: Any, genes: Genes) -> Any:
-        # The bottleneck is linear, or it would lose what it has.
+    def activate_output(self, scope: BlockScope, y: Any, values: Values) -> Any:
+        # An activation of the narrow output would lose information.
         return y

@@ -1,4 +1,4 @@
-"""Cells: small graphs of operations, each node of which picks its inputs."""
+"""Cells: small graphs of operations whose nodes choose their inputs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,28 +7,28 @@ import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
-from kt_evolution.nas.blocks.base import Unit
+from kt_evolution.nas.architecture import BlockScope
+from kt_evolution.nas.architecture import Edge
+from kt_evolution.nas.blocks.base import SingleBlock
 from kt_evolution.nas.blocks.base import check_features
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
-from kt_evolution.nas.blocks.layers import NORMALISATIONS
+from kt_evolution.nas.blocks.layers import NORMALIZATIONS
 from kt_evolution.nas.blocks.layers import activate
-from kt_evolution.nas.blocks.layers import drop
-from kt_evolution.nas.blocks.layers import fit
-from kt_evolution.nas.blocks.layers import normalise
+from kt_evolution.nas.blocks.layers import dropout
+from kt_evolution.nas.blocks.layers import match_shape
+from kt_evolution.nas.blocks.layers import normalize
 from kt_evolution.nas.blocks.layers import pointwise
 from kt_evolution.nas.blocks.operations import CONVOLUTIONS
 from kt_evolution.nas.blocks.operations import EDGES
 from kt_evolution.nas.blocks.operations import Window
-from kt_evolution.nas.genes import Genes
-from kt_evolution.nas.genes import check_flag
-from kt_evolution.nas.genes import check_options
-from kt_evolution.nas.genes import check_rate
-from kt_evolution.nas.genes import choose
-from kt_evolution.nas.genes import choose_each
-from kt_evolution.nas.genes import first_of
-from kt_evolution.nas.genes import one_of
-from kt_evolution.nas.structure import Edge
-from kt_evolution.nas.structure import Site
+from kt_evolution.nas.choices import Values
+from kt_evolution.nas.choices import as_options
+from kt_evolution.nas.choices import check_flag
+from kt_evolution.nas.choices import check_rate
+from kt_evolution.nas.choices import declare_choice
+from kt_evolution.nas.choices import declare_choices
+from kt_evolution.nas.choices import default_first
+from kt_evolution.nas.choices import one_of
 
 OPERATIONS = (
     "separable_3",
@@ -39,21 +39,22 @@ OPERATIONS = (
     "average_pool_3",
     "identity",
 )
-# How many operations meet in a node.
+# The number of operations that a node adds.
 ARITY = 2
 
 
-class Cell(Unit):
+class Cell(SingleBlock):
     """A directed graph in which each node adds two operations.
 
-    A node picks where its two inputs come from, the inputs of the cell or the
-    nodes before it, and what is done to each. Whatever no node takes is
-    concatenated and comes out. By default each takes the last two inputs, as
-    the nodes of NASNet-A's normal cell do.
+    A node chooses its two inputs among the inputs of the cell and the nodes
+    before it, and an operation for each. The output concatenates all inputs
+    and nodes that no node uses. By default each node uses the last two inputs
+    of the cell, as in the normal cell of NASNet-A.
 
-    It is called with as many tensors as it has inputs, by default two: what
-    the last two cells gave, the last one second. To use the same genes in
-    several places, declare them once and build the cell where it is wanted.
+    A cell is called with `num_inputs` tensors. By default these are the
+    outputs of the last two cells, the latest one second. To use the same
+    values in several places, declare them once and build the cell in each
+    place.
 
     Example:
 
@@ -61,10 +62,11 @@ class Cell(Unit):
     x = nas.Cell(filters=32, num_inputs=1)(hp, x, "cell")
 
     cell = nas.Cell(filters=32)
-    genes = cell.declare(hp, "cells")
+    values = cell.declare(hp, "cells")
     before = x
     for i in range(1, 4):
-        before, x = x, cell.build(nas.Site(hp, f"cell_{i}"), [before, x], genes)
+        scope = nas.BlockScope(hp, f"cell_{i}")
+        before, x = x, cell.build(scope, [before, x], values)
     ```
 
     Reference:
@@ -72,24 +74,25 @@ class Cell(Unit):
         image recognition".
 
     Args:
-        filters: Int, how many channels each node has. Defaults to 32.
-        num_inputs: Int, how many tensors it is called with. Defaults to 2.
-        num_nodes: Int. Defaults to 4.
-        operation: Strings, what may be done to an input of a node: "conv",
-            "separable", "dilated", "depthwise", "max_pool" or "average_pool",
-            each with the size of its kernel behind, as in "conv_3", or
-            "identity". Of several the first is the default, here and below.
-            Defaults to seven of them. Operations of one's own can't be given.
-        way_around: Strings, the same for the second input of a node. Defaults
-            to `operation`, "identity" first if it is there.
-        searches_inputs: Boolean, whether nodes pick their inputs. If not, they
-            take the last two inputs of the cell. Defaults to True.
+        filters: Int, the number of channels of each node. Defaults to 32.
+        num_inputs: Int, the number of input tensors. Defaults to 2.
+        num_nodes: Int, the number of nodes. Defaults to 4.
+        operation: String or several, the operations for an input of a node:
+            "conv", "separable", "dilated", "depthwise", "max_pool" or
+            "average_pool", each followed by a kernel size as in "conv_3", or
+            "identity". Of several values the first is the default, here and
+            below. Defaults to seven of them.
+        second_operation: String or several, the operations for the second
+            input of a node. Defaults to those of `operation`, with "identity"
+            first if it is among them.
+        search_inputs: Boolean, whether nodes choose their inputs. If False,
+            all nodes use the last two inputs of the cell. Defaults to True.
         activation: "relu", "gelu" or "silu", or several. Defaults to "relu".
-        normalisation: "batch", "layer", "group" or "none", or several.
+        normalization: "batch", "layer", "group" or "none", or several.
             Defaults to "batch".
-        dropout: Float in [0, 1) or several, the part of the channels that is
-            dropped from what comes out. Defaults to 0, or 0.1, 0.2.
-        stride: Int, 2 for a cell that halves the size. Defaults to 1.
+        dropout: Float in [0, 1) or several, the fraction of the output
+            channels to drop. Defaults to 0, or 0.1, 0.2.
+        strides: Int, 2 for a cell that halves the size. Defaults to 1.
     """
 
     def __init__(
@@ -98,55 +101,96 @@ class Cell(Unit):
         num_inputs: int = 2,
         num_nodes: int = 4,
         operation: str | Sequence[str] = OPERATIONS,
-        way_around: str | Sequence[str] | None = None,
-        searches_inputs: bool = True,
+        second_operation: str | Sequence[str] | None = None,
+        search_inputs: bool = True,
         activation: str | Sequence[str] = "relu",
-        normalisation: str | Sequence[str] = "batch",
+        normalization: str | Sequence[str] = "batch",
         dropout: float | Sequence[float] = (0.0, 0.1, 0.2),
-        stride: int = 1,
+        strides: int = 1,
     ) -> None:
         self.filters = check_count("filters", filters)
         self.num_inputs = check_count("num_inputs", num_inputs)
         self.num_nodes = check_count("num_nodes", num_nodes)
-        operations = check_options("operation", operation, check_operation)
+        operations = as_options("operation", operation, check_operation)
         around = operations
-        if way_around is not None:
-            around = check_options("way_around", way_around, check_operation)
+        if second_operation is not None:
+            around = as_options(
+                "second_operation", second_operation, check_operation
+            )
         elif "identity" in operations:
-            around = first_of("identity", operations)
+            around = default_first("identity", operations)
         self.operations = operations, around
-        self.searches_inputs = check_flag("searches_inputs", searches_inputs)
+        self.search_inputs = check_flag("search_inputs", search_inputs)
         self.shared = {
-            "activation": check_options(
+            "activation": as_options(
                 "activation", activation, one_of(ACTIVATIONS)
             ),
-            "normalisation": check_options(
-                "normalisation", normalisation, one_of(NORMALISATIONS)
+            "normalization": as_options(
+                "normalization", normalization, one_of(NORMALIZATIONS)
             ),
-            "dropout": check_options("dropout", dropout, check_rate),
+            "dropout": as_options("dropout", dropout, check_rate),
         }
-        self.stride = check_count("stride", stride)
+        self.strides = check_count("stride", strides)
 
-    def declare(self, hp: kt.HyperParameters, name: str) -> Genes:
+    def declare(self, hp: kt.HyperParameters, name: str) -> Values:
         inputs = [f"input_{i}" for i in range(1, self.num_inputs + 1)]
         states = inputs.copy()
         with hp.name_scope(name):
-            genes = choose_each(hp, self.shared)
+            values = declare_choices(hp, self.shared)
             for number in range(1, self.num_nodes + 1):
                 node = f"node_{number}"
                 for i, operations in enumerate(self.operations, start=1):
-                    sources = first_of(inputs[-min(i, len(inputs))], states)
-                    if not self.searches_inputs:
+                    sources = default_first(
+                        inputs[-min(i, len(inputs))], states
+                    )
+                    if not self.search_inputs:
                         sources = sources[:1]
                     for gene, options in (
                         (f"{node}/from_{i}", sources),
                         (f"{node}/operation_{i}", operations),
                     ):
-                        genes[gene] = choose(hp, gene, options)
+                        values[gene] = declare_choice(hp, gene, options)
                 states.append(node)
-        return genes
+        return values
 
-    def build(self, site: Site, x: Any, genes: Genes, mask: Any = None) -> Any:
+    def build(
+        self, scope: BlockScope, x: Any, values: Values, mask: Any = None
+    ) -> Any:
+        inputs = self._check_inputs(x, mask)
+        states = {
+            f"input_{i}": self._prepare(scope, each, inputs[-1], values)
+            for i, each in enumerate(inputs, start=1)
+        }
+        # Convolutions share one activation of each of their inputs.
+        activated: dict[str, Any] = {}
+        edges: list[Edge] = []
+        for number in range(1, self.num_nodes + 1):
+            node = f"node_{number}"
+            incoming = _edges_to(node, values)
+            edges += incoming
+            for edge in incoming:
+                if edge.source not in activated and _convolves(edge):
+                    activated[edge.source] = activate(
+                        scope, states[edge.source], values["activation"]
+                    )
+            terms = [
+                self._operate(scope, states, activated, edge, values)
+                for edge in incoming
+            ]
+            states[node] = scope.layer(layers.Add)(terms)
+        taken = {edge.source for edge in edges}
+        unused = [state for state in states if state not in taken]
+        edges += [Edge(state, "output") for state in unused]
+        ends = [
+            self._end(scope, end, states[end], like=states[node])
+            for end in unused
+        ]
+        y = scope.layer(layers.Concatenate)(ends) if len(ends) > 1 else ends[0]
+        y = dropout(scope, y, values["dropout"])
+        return scope.finish(y, "cell", self._text(values), inputs, edges)
+
+    def _check_inputs(self, x: Any, mask: Any) -> list[Any]:
+        """Returns the input tensors if the cell can take them."""
         inputs = list(x) if isinstance(x, (list, tuple)) else [x]
         if len(inputs) != self.num_inputs:
             raise ValueError(
@@ -157,88 +201,60 @@ class Cell(Unit):
             check_features("Cell", each, 3, 4)
         if mask is not None:
             raise ValueError(
-                "`mask` must not be given to Cell, whose operations would not "
-                f"keep to it. Received: mask={mask}"
+                "`mask` must not be given to Cell, whose operations would "
+                f"ignore it. Received: mask={mask}"
             )
-        states = {
-            f"input_{i}": self._prepare(site, each, inputs[-1], genes)
-            for i, each in enumerate(inputs, start=1)
-        }
-        # What convolutions take is activated, once for all that take it.
-        activated: dict[str, Any] = {}
-        edges: list[Edge] = []
-        for number in range(1, self.num_nodes + 1):
-            node = f"node_{number}"
-            incoming = _edges_to(node, genes)
-            edges += incoming
-            for edge in incoming:
-                if edge.source not in activated and _convolves(edge):
-                    activated[edge.source] = activate(
-                        site, states[edge.source], genes["activation"]
-                    )
-            terms = [
-                self._operate(site, states, activated, edge, genes)
-                for edge in incoming
-            ]
-            states[node] = site.layer(layers.Add)(terms)
-        taken = {edge.source for edge in edges}
-        loose = [state for state in states if state not in taken]
-        edges += [Edge(state, "output") for state in loose]
-        ends = [
-            self._end(site, end, states[end], like=states[node])
-            for end in loose
-        ]
-        y = site.layer(layers.Concatenate)(ends) if len(ends) > 1 else ends[0]
-        y = drop(site, y, genes["dropout"])
-        return site.done(y, "cell", self._text(genes), inputs, edges)
+        return inputs
 
-    def _prepare(self, site: Site, x: Any, like: Any, genes: Genes) -> Any:
-        """Gives an input the size of the last one and the cell's channels."""
-        x = fit(site, x, like=like, channels=x.shape[-1])
-        x = pointwise(site, x, self.filters, use_bias=False, name="input")
-        return normalise(site, x, genes["normalisation"])
+    def _prepare(
+        self, scope: BlockScope, x: Any, like: Any, values: Values
+    ) -> Any:
+        """Resizes an input to the last one and projects it to `filters`."""
+        x = match_shape(scope, x, like=like, channels=x.shape[-1])
+        x = pointwise(scope, x, self.filters, use_bias=False, name="input")
+        return normalize(scope, x, values["normalization"])
 
-    def _end(self, site: Site, name: str, x: Any, like: Any) -> Any:
-        """Gives what no node takes the size of the nodes."""
-        # Sizes that aren't known can't be compared.
+    def _end(self, scope: BlockScope, name: str, x: Any, like: Any) -> Any:
+        """Resizes an unused input or node to the size of the nodes."""
+        # Unknown sizes can't be compared.
         if name.startswith("input_") and None in x.shape[1:-1]:
-            steps = Window(self.stride, self.stride)
-            x = EDGES["average_pool"](site, x, self.filters, steps)
-        return fit(site, x, like=like)
+            total_steps = Window(self.strides, self.strides)
+            x = EDGES["average_pool"](scope, x, self.filters, total_steps)
+        return match_shape(scope, x, like=like)
 
     def _operate(
         self,
-        site: Site,
+        scope: BlockScope,
         states: dict[str, Any],
         activated: dict[str, Any],
         edge: Edge,
-        genes: Genes,
+        values: Values,
     ) -> Any:
-        # The nodes of a cell that halves have its output's size.
-        stride = self.stride if edge.source.startswith("input_") else 1
-        kind, kernel = split_operation(edge.operation)
-        window = Window(kernel, stride)
+        # In a reduction cell only the operations on its inputs halve.
+        strides = self.strides if edge.source.startswith("input_") else 1
+        kind, kernel_size = split_operation(edge.operation)
+        window = Window(kernel_size, strides)
         if not _convolves(edge):
             x = states[edge.source]
-            return EDGES[kind](site, x, self.filters, window)
+            return EDGES[kind](scope, x, self.filters, window)
         x = activated[edge.source]
-        y = EDGES[kind](site, x, self.filters, window)
-        return normalise(site, y, genes["normalisation"])
+        y = EDGES[kind](scope, x, self.filters, window)
+        return normalize(scope, y, values["normalization"])
 
-    def _text(self, genes: Genes) -> str:
-        texts = ["reduction cell" if self.stride > 1 else "cell"]
+    def _text(self, values: Values) -> str:
+        texts = ["reduction cell" if self.strides > 1 else "cell"]
         texts.append(str(self.filters))
-        if genes["normalisation"] != "none":
-            texts.append(f"{genes['normalisation']} norm")
-        texts.append(genes["activation"])
-        if genes["dropout"]:
-            texts.append(f"dropout {genes['dropout']:g}")
+        if values["normalization"] != "none":
+            texts.append(f"{values['normalization']} norm")
+        texts.append(values["activation"])
+        if values["dropout"]:
+            texts.append(f"dropout {values['dropout']:g}")
         return ", ".join(texts)
 
 
-def _edges_to(node: str, genes: Genes) -> list[Edge]:
+def _edges_to(node: str, values: Values) -> list[Edge]:
     return [
-        Edge(genes[f"{node}/from_{i}"], node, genes[f"{node}/operation_{i}"])
+        Edge(values[f"{node}/from_{i}"], node, values[f"{node}/operation_{i}"])
         for i in range(1, ARITY + 1)
     ]
 
@@ -248,20 +264,22 @@ def _convolves(edge: Edge) -> bool:
 
 
 def split_operation(operation: str) -> tuple[str, int]:
-    """Returns the kind of an operation and the size of its kernel."""
-    kind, _, kernel = operation.rpartition("_")
-    return (kind, int(kernel)) if kernel.isdecimal() else (operation, 1)
+    """Returns the kind of an operation and its kernel size."""
+    kind, _, kernel_size = operation.rpartition("_")
+    return (
+        (kind, int(kernel_size)) if kernel_size.isdecimal() else (operation, 1)
+    )
 
 
 def check_operation(name: str, operation: str) -> str:
     """Returns `operation` if an edge of a cell can have it."""
     if isinstance(operation, str):
-        kind, kernel = split_operation(operation)
-        if kind in EDGES and kernel > 0:
+        kind, kernel_size = split_operation(operation)
+        if kind in EDGES and kernel_size > 0:
             if (kind == operation) == (kind == "identity"):
                 return operation
     known = ", ".join(f'"{kind}_3"' for kind in EDGES if kind != "identity")
     raise ValueError(
-        f'`{name}` must be of {known} (or with another kernel), "identity". '
+        f'`{name}` must be of {known} (or another kernel size), "identity". '
         f"Received: {name}={operation!r}"
     )

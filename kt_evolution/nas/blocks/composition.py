@@ -1,4 +1,4 @@
-"""Blocks of blocks: how often, which, and from where."""
+"""Blocks of blocks: repeat one, choose one, choose inputs."""
 
 import abc
 from collections.abc import Mapping
@@ -9,30 +9,30 @@ import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.base import Block
-from kt_evolution.nas.blocks.base import Piece
-from kt_evolution.nas.blocks.base import Unit
-from kt_evolution.nas.blocks.base import check_piece
+from kt_evolution.nas.blocks.base import BlockLike
+from kt_evolution.nas.blocks.base import SingleBlock
+from kt_evolution.nas.blocks.base import check_block_like
 from kt_evolution.nas.blocks.base import declare_if_known
-from kt_evolution.nas.blocks.layers import fit
-from kt_evolution.nas.genes import Genes
-from kt_evolution.nas.genes import check_options
-from kt_evolution.nas.genes import choose
-from kt_evolution.nas.genes import deep_enough
-from kt_evolution.nas.genes import given
-from kt_evolution.nas.genes import one_of
-from kt_evolution.nas.structure import Site
+from kt_evolution.nas.blocks.layers import match_shape
+from kt_evolution.nas.choices import Values
+from kt_evolution.nas.choices import active_if
+from kt_evolution.nas.choices import as_options
+from kt_evolution.nas.choices import declare_choice
+from kt_evolution.nas.choices import one_of
+from kt_evolution.nas.choices import up_to_depth
 
 
 class Composition(Block):
-    """A block that consists of others, which note themselves."""
+    """A block of other blocks, each of which records itself."""
 
     def construct(
         self, hp: kt.HyperParameters, x: Any, name: str, mask: Any
     ) -> Any:
         return self.walk(hp, x, name, mask)
 
-    def declare(self, hp: kt.HyperParameters, name: str) -> Genes:
+    def declare(self, hp: kt.HyperParameters, name: str) -> Values:
         self.walk(hp, None, name)
         return {}
 
@@ -40,15 +40,15 @@ class Composition(Block):
     def walk(
         self, hp: kt.HyperParameters, x: Any, name: str, mask: Any = None
     ) -> Any:
-        """Declares all genes, and builds what is expressed unless `x` is None.
+        """Declares all hyperparameters, and builds the chosen blocks on `x`.
 
         Returns:
-            The tensor that comes out, or None.
+            The output tensor, or None.
         """
 
 
 class Repeat(Composition):
-    """Repeats a block, each time with genes of its own.
+    """Repeats a block, each time with its own hyperparameters.
 
     Example:
 
@@ -59,28 +59,29 @@ class Repeat(Composition):
     x = nas.Repeat(dense, depth=(2, 1, 3))(hp, x, "body")
     ```
 
-    The genes are `"body/depth"` and those of `"body/block_1"` to
-    `"body/block_3"`. The genes of a repeat are active if the depth has it.
+    The hyperparameters are `"body/depth"` and those of `"body/block_1"` to
+    `"body/block_3"`. Those of a block are active if the depth reaches it.
 
     Args:
         block: A block, or a function of `hp`, a tensor and a name that
             returns a tensor.
-        depth: Int or several, how often. Defaults to 2, or 1, 3 or 4.
+        depth: Int or several, the number of blocks. Defaults to 2, 1, 3 or 4;
+            the first of several values is the default.
     """
 
     def __init__(
-        self, block: Piece, depth: int | Sequence[int] = (2, 1, 3, 4)
+        self, block: BlockLike, depth: int | Sequence[int] = (2, 1, 3, 4)
     ) -> None:
-        self.block = check_piece("block", block)
-        self.depth = check_options("depth", depth, check_count)
+        self.block = check_block_like("block", block)
+        self.depth = as_options("depth", depth, check_count)
 
     def walk(
         self, hp: kt.HyperParameters, x: Any, name: str, mask: Any = None
     ) -> Any:
         with hp.name_scope(name):
-            depth = choose(hp, "depth", self.depth)
+            depth = declare_choice(hp, "depth", self.depth)
             for number in range(1, max(self.depth) + 1):
-                with deep_enough(hp, self.depth, number):
+                with up_to_depth(hp, self.depth, number):
                     place = f"block_{number}"
                     if x is not None and number <= depth:
                         x = call(self.block, hp, x, place, mask)
@@ -90,7 +91,7 @@ class Repeat(Composition):
 
 
 class LayerChoice(Composition):
-    """Takes one of several blocks.
+    """Builds one of several blocks.
 
     Example:
 
@@ -101,15 +102,15 @@ class LayerChoice(Composition):
     x = body(hp, x, "body")
     ```
 
-    The genes are `"body/layer"` and those of `"body/recurrent"` and
-    `"body/attention"`, which are active if they are chosen.
+    The hyperparameters are `"body/layer"` and those of `"body/recurrent"` and
+    `"body/attention"`. Those of a block are active if it is chosen.
 
     Args:
-        options: Dict of names to blocks, or to functions of `hp`, a tensor
-            and a name that return a tensor. The first is the default.
+        options: Dict that maps names to blocks, or to functions of `hp`, a
+            tensor and a name that return a tensor. The first is the default.
     """
 
-    def __init__(self, options: Mapping[str, Piece]) -> None:
+    def __init__(self, options: Mapping[str, BlockLike]) -> None:
         if (
             not isinstance(options, Mapping)
             or not options
@@ -120,8 +121,8 @@ class LayerChoice(Composition):
                 f"Received: options={options!r}"
             )
         self.options = {
-            name: check_piece(f"options[{name!r}]", piece)
-            for name, piece in options.items()
+            name: check_block_like(f"options[{name!r}]", block)
+            for name, block in options.items()
         }
 
     def walk(
@@ -130,20 +131,20 @@ class LayerChoice(Composition):
         names = tuple(self.options)
         y = x
         with hp.name_scope(name):
-            chosen = choose(hp, "layer", names)
-            for option, piece in self.options.items():
-                with given(hp, "layer", names, [option]):
+            chosen = declare_choice(hp, "layer", names)
+            for option, block in self.options.items():
+                with active_if(hp, "layer", names, [option]):
                     if x is not None and option == chosen:
-                        y = call(piece, hp, x, option, mask)
+                        y = call(block, hp, x, option, mask)
                     else:
-                        declare_if_known(piece, hp, option)
+                        declare_if_known(block, hp, option)
         return y
 
 
-class InputChoice(Unit):
+class InputChoice(SingleBlock):
     """Joins the last of several tensors with a choice of the others.
 
-    The others are made to fit the last one's shape.
+    The other tensors are resized to the shape of the last one.
 
     Example:
 
@@ -151,12 +152,12 @@ class InputChoice(Unit):
     x = nas.InputChoice(3)(hp, [first, second, x], "inputs")
     ```
 
-    The genes are `"inputs/from_1"` and `"inputs/from_2"`, whether the first
-    and the second are taken, and `"inputs/join"`.
+    The hyperparameters are `"inputs/from_1"` and `"inputs/from_2"`, which
+    include the first and the second tensor, and `"inputs/join"`.
 
     Args:
-        num_inputs: Int, how many tensors there are, at least two.
-        join: "add" or "concatenate", or several. Defaults to either.
+        num_inputs: Int, the number of tensors, at least two.
+        join: "add" or "concatenate", or both. Defaults to both.
     """
 
     def __init__(
@@ -165,57 +166,61 @@ class InputChoice(Unit):
         join: str | Sequence[str] = ("add", "concatenate"),
     ) -> None:
         self.num_inputs = check_count("num_inputs", num_inputs, at_least=2)
-        self.join = check_options("join", join, one_of(JOINS))
+        self.join = as_options("join", join, one_of(JOINS))
 
-    def declare(self, hp: kt.HyperParameters, name: str) -> Genes:
+    def declare(self, hp: kt.HyperParameters, name: str) -> Values:
         with hp.name_scope(name):
-            genes = {
+            values = {
                 f"from_{i}": hp.Boolean(f"from_{i}")
                 for i in range(1, self.num_inputs)
             }
-            # Where nothing is joined it does not matter how.
-            if any(genes.values()) or None in genes.values():
-                genes["join"] = choose(hp, "join", self.join)
-        return genes
+            # If nothing is joined, the kind of join does not matter.
+            if any(values.values()) or None in values.values():
+                values["join"] = declare_choice(hp, "join", self.join)
+        return values
 
-    def build(self, site: Site, x: Any, genes: Genes, mask: Any = None) -> Any:
+    def build(
+        self, scope: BlockScope, x: Any, values: Values, mask: Any = None
+    ) -> Any:
         if not isinstance(x, (list, tuple)) or len(x) != self.num_inputs:
             raise ValueError(
                 "`x` of InputChoice must be a list of "
                 f"num_inputs={self.num_inputs} tensors. Received: x={x}"
             )
         *others, last = x
-        taken = [i for i in range(1, len(x)) if genes[f"from_{i}"]]
+        taken = [i for i in range(1, len(x)) if values[f"from_{i}"]]
         inputs = [*(others[i - 1] for i in taken), last]
         text = "input " + ", ".join(str(i) for i in [*taken, len(x)])
         if taken:
-            fitted = [fit(site, others[i - 1], like=last) for i in taken]
-            last = site.layer(JOINS[genes["join"]])([*fitted, last])
-            text += f", {genes['join']}"
-        return site.done(last, "inputs", text, inputs)
+            fitted = [
+                match_shape(scope, others[i - 1], like=last) for i in taken
+            ]
+            last = scope.layer(JOINS[values["join"]])([*fitted, last])
+            text += f", {values['join']}"
+        return scope.finish(last, "inputs", text, inputs)
 
 
 JOINS = {"add": layers.Add, "concatenate": layers.Concatenate}
 
 
 def call(
-    piece: Piece, hp: kt.HyperParameters, x: Any, name: str, mask: Any
+    block: BlockLike, hp: kt.HyperParameters, x: Any, name: str, mask: Any
 ) -> Any:
-    """Calls a block, or a function, which may know nothing of masks.
+    """Calls a block, or a function, which gets no mask.
 
-    A function is noted for what it is, unless it calls blocks, which note
+    A function is recorded as one block, unless it calls blocks, which record
     themselves.
     """
-    if isinstance(piece, Block):
-        return piece(hp, x, name, mask)
-    site = Site(hp, name)
-    y = piece(hp, x, name)
+    if isinstance(block, Block):
+        return block(hp, x, name, mask)
+    scope = BlockScope(hp, name)
+    y = block(hp, x, name)
     if not hasattr(y, "shape"):
         raise ValueError(
-            f"{getattr(piece, '__name__', piece)!r}, a function for a block, "
+            f"{getattr(block, '__name__', block)!r}, a function for a block, "
             f"must return a tensor. Received: {y!r}"
         )
-    if y is x or site.has_noted_parts():
+    if y is x or scope.contains_blocks():
         return y
-    site.adopt(x, y)
-    return site.done(y, "function", getattr(piece, "__name__", repr(piece)))
+    scope.adopt(x, y)
+    return scope.finish(y, "function", getattr(block, "__name__", repr(block)))

@@ -7,27 +7,27 @@ import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.base import Stage
 from kt_evolution.nas.blocks.base import check_features
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
-from kt_evolution.nas.blocks.layers import NORMALISATIONS
+from kt_evolution.nas.blocks.layers import NORMALIZATIONS
 from kt_evolution.nas.blocks.layers import activate
-from kt_evolution.nas.blocks.layers import drop
-from kt_evolution.nas.blocks.layers import fit
-from kt_evolution.nas.blocks.layers import normalise
-from kt_evolution.nas.genes import Genes
-from kt_evolution.nas.genes import check_options
-from kt_evolution.nas.genes import check_rate
-from kt_evolution.nas.genes import choose
-from kt_evolution.nas.genes import choose_each
-from kt_evolution.nas.genes import one_of
-from kt_evolution.nas.structure import Site
+from kt_evolution.nas.blocks.layers import dropout
+from kt_evolution.nas.blocks.layers import match_shape
+from kt_evolution.nas.blocks.layers import normalize
+from kt_evolution.nas.choices import Values
+from kt_evolution.nas.choices import as_options
+from kt_evolution.nas.choices import check_rate
+from kt_evolution.nas.choices import declare_choice
+from kt_evolution.nas.choices import declare_choices
+from kt_evolution.nas.choices import one_of
 
 CONNECTIONS = ("residual", "plain", "dense")
 
 
 class ResidualMLP(Stage):
-    """Blocks of two dense layers, the first of which widens.
+    """Blocks of two dense layers: a wide one, then a narrow one.
 
     Example:
 
@@ -40,19 +40,19 @@ class ResidualMLP(Stage):
         data".
 
     Args:
-        units: Int or several, the size of the vector that comes out of each
-            block. Of several values the first is the default, here and below.
-            Defaults to 64, or 32, 128, 256.
-        depth: Int or several, how many blocks. Defaults to 2, or 1, 3, 4.
-        expansion: Int or several, by how much the inner layer of each block is
-            wider. Defaults to 2, or 1, 4.
-        connection: "residual", "plain" or "dense" (what went in is
-            concatenated, so that more comes out), or several. Defaults to all.
+        units: Int or several, the number of output units of each block. Of
+            several values the first is the default, here and below. Defaults
+            to 64, or 32, 128, 256.
+        depth: Int or several, the number of blocks. Defaults to 2, or 1, 3, 4.
+        expansion: Int or several, the factor by which the first layer of a
+            block is wider. Defaults to 2, or 1, 4.
+        connection: "residual", "plain" or "dense" (the output of a block is
+            concatenated with its input), or several. Defaults to all.
         activation: "relu", "gelu" or "silu", or several. Defaults to all.
-        normalisation: "batch", "layer", "group" or "none", or several.
+        normalization: "batch", "layer", "group" or "none", or several.
             Defaults to "batch", or "layer", "none".
-        dropout: Float in [0, 1) or several, within each block. Defaults to
-            0.1, or 0, 0.2, 0.3, 0.5.
+        dropout: Float in [0, 1) or several, the dropout rate between the two
+            layers. Defaults to 0.1, or 0, 0.2, 0.3, 0.5.
     """
 
     def __init__(
@@ -62,52 +62,54 @@ class ResidualMLP(Stage):
         expansion: int | Sequence[int] = (2, 1, 4),
         connection: str | Sequence[str] = CONNECTIONS,
         activation: str | Sequence[str] = ACTIVATIONS,
-        normalisation: str | Sequence[str] = ("batch", "layer", "none"),
+        normalization: str | Sequence[str] = ("batch", "layer", "none"),
         dropout: float | Sequence[float] = (0.1, 0.0, 0.2, 0.3, 0.5),
     ) -> None:
         super().__init__(depth)
-        self.expansion = check_options("expansion", expansion, check_count)
+        self.expansion = as_options("expansion", expansion, check_count)
         self.shared = {
-            "units": check_options("units", units, check_count),
-            "connection": check_options(
+            "units": as_options("units", units, check_count),
+            "connection": as_options(
                 "connection", connection, one_of(CONNECTIONS)
             ),
-            "activation": check_options(
+            "activation": as_options(
                 "activation", activation, one_of(ACTIVATIONS)
             ),
-            "normalisation": check_options(
-                "normalisation", normalisation, one_of(NORMALISATIONS)
+            "normalization": as_options(
+                "normalization", normalization, one_of(NORMALIZATIONS)
             ),
-            "dropout": check_options("dropout", dropout, check_rate),
+            "dropout": as_options("dropout", dropout, check_rate),
         }
 
-    def declare_shared(self, hp: kt.HyperParameters) -> Genes:
-        return choose_each(hp, self.shared)
+    def declare_shared(self, hp: kt.HyperParameters) -> Values:
+        return declare_choices(hp, self.shared)
 
-    def declare_unit(self, hp: kt.HyperParameters, unit: str) -> Genes:
-        name = f"{unit}/expansion"
-        return {"expansion": choose(hp, name, self.expansion)}
+    def declare_block(self, hp: kt.HyperParameters, block: str) -> Values:
+        name = f"{block}/expansion"
+        return {"expansion": declare_choice(hp, name, self.expansion)}
 
-    def build_unit(
-        self, site: Site, x: Any, genes: Genes, number: int, mask: Any
+    def build_block(
+        self, scope: BlockScope, x: Any, values: Values, number: int, mask: Any
     ) -> Any:
         check_features("ResidualMLP", x, 2)
-        units = genes["units"]
-        hidden = units * genes[f"block_{number}"]["expansion"]
-        y = normalise(site, x, genes["normalisation"])
-        y = site.layer(layers.Dense, hidden)(y)
-        y = drop(site, activate(site, y, genes["activation"]), genes["dropout"])
-        y = site.layer(layers.Dense, units)(y)
-        if genes["connection"] == "residual":
-            y = site.layer(layers.Add)([fit(site, x, like=y), y])
+        units = values["units"]
+        hidden = units * values[f"block_{number}"]["expansion"]
+        y = normalize(scope, x, values["normalization"])
+        y = scope.layer(layers.Dense, hidden)(y)
+        y = dropout(
+            scope, activate(scope, y, values["activation"]), values["dropout"]
+        )
+        y = scope.layer(layers.Dense, units)(y)
+        if values["connection"] == "residual":
+            y = scope.layer(layers.Add)([match_shape(scope, x, like=y), y])
         else:
-            y = activate(site, y, genes["activation"])
-        if genes["connection"] == "dense":
-            y = site.layer(layers.Concatenate)([x, y])
+            y = activate(scope, y, values["activation"])
+        if values["connection"] == "dense":
+            y = scope.layer(layers.Concatenate)([x, y])
         texts = [f"dense {hidden}, {units}"]
-        if genes["normalisation"] != "none":
-            texts.append(f"{genes['normalisation']} norm")
-        texts += [genes["activation"], genes["connection"]]
-        if genes["dropout"]:
-            texts.append(f"dropout {genes['dropout']:g}")
-        return site.done(y, "dense", ", ".join(texts))
+        if values["normalization"] != "none":
+            texts.append(f"{values['normalization']} norm")
+        texts += [values["activation"], values["connection"]]
+        if values["dropout"]:
+            texts.append(f"dropout {values['dropout']:g}")
+        return scope.finish(y, "dense", ", ".join(texts))

@@ -1,4 +1,4 @@
-"""Groups of stock layers, for images and sequences alike.
+"""Small groups of Keras layers, for images, sequences and vectors.
 
 A tensor of rank 4 is an image, one of rank 3 a sequence, one of rank 2 a
 vector. Channels come last.
@@ -10,84 +10,88 @@ from typing import Any
 import keras
 from keras import layers
 
-from kt_evolution.nas.structure import Site
+from kt_evolution.nas.architecture import BlockScope
 
 ACTIVATIONS = ("relu", "gelu", "silu")
 POOLINGS = {"max": "MaxPooling", "average": "AveragePooling"}
-NORMALISATIONS = ("batch", "layer", "group", "none")
-# Trials are short: the moving averages must follow in some hundred steps.
+NORMALIZATIONS = ("batch", "layer", "group", "none")
+# Trials are short: the moving averages must converge in a few hundred steps.
 MOMENTUM = 0.9
 MAX_GROUPS = 8
 
 
 def of_rank(kind: str, x: Any) -> Any:
-    """Returns the class of layers of a kind for a tensor's rank."""
+    """Returns the layer class of a kind for the rank of a tensor."""
     return getattr(layers, f"{kind}{len(x.shape) - 2}D")
 
 
-def normalise(site: Site, x: Any, normalisation: str, mask: Any = None) -> Any:
-    """Normalises the channels."""
-    if normalisation == "batch":
-        layer = site.layer(layers.BatchNormalization, momentum=MOMENTUM)
+def normalize(
+    scope: BlockScope, x: Any, normalization: str, mask: Any = None
+) -> Any:
+    """Normalizes the channels."""
+    if normalization == "batch":
+        layer = scope.layer(layers.BatchNormalization, momentum=MOMENTUM)
         return layer(x) if mask is None else layer(x, mask=mask)
-    if normalisation == "layer":
-        return site.layer(layers.LayerNormalization)(x)
-    if normalisation == "group":
+    if normalization == "layer":
+        return scope.layer(layers.LayerNormalization)(x)
+    if normalization == "group":
         groups = math.gcd(MAX_GROUPS, x.shape[-1])
-        return site.layer(layers.GroupNormalization, groups)(x)
+        return scope.layer(layers.GroupNormalization, groups)(x)
     return x
 
 
-def standardise(site: Site, x: Any) -> Any:
-    """Makes the network see the same, whatever range its inputs have."""
-    layer = site.layer(
+def standardize(scope: BlockScope, x: Any) -> Any:
+    """Standardizes the inputs by the statistics of their batches."""
+    layer = scope.layer(
         layers.BatchNormalization,
         momentum=MOMENTUM,
         center=False,
         scale=False,
         dtype=full_precision(),
-        name="standardisation",
+        name="standardization",
     )
     return layer(x)
 
 
 def full_precision() -> str:
-    """Returns the dtype for what half precision is too narrow for.
+    """Returns the dtype of values that may exceed the half-precision range.
 
-    What goes in and what comes out may be large whatever the policy is.
+    Inputs and outputs can be large under any dtype policy.
     """
     return str(keras.config.dtype_policy().variable_dtype)
 
 
-def activate(site: Site, x: Any, activation: str) -> Any:
+def activate(scope: BlockScope, x: Any, activation: str) -> Any:
     """Applies an activation function."""
-    return site.layer(layers.Activation, activation)(x)
+    return scope.layer(layers.Activation, activation)(x)
 
 
-def pointwise(site: Site, x: Any, channels: int, **kwargs: Any) -> Any:
-    """Mixes the channels of each position."""
+def pointwise(scope: BlockScope, x: Any, channels: int, **kwargs: Any) -> Any:
+    """Applies a dense layer to the channels of each position."""
     if len(x.shape) == 2:
-        return site.layer(layers.Dense, channels, **kwargs)(x)
-    return site.layer(of_rank("Conv", x), channels, 1, **kwargs)(x)
+        return scope.layer(layers.Dense, channels, **kwargs)(x)
+    return scope.layer(of_rank("Conv", x), channels, 1, **kwargs)(x)
 
 
-def squeeze_excite(site: Site, x: Any, mask: Any = None, ratio: int = 4) -> Any:
-    """Weighs the channels by what is seen in the whole map.
+def squeeze_excite(
+    scope: BlockScope, x: Any, mask: Any = None, ratio: int = 4
+) -> Any:
+    """Scales each channel by a weight computed from the whole map.
 
     Reference:
         Hu et al. (2018), "Squeeze-and-excitation networks".
     """
     channels = x.shape[-1]
-    pool = site.layer(of_rank("GlobalAveragePooling", x), keepdims=True)
+    pool = scope.layer(of_rank("GlobalAveragePooling", x), keepdims=True)
     weights = pool(x) if mask is None else pool(x, mask=mask)
     squeezed = max(1, channels // ratio)
-    weights = site.layer(layers.Dense, squeezed, activation="relu")(weights)
-    weights = site.layer(layers.Dense, channels, activation="sigmoid")(weights)
-    return site.layer(layers.Multiply)([x, weights])
+    weights = scope.layer(layers.Dense, squeezed, activation="relu")(weights)
+    weights = scope.layer(layers.Dense, channels, activation="sigmoid")(weights)
+    return scope.layer(layers.Multiply)([x, weights])
 
 
-def stochastic_depth(site: Site, x: Any, rate: float) -> Any:
-    """Leaves out a branch for some of the samples, in training.
+def stochastic_depth(scope: BlockScope, x: Any, rate: float) -> Any:
+    """Drops a branch for a random part of the samples, in training.
 
     Reference:
         Huang et al. (2016), "Deep networks with stochastic depth".
@@ -95,41 +99,41 @@ def stochastic_depth(site: Site, x: Any, rate: float) -> Any:
     if not rate:
         return x
     noise_shape = (None, *(1 for _ in x.shape[1:]))
-    return site.layer(
+    return scope.layer(
         layers.Dropout, rate, noise_shape=noise_shape, name="stochastic_depth"
     )(x)
 
 
-def drop(site: Site, x: Any, rate: float) -> Any:
-    """Drops features, whole channels of images and sequences."""
+def dropout(scope: BlockScope, x: Any, rate: float) -> Any:
+    """Drops features, or whole channels of images and sequences."""
     if not rate:
         return x
     if len(x.shape) == 2:
-        return site.layer(layers.Dropout, rate)(x)
-    return site.layer(of_rank("SpatialDropout", x), rate)(x)
+        return scope.layer(layers.Dropout, rate)(x)
+    return scope.layer(of_rank("SpatialDropout", x), rate)(x)
 
 
-def apply_mask(site: Site, x: Any, mask: Any) -> Any:
-    """Sets what is padding to zero, so that a convolution sees none of it."""
+def apply_mask(scope: BlockScope, x: Any, mask: Any) -> Any:
+    """Sets padding to zero, so that convolutions do not read it."""
     if mask is None:
         return x
-    return site.layer(layers.Multiply, name="mask")([x, weights_of(mask, x)])
+    return scope.layer(layers.Multiply, name="mask")([x, weights_of(mask, x)])
 
 
 def weights_of(mask: Any, x: Any) -> Any:
-    """Returns 1 for each position that is no padding, 0 for the others."""
+    """Returns 0 for each position of padding, 1 for the others."""
     return keras.ops.expand_dims(keras.ops.cast(mask, x.dtype), -1)
 
 
 def without_padding(x: Any, mask: Any) -> Any:
-    """Sets what is padding so low that it is never the largest."""
-    # The lowest number that is the same in half precision.
+    """Sets padding to a value so low that it is never the maximum."""
+    # Half precision can represent this number, close to its lowest.
     return keras.ops.where(keras.ops.expand_dims(mask, -1), x, -6e4)
 
 
-def pool(site: Site, x: Any, pooling: str, mask: Any = None) -> Any:
-    """Makes one vector of a map, of a sequence without its padding."""
-    layer = site.layer(of_rank(f"Global{POOLINGS[pooling]}", x))
+def pool(scope: BlockScope, x: Any, pooling: str, mask: Any = None) -> Any:
+    """Pools a feature map, or a sequence without its padding, to a vector."""
+    layer = scope.layer(of_rank(f"Global{POOLINGS[pooling]}", x))
     if mask is None:
         return layer(x)
     if pooling == "average":
@@ -137,13 +141,15 @@ def pool(site: Site, x: Any, pooling: str, mask: Any = None) -> Any:
     return layer(without_padding(x, mask))
 
 
-def fit(site: Site, x: Any, like: Any, channels: int | None = None) -> Any:
-    """Gives a tensor the shape of another.
+def match_shape(
+    scope: BlockScope, x: Any, like: Any, channels: int | None = None
+) -> Any:
+    """Resizes and projects a tensor to the shape of another.
 
     Args:
-        site: The `Site`.
+        scope: The `BlockScope`.
         x: The tensor to change.
-        like: The tensor whose shape it gets.
+        like: The tensor with the wanted shape.
         channels: Int, the number of channels. Defaults to that of `like`.
     """
     if len(x.shape) != len(like.shape):
@@ -151,30 +157,32 @@ def fit(site: Site, x: Any, like: Any, channels: int | None = None) -> Any:
             "Tensors that are joined must have the same rank. "
             f"Received: shapes {tuple(x.shape)} and {tuple(like.shape)}"
         )
-    x = _fit_size(site, x, tuple(like.shape[1:-1]))
+    x = _match_size(scope, x, tuple(like.shape[1:-1]))
     channels = like.shape[-1] if channels is None else channels
     if x.shape[-1] == channels:
         return x
-    return pointwise(site, x, channels, use_bias=False, name="projection")
+    return pointwise(scope, x, channels, use_bias=False, name="projection")
 
 
-def _fit_size(site: Site, x: Any, wanted: tuple[int | None, ...]) -> Any:
-    """Pools or repeats, then cuts off what is too much."""
-    # A length that is not known is that of all.
+def _match_size(
+    scope: BlockScope, x: Any, wanted: tuple[int | None, ...]
+) -> Any:
+    """Pools or repeats the positions, then crops the rest."""
+    # All tensors of an unknown size have the same size.
     if None in (*x.shape[1:-1], *wanted) or x.shape[1:-1] == wanted:
         return x
     pools = [_pooling(n, w) for n, w in _pairs(x, wanted)]
     if max(pools) > 1:
-        pool = site.layer(
+        pool = scope.layer(
             of_rank("AveragePooling", x), _argument(pools), padding="same"
         )
         x = pool(x)
     repeats = [-(-w // n) for n, w in _pairs(x, wanted)]
     if max(repeats) > 1:
-        x = site.layer(of_rank("UpSampling", x), _argument(repeats))(x)
-    excess = [(0, n - w) for n, w in _pairs(x, wanted)]
-    if any(after for _, after in excess):
-        x = site.layer(of_rank("Cropping", x), _argument(excess))(x)
+        x = scope.layer(of_rank("UpSampling", x), _argument(repeats))(x)
+    surplus = [(0, n - w) for n, w in _pairs(x, wanted)]
+    if any(after for _, after in surplus):
+        x = scope.layer(of_rank("Cropping", x), _argument(surplus))(x)
     return x
 
 
@@ -183,11 +191,11 @@ def _pairs(x: Any, wanted: tuple[Any, ...]) -> list[tuple[int, int]]:
 
 
 def _argument(per_axis: list[Any]) -> Any:
-    """Returns what a layer takes: no tuple for one axis."""
+    """Returns the argument of a layer: a number if there is one axis."""
     return tuple(per_axis) if len(per_axis) > 1 else per_axis[0]
 
 
 def _pooling(size: int, wanted: int) -> int:
-    """Returns the pooling that comes nearest to a size and not below it."""
+    """Returns the pool size whose output is closest to `wanted`, not below."""
     exact = -(-size // wanted)
     return exact if -(-size // exact) == wanted else max(1, size // wanted)

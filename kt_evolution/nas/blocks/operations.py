@@ -1,7 +1,7 @@
-"""What a block or an edge of a cell does to a map of features.
+"""The operations of blocks and of the edges of a cell.
 
-An operation takes the `Site`, a tensor, the number of channels that it gives,
-and the `Window` that it moves over the map.
+An operation takes the `BlockScope`, a tensor, the number of its output
+channels, and the `Window` that it moves over the feature map.
 """
 
 import dataclasses
@@ -11,66 +11,66 @@ from typing import Any
 import keras
 from keras import layers
 
+from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.layers import apply_mask
-from kt_evolution.nas.blocks.layers import fit
+from kt_evolution.nas.blocks.layers import match_shape
 from kt_evolution.nas.blocks.layers import of_rank
 from kt_evolution.nas.blocks.layers import weights_of
 from kt_evolution.nas.blocks.layers import without_padding
-from kt_evolution.nas.structure import Site
 
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """What an operation moves over a map, and by how much.
+    """The window that an operation moves over a feature map.
 
     Args:
-        kernel: Int, its size along each axis. Defaults to 1.
-        stride: Int. Defaults to 1.
-        mask: For a sequence, a boolean tensor that is false where there is
-            padding. The sequence is 0 there, so that a convolution sees none
-            of it. Defaults to no padding.
+        kernel_size: Int, its size along each axis. Defaults to 1.
+        strides: Int. Defaults to 1.
+        mask: For a sequence, a boolean tensor that is false at padding. The
+            sequence is 0 there, so that convolutions do not read it. Defaults
+            to no padding.
     """
 
-    kernel: int = 1
-    stride: int = 1
+    kernel_size: int = 1
+    strides: int = 1
     mask: Any = None
 
 
-Operation = Callable[[Site, Any, int, Window], Any]
+Operation = Callable[[BlockScope, Any, int, Window], Any]
 
-# Inception's kernels, as parts of the largest.
+# Inception divides the largest kernel by these.
 SCALES = (1, 2, 4)
 
 
-def convolve(site: Site, x: Any, channels: int, window: Window) -> Any:
+def convolve(scope: BlockScope, x: Any, channels: int, window: Window) -> Any:
     """A convolution."""
-    return _convolved("Conv", site, x, window, channels)
+    return _convolved("Conv", scope, x, window, channels)
 
 
-def separable(site: Site, x: Any, channels: int, window: Window) -> Any:
-    """A convolution of each channel, then one across them."""
-    return _convolved("SeparableConv", site, x, window, channels)
+def separable(scope: BlockScope, x: Any, channels: int, window: Window) -> Any:
+    """A convolution of each channel, then a pointwise convolution."""
+    return _convolved("SeparableConv", scope, x, window, channels)
 
 
-def dilated(site: Site, x: Any, channels: int, window: Window) -> Any:
-    """A convolution with gaps of one, after which the stride is taken."""
-    # Backends can't do both at once.
-    all_positions = dataclasses.replace(window, stride=1)
-    x = _convolved("Conv", site, x, all_positions, channels, dilation_rate=2)
-    if window.stride == 1:
+def dilated(scope: BlockScope, x: Any, channels: int, window: Window) -> Any:
+    """A convolution with dilation 2, then a pooling if it has strides."""
+    # Backends allow no strides in a dilated convolution.
+    all_positions = dataclasses.replace(window, strides=1)
+    x = _convolved("Conv", scope, x, all_positions, channels, dilation_rate=2)
+    if window.strides == 1:
         return x
-    steps = dataclasses.replace(window, kernel=window.stride)
-    return _pooled("AveragePooling", site, x, steps)
+    total_steps = dataclasses.replace(window, kernel_size=window.strides)
+    return _pooled("AveragePooling", scope, x, total_steps)
 
 
-def depthwise(site: Site, x: Any, channels: int, window: Window) -> Any:
-    """A convolution of each channel; the channels are mixed if they differ."""
-    x = _convolved("DepthwiseConv", site, x, window)
-    return fit(site, x, like=x, channels=channels)
+def depthwise(scope: BlockScope, x: Any, channels: int, window: Window) -> Any:
+    """A convolution of each channel, then a projection if channels differ."""
+    x = _convolved("DepthwiseConv", scope, x, window)
+    return match_shape(scope, x, like=x, channels=channels)
 
 
-def inception(site: Site, x: Any, channels: int, window: Window) -> Any:
-    """Convolutions of several lengths and a pooling, side by side.
+def inception(scope: BlockScope, x: Any, channels: int, window: Window) -> Any:
+    """Parallel convolutions of several lengths and a pooling.
 
     Reference:
         Ismail Fawaz et al. (2020), "InceptionTime: finding AlexNet for time
@@ -78,51 +78,64 @@ def inception(site: Site, x: Any, channels: int, window: Window) -> Any:
     """
     each = max(1, channels // (len(SCALES) + 1))
     windows = [
-        dataclasses.replace(window, kernel=max(1, window.kernel // scale))
+        dataclasses.replace(
+            window, kernel_size=max(1, window.kernel_size // scale)
+        )
         for scale in SCALES
     ]
-    branches = [convolve(site, x, each, one) for one in windows]
+    branches = [convolve(scope, x, each, one) for one in windows]
     rest = max(1, channels - len(branches) * each)
-    pooled = max_pool(site, x, rest, dataclasses.replace(window, kernel=3))
-    joined = site.layer(layers.Concatenate)([*branches, pooled])
-    return fit(site, joined, like=joined, channels=channels)
+    pooled = max_pool(
+        scope, x, rest, dataclasses.replace(window, kernel_size=3)
+    )
+    joined = scope.layer(layers.Concatenate)([*branches, pooled])
+    return match_shape(scope, joined, like=joined, channels=channels)
 
 
-def max_pool(site: Site, x: Any, channels: int, window: Window) -> Any:
-    """The largest of the neighbours."""
+def max_pool(scope: BlockScope, x: Any, channels: int, window: Window) -> Any:
+    """Max pooling."""
     y = x if window.mask is None else without_padding(x, window.mask)
-    y = _pooled("MaxPooling", site, y, window)
-    # Where there is nothing but padding.
-    y = apply_mask(site, y, window.mask)
-    return fit(site, y, like=y, channels=channels)
+    y = _pooled("MaxPooling", scope, y, window)
+    # A window that lies in padding has the padding's low value.
+    y = apply_mask(scope, y, window.mask)
+    return match_shape(scope, y, like=y, channels=channels)
 
 
-def average_pool(site: Site, x: Any, channels: int, window: Window) -> Any:
-    """The mean of the neighbours."""
-    y = _pooled("AveragePooling", site, x, window)
+def average_pool(
+    scope: BlockScope, x: Any, channels: int, window: Window
+) -> Any:
+    """Average pooling."""
+    y = _pooled("AveragePooling", scope, x, window)
     if window.mask is not None:
-        # Of those that are no padding.
+        # The mean of the positions that are not padding.
         counted = weights_of(window.mask, x)
-        share = _pooled("AveragePooling", site, counted, window)
-        y = keras.ops.divide(y, keras.ops.maximum(share, 1 / window.kernel))
-    return fit(site, y, like=y, channels=channels)
+        share = _pooled("AveragePooling", scope, counted, window)
+        y = keras.ops.divide(
+            y, keras.ops.maximum(share, 1 / window.kernel_size)
+        )
+    return match_shape(scope, y, like=y, channels=channels)
 
 
-def identity(site: Site, x: Any, channels: int, window: Window) -> Any:
-    """The tensor itself, or as many of its positions as the stride leaves."""
-    if window.stride == 1:
-        return fit(site, x, like=x, channels=channels)
-    return convolve(site, x, channels, window)
+def identity(scope: BlockScope, x: Any, channels: int, window: Window) -> Any:
+    """The tensor itself, or a strided convolution if it has strides."""
+    if window.strides == 1:
+        return match_shape(scope, x, like=x, channels=channels)
+    return convolve(scope, x, channels, window)
 
 
 def _convolved(
-    kind: str, site: Site, x: Any, window: Window, *args: int, **kwargs: int
+    kind: str,
+    scope: BlockScope,
+    x: Any,
+    window: Window,
+    *args: int,
+    **kwargs: int,
 ) -> Any:
-    conv = site.layer(
+    conv = scope.layer(
         of_rank(kind, x),
         *args,
-        window.kernel,
-        window.stride,
+        window.kernel_size,
+        window.strides,
         padding="same",
         use_bias=False,
         **kwargs,
@@ -130,9 +143,9 @@ def _convolved(
     return conv(x)
 
 
-def _pooled(kind: str, site: Site, x: Any, window: Window) -> Any:
-    pooling = site.layer(
-        of_rank(kind, x), window.kernel, window.stride, padding="same"
+def _pooled(kind: str, scope: BlockScope, x: Any, window: Window) -> Any:
+    pooling = scope.layer(
+        of_rank(kind, x), window.kernel_size, window.strides, padding="same"
     )
     return pooling(x)
 

@@ -5,32 +5,33 @@ from collections.abc import Sequence
 from kt_evolution.nas.blocks.convolution import CONNECTIONS
 from kt_evolution.nas.blocks.convolution import ConvStage
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
-from kt_evolution.nas.blocks.layers import NORMALISATIONS
+from kt_evolution.nas.blocks.layers import NORMALIZATIONS
 
 
 class SeriesStage(ConvStage):
-    """Convolutions along time, in a row: a `ConvStage` of longer kernels.
+    """A sequence of convolutions along time: a `ConvStage` of long kernels.
 
     It takes tensors of shape `(batch, time, channels)`.
 
     Example:
 
     ```python
-    x = nas.SeriesStage(filters=(32, 64), kernel=(9, 5))(hp, x, "stage_1")
+    x = nas.SeriesStage(filters=(32, 64), kernel_size=(9, 5))(hp, x, "stage_1")
     ```
 
     Args:
-        filters: Int or several, how many channels come out. Of several values
-            the first is the default, here and below. Defaults to 32, or 16,
-            64 or 128.
-        depth: Int or several, how many convolutions. Defaults to 2, or 1, 3.
+        filters: Int or several, the number of output channels. Of several
+            values the first is the default, here and below. Defaults to 32,
+            or 16, 64, 128.
+        depth: Int or several, the number of convolutions. Defaults to 2, or
+            1, 3.
         operation: As in `ConvStage`. Defaults to "conv", or "separable",
             "dilated", "inception".
-        kernel: Int or several, the length of each kernel. Defaults to 5, or
-            3, 9, 17.
+        kernel_size: Int or several, the length of each kernel. Defaults to 5,
+            or 3, 9, 17.
         connection: As in `ConvStage`. Defaults to all.
         activation: As in `ConvStage`. Defaults to all.
-        normalisation: As in `ConvStage`. Defaults to "batch", or "layer".
+        normalization: As in `ConvStage`. Defaults to "batch", or "layer".
         squeeze_excite: Boolean or both. Defaults to False, or True.
         downsample: As in `ConvStage`. Defaults to "none".
         dropout: As in `ConvStage`. Defaults to 0, or 0.1, 0.2.
@@ -49,10 +50,10 @@ class SeriesStage(ConvStage):
             "dilated",
             "inception",
         ),
-        kernel: int | Sequence[int] = (5, 3, 9, 17),
+        kernel_size: int | Sequence[int] = (5, 3, 9, 17),
         connection: str | Sequence[str] = CONNECTIONS,
         activation: str | Sequence[str] = ACTIVATIONS,
-        normalisation: str | Sequence[str] = NORMALISATIONS[:2],
+        normalization: str | Sequence[str] = NORMALIZATIONS[:2],
         squeeze_excite: bool | Sequence[bool] = (False, True),
         downsample: str | Sequence[str] = "none",
         dropout: float | Sequence[float] = (0.0, 0.1, 0.2),
@@ -62,10 +63,10 @@ class SeriesStage(ConvStage):
             filters,
             depth,
             operation,
-            kernel,
+            kernel_size,
             connection,
             activation,
-            normalisation,
+            normalization,
             squeeze_excite,
             downsample,
             dropout,

@@ -8,28 +8,28 @@ import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.nas.architecture import BlockScope
+from kt_evolution.nas.blocks.base import SingleBlock
 from kt_evolution.nas.blocks.base import Stage
-from kt_evolution.nas.blocks.base import Unit
 from kt_evolution.nas.blocks.base import check_features
 from kt_evolution.nas.blocks.base import check_rank
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
-from kt_evolution.nas.blocks.layers import drop
-from kt_evolution.nas.blocks.layers import fit
-from kt_evolution.nas.genes import Genes
-from kt_evolution.nas.genes import check_flag
-from kt_evolution.nas.genes import check_options
-from kt_evolution.nas.genes import check_rate
-from kt_evolution.nas.genes import choose
-from kt_evolution.nas.genes import choose_each
-from kt_evolution.nas.genes import one_of
-from kt_evolution.nas.structure import Site
+from kt_evolution.nas.blocks.layers import dropout
+from kt_evolution.nas.blocks.layers import match_shape
+from kt_evolution.nas.choices import Values
+from kt_evolution.nas.choices import as_options
+from kt_evolution.nas.choices import check_flag
+from kt_evolution.nas.choices import check_rate
+from kt_evolution.nas.choices import declare_choice
+from kt_evolution.nas.choices import declare_choices
+from kt_evolution.nas.choices import one_of
 
 POSITIONS = ("learned", "none")
 CELLS = {"gru": layers.GRU, "lstm": layers.LSTM}
 
 
-class TokenEncoder(Unit):
-    """Turns token ids into vectors, with their position or without.
+class TokenEncoder(SingleBlock):
+    """Embeds token ids, with or without their positions.
 
     Example:
 
@@ -39,42 +39,42 @@ class TokenEncoder(Unit):
     ```
 
     Args:
-        vocabulary_size: Int, how many ids there are.
-        length: Int, the longest sequence, or None if that is not known, which
-            leaves no positions to learn. Defaults to None.
-        dimension: Int or several, the size of the vectors. Of several values
-            the first is the default, here and below. Defaults to 64, or 32,
-            128.
+        vocabulary_size: Int, the number of token ids.
+        length: Int, the length of the longest sequence. Defaults to None,
+            which is unknown; positions are not learned then.
+        output_dim: Int or several, the size of the embedding. Of several
+            values the first is the default, here and below. Defaults to 64,
+            or 32, 128.
         positions: "learned" or "none", or both. Defaults to both.
-        dropout: Float in [0, 1) or several, the part of the features that is
-            dropped. Defaults to 0.1, or 0, 0.3.
+        dropout: Float in [0, 1) or several, the fraction of the features to
+            drop. Defaults to 0.1, or 0, 0.3.
     """
 
     def __init__(
         self,
         vocabulary_size: int,
         length: int | None = None,
-        dimension: int | Sequence[int] = (64, 32, 128),
+        output_dim: int | Sequence[int] = (64, 32, 128),
         positions: str | Sequence[str] = POSITIONS,
         dropout: float | Sequence[float] = (0.1, 0.0, 0.3),
     ) -> None:
         self.vocabulary_size = check_count("vocabulary_size", vocabulary_size)
         self.length = None if length is None else check_count("length", length)
         self.options = {
-            "dimension": check_options("dimension", dimension, check_count),
-            "positions": check_options(
-                "positions", positions, one_of(POSITIONS)
-            ),
-            "dropout": check_options("dropout", dropout, check_rate),
+            "output_dim": as_options("output_dim", output_dim, check_count),
+            "positions": as_options("positions", positions, one_of(POSITIONS)),
+            "dropout": as_options("dropout", dropout, check_rate),
         }
         if length is None:
             self.options["positions"] = ("none",)
 
-    def declare(self, hp: kt.HyperParameters, name: str) -> Genes:
+    def declare(self, hp: kt.HyperParameters, name: str) -> Values:
         with hp.name_scope(name):
-            return choose_each(hp, self.options)
+            return declare_choices(hp, self.options)
 
-    def build(self, site: Site, x: Any, genes: Genes, mask: Any = None) -> Any:
+    def build(
+        self, scope: BlockScope, x: Any, values: Values, mask: Any = None
+    ) -> Any:
         check_rank("TokenEncoder", x, 2)
         if self.length is not None and (x.shape[1] or 0) > self.length:
             raise ValueError(
@@ -82,110 +82,113 @@ class TokenEncoder(Unit):
                 f"sequence. Received: length={self.length}, x of shape "
                 f"{tuple(x.shape)}"
             )
-        dimension = genes["dimension"]
-        y = site.layer(layers.Embedding, self.vocabulary_size, dimension)(x)
-        texts = [f"embedding {dimension} of {self.vocabulary_size} tokens"]
-        if genes["positions"] == "learned" and self.length is not None:
+        output_dim = values["output_dim"]
+        y = scope.layer(layers.Embedding, self.vocabulary_size, output_dim)(x)
+        texts = [f"embedding {output_dim} of {self.vocabulary_size} tokens"]
+        if values["positions"] == "learned" and self.length is not None:
             is_token = keras.ops.ones_like(x)
             if mask is not None:
                 is_token = keras.ops.cast(mask, x.dtype)
             counted = keras.ops.cumsum(is_token, axis=1)
-            positions = site.layer(
-                layers.Embedding, self.length + 1, dimension, name="positions"
+            positions = scope.layer(
+                layers.Embedding, self.length + 1, output_dim, name="positions"
             )
-            y = site.layer(layers.Add)([y, positions(counted)])
+            y = scope.layer(layers.Add)([y, positions(counted)])
             texts.append("learned positions")
-        y = drop(site, y, genes["dropout"])
-        if genes["dropout"]:
-            texts.append(f"dropout {genes['dropout']:g}")
-        return site.done(y, "embedding", ", ".join(texts))
+        y = dropout(scope, y, values["dropout"])
+        if values["dropout"]:
+            texts.append(f"dropout {values['dropout']:g}")
+        return scope.finish(y, "embedding", ", ".join(texts))
 
 
 class TransformerStage(Stage):
-    """Transformer blocks in a row, each normalised where it begins.
+    """A sequence of pre-normalized transformer blocks.
 
     Example:
 
     ```python
-    x = nas.TransformerStage(heads=(4, 8))(hp, x, "body", mask)
+    x = nas.TransformerStage(num_heads=(4, 8))(hp, x, "body", mask)
     ```
 
     Reference:
         Vaswani et al. (2017), "Attention is all you need".
 
     Args:
-        depth: Int or several, how many blocks. Of several values the first is
-            the default, here and below. Defaults to 2, or 1, 3.
-        heads: Int or several, how many heads each attention has. Defaults to
+        depth: Int or several, the number of blocks. Of several values the
+            first is the default, here and below. Defaults to 2, or 1, 3.
+        num_heads: Int or several, the number of attention heads. Defaults to
             4, or 2, 8.
-        expansion: Int or several, by how much each feed-forward layer is wider
-            than the vectors. Defaults to 2, or 1, 4.
+        expansion: Int or several, the factor by which the feed-forward layer
+            is wider than the vectors. Defaults to 2, or 1, 4.
         activation: "relu", "gelu" or "silu", or several. Defaults to all,
             "gelu" first.
-        dropout: Float in [0, 1) or several. Defaults to 0.1, or 0, 0.3.
+        dropout: Float in [0, 1) or several, the dropout rate. Defaults to 0.1,
+            or 0, 0.3.
     """
 
     def __init__(
         self,
         depth: int | Sequence[int] = (2, 1, 3),
-        heads: int | Sequence[int] = (4, 2, 8),
+        num_heads: int | Sequence[int] = (4, 2, 8),
         expansion: int | Sequence[int] = (2, 1, 4),
         activation: str | Sequence[str] = ("gelu", "relu", "silu"),
         dropout: float | Sequence[float] = (0.1, 0.0, 0.3),
     ) -> None:
         super().__init__(depth)
         self.shared = {
-            "activation": check_options(
+            "activation": as_options(
                 "activation", activation, one_of(ACTIVATIONS)
             ),
-            "dropout": check_options("dropout", dropout, check_rate),
+            "dropout": as_options("dropout", dropout, check_rate),
         }
         self.own = {
-            "heads": check_options("heads", heads, check_count),
-            "expansion": check_options("expansion", expansion, check_count),
+            "num_heads": as_options("num_heads", num_heads, check_count),
+            "expansion": as_options("expansion", expansion, check_count),
         }
 
-    def declare_shared(self, hp: kt.HyperParameters) -> Genes:
-        return choose_each(hp, self.shared)
+    def declare_shared(self, hp: kt.HyperParameters) -> Values:
+        return declare_choices(hp, self.shared)
 
-    def declare_unit(self, hp: kt.HyperParameters, unit: str) -> Genes:
+    def declare_block(self, hp: kt.HyperParameters, block: str) -> Values:
         return {
-            name: choose(hp, f"{unit}/{name}", options)
+            name: declare_choice(hp, f"{block}/{name}", options)
             for name, options in self.own.items()
         }
 
-    def build_unit(
-        self, site: Site, x: Any, genes: Genes, number: int, mask: Any
+    def build_block(
+        self, scope: BlockScope, x: Any, values: Values, number: int, mask: Any
     ) -> Any:
         check_features("TransformerStage", x, 3)
-        own, dropout = genes[f"block_{number}"], genes["dropout"]
+        own, dropout = values[f"block_{number}"], values["dropout"]
         size = x.shape[-1]
-        attention = site.layer(
+        attention = scope.layer(
             layers.MultiHeadAttention,
-            own["heads"],
-            max(1, size // own["heads"]),
+            own["num_heads"],
+            max(1, size // own["num_heads"]),
             dropout=dropout,
             name="attention",
         )
-        y = site.layer(layers.LayerNormalization)(x)
+        y = scope.layer(layers.LayerNormalization)(x)
         seen = None if mask is None else keras.ops.expand_dims(mask, 1)
-        x = site.layer(layers.Add)([x, attention(y, y, attention_mask=seen)])
-        y = site.layer(layers.LayerNormalization)(x)
+        x = scope.layer(layers.Add)([x, attention(y, y, attention_mask=seen)])
+        y = scope.layer(layers.LayerNormalization)(x)
         hidden = own["expansion"] * size
-        wide = site.layer(layers.Dense, hidden, activation=genes["activation"])
-        y = site.layer(layers.Dense, size)(wide(y))
+        wide = scope.layer(
+            layers.Dense, hidden, activation=values["activation"]
+        )
+        y = scope.layer(layers.Dense, size)(wide(y))
         if dropout:
-            y = site.layer(layers.Dropout, dropout)(y)
-        x = site.layer(layers.Add)([x, y])
-        text = f"attention {own['heads']} heads, dense {hidden}"
-        texts = [text, genes["activation"]]
+            y = scope.layer(layers.Dropout, dropout)(y)
+        x = scope.layer(layers.Add)([x, y])
+        text = f"attention {own['num_heads']} heads, dense {hidden}"
+        texts = [text, values["activation"]]
         if dropout:
             texts.append(f"dropout {dropout:g}")
-        return site.done(x, "attention", ", ".join(texts))
+        return scope.finish(x, "attention", ", ".join(texts))
 
 
 class RecurrentStage(Stage):
-    """Recurrent layers in a row, in one direction or both.
+    """A sequence of recurrent layers, in one or both directions.
 
     Example:
 
@@ -194,16 +197,17 @@ class RecurrentStage(Stage):
     ```
 
     Args:
-        units: Int or several, the size of the vectors that come out, one more
-            if it is odd and both directions share it. Of several values the
-            first is the default, here and below. Defaults to 64, or 32, 128.
-        depth: Int or several, how many layers. Defaults to 1, or 2.
+        units: Int or several, the number of output units. Two directions
+            share them, so that an odd number grows by one. Of several values
+            the first is the default, here and below. Defaults to 64, or 32,
+            128.
+        depth: Int or several, the number of layers. Defaults to 1, or 2.
         cell: "gru" or "lstm", or both. Defaults to both.
-        bidirectional: Boolean or both, whether each layer goes in both
-            directions, half the units each. Defaults to True, or False.
+        bidirectional: Boolean or both, whether each layer reads in both
+            directions with half the units each. Defaults to True, or False.
         connection: "plain" or "residual", or both. Defaults to both.
-        dropout: Float in [0, 1) or several, after each layer. Defaults to 0.1,
-            or 0, 0.3.
+        dropout: Float in [0, 1) or several, the dropout rate after each layer.
+            Defaults to 0.1, or 0, 0.3.
     """
 
     def __init__(
@@ -217,41 +221,41 @@ class RecurrentStage(Stage):
     ) -> None:
         super().__init__(depth)
         self.shared = {
-            "units": check_options("units", units, check_count),
-            "cell": check_options("cell", cell, one_of(CELLS)),
-            "bidirectional": check_options(
+            "units": as_options("units", units, check_count),
+            "cell": as_options("cell", cell, one_of(CELLS)),
+            "bidirectional": as_options(
                 "bidirectional", bidirectional, check_flag
             ),
-            "connection": check_options(
+            "connection": as_options(
                 "connection", connection, one_of(("plain", "residual"))
             ),
-            "dropout": check_options("dropout", dropout, check_rate),
+            "dropout": as_options("dropout", dropout, check_rate),
         }
 
-    def declare_shared(self, hp: kt.HyperParameters) -> Genes:
-        return choose_each(hp, self.shared)
+    def declare_shared(self, hp: kt.HyperParameters) -> Values:
+        return declare_choices(hp, self.shared)
 
-    def build_unit(
-        self, site: Site, x: Any, genes: Genes, number: int, mask: Any
+    def build_block(
+        self, scope: BlockScope, x: Any, values: Values, number: int, mask: Any
     ) -> Any:
         check_features("RecurrentStage", x, 3)
-        both = genes["bidirectional"]
-        units = -(-genes["units"] // 2) if both else genes["units"]
-        cell = CELLS[genes["cell"]]
+        both = values["bidirectional"]
+        units = -(-values["units"] // 2) if both else values["units"]
+        cell = CELLS[values["cell"]]
         if both:
-            # Made by itself, as the wrapper names its copies.
-            layer = site.layer(
+            # The wrapper names the two copies of its layer itself.
+            layer = scope.layer(
                 layers.Bidirectional, cell(units, return_sequences=True)
             )
         else:
-            layer = site.layer(cell, units, return_sequences=True)
+            layer = scope.layer(cell, units, return_sequences=True)
         y = layer(x, mask=mask)
-        y = drop(site, y, genes["dropout"])
-        if genes["connection"] == "residual":
-            y = site.layer(layers.Add)([fit(site, x, like=y), y])
-        texts = [f"{genes['cell']} {y.shape[-1]}", genes["connection"]]
+        y = dropout(scope, y, values["dropout"])
+        if values["connection"] == "residual":
+            y = scope.layer(layers.Add)([match_shape(scope, x, like=y), y])
+        texts = [f"{values['cell']} {y.shape[-1]}", values["connection"]]
         if both:
             texts.insert(1, "both directions")
-        if genes["dropout"]:
-            texts.append(f"dropout {genes['dropout']:g}")
-        return site.done(y, "recurrent", ", ".join(texts))
+        if values["dropout"]:
+            texts.append(f"dropout {values['dropout']:g}")
+        return scope.finish(y, "recurrent", ", ".join(texts))

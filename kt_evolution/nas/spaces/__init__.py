@@ -1,1 +1,1 @@
-"""Ready spaces: `keras_tuner.HyperModel`s, one module a kind of data."""
+"""Ready spaces: `keras_tuner.HyperModel`s, one module for each kind of data."""

@@ -1,6 +1,7 @@
-"""What all ready spaces have in common: head, training, checks."""
+"""The base class of ready spaces: options, head, training, data checks."""
 
 import abc
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,15 +11,17 @@ import numpy as np
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
-from kt_evolution.nas.blocks.layers import drop
+from kt_evolution.nas.architecture import BlockScope
+from kt_evolution.nas.architecture import begin_build
+from kt_evolution.nas.blocks.layers import dropout
 from kt_evolution.nas.blocks.layers import full_precision
 from kt_evolution.nas.blocks.layers import pool
-from kt_evolution.nas.blocks.optimiser import OPTIMISERS
-from kt_evolution.nas.blocks.optimiser import Optimiser
-from kt_evolution.nas.genes import choose
-from kt_evolution.nas.genes import first_of
-from kt_evolution.nas.spaces.arguments import check_search
-from kt_evolution.nas.spaces.arguments import check_targets
+from kt_evolution.nas.blocks.optimizer import OPTIMIZERS
+from kt_evolution.nas.blocks.optimizer import Optimizer
+from kt_evolution.nas.choices import declare_choice
+from kt_evolution.nas.choices import default_first
+from kt_evolution.nas.spaces.arguments import GROUPS
+from kt_evolution.nas.spaces.arguments import check_searched_groups
 from kt_evolution.nas.spaces.arguments import check_task
 from kt_evolution.nas.spaces.data import as_array
 from kt_evolution.nas.spaces.data import check_batches
@@ -27,70 +30,110 @@ from kt_evolution.nas.spaces.data import check_inputs
 from kt_evolution.nas.spaces.data import check_labels
 from kt_evolution.nas.spaces.data import check_numbers
 from kt_evolution.nas.spaces.data import check_pairs
+from kt_evolution.nas.spaces.data import regression_targets
 from kt_evolution.nas.spaces.data import samples_and_labels
 from kt_evolution.nas.spaces.smoothing import LOSS
 from kt_evolution.nas.spaces.smoothing import smoothed_labels
 from kt_evolution.nas.spaces.tracing import create_training_state
-from kt_evolution.nas.structure import Site
-from kt_evolution.nas.structure import begin
-from kt_evolution.nas.structure import remember_space
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class ReadySpace(kt.HyperModel, abc.ABC):
-    """A space of whole networks, from the input to the optimiser.
+    """A space of whole networks, from the input to the optimizer.
 
-    Classification takes integer labels and has the metric "accuracy";
-    regression takes numbers and has the metric "mae".
+    Classification takes integer labels and reports the metric "accuracy".
+    Regression takes numbers and reports the metric "mae".
 
     Args:
-        num_classes: Int, for classification.
-        num_outputs: Int, for regression. Defaults to 1.
-        task: "classification" or "regression".
-        max_depth: Int, how many units a stage has at most.
-        width: Int, how many channels or units the first stage has by default.
-        search: String or several, the groups of genes that are searched.
-        steps: Int, in how many batches a model is trained, for the learning
-            rate's schedule. Defaults to a constant learning rate.
-        targets: Array of the targets of a regression, whose mean and scale the
-            output gets. Defaults to outputs around 0.
+        input_shape: Tuple, the shape of one sample.
+        num_classes: Int, the number of classes. For classification.
+        num_outputs: Int, the number of outputs. For regression. Defaults to 1.
+        task: "classification" or "regression". Defaults to "classification".
+        max_depth: Int, the largest number of blocks in a stage. Defaults to 3.
+        width: Int, the default number of channels or units of the first
+            stage. Defaults to 32.
+        searched_groups: String or several, the groups of hyperparameters to
+            search: "layers", "connections", "regularization" and "training".
+            The others keep their default values. Defaults to all.
+        total_steps: Int, the number of batches that a model is trained on,
+            for the cosine schedule. Defaults to a constant learning rate.
         name: String, the name of the hypermodel.
-        tunable: Boolean, as in `keras_tuner.HyperModel`.
+        tunable: Boolean, as in `keras_tuner.HyperModel`. Defaults to True.
+
+    Raises:
+        ValueError: If an argument is not as described. `fit`, and so a search,
+            raises `keras_tuner.errors.FatalValueError` for samples and labels
+            that no model of the space can be trained on.
     """
 
-    # Of a sample; set by each space.
-    input_shape: tuple[Any, ...]
-    # Whether a number may be missing, which is NaN.
-    takes_missing = False
+    input_shape: Any
+    _: dataclasses.KW_ONLY
+    num_classes: int | None = None
+    num_outputs: int | None = None
+    task: str = "classification"
+    max_depth: int = 3
+    width: int = 32
+    searched_groups: str | Sequence[str] = GROUPS
+    total_steps: int | None = None
+    name: str | None = None
+    tunable: bool = True
 
-    def __init__(
-        self,
-        num_classes: int | None,
-        num_outputs: int | None,
-        task: str,
-        max_depth: int,
-        width: int,
-        search: str | Sequence[str],
-        steps: int | None,
-        targets: Any,
-        name: str | None,
-        tunable: bool,
-    ) -> None:
-        super().__init__(name=name, tunable=tunable)
-        self.task = check_task(task, num_classes, num_outputs, targets)
-        self.num_classes = None if num_classes is None else int(num_classes)
-        self.num_outputs = int(num_outputs or 1)
-        self.max_depth = check_count("max_depth", max_depth)
-        self.width = check_count("width", width)
-        self.search = check_search(search)
-        self.steps = None if steps is None else check_count("steps", steps)
-        self.targets = None
-        if targets is not None:
-            self.targets = check_targets(targets, self.num_outputs)
-        remember_space(self)
+    # Whether a sample may contain NaN, a missing number.
+    allows_missing = False
+
+    def __post_init__(self) -> None:
+        super().__init__(name=self.name, tunable=self.tunable)
+        check_task(self.task, self.num_classes, self.num_outputs)
+        if self.num_classes is not None:
+            self.num_classes = int(self.num_classes)
+        self.max_depth = check_count("max_depth", self.max_depth)
+        self.width = check_count("width", self.width)
+        self.searched_groups = check_searched_groups(self.searched_groups)
+        if self.total_steps is not None:
+            self.total_steps = check_count("total_steps", self.total_steps)
+        self._outputs = int(self.num_outputs or 1)
+        # The mean and variance of the targets, once `adapt` has seen them.
+        self._target_moments: tuple[np.ndarray, np.ndarray] | None = None
+
+    def adapt(self, x: Any = None, y: Any = None) -> None:
+        """Learns the scale of the training data, as a Keras layer does.
+
+        Call it before the search, and again before a search is resumed. A
+        regression scales its outputs by the mean and variance of the targets;
+        without `adapt` its outputs start around 0. `HyperTabularNet` also
+        standardizes its columns by those of `x`; the other spaces use the
+        statistics of the batches for `x`.
+
+        Example:
+
+        ```python
+        space = nas.HyperSeriesNet(input_shape=(128, 9), task="regression")
+        space.adapt(x_train, y_train)
+        ```
+
+        Args:
+            x: Array of the training samples. Defaults to None: only the scale
+                of the targets is learned.
+            y: Array of the training labels or targets. Defaults to None: only
+                the scale of the samples is learned.
+
+        Raises:
+            ValueError: If the data do not fit the space.
+        """
+        if y is None:
+            return
+        if self.task == "classification":
+            y = as_array(y, "y")
+            check_labels(y, self.num_classes, self._outputs, "y")
+        else:
+            y = regression_targets(y, self._outputs)
+            self._target_moments = y.mean(axis=0), y.var(axis=0)
+        if x is not None:
+            check_pairs(as_array(x, "x"), y, ("x", "y"))
 
     def build(self, hp: kt.HyperParameters) -> keras.Model:
         """Builds and compiles the model of some hyperparameters."""
-        begin(hp)
+        begin_build(hp)
         inputs = self.inputs()
         outputs = self.head(hp, self.body(hp, inputs))
         model = keras.Model(inputs, outputs)
@@ -106,7 +149,7 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """Trains a model, with smoothed labels if it has the gene."""
+        """Trains a model, with smoothed labels if `hp` says so."""
         x, y = self.samples(x, "x"), as_array(y, "y")
         labels = self._check_data(model, ("x", "y"), x, y)
         if "sample_weight" in kwargs:
@@ -129,22 +172,22 @@ class ReadySpace(kt.HyperModel, abc.ABC):
             return super().fit(hp, model, x, y, *args, **kwargs)
 
     def samples(self, x: Any, name: str) -> Any:
-        """Returns samples as Keras takes them, and checks what they are.
+        """Returns samples in the form that Keras takes, and checks them.
 
         Args:
-            x: What `fit` is given, also a data set or None.
-            name: String, the argument, for an error.
+            x: The `x` of `fit`: an array, a list, a data set or None.
+            name: String, the argument's name for an error.
         """
         x = as_array(self.only_input(x), name)
         check_numbers(x, name)
-        if isinstance(x, np.ndarray) and not self.takes_missing:
+        if isinstance(x, np.ndarray) and not self.allows_missing:
             check_finite(x, name)
         return x
 
     def only_input(self, x: Any) -> Any:
-        """Returns the samples out of a list of them for each input."""
+        """Returns the samples if `x` is a list with one array per input."""
         if isinstance(x, (list, tuple)) and len(x) == 1:
-            # Or it is a list of one sample.
+            # A list of one sample has the rank of `input_shape`.
             (first,) = x
             if len(getattr(first, "shape", ())) > len(self.input_shape):
                 return first
@@ -156,82 +199,67 @@ class ReadySpace(kt.HyperModel, abc.ABC):
 
     @abc.abstractmethod
     def body(self, hp: kt.HyperParameters, inputs: Any) -> Any:
-        """Returns the features of a sample, a vector or a map of them."""
+        """Returns the features of a sample: a vector or a feature map."""
 
     def head(self, hp: kt.HyperParameters, x: Any) -> Any:
         """Turns features into a prediction."""
-        site = Site(hp, "head")
+        scope = BlockScope(hp, "head")
         texts = []
         with hp.name_scope("head"):
             if len(x.shape) > 2:
                 poolings = self.choices("layers", "average", "max")
-                pooling = choose(hp, "pooling", poolings)
-                x = pool(site, x, pooling)
+                pooling = declare_choice(hp, "pooling", poolings)
+                x = pool(scope, x, pooling)
                 texts.append(f"{pooling} pooling")
-            rates = self.choices("regularisation", 0.2, 0.0, 0.1, 0.3, 0.5)
-            rate = choose(hp, "dropout", rates)
+            rates = self.choices("regularization", 0.2, 0.0, 0.1, 0.3, 0.5)
+            rate = declare_choice(hp, "dropout", rates)
         if rate:
             texts.append(f"dropout {rate:g}")
-        x = drop(site, x, rate)
+        x = dropout(scope, x, rate)
         if self.task == "classification":
-            output = site.layer(layers.Dense, self.num_classes, name="logits")
-            probabilities = site.layer(
-                layers.Softmax, dtype=full_precision(), name="probabilities"
-            )
-            y = probabilities(output(x))
+            y = self._probabilities(scope, x)
             texts.append(f"softmax over {self.num_classes} classes")
         else:
-            output = site.layer(
-                layers.Dense,
-                self.num_outputs,
-                dtype=full_precision(),
-                name="outputs",
-            )
-            y = output(x)
-            if self.targets is not None:
-                y = self._scaled(site, y, self.targets)
-            number = self.num_outputs
-            texts.append(f"{number} output{'' if number == 1 else 's'}")
-        return site.done(y, "head", ", ".join(texts))
+            y = self._numbers(scope, x)
+            plural = "" if self._outputs == 1 else "s"
+            texts.append(f"{self._outputs} output{plural}")
+        return scope.finish(y, "head", ", ".join(texts))
 
     def compile(self, hp: kt.HyperParameters, model: keras.Model) -> None:
-        """Gives a model its optimiser, loss and metrics."""
-        optimiser = self._optimiser()(hp, "training")
+        """Sets a model's optimizer, loss and metrics."""
+        optimizer = self._optimizer()(hp, "training")
         if self.task == "classification":
             self.label_smoothing(hp)
-            model.compile(
-                optimiser,
-                LOSS,
-                metrics=["accuracy"],
-            )
+            model.compile(optimizer, LOSS, metrics=["accuracy"])
         else:
-            model.compile(optimiser, "mse", metrics=["mae"])
+            model.compile(optimizer, "mse", metrics=["mae"])
 
     def label_smoothing(self, hp: kt.HyperParameters) -> float:
         """Returns the part of each label that is spread over all classes."""
         if self.task == "regression":
             return 0.0
-        rates = self.choices("regularisation", 0.0, 0.05, 0.1)
+        rates = self.choices("regularization", 0.0, 0.05, 0.1)
         with hp.name_scope("training"):
-            return float(choose(hp, "label_smoothing", rates))
+            return float(declare_choice(hp, "label_smoothing", rates))
 
     def choices(
         self, group: str, default: Any, *others: Any
     ) -> tuple[Any, ...]:
         """Returns the default, and the others if their group is searched."""
-        return (default, *others) if group in self.search else (default,)
+        searched = group in self.searched_groups
+        return (default, *others) if searched else (default,)
 
     def depths(self, default: int = 2) -> tuple[int, ...]:
-        """Returns how many units a stage may have, the default first."""
+        """Returns the allowed numbers of blocks of a stage, default first."""
         default = min(default, self.max_depth)
         every = range(1, self.max_depth + 1)
-        return self.choices("layers", *first_of(default, every))
+        return self.choices("layers", *default_first(default, every))
 
     def widths(self, factor: int = 1) -> tuple[int, ...]:
-        """Returns how many channels a stage may have, the default first."""
+        """Returns the allowed numbers of channels of a stage, default first."""
         width = self.width * factor
         others = (max(1, width // 2), max(1, 3 * width // 4), 3 * width // 2)
-        every = first_of(width, (*others, 2 * width))
+        every = default_first(width, (*others, 2 * width))
         return self.choices("layers", *every)
 
     def _check_data(
@@ -241,32 +269,50 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         x: Any = None,
         y: Any = None,
     ) -> Any:
-        """Returns labels that fit, or one like those of a data set."""
+        """Checks samples and labels.
+
+        Returns:
+            The labels, or one label of zeros if `x` is a data set.
+        """
         check_batches(x, model, names[0])
         check_pairs(x, y, names)
         x, y = samples_and_labels(x, y)
         check_inputs(x, model, names[0])
-        check_labels(y, self.num_classes, self.num_outputs, names[1])
+        check_labels(y, self.num_classes, self._outputs, names[1])
         return y
 
-    def _optimiser(self) -> Optimiser:
-        decay = None if "regularisation" in self.search else "default"
-        if "training" in self.search:
-            return Optimiser(weight_decay=decay, steps=self.steps)
-        return Optimiser(
+    def _optimizer(self) -> Optimizer:
+        decay = None if "regularization" in self.searched_groups else "default"
+        if "training" in self.searched_groups:
+            return Optimizer(weight_decay=decay, total_steps=self.total_steps)
+        return Optimizer(
             "adamw",
-            learning_rate=OPTIMISERS["adamw"].learning_rate[0],
+            learning_rate=OPTIMIZERS["adamw"].learning_rate[0],
             weight_decay=decay,
             schedule="cosine",
             warm_up=0.05,
-            steps=self.steps,
+            total_steps=self.total_steps,
         )
 
-    def _scaled(self, site: Site, y: Any, targets: np.ndarray) -> Any:
-        scale = site.layer(
+    def _probabilities(self, scope: BlockScope, x: Any) -> Any:
+        logits = scope.layer(layers.Dense, self.num_classes, name="logits")
+        probabilities = scope.layer(
+            layers.Softmax, dtype=full_precision(), name="probabilities"
+        )
+        return probabilities(logits(x))
+
+    def _numbers(self, scope: BlockScope, x: Any) -> Any:
+        outputs = scope.layer(
+            layers.Dense, self._outputs, dtype=full_precision(), name="outputs"
+        )
+        y = outputs(x)
+        if self._target_moments is None:
+            return y
+        mean, variance = self._target_moments
+        scale = scope.layer(
             layers.Normalization,
-            mean=targets.mean(axis=0),
-            variance=targets.var(axis=0),
+            mean=mean,
+            variance=variance,
             invert=True,
             dtype=full_precision(),
             name="scale",

@@ -1,4 +1,4 @@
-"""Samples and labels: that they fit the model and the task."""
+"""Checks that samples and labels fit the model and the task."""
 
 from typing import Any
 
@@ -10,15 +10,15 @@ from kt_evolution.algorithm.checks import is_number
 
 
 def as_array(rows: Any, name: str) -> Any:
-    """Returns lists and pandas' tables as arrays, and the rest as it is.
+    """Returns lists and pandas objects as arrays, anything else unchanged.
 
     Args:
-        rows: The `x` or `y` of a fit.
-        name: String, the argument, for the error.
+        rows: The `x` or `y` of `fit`.
+        name: String, the argument's name for the error.
 
     Raises:
-        keras_tuner.errors.FatalValueError: If the rows have not all the same
-            shape. It ends the search, as no other model would fit them.
+        keras_tuner.errors.FatalValueError: If the rows differ in shape. It
+            ends the search, because no model could take them.
     """
     if hasattr(rows, "to_numpy"):
         return _of_table(rows)
@@ -38,21 +38,21 @@ def _of_table(table: Any) -> np.ndarray:
     if array.dtype != object:
         return array
     try:
-        # Numbers of several kinds, or those of pandas that may be missing.
+        # Columns of several numeric types, or pandas's nullable numbers.
         return np.asarray(table.to_numpy(dtype="float32", na_value=np.nan))
     except (TypeError, ValueError):
         return array
 
 
 def samples_and_labels(x: Any, y: Any = None) -> tuple[Any, Any]:
-    """Returns what a fit is given, a data set as one sample and its label.
+    """Returns samples and labels, one of each for a data set.
 
-    The data set is not read for them: they are zeros of its shapes and dtypes,
-    or None where it doesn't tell those.
+    The data set is not read: its sample and label are zeros of its shapes and
+    dtypes, or None if it does not say them.
 
     Args:
-        x: The `x` of a fit: an array, or a `tf.data.Dataset` of batches.
-        y: The `y` of a fit. Defaults to None, as for data sets.
+        x: The `x` of `fit`: an array, or a `tf.data.Dataset` of batches.
+        y: The `y` of `fit`. Defaults to None, as for data sets.
     """
     parts = getattr(x, "element_spec", None)
     if isinstance(parts, tuple) and len(parts) > 1:
@@ -61,7 +61,7 @@ def samples_and_labels(x: Any, y: Any = None) -> tuple[Any, Any]:
 
 
 def _zero_of(spec: Any) -> np.ndarray | None:
-    """Returns a batch of one zero, or None if a dimension isn't known."""
+    """Returns a batch of one zero, or None if a dimension is unknown."""
     dtype = getattr(getattr(spec, "dtype", None), "as_numpy_dtype", None)
     rank = getattr(getattr(spec, "shape", None), "rank", None)
     if dtype is None or not rank or None in spec.shape[1:]:
@@ -72,19 +72,19 @@ def _zero_of(spec: Any) -> np.ndarray | None:
 def check_labels(
     labels: Any, num_classes: int | None, num_outputs: int, name: str
 ) -> None:
-    """Raises if the labels of a fit are not those of the task.
+    """Raises if labels do not suit the task.
 
-    What is no array, such as a data set, is not looked into.
+    Labels without a shape, such as those of a data set, are not checked.
 
     Args:
-        labels: The `y` of a fit.
+        labels: The `y` of `fit`.
         num_classes: Int, or None for a regression.
         num_outputs: Int, for a regression.
-        name: String, the argument, for the error.
+        name: String, the argument's name for the error.
 
     Raises:
-        keras_tuner.errors.FatalValueError: It ends the search, as no other
-            model would fit them.
+        keras_tuner.errors.FatalValueError: It ends the search, because every
+            model would fail.
     """
     if not hasattr(labels, "shape"):
         return
@@ -117,17 +117,32 @@ def check_labels(
         )
 
 
+def regression_targets(y: Any, num_outputs: int) -> np.ndarray:
+    """Returns the targets of a regression, one row for each sample."""
+    try:
+        table = np.asarray(y, dtype="float32")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`y` must be numbers. Received: {error}") from error
+    if not table.size or not table.ndim:
+        raise ValueError(
+            f"`y` must be the targets of all samples. Received: {y!r}"
+        )
+    table = table.reshape(len(table), -1)
+    check_labels(table, None, num_outputs, "y")
+    return table
+
+
 def check_batches(data: Any, model: keras.Model, name: str) -> None:
-    """Raises if a `tf.data.Dataset` gives samples instead of batches.
+    """Raises if a `tf.data.Dataset` has samples instead of batches.
 
     Args:
-        data: The `x` of a fit. What is no data set is not looked into.
+        data: The `x` of `fit`. Only data sets are checked.
         model: The model, with one input.
-        name: String, the argument, for the error.
+        name: String, the argument's name for the error.
 
     Raises:
-        keras_tuner.errors.FatalValueError: It ends the search, as no other
-            model would fit them.
+        keras_tuner.errors.FatalValueError: It ends the search, because every
+            model would fail.
     """
     parts = getattr(data, "element_spec", None)
     if not isinstance(parts, tuple):
@@ -143,16 +158,16 @@ def check_batches(data: Any, model: keras.Model, name: str) -> None:
 
 
 def check_inputs(samples: Any, model: keras.Model, name: str) -> None:
-    """Raises if samples have not the shape that a model takes.
+    """Raises if the shape of samples is not the model's input shape.
 
     Args:
-        samples: The `x` of a fit. What is no array is not looked into.
+        samples: The `x` of `fit`. Only arrays are checked.
         model: The model, with one input.
-        name: String, the argument, for the error.
+        name: String, the argument's name for the error.
 
     Raises:
-        keras_tuner.errors.FatalValueError: It ends the search, as no other
-            model would fit them.
+        keras_tuner.errors.FatalValueError: It ends the search, because every
+            model would fail.
     """
     shape, expected = getattr(samples, "shape", None), model.input_shape
     if shape is not None and not _fits(tuple(shape), expected):
@@ -163,7 +178,7 @@ def check_inputs(samples: Any, model: keras.Model, name: str) -> None:
 
 
 def _fits(shape: tuple[Any, ...], expected: tuple[Any, ...]) -> bool:
-    # Keras adds an axis of one at the end, or takes it away.
+    # Keras adds or removes a last axis of size 1.
     if len(shape) == len(expected) + 1 and shape[-1] == 1:
         shape = shape[:-1]
     if len(shape) == len(expected) - 1 and expected[-1] == 1:
@@ -175,15 +190,15 @@ def _fits(shape: tuple[Any, ...], expected: tuple[Any, ...]) -> bool:
 
 
 def check_numbers(rows: Any, name: str) -> None:
-    """Raises if an array has anything else than numbers.
+    """Raises if an array contains anything but numbers.
 
     Args:
-        rows: The `x` of a fit. What is no array of NumPy is not looked into.
-        name: String, the argument, for the error.
+        rows: The `x` of `fit`. Only NumPy arrays are checked.
+        name: String, the argument's name for the error.
 
     Raises:
-        keras_tuner.errors.FatalValueError: It ends the search, as no other
-            model would take them.
+        keras_tuner.errors.FatalValueError: It ends the search, because every
+            model would fail.
     """
     if isinstance(rows, np.ndarray) and rows.dtype.kind not in "fiub":
         other = next((one for one in rows.flat if not is_number(one)), None)
@@ -194,18 +209,18 @@ def check_numbers(rows: Any, name: str) -> None:
 
 
 def check_finite(rows: np.ndarray, name: str) -> None:
-    """Raises if a number is missing, or infinite.
+    """Raises if a number is NaN or infinite.
 
     Args:
-        rows: Array, of numbers or not.
-        name: String, the argument, for the error.
+        rows: Array. Only arrays of floats are checked.
+        name: String, the argument's name for the error.
 
     Raises:
-        keras_tuner.errors.FatalValueError: It ends the search, as every model
-            would fail on it.
+        keras_tuner.errors.FatalValueError: It ends the search, because every
+            model would fail.
     """
     if rows.dtype.kind == "f" and rows.size:
-        # Neither makes an array of the size of what may be many images.
+        # `np.isfinite(rows)` would need memory for another array of images.
         extremes = float(rows.min()), float(rows.max())
         if not np.all(np.isfinite(extremes)):
             raise kt.errors.FatalValueError(
@@ -215,16 +230,16 @@ def check_finite(rows: np.ndarray, name: str) -> None:
 
 
 def check_pairs(samples: Any, labels: Any, names: tuple[str, str]) -> None:
-    """Raises if there is not one label for each sample.
+    """Raises if the numbers of samples and labels differ.
 
     Args:
-        samples: The `x` of a fit. What is no array is not looked into.
-        labels: The `y` of a fit.
-        names: Tuple of strings, the arguments, for the error.
+        samples: The `x` of `fit`. Only arrays are checked.
+        labels: The `y` of `fit`.
+        names: Tuple of strings, the arguments' names for the error.
 
     Raises:
-        keras_tuner.errors.FatalValueError: It ends the search, as it is so for
-            every model.
+        keras_tuner.errors.FatalValueError: It ends the search, because every
+            model would fail.
     """
     if not hasattr(samples, "shape"):
         return

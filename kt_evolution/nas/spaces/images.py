@@ -1,12 +1,13 @@
 """Ready spaces for images."""
 
 import abc
-from collections.abc import Sequence
+import dataclasses
 from typing import Any
 
 import keras
 import keras_tuner as kt
 
+from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.bottlenecks import MBConvStage
 from kt_evolution.nas.blocks.cells import OPERATIONS
 from kt_evolution.nas.blocks.cells import Cell
@@ -14,146 +15,105 @@ from kt_evolution.nas.blocks.convolution import CONNECTIONS
 from kt_evolution.nas.blocks.convolution import ConvStage
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
 from kt_evolution.nas.blocks.layers import activate
-from kt_evolution.nas.blocks.layers import normalise
-from kt_evolution.nas.blocks.layers import standardise
+from kt_evolution.nas.blocks.layers import normalize
+from kt_evolution.nas.blocks.layers import standardize
 from kt_evolution.nas.blocks.operations import Window
 from kt_evolution.nas.blocks.operations import convolve
-from kt_evolution.nas.blocks.regularisation import Augmentation
-from kt_evolution.nas.genes import choose
+from kt_evolution.nas.blocks.regularization import Augmentation
+from kt_evolution.nas.choices import declare_choice
 from kt_evolution.nas.shapes import check_shape
-from kt_evolution.nas.spaces.arguments import GROUPS
 from kt_evolution.nas.spaces.base import ReadySpace
-from kt_evolution.nas.structure import Site
 
 MAX_STAGES = 4
-# Maps of this size and below are not halved.
+# Feature maps up to this size are not halved.
 SMALL = 8
-# The stem halves larger maps, one convolution after the other.
+# The stem halves larger images, once with each of its convolutions.
 LARGE = 64
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class HyperImageNet(ReadySpace):
-    """What ready spaces for images have in common.
+    """The base class of ready spaces for images.
 
     Args:
         input_shape: Tuple, the height, width and channels of an image.
-        num_classes: Int, for classification.
-        num_outputs: Int, for regression. Defaults to 1.
-        task: "classification" or "regression". Defaults to "classification".
-        max_depth: Int, how many blocks a stage has at most. Defaults to 3.
-        width: Int, how many channels the first stage has by default. Defaults
-            to 32.
-        search: Strings, the groups of genes to search: "layers",
-            "connections", "regularisation" and "training". What is not
-            searched has its default values. Defaults to all.
-        steps: Int, in how many batches a model is trained, for the cosine
-            schedule. Defaults to a constant learning rate.
-        targets: Array of the targets of a regression, whose mean and scale the
-            output gets. Defaults to outputs around 0.
-        name: String, the name of the hypermodel.
-        tunable: Boolean, as in `keras_tuner.HyperModel`. Defaults to True.
 
-    Raises:
-        ValueError: If an argument is not as described. `fit`, and so a search,
-            raises `keras_tuner.errors.FatalValueError` for samples and labels
-            that fit no model of the space.
+    The other arguments are those of `ReadySpace`.
     """
 
-    def __init__(
-        self,
-        input_shape: Sequence[int],
-        num_classes: int | None = None,
-        num_outputs: int | None = None,
-        task: str = "classification",
-        max_depth: int = 3,
-        width: int = 32,
-        search: str | Sequence[str] = GROUPS,
-        steps: int | None = None,
-        targets: Any = None,
-        name: str | None = None,
-        tunable: bool = True,
-    ) -> None:
+    def __post_init__(self) -> None:
         self.input_shape = check_shape(
-            input_shape, "the height, width and channels of an image", rank=3
+            self.input_shape,
+            "the height, width and channels of an image",
+            rank=3,
         )
         self.stem_strides, self.num_stages = _layout(self.input_shape)
-        super().__init__(
-            num_classes,
-            num_outputs,
-            task,
-            max_depth,
-            width,
-            search,
-            steps,
-            targets,
-            name,
-            tunable,
-        )
+        super().__post_init__()
 
     def inputs(self) -> Any:
         return keras.Input(self.input_shape, name="image")
 
     def body(self, hp: kt.HyperParameters, inputs: Any) -> Any:
-        site = Site(hp, "input")
-        x = standardise(site, inputs)
-        x = site.done(x, "input", "standardised image")
+        scope = BlockScope(hp, "input")
+        x = standardize(scope, inputs)
+        x = scope.finish(x, "input", "standardized image")
         augmentation = Augmentation(
-            flip=self.choices("regularisation", True, False),
-            shift=self.choices("regularisation", 0.1, 0.0, 0.2),
-            rotation=self.choices("regularisation", 0.0, 0.05),
-            contrast=self.choices("regularisation", 0.0, 0.2),
+            flip=self.choices("regularization", True, False),
+            shift=self.choices("regularization", 0.1, 0.0, 0.2),
+            rotation=self.choices("regularization", 0.0, 0.05),
+            contrast=self.choices("regularization", 0.0, 0.2),
         )
         return self.stages(hp, augmentation(hp, x, "augmentation"))
 
     @abc.abstractmethod
     def stages(self, hp: kt.HyperParameters, x: Any) -> Any:
-        """Returns the features of an image."""
+        """Builds the features of an image."""
 
     def stem(
         self,
         hp: kt.HyperParameters,
         x: Any,
         activation: str,
-        normalisation: str,
+        normalization: str,
     ) -> Any:
         """Builds the first convolutions."""
-        site = Site(hp, "stem")
-        for stride in self.stem_strides:
-            x = convolve(site, x, self.width, Window(3, stride))
-            x = activate(site, normalise(site, x, normalisation), activation)
+        scope = BlockScope(hp, "stem")
+        for strides in self.stem_strides:
+            x = convolve(scope, x, self.width, Window(3, strides))
+            x = activate(scope, normalize(scope, x, normalization), activation)
         number = len(self.stem_strides)
-        text = f"conv 3x3, {self.width}, {normalisation} norm, {activation}"
+        text = f"conv 3x3, {self.width}, {normalization} norm, {activation}"
         text = text if number == 1 else f"{number} times {text}"
-        return site.done(x, "conv", text)
+        return scope.finish(x, "conv", text)
 
     def staged(
         self, hp: kt.HyperParameters, x: Any, stage: type[Any], **options: Any
     ) -> Any:
-        """Builds a stem and stages, each of which halves and widens."""
-        activation = choose(
+        """Builds a stem and stages that halve the map and add channels."""
+        activation = declare_choice(
             hp, "activation", self.choices("layers", *options.pop("activation"))
         )
-        normalisation = choose(
-            hp, "normalisation", options.pop("normalisation")
+        normalization = declare_choice(
+            hp, "normalization", options.pop("normalization")
         )
-        downsample = choose(
+        downsample = declare_choice(
             hp, "downsample", self.choices("layers", "max", "average")
         )
-        dropout = choose(
-            hp, "dropout", self.choices("regularisation", 0.0, 0.1, 0.2)
+        dropout = declare_choice(
+            hp, "dropout", self.choices("regularization", 0.0, 0.1, 0.2)
         )
-        x = self.stem(hp, x, activation, normalisation)
+        x = self.stem(hp, x, activation, normalization)
         for number in range(1, self.num_stages + 1):
             build = stage(
                 filters=self.widths(2 ** (number - 1)),
                 depth=self.depths(),
-                kernel=self.choices("layers", 3, 5),
+                kernel_size=self.choices("layers", 3, 5),
                 activation=activation,
-                normalisation=normalisation,
+                normalization=normalization,
                 squeeze_excite=self.choices("layers", False, True),
                 downsample=downsample if number > 1 else "none",
                 dropout=dropout,
-                stochastic_depth=self.choices("regularisation", 0.0, 0.1, 0.2),
+                stochastic_depth=self.choices("regularization", 0.0, 0.1, 0.2),
                 **options,
             )
             x = build(hp, x, f"stage_{number}")
@@ -163,10 +123,10 @@ class HyperImageNet(ReadySpace):
 class HyperConvNet(HyperImageNet):
     """Convolutional networks: stages of convolutions of several kinds.
 
-    The kind and kernel of each convolution, how a stage's convolutions are
-    connected (residual, plain, dense, parallel), its depth and width, and what
-    regularises and trains the network are genes. The default is a small
-    residual network. The arguments are those of `HyperImageNet`.
+    The search covers the kind and kernel of each convolution, the connections
+    of a stage (residual, plain, dense or parallel), its depth and width, the
+    regularization and the training. The default model is a small residual
+    network. The arguments are those of `HyperImageNet`.
 
     Example:
 
@@ -188,8 +148,8 @@ class HyperConvNet(HyperImageNet):
             operation=self.choices("layers", "conv", "separable", "dilated"),
             connection=self.choices("connections", *CONNECTIONS),
             activation=ACTIVATIONS,
-            normalisation=self.choices(
-                "regularisation", "batch", "layer", "group"
+            normalization=self.choices(
+                "regularization", "batch", "layer", "group"
             ),
         )
 
@@ -197,10 +157,10 @@ class HyperConvNet(HyperImageNet):
 class HyperMobileNet(HyperImageNet):
     """Mobile networks: stages of inverted bottlenecks.
 
-    The expansion and kernel of each bottleneck, squeeze-and-excitation, the
-    depth and width of each stage, and what regularises and trains the network
-    are genes. The default is a small MobileNetV2. The arguments are those of
-    `HyperImageNet`.
+    The search covers the expansion and kernel of each bottleneck,
+    squeeze-and-excitation, the depth and width of each stage, the
+    regularization and the training. The default model is a small MobileNetV2.
+    The arguments are those of `HyperImageNet`.
 
     Example:
 
@@ -221,16 +181,17 @@ class HyperMobileNet(HyperImageNet):
             expansion=self.choices("layers", 4, 1, 2, 6),
             connection=self.choices("connections", "residual", "plain"),
             activation=("relu", "silu"),
-            normalisation=("batch",),
+            normalization=("batch",),
         )
 
 
 class HyperCellNet(HyperImageNet):
-    """Networks of two cells, a normal one that repeats and one that halves.
+    """Networks of two cells: a normal cell and a reduction cell.
 
-    What the nodes of the two cells take and do is searched, the network around
-    them is given: stages of `max_depth` normal cells at most, with a
-    reduction between them. The arguments are those of `HyperImageNet`.
+    The search covers the inputs and operations of the nodes of both cells. The
+    network around them is fixed: stages of up to `max_depth` normal cells,
+    with a reduction cell between two stages. The arguments are those of
+    `HyperImageNet`.
 
     Example:
 
@@ -244,46 +205,46 @@ class HyperCellNet(HyperImageNet):
     """
 
     def stages(self, hp: kt.HyperParameters, x: Any) -> Any:
-        depth = choose(hp, "cells", self.depths(default=1))
-        genes = {
-            name: self._cell(self.width, stride).declare(hp, name)
-            for name, stride in (("normal", 1), ("reduction", 2))
+        depth = declare_choice(hp, "cells", self.depths(default=1))
+        values = {
+            name: self._cell(self.width, strides).declare(hp, name)
+            for name, strides in (("normal", 1), ("reduction", 2))
         }
-        before, x = x, self.stem(hp, x, genes["normal"]["activation"], "batch")
+        before, x = x, self.stem(hp, x, values["normal"]["activation"], "batch")
         for number in range(1, self.num_stages + 1):
             width = self.width * 2 ** (number - 1)
             if number > 1:
-                site = Site(hp, f"stage_{number}/reduction")
-                cell = self._cell(width, stride=2)
+                scope = BlockScope(hp, f"stage_{number}/reduction")
+                cell = self._cell(width, strides=2)
                 both = [before, x]
-                before, x = x, cell.build(site, both, genes["reduction"])
+                before, x = x, cell.build(scope, both, values["reduction"])
             for i in range(1, depth + 1):
-                site = Site(hp, f"stage_{number}/cell_{i}")
+                scope = BlockScope(hp, f"stage_{number}/cell_{i}")
                 cell = self._cell(width)
                 both = [before, x]
-                before, x = x, cell.build(site, both, genes["normal"])
+                before, x = x, cell.build(scope, both, values["normal"])
         return x
 
-    def _cell(self, filters: int, stride: int = 1) -> Cell:
+    def _cell(self, filters: int, strides: int = 1) -> Cell:
         return Cell(
             filters,
             operation=self.choices("layers", *OPERATIONS),
-            way_around=self.choices("layers", "identity", *OPERATIONS),
-            searches_inputs="connections" in self.search,
+            second_operation=self.choices("layers", "identity", *OPERATIONS),
+            search_inputs="connections" in self.searched_groups,
             activation=self.choices("layers", *ACTIVATIONS),
-            dropout=self.choices("regularisation", 0.0, 0.1, 0.2),
-            stride=stride,
+            dropout=self.choices("regularization", 0.0, 0.1, 0.2),
+            strides=strides,
         )
 
 
 def _layout(input_shape: tuple[int, ...]) -> tuple[list[int], int]:
-    """Returns the strides of the stem, and how many stages follow."""
+    """Returns the strides of the stem and the number of stages."""
     size = min(input_shape[:2])
     strides: list[int] = []
     while size > LARGE:
         strides, size = [*strides, 2], -(-size // 2)
     num_stages = 1
-    # Small images are halved too, as long as something is left.
+    # Images below `SMALL` are halved too while a side has 4 pixels.
     while num_stages < MAX_STAGES and (size > SMALL or num_stages < 3):
         if size < 4:
             break

@@ -1,8 +1,8 @@
-"""Labels that are spread over the classes while a classifier is trained.
+"""Label smoothing for integer labels.
 
-Keras smooths one-hot labels only, and a model saved with a loss of ours could
-not be loaded without us. So a model keeps Keras's own loss for integer labels,
-and what smoothing adds to it is added while it is fitted.
+Keras smooths one-hot labels only. A model that is saved with a custom loss
+can't be loaded without this package. So a model keeps Keras's own loss for
+integer labels, and `smoothed_labels` adds the difference during `fit`.
 """
 
 import contextlib
@@ -14,15 +14,15 @@ import keras
 LOSS = "sparse_categorical_crossentropy"
 
 
-class AddedBySmoothing(keras.losses.Loss):
-    """What smoothing adds to the cross-entropy with integer labels.
+class SmoothingDifference(keras.losses.Loss):
+    """The smoothed cross-entropy minus the plain one.
 
     Args:
         smoothing: Float in [0, 1), the part of a label that is spread.
     """
 
     def __init__(self, smoothing: float) -> None:
-        super().__init__(name="added_by_smoothing")
+        super().__init__(name="smoothing_difference")
         self.smoothing = smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -38,18 +38,18 @@ class AddedBySmoothing(keras.losses.Loss):
 
 @contextlib.contextmanager
 def smoothed_labels(model: keras.Model, smoothing: float) -> Iterator[None]:
-    """Smooths the labels that a classifier is trained on, not validated on.
+    """Smooths the training labels of a classifier; validation stays plain.
 
     Args:
-        model: The compiled model. One with another loss than `LOSS` is left
-            as it is.
-        smoothing: Float in [0, 1); 0 leaves the model as it is.
+        model: The compiled model. A model with another loss than `LOSS` is
+            not changed.
+        smoothing: Float in [0, 1). 0 does not change the model.
     """
     if not smoothing or model.loss != LOSS:
         yield
         return
     compute_plain = model.compute_loss
-    added = AddedBySmoothing(smoothing)
+    difference = SmoothingDifference(smoothing)
 
     def compute_loss(
         x: Any = None,
@@ -59,9 +59,9 @@ def smoothed_labels(model: keras.Model, smoothing: float) -> Iterator[None]:
         training: bool = True,
     ) -> Any:
         loss = compute_plain(x, y, y_pred, sample_weight, training)
-        return loss + added(y, y_pred, sample_weight) if training else loss
+        return loss + difference(y, y_pred, sample_weight) if training else loss
 
-    # What was traced before has the loss of then.
+    # A step that was traced before would keep the plain loss.
     model.compute_loss, model.train_function = compute_loss, None
     try:
         yield

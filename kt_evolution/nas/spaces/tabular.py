@@ -1,7 +1,7 @@
 """A ready space for tables."""
 
+import dataclasses
 from collections.abc import Mapping
-from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
@@ -11,108 +11,96 @@ import numpy as np
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.dense import CONNECTIONS
 from kt_evolution.nas.blocks.dense import ResidualMLP
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
 from kt_evolution.nas.blocks.layers import full_precision
-from kt_evolution.nas.blocks.layers import standardise
-from kt_evolution.nas.genes import choose
+from kt_evolution.nas.blocks.layers import standardize
+from kt_evolution.nas.choices import declare_choice
 from kt_evolution.nas.shapes import check_shape
-from kt_evolution.nas.spaces.arguments import GROUPS
 from kt_evolution.nas.spaces.base import ReadySpace
-from kt_evolution.nas.structure import Site
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class HyperTabularNet(ReadySpace):
     """Networks for tables: embeddings of categories and residual dense blocks.
 
-    Numbers are standardised inside the network. One that is missing (NaN) is
-    taken for the mean of `data`, and for 0 without `data`. Categories are
-    integers from 0; a prediction takes one beyond them for the nearest.
+    The network standardizes its numeric columns. `adapt` makes it use the mean
+    and variance of the training table; without it the network uses the
+    statistics of the batches. A missing number (NaN) counts as the mean of the
+    column, or as 0 without `adapt`. Categories are integers from 0. In a
+    prediction an unknown category counts as the nearest known one.
 
     Example:
 
     ```python
     space = nas.HyperTabularNet(
-        input_shape=(3,), num_classes=2, categorical={2: 5}, data=x_train
+        input_shape=(3,), num_classes=2, categorical={2: 5}
     )
+    space.adapt(x_train)
     ```
 
     Args:
         input_shape: Tuple, the number of columns.
-        num_classes: Int, for classification.
-        num_outputs: Int, for regression. Defaults to 1.
-        task: "classification" or "regression". Defaults to "classification".
-        max_depth: Int, how many blocks there are at most. Defaults to 4.
-        width: Int, how many units a block has by default. Defaults to 64.
-        search: Strings, the groups of genes to search: "layers",
-            "connections", "regularisation" and "training". What is not
-            searched has its default values. Defaults to all.
-        steps: Int, in how many batches a model is trained, for the cosine
-            schedule. Defaults to a constant learning rate.
-        targets: Array of the targets of a regression, whose mean and scale the
-            output gets. Defaults to outputs around 0.
-        categorical: Dict of the columns that hold categories to how many there
-            are. Defaults to none.
-        data: Array of the training table, whose mean and scale standardise the
-            numbers. Defaults to those of the batches.
-        name: String, the name of the hypermodel.
-        tunable: Boolean, as in `keras_tuner.HyperModel`. Defaults to True.
+        categorical: Dict that maps each column of categories to the number of
+            its categories. Defaults to no such columns.
+        max_depth: Int, the largest number of blocks. Defaults to 4.
+        width: Int, the default number of units of a block. Defaults to 64.
 
-    Raises:
-        ValueError: If an argument is not as described. `fit`, and so a search,
-            raises `keras_tuner.errors.FatalValueError` for samples and labels
-            that fit no model of the space.
+    The other arguments are those of `ReadySpace`.
     """
 
-    takes_missing = True
+    _: dataclasses.KW_ONLY
+    max_depth: int = 4
+    width: int = 64
+    categorical: Mapping[int, int] | None = None
 
-    def __init__(
-        self,
-        input_shape: Sequence[int],
-        num_classes: int | None = None,
-        num_outputs: int | None = None,
-        task: str = "classification",
-        max_depth: int = 4,
-        width: int = 64,
-        search: str | Sequence[str] = GROUPS,
-        steps: int | None = None,
-        targets: Any = None,
-        categorical: Mapping[int, int] | None = None,
-        data: Any = None,
-        name: str | None = None,
-        tunable: bool = True,
-    ) -> None:
-        self.input_shape = check_shape(input_shape, "the number of columns", 1)
-        columns = self.input_shape[0]
-        self.categorical = _check_categorical(categorical or {}, columns)
-        self.numeric = [i for i in range(columns) if i not in self.categorical]
-        self.moments = None
-        if data is not None:
-            self.moments = _moments(data, columns, self.numeric)
-            _check_codes(np.asarray(data, "float64"), self.categorical, "data")
-        super().__init__(
-            num_classes,
-            num_outputs,
-            task,
-            max_depth,
-            width,
-            search,
-            steps,
-            targets,
-            name,
-            tunable,
+    allows_missing = True
+
+    def __post_init__(self) -> None:
+        self.input_shape = check_shape(
+            self.input_shape, "the number of columns", 1
         )
+        columns = self.input_shape[0]
+        self._num_categories = _check_categorical(
+            self.categorical or {}, columns
+        )
+        self._numeric = [
+            column
+            for column in range(columns)
+            if column not in self._num_categories
+        ]
+        # The mean and variance of the numeric columns, from `adapt`.
+        self._moments: tuple[np.ndarray, np.ndarray] | None = None
+        super().__post_init__()
+
+    def adapt(self, x: Any = None, y: Any = None) -> None:
+        """Learns the scale of the columns, and of a regression's targets.
+
+        Args:
+            x: Array or table of the training samples. Defaults to None: only
+                the scale of the targets is learned.
+            y: Array of the training labels or targets. Defaults to None: only
+                the scale of the columns is learned.
+
+        Raises:
+            ValueError: If the data do not fit the space.
+        """
+        if x is not None:
+            moments = _moments(x, self.input_shape[0], self._numeric)
+            _check_codes(np.asarray(x, "float64"), self._num_categories, "x")
+            self._moments = moments
+        super().adapt(x, y)
 
     def samples(self, x: Any, name: str) -> Any:
-        """Returns rows as Keras takes them, and checks that there is room.
+        """Returns rows in the form that Keras takes, and checks categories.
 
-        A category below 0, as pandas has it for one that is missing, counts
-        as 0.
+        A category below 0, pandas's code for a missing one, counts as 0.
         """
         x = super().samples(x, name)
         if isinstance(x, np.ndarray) and x.shape[1:] == self.input_shape:
-            _check_codes(x, self.categorical, name)
+            _check_codes(x, self._num_categories, name)
         return x
 
     def inputs(self) -> Any:
@@ -126,60 +114,64 @@ class HyperTabularNet(ReadySpace):
             expansion=self.choices("layers", 2, 1, 4),
             connection=self.choices("connections", *CONNECTIONS),
             activation=self.choices("layers", *ACTIVATIONS),
-            normalisation=self.choices(
-                "regularisation", "batch", "layer", "none"
+            normalization=self.choices(
+                "regularization", "batch", "layer", "none"
             ),
-            dropout=self.choices("regularisation", 0.1, 0.0, 0.2, 0.3, 0.5),
+            dropout=self.choices("regularization", 0.1, 0.0, 0.2, 0.3, 0.5),
         )
         return stage(hp, x, "body")
 
     def _columns(self, hp: kt.HyperParameters, inputs: Any) -> Any:
-        """Standardises numbers and embeds categories."""
-        site = Site(hp, "columns")
+        """Standardizes numbers and embeds categories."""
+        scope = BlockScope(hp, "columns")
         parts, texts = [], []
-        if self.numeric:
-            parts.append(self._standardised(site, inputs))
-            texts.append(f"{len(self.numeric)} standardised")
-        if self.categorical:
-            largest = max(self.categorical.values())
-            # No category needs more numbers than there are of them.
+        if self._numeric:
+            parts.append(self._standardized(scope, inputs))
+            texts.append(f"{len(self._numeric)} standardized")
+        if self._num_categories:
+            largest = max(self._num_categories.values())
+            # An embedding needs no more numbers than there are categories.
             sizes = [min(size, largest) for size in (8, 2, 4, 16)]
             with hp.name_scope("columns"):
                 options = self.choices("layers", *dict.fromkeys(sizes))
-                size = choose(hp, "embedding", options)
+                size = declare_choice(hp, "embedding", options)
             parts += [
-                self._embedded(site, inputs, column, size)
-                for column in self.categorical
+                self._embedded(scope, inputs, column, size)
+                for column in self._num_categories
             ]
-            in_all = {min(size, n) for n in self.categorical.values()}
+            in_all = {min(size, n) for n in self._num_categories.values()}
             most = "" if len(in_all) == 1 else "at most "
-            texts.append(f"{len(self.categorical)} embedded in {most}{size}")
+            texts.append(
+                f"{len(self._num_categories)} embedded in {most}{size}"
+            )
         x = parts[0]
         if len(parts) > 1:
-            x = site.layer(layers.Concatenate)(parts)
-        return site.done(x, "columns", ", ".join(texts))
+            x = scope.layer(layers.Concatenate)(parts)
+        return scope.finish(x, "columns", ", ".join(texts))
 
-    def _standardised(self, site: Site, inputs: Any) -> Any:
+    def _standardized(self, scope: BlockScope, inputs: Any) -> Any:
         x = inputs
-        if self.categorical:
-            x = keras.ops.take(inputs, self.numeric, axis=1)
-        if self.moments is None:
-            return standardise(site, keras.ops.nan_to_num(x))
-        mean, variance = self.moments
-        layer = site.layer(
+        if self._num_categories:
+            x = keras.ops.take(inputs, self._numeric, axis=1)
+        if self._moments is None:
+            return standardize(scope, keras.ops.nan_to_num(x))
+        mean, variance = self._moments
+        layer = scope.layer(
             layers.Normalization,
             mean=mean,
             variance=variance,
             dtype=full_precision(),
-            name="standardisation",
+            name="standardization",
         )
         return keras.ops.nan_to_num(layer(x))
 
-    def _embedded(self, site: Site, inputs: Any, column: int, size: int) -> Any:
-        count = self.categorical[column]
+    def _embedded(
+        self, scope: BlockScope, inputs: Any, column: int, size: int
+    ) -> Any:
+        count = self._num_categories[column]
         codes = keras.ops.nan_to_num(inputs[:, column])
         codes = keras.ops.clip(codes, 0, count - 1)
-        layer = site.layer(
+        layer = scope.layer(
             layers.Embedding, count, min(size, count), name=f"column_{column}"
         )
         return layer(keras.ops.cast(codes, "int32"))
@@ -208,7 +200,7 @@ def _check_categorical(
 def _check_codes(
     table: np.ndarray, categorical: Mapping[int, int], name: str
 ) -> None:
-    """Raises if a column has more categories than it was said to have."""
+    """Raises if a column has more categories than `categorical` allows."""
     for column, count in categorical.items():
         codes = table[:, column]
         largest = float(np.max(codes, initial=0, where=codes > 0))
@@ -220,35 +212,35 @@ def _check_codes(
 
 
 def _moments(
-    data: Any, columns: int, numeric: list[int]
+    x: Any, columns: int, numeric: list[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns mean and variance of the numbers that are not missing."""
+    """Returns the mean and variance of each numeric column without NaN."""
     try:
-        table = np.asarray(data, dtype="float64")
+        table = np.asarray(x, dtype="float64")
     except (TypeError, ValueError) as error:
         raise ValueError(
-            "`data` must be numbers; categories are integers from 0, of the "
+            "`x` must be numbers; categories are integers from 0, of the "
             "columns that `categorical` names, such as "
             f"`frame[name].astype('category').cat.codes`. Received: {error}"
         ) from error
     if table.ndim != 2 or table.shape[1] != columns:
         raise ValueError(
-            f"`data` must have the {columns} columns of `input_shape`. "
-            f"Received: data of shape {table.shape}"
+            f"`x` must have the {columns} columns of `input_shape`. "
+            f"Received: x of shape {table.shape}"
         )
     if not len(table):
         raise ValueError(
-            f"`data` must have rows. Received: data of shape {table.shape}"
+            f"`x` must have rows. Received: x of shape {table.shape}"
         )
     if np.any(np.isinf(table)):
         column = int(np.argmax(np.isinf(table).any(axis=0)))
         raise ValueError(
-            "`data` must be finite, or NaN where a number is missing. "
+            "`x` must be finite, or NaN where a number is missing. "
             f"Received: infinite numbers in column {column}"
         )
     table = table[:, numeric]
-    # Numbers that are all missing are never seen.
+    # The scale of a column without any number does not matter.
     table[:, np.isnan(table).all(axis=0)] = 0.0
     variance = np.nanvar(table, axis=0)
-    # A number that is always the same has no scale to be divided by.
+    # A constant column must not be divided by 0.
     return np.nanmean(table, axis=0), np.where(variance > 0, variance, 1.0)

@@ -1,6 +1,6 @@
 """A ready space for text."""
 
-from collections.abc import Sequence
+import dataclasses
 from typing import Any
 
 import keras
@@ -8,28 +8,28 @@ import keras_tuner as kt
 import numpy as np
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.composition import LayerChoice
 from kt_evolution.nas.blocks.convolution import ConvStage
 from kt_evolution.nas.blocks.layers import pool
 from kt_evolution.nas.blocks.tokens import RecurrentStage
 from kt_evolution.nas.blocks.tokens import TokenEncoder
 from kt_evolution.nas.blocks.tokens import TransformerStage
-from kt_evolution.nas.genes import choose
+from kt_evolution.nas.choices import declare_choice
 from kt_evolution.nas.shapes import check_shape
-from kt_evolution.nas.spaces.arguments import GROUPS
 from kt_evolution.nas.spaces.base import ReadySpace
-from kt_evolution.nas.structure import Site
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class HyperTextNet(ReadySpace):
     """Networks for text: an embedding, then one of three kinds of encoder.
 
-    Convolutions, recurrent layers or a transformer read the tokens, each with
-    genes of its own; what is read is pooled over the text.
+    Convolutions, recurrent layers or a transformer read the tokens. Their
+    outputs are pooled over the text.
 
-    The network takes raw strings if it is given an adapted `vectorizer`, which
-    works on TensorFlow, and token ids otherwise. The id 0 is padding, which is
-    not read: how long a text is padded changes nothing.
+    With an adapted `vectorizer`, which needs TensorFlow, the network takes raw
+    strings; without one it takes token ids. The id 0 is padding and is
+    ignored: more padding does not change the prediction.
 
     Example:
 
@@ -42,84 +42,51 @@ class HyperTextNet(ReadySpace):
     ```
 
     `search` takes strings in a list, an array, a pandas `Series` or a
-    `tf.data.Dataset`. A model's own `predict` takes the last and arrays of
+    `tf.data.Dataset`. `predict` of a model takes a data set or an array of
     objects: `model.predict(np.array(texts, dtype=object))`.
 
     Args:
-        input_shape: Tuple, the number of token ids of a text, or None in it if
-            that differs. Not with a `vectorizer`.
-        vocabulary_size: Int, how many token ids there are. Not with a
-            `vectorizer`.
-        vectorizer: An adapted `keras.layers.TextVectorization` that gives
-            integers. Defaults to none: the texts are token ids.
-        num_classes: Int, for classification.
-        num_outputs: Int, for regression. Defaults to 1.
-        task: "classification" or "regression". Defaults to "classification".
-        max_depth: Int, how many blocks an encoder has at most. Defaults to 2.
-        width: Int, the size of the embedding by default. Defaults to 64.
-        search: Strings, the groups of genes to search: "layers",
-            "connections", "regularisation" and "training". What is not
-            searched has its default values. Defaults to all.
-        steps: Int, in how many batches a model is trained, for the cosine
-            schedule. Defaults to a constant learning rate.
-        targets: Array of the targets of a regression, whose mean and scale the
-            output gets. Defaults to outputs around 0.
-        name: String, the name of the hypermodel.
-        tunable: Boolean, as in `keras_tuner.HyperModel`. Defaults to True.
+        input_shape: Tuple, the number of token ids of a text, or `(None,)` if
+            texts differ in length. Not with a `vectorizer`.
+        vocabulary_size: Int, the number of token ids. Not with a `vectorizer`.
+        vectorizer: An adapted `keras.layers.TextVectorization` that outputs
+            integers. Defaults to None: the texts are token ids.
+        max_depth: Int, the largest number of blocks of an encoder. Defaults
+            to 2.
+        width: Int, the default size of the embedding. Defaults to 64.
 
-    Raises:
-        ValueError: If an argument is not as described. `fit`, and so a search,
-            raises `keras_tuner.errors.FatalValueError` for samples and labels
-            that fit no model of the space.
+    The other arguments are those of `ReadySpace`.
     """
 
-    def __init__(
-        self,
-        input_shape: Sequence[int | None] | None = None,
-        vocabulary_size: int | None = None,
-        vectorizer: Any = None,
-        num_classes: int | None = None,
-        num_outputs: int | None = None,
-        task: str = "classification",
-        max_depth: int = 2,
-        width: int = 64,
-        search: str | Sequence[str] = GROUPS,
-        steps: int | None = None,
-        targets: Any = None,
-        name: str | None = None,
-        tunable: bool = True,
-    ) -> None:
-        self.vectorizer = vectorizer
-        if vectorizer is None and input_shape is None:
+    input_shape: Any = None
+    _: dataclasses.KW_ONLY
+    max_depth: int = 2
+    width: int = 64
+    vocabulary_size: int | None = None
+    vectorizer: Any = None
+
+    def __post_init__(self) -> None:
+        if self.vectorizer is None and self.input_shape is None:
             raise ValueError(
                 "A `vectorizer` must be given for strings, or `input_shape` "
                 "and `vocabulary_size` for token ids. "
                 "Received: vectorizer=None, input_shape=None"
             )
-        if vectorizer is None:
+        if self.vectorizer is None:
             self.input_shape = check_shape(
-                input_shape, "the number of tokens of a text", 1, 1
+                self.input_shape, "the number of tokens of a text", 1, 1
             )
-            self.vocabulary_size = _check_vocabulary_size(vocabulary_size)
+            self._num_tokens = _check_vocabulary_size(self.vocabulary_size)
         else:
-            _check_vectorizer(vectorizer, input_shape, vocabulary_size)
+            _check_vectorizer(
+                self.vectorizer, self.input_shape, self.vocabulary_size
+            )
             self.input_shape = ()
-            self.vocabulary_size = vectorizer.vocabulary_size()
-        super().__init__(
-            num_classes,
-            num_outputs,
-            task,
-            max_depth,
-            width,
-            search,
-            steps,
-            targets,
-            name,
-            tunable,
-        )
+            self._num_tokens = self.vectorizer.vocabulary_size()
+        super().__post_init__()
 
     def samples(self, x: Any, name: str) -> Any:
-        """Returns texts as Keras takes them, and checks that ids are known.
+        """Returns texts in the form that Keras takes, and checks token ids.
 
         Strings may be in a list, an array or a pandas `Series`.
         """
@@ -128,11 +95,11 @@ class HyperTextNet(ReadySpace):
         x = super().samples(x, name)
         if isinstance(x, np.ndarray) and x.size:
             least, largest = x.min(), x.max()
-            is_id = 0 <= least and largest < self.vocabulary_size
+            is_id = 0 <= least and largest < self._num_tokens
             if not is_id or np.any(x % 1):
                 raise kt.errors.FatalValueError(
                     f"`{name}` must be token ids from 0, below "
-                    f"vocabulary_size={self.vocabulary_size}. "
+                    f"vocabulary_size={self._num_tokens}. "
                     f"Received: {name} of dtype {x.dtype} "
                     f"from {least} to {largest}"
                 )
@@ -151,28 +118,28 @@ class HyperTextNet(ReadySpace):
             keras.ops.any(is_token, axis=1, keepdims=True)
         )
         counted = keras.ops.cumsum(keras.ops.ones_like(ids), axis=1)
-        # An empty text is one token, or its mean would be of nothing.
+        # An empty text counts as one token, so that it has a mean.
         mask = keras.ops.logical_or(
             is_token,
             keras.ops.logical_and(is_empty, keras.ops.equal(counted, 1)),
         )
         encoder = TokenEncoder(
-            self.vocabulary_size,
+            self._num_tokens,
             length=ids.shape[1],
-            dimension=self.widths(),
+            output_dim=self.widths(),
             positions=self.choices("layers", "learned", "none"),
-            dropout=self.choices("regularisation", 0.1, 0.0, 0.3),
+            dropout=self.choices("regularization", 0.1, 0.0, 0.3),
         )
         x = encoder(hp, ids, "tokens", mask)
         x = LayerChoice(self._encoders())(hp, x, "encoder", mask)
-        site = Site(hp, "pooling")
+        scope = BlockScope(hp, "pooling")
         poolings = self.choices("layers", "average", "max")
-        pooling = choose(hp, "pooling", poolings)
-        x = pool(site, x, pooling, mask)
-        return site.done(x, "pooling", f"{pooling} pooling")
+        pooling = declare_choice(hp, "pooling", poolings)
+        x = pool(scope, x, pooling, mask)
+        return scope.finish(x, "pooling", f"{pooling} pooling")
 
     def _encoders(self) -> dict[str, Any]:
-        dropout = self.choices("regularisation", 0.1, 0.0, 0.3)
+        dropout = self.choices("regularization", 0.1, 0.0, 0.3)
         encoders = {
             "convolution": ConvStage(
                 filters=self.widths(),
@@ -180,12 +147,12 @@ class HyperTextNet(ReadySpace):
                 operation=self.choices(
                     "layers", "conv", "separable", "dilated"
                 ),
-                kernel=self.choices("layers", 5, 3, 7),
+                kernel_size=self.choices("layers", 5, 3, 7),
                 connection=self.choices(
                     "connections", "residual", "plain", "dense"
                 ),
                 activation=self.choices("layers", "relu", "gelu"),
-                normalisation="layer",
+                normalization="layer",
                 squeeze_excite=False,
                 dropout=dropout,
                 stochastic_depth=0.0,
@@ -200,7 +167,7 @@ class HyperTextNet(ReadySpace):
             ),
             "transformer": TransformerStage(
                 depth=self.depths(default=1),
-                heads=self.choices("layers", 4, 2, 8),
+                num_heads=self.choices("layers", 4, 2, 8),
                 expansion=self.choices("layers", 2, 1, 4),
                 activation=self.choices("layers", "gelu", "relu"),
                 dropout=dropout,
@@ -211,10 +178,10 @@ class HyperTextNet(ReadySpace):
 
 
 def _copied(vectorizer: Any) -> Any:
-    """Returns a layer that does the same.
+    """Returns an equal layer.
 
-    A layer holds what was built on it, so that models which share one would
-    all stay in memory.
+    A layer refers to every model that uses it. Models that share one layer
+    would all stay in memory.
     """
     config = {**vectorizer.get_config(), "vocabulary": None}
     copy = type(vectorizer)(**config)
@@ -223,9 +190,9 @@ def _copied(vectorizer: Any) -> Any:
 
 
 def _as_objects(texts: Any, name: str) -> Any:
-    """Returns strings as Keras takes them: an array of objects, one for each.
+    """Returns strings as an array of objects, one for each text.
 
-    Anything else, such as a tensor or a data set, is returned as it is.
+    A tensor or a data set is returned unchanged.
     """
     is_pandas = hasattr(texts, "to_numpy")
     if not isinstance(texts, (list, tuple, np.ndarray)) and not is_pandas:

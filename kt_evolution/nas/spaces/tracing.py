@@ -1,4 +1,4 @@
-"""Makes TensorFlow trace a step of training once."""
+"""Makes TensorFlow trace the training step only once."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ import numpy as np
 
 
 def create_training_state(model: keras.Model, labels: Any) -> None:
-    """Creates the variables of a compiled model's training before it begins.
+    """Creates the variables of optimizer and metrics before the training.
 
-    A distribution strategy creates them on its devices itself. Elsewhere
-    TensorFlow traces a function again that created variables when it was
-    traced first, and for a deep network that takes longer than an epoch.
+    TensorFlow traces a function twice if the first trace creates variables.
+    For a deep network the second trace takes longer than an epoch. A
+    distribution strategy creates its variables itself.
 
     Args:
-        model: The model, with one output.
-        labels: The `y` of a fit. Where it is no array, the variables of
-            metrics are left for the training to create.
+        model: The compiled model, with one output.
+        labels: The `y` of `fit`. If it is not an array, the training creates
+            the variables of the metrics.
     """
     if keras.backend.backend() != "tensorflow" or _is_distributed(model):
         return

@@ -1,7 +1,7 @@
-"""How blocks declare their genes.
+"""How blocks declare their hyperparameters.
 
-Whatever can be searched is an argument that takes one value, which is then
-fixed, or several, of which the first is the default, as in `hp.Choice`.
+Each argument that can be searched takes one value or several. One value is
+fixed. Of several values the first is the default, as in `hp.Choice`.
 """
 
 import contextlib
@@ -18,22 +18,22 @@ import numpy as np
 
 from kt_evolution.algorithm.checks import is_number
 
-# The values of the genes of a block by their names, None for dormant ones.
-Genes = dict[str, Any]
+# The values of a block's hyperparameters by name, None for dormant ones.
+Values = dict[str, Any]
 
 
-def check_options(
+def as_options(
     name: str, given: Any, check: Callable[[str, Any], Any]
 ) -> tuple[Any, ...]:
     """Returns the values that an argument allows.
 
     Args:
         name: String, the argument's name.
-        given: One value, or a sequence of them.
+        given: One value, or a sequence of values.
         check: Function of a name and a value that returns the value or raises.
 
     Raises:
-        ValueError: If there is no value, or if one of them is not allowed.
+        ValueError: If there is no value, or if a value is not allowed.
     """
     if isinstance(given, np.ndarray):
         given = given.tolist()
@@ -48,7 +48,7 @@ def check_options(
 
 
 def one_of(known: Collection[Any]) -> Callable[[str, Any], Any]:
-    """Returns a check that a value is one of those that are known."""
+    """Returns a check that a value is in `known`."""
 
     def check(name: str, value: Any) -> Any:
         if not isinstance(value, Hashable) or value not in known:
@@ -71,7 +71,7 @@ def check_flag(name: str, value: bool) -> bool:
 
 
 def check_rate(name: str, value: float) -> float:
-    """Returns `value` if a dropout can have it: in [0, 1)."""
+    """Returns `value` if it is in [0, 1), as a dropout rate is."""
     if not is_number(value) or not 0.0 <= value < 1.0:
         raise ValueError(
             f"`{name}` must be in [0, 1). Received: {name}={value!r}"
@@ -79,41 +79,49 @@ def check_rate(name: str, value: float) -> float:
     return float(value)
 
 
-def first_of(default: Any, options: Iterable[Any]) -> tuple[Any, ...]:
-    """Returns options with the default in front."""
+def default_first(default: Any, options: Iterable[Any]) -> tuple[Any, ...]:
+    """Returns the options with the default first."""
     return tuple(dict.fromkeys([default, *options]))
 
 
-def choose(hp: kt.HyperParameters, name: str, options: tuple[Any, ...]) -> Any:
-    """Returns the only option, or declares a gene and returns its value."""
+def declare_choice(
+    hp: kt.HyperParameters, name: str, options: tuple[Any, ...]
+) -> Any:
+    """Declares a hyperparameter unless there is only one option.
+
+    Returns:
+        The value.
+    """
     if len(options) == 1:
         return options[0]
-    # The host turns a choice of booleans into one of integers.
+    # `hp.Choice` would turn booleans into integers.
     if all(isinstance(option, bool) for option in options):
         return hp.Boolean(name, default=options[0])
     return hp.Choice(name, list(options))
 
 
-def choose_each(
+def declare_choices(
     hp: kt.HyperParameters, options: Mapping[str, tuple[Any, ...]]
-) -> Genes:
-    """Returns the values of several genes by their names."""
-    return {name: choose(hp, name, each) for name, each in options.items()}
+) -> Values:
+    """Declares several hyperparameters and returns their values by name."""
+    return {
+        name: declare_choice(hp, name, each) for name, each in options.items()
+    }
 
 
-def given(
+def active_if(
     hp: kt.HyperParameters,
     name: str,
     options: tuple[Any, ...],
     wanted: Iterable[Any],
 ) -> contextlib.AbstractContextManager[None]:
-    """Opens the scope of what depends on a gene that `choose` declared.
+    """Opens the scope of hyperparameters that depend on another one.
 
     Args:
         hp: The `keras_tuner.HyperParameters`.
-        name: String, the gene's name.
-        options: Tuple, the gene's options.
-        wanted: Those for which the scope is active, at least one of them.
+        name: String, the name that `declare_choice` got.
+        options: Tuple, the options that `declare_choice` got.
+        wanted: The options that make the scope active, at least one.
     """
     wanted = [option for option in options if option in wanted]
     if len(wanted) == len(options):
@@ -124,8 +132,8 @@ def given(
     return scope
 
 
-def deep_enough(
+def up_to_depth(
     hp: kt.HyperParameters, depth: tuple[int, ...], number: int
 ) -> contextlib.AbstractContextManager[None]:
-    """Opens the scope of one of the units that the gene "depth" counts."""
-    return given(hp, "depth", depth, [d for d in depth if d >= number])
+    """Opens the scope of block `number`, active if "depth" reaches it."""
+    return active_if(hp, "depth", depth, [d for d in depth if d >= number])
