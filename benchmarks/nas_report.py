@@ -86,8 +86,7 @@ def load(folder: pathlib.Path) -> list[Record]:
     """Reads all searches that were recorded."""
     records = []
     for searcher in SEARCHERS:
-        file = path(folder, searcher)
-        for line in file.read_text().splitlines() if file.exists() else []:
+        for line in results.lines_of(path(folder, searcher)):
             try:
                 records.append(Record(**json.loads(line)))
             except json.JSONDecodeError:

@@ -2,7 +2,9 @@
 
 One file for each searcher and track, one line for each race. A curve is kept
 as its steps: `[[1, 0.9], [7, 0.2]]` is 0.9 from the first evaluation on and
-0.2 from the seventh.
+0.2 from the seventh. Files are appended to as plain text;
+`python -m benchmarks.results` moves their lines into compressed files beside
+them, which are read likewise.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import json
+import lzma
 import pathlib
 from collections.abc import Sequence
 
@@ -68,12 +71,31 @@ def path(folder: pathlib.Path, searcher: str, track: str) -> pathlib.Path:
     return folder / f"{searcher}.{track}.jsonl"
 
 
+def archive_of(file: pathlib.Path) -> pathlib.Path:
+    return file.with_name(f"{file.name}.xz")
+
+
+def lines_of(file: pathlib.Path) -> list[str]:
+    """Returns the lines of a file, those of its archive first."""
+    archive = archive_of(file)
+    packed = lzma.decompress(archive.read_bytes()) if archive.exists() else b""
+    plain = file.read_bytes() if file.exists() else b""
+    return (packed + plain).decode().splitlines()
+
+
+def pack(folder: pathlib.Path) -> None:
+    """Moves the lines of all files of a folder into their archives."""
+    for file in sorted(folder.glob("*.jsonl")):
+        text = "".join(f"{line}\n" for line in lines_of(file) if line)
+        # Of one preset the same lines make the same bytes.
+        archive_of(file).write_bytes(lzma.compress(text.encode(), preset=9))
+        file.unlink()
+
+
 def load(file: pathlib.Path) -> dict[tuple[str, int], Record]:
     """Reads a file; of two records of the same race, the longer counts."""
     records: dict[tuple[str, int], Record] = {}
-    if not file.exists():
-        return records
-    for line in file.read_text().splitlines():
+    for line in lines_of(file):
         try:
             record = Record(**json.loads(line))
         except json.JSONDecodeError:
@@ -121,3 +143,7 @@ def versions(packages: Sequence[str]) -> dict[str, str]:
 def rounded(value: float, digits: int = 5) -> float:
     """Rounds to significant digits: files stay small, small regrets exact."""
     return float(f"{value:.{digits}g}")
+
+
+if __name__ == "__main__":
+    pack(FOLDER)

@@ -410,6 +410,19 @@ def test_longer_races_replace_shorter_ones(small, tmp_path):
     assert [run(5, until_best=500), run(5, until_best=500)] == [1, 0]
 
 
+def test_packed_records_are_read_and_added_to(small, tmp_path):
+    wanted = [race.Race("random", "small", "clean", s, 4) for s in range(3)]
+    race.run_races(wanted[:2], tmp_path)
+    path = results.path(tmp_path, "random", "clean")
+    for number in (2, 3):
+        before = results.load(path)
+        results.pack(tmp_path)
+        assert not path.exists()
+        assert results.load(path) == before
+        assert race.run_races(wanted, tmp_path) == 3 - number
+        assert len(results.load(path)) == 3
+
+
 def test_a_torn_line_costs_only_its_own_race(small, tmp_path):
     wanted = [race.Race("random", "small", "clean", s, 4) for s in range(3)]
     race.run_races(wanted, tmp_path)
