@@ -115,7 +115,7 @@ class PhenotypeTree:
             common = min(length + 1, len(row))
             # The requests of a hypermodel that is not deterministic are no
             # tree. Then its first build counts.
-            if not np.array_equal(genes[:common], row[:common]):
+            if len(genes) < common or (genes[:common] != row[:common]).any():
                 return
             if length < len(row):
                 self._split(node, length)
