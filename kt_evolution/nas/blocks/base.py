@@ -15,6 +15,7 @@ from kt_evolution.nas.architecture import check_hyperparameters
 from kt_evolution.nas.choices import Values
 from kt_evolution.nas.choices import as_options
 from kt_evolution.nas.choices import declare_choice
+from kt_evolution.nas.choices import declare_choices
 from kt_evolution.nas.choices import up_to_depth
 
 
@@ -92,10 +93,21 @@ class Stage(Block):
 
     Args:
         depth: Int or several, the number of blocks.
+        shared: Dict of the names of hyperparameters that all blocks share to
+            their options.
+        own: Dict of the names of hyperparameters that each block has for
+            itself to their options. Defaults to none.
     """
 
-    def __init__(self, depth: int | Sequence[int]) -> None:
-        self.depth = as_options("depth", depth, check_count)
+    def __init__(
+        self,
+        depth: int | Sequence[int],
+        shared: Mapping[str, tuple[Any, ...]],
+        own: Mapping[str, tuple[Any, ...]] | None = None,
+    ) -> None:
+        self.depths = as_options("depth", depth, check_count)
+        self.shared = shared
+        self.own = own or {}
 
     def construct(
         self, hp: kt.HyperParameters, x: Any, name: str, mask: Any
@@ -109,20 +121,19 @@ class Stage(Block):
     def declare(self, hp: kt.HyperParameters, name: str) -> Values:
         with hp.name_scope(name):
             values = self.declare_shared(hp)
-            values["depth"] = declare_choice(hp, "depth", self.depth)
-            for number in range(1, max(self.depth) + 1):
-                with up_to_depth(hp, self.depth, number):
+            values["depth"] = declare_choice(hp, "depth", self.depths)
+            for number in range(1, max(self.depths) + 1):
+                with up_to_depth(hp, self.depths, number):
                     block = f"block_{number}"
-                    values[block] = self.declare_block(hp, block)
+                    values[block] = {
+                        name: declare_choice(hp, f"{block}/{name}", options)
+                        for name, options in self.own.items()
+                    }
         return values
 
-    @abc.abstractmethod
     def declare_shared(self, hp: kt.HyperParameters) -> Values:
         """Declares the hyperparameters that all blocks share."""
-
-    def declare_block(self, hp: kt.HyperParameters, block: str) -> Values:
-        """Declares the hyperparameters of one block."""
-        return {}
+        return declare_choices(hp, self.shared)
 
     @abc.abstractmethod
     def build_block(

@@ -1,9 +1,8 @@
 """Stages of inverted bottlenecks."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
-
-import keras_tuner as kt
 
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.nas.architecture import BlockScope
@@ -18,9 +17,9 @@ from kt_evolution.nas.blocks.operations import Window
 from kt_evolution.nas.blocks.operations import depthwise
 from kt_evolution.nas.choices import Values
 from kt_evolution.nas.choices import as_options
-from kt_evolution.nas.choices import declare_choice
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class MBConvStage(ConvolutionalStage):
     """A sequence of inverted bottlenecks: wide inside, narrow outside.
 
@@ -35,60 +34,24 @@ class MBConvStage(ConvolutionalStage):
         bottlenecks"; Tan and Le (2019), "EfficientNet".
 
     Args:
-        filters: Int or several, the number of output channels. Of several
-            values the first is the default, here and below. Defaults to 32,
-            or 16, 64, 128.
-        depth: Int or several, the number of bottlenecks. Defaults to 2, or
-            1, 3.
         expansion: Int or several, the factor by which a bottleneck is wider
             inside. Defaults to 4, or 1, 2, 6.
-        kernel_size: Int or several, for each bottleneck. Defaults to 3, or 5.
         connection: As in `ConvStage`. Defaults to "residual", or "plain".
         activation: As in `ConvStage`. Defaults to "relu", or "silu".
         normalization: As in `ConvStage`. Defaults to "batch".
-        squeeze_excite: Boolean or both. Defaults to False, or True.
-        downsample: As in `ConvStage`. Defaults to "none".
-        dropout: As in `ConvStage`. Defaults to 0, or 0.1, 0.2.
-        stochastic_depth: As in `ConvStage`. Defaults to 0, or 0.1, 0.2.
+
+    The other arguments are those of `ConvStage`, without `operation`.
     """
 
-    def __init__(
-        self,
-        filters: int | Sequence[int] = (32, 16, 64, 128),
-        depth: int | Sequence[int] = (2, 1, 3),
-        expansion: int | Sequence[int] = (4, 1, 2, 6),
-        kernel_size: int | Sequence[int] = (3, 5),
-        connection: str | Sequence[str] = ("residual", "plain"),
-        activation: str | Sequence[str] = ("relu", "silu"),
-        normalization: str | Sequence[str] = "batch",
-        squeeze_excite: bool | Sequence[bool] = (False, True),
-        downsample: str | Sequence[str] = "none",
-        dropout: float | Sequence[float] = (0.0, 0.1, 0.2),
-        stochastic_depth: float | Sequence[float] = (0.0, 0.1, 0.2),
-    ) -> None:
-        super().__init__(
-            filters,
-            depth,
-            kernel_size,
-            connection,
-            activation,
-            normalization,
-            squeeze_excite,
-            downsample,
-            dropout,
-            stochastic_depth,
-        )
-        self.expansion = as_options("expansion", expansion, check_count)
+    _: dataclasses.KW_ONLY
+    expansion: int | Sequence[int] = (4, 1, 2, 6)
+    connection: str | Sequence[str] = ("residual", "plain")
+    activation: str | Sequence[str] = ("relu", "silu")
+    normalization: str | Sequence[str] = "batch"
 
-    def declare_block(self, hp: kt.HyperParameters, block: str) -> Values:
-        return {
-            "expansion": declare_choice(
-                hp, f"{block}/expansion", self.expansion
-            ),
-            "kernel_size": declare_choice(
-                hp, f"{block}/kernel_size", self.kernel_size
-            ),
-        }
+    def kind_options(self) -> dict[str, tuple[Any, ...]]:
+        expansions = as_options("expansion", self.expansion, check_count)
+        return {"expansion": expansions}
 
     def convolve(
         self,

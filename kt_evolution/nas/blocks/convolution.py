@@ -1,8 +1,11 @@
 """Stages of convolutions, for images and for sequences."""
 
 import abc
+import dataclasses
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
+from typing import ClassVar
 
 import keras_tuner as kt
 from keras import layers
@@ -33,66 +36,67 @@ from kt_evolution.nas.choices import as_options
 from kt_evolution.nas.choices import check_flag
 from kt_evolution.nas.choices import check_rate
 from kt_evolution.nas.choices import declare_choice
-from kt_evolution.nas.choices import declare_choices
 from kt_evolution.nas.choices import one_of
 
 CONNECTIONS = ("residual", "plain", "dense", "parallel")
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class ConvolutionalStage(Stage):
     """The base class of stages of convolutions.
 
     The arguments are those of `ConvStage`.
     """
 
-    # Sequences and images.
-    ranks: tuple[int, ...] = (3, 4)
+    filters: int | Sequence[int] = (32, 16, 64, 128)
+    depth: int | Sequence[int] = (2, 1, 3)
+    _: dataclasses.KW_ONLY
+    kernel_size: int | Sequence[int] = (3, 5)
+    connection: str | Sequence[str] = CONNECTIONS
+    activation: str | Sequence[str] = ACTIVATIONS
+    normalization: str | Sequence[str] = NORMALIZATIONS[:3]
+    squeeze_excite: bool | Sequence[bool] = (False, True)
+    downsample: str | Sequence[str] = "none"
+    dropout: float | Sequence[float] = (0.0, 0.1, 0.2)
+    stochastic_depth: float | Sequence[float] = (0.0, 0.1, 0.2)
 
-    def __init__(
-        self,
-        filters: int | Sequence[int],
-        depth: int | Sequence[int],
-        kernel_size: int | Sequence[int],
-        connection: str | Sequence[str],
-        activation: str | Sequence[str],
-        normalization: str | Sequence[str],
-        squeeze_excite: bool | Sequence[bool],
-        downsample: str | Sequence[str],
-        dropout: float | Sequence[float],
-        stochastic_depth: float | Sequence[float],
-    ) -> None:
-        super().__init__(depth)
-        self.kernel_size = as_options("kernel_size", kernel_size, check_count)
-        self.shared = {
-            "filters": as_options("filters", filters, check_count),
-            "connection": as_options(
-                "connection", connection, one_of(CONNECTIONS)
-            ),
-            "activation": as_options(
-                "activation", activation, one_of(ACTIVATIONS)
-            ),
-            "normalization": as_options(
-                "normalization", normalization, one_of(NORMALIZATIONS)
-            ),
-            "squeeze_excite": as_options(
-                "squeeze_excite", squeeze_excite, check_flag
-            ),
-            "downsample": as_options(
-                "downsample", downsample, one_of((*POOLINGS, "none"))
-            ),
-            "dropout": as_options("dropout", dropout, check_rate),
+    # The ranks of its inputs: sequences and images.
+    ranks: ClassVar[tuple[int, ...]] = (3, 4)
+
+    def __post_init__(self) -> None:
+        checks: dict[str, Callable[[str, Any], Any]] = {
+            "filters": check_count,
+            "connection": one_of(CONNECTIONS),
+            "activation": one_of(ACTIVATIONS),
+            "normalization": one_of(NORMALIZATIONS),
+            "squeeze_excite": check_flag,
+            "downsample": one_of((*POOLINGS, "none")),
+            "dropout": check_rate,
         }
-        self.stochastic_depth = as_options(
-            "stochastic_depth", stochastic_depth, check_rate
+        kernel_sizes = as_options("kernel_size", self.kernel_size, check_count)
+        self.stochastic_depths = as_options(
+            "stochastic_depth", self.stochastic_depth, check_rate
+        )
+        super().__init__(
+            self.depth,
+            {
+                name: as_options(name, getattr(self, name), check)
+                for name, check in checks.items()
+            },
+            {**self.kind_options(), "kernel_size": kernel_sizes},
         )
 
+    @abc.abstractmethod
+    def kind_options(self) -> dict[str, tuple[Any, ...]]:
+        """Returns the options of a block besides those of its kernel size."""
+
     def declare_shared(self, hp: kt.HyperParameters) -> Values:
-        values = declare_choices(hp, self.shared)
+        values = super().declare_shared(hp)
         connections = self.shared["connection"]
         if "residual" in connections:
             with active_if(hp, "connection", connections, ["residual"]):
                 values["stochastic_depth"] = declare_choice(
-                    hp, "stochastic_depth", self.stochastic_depth
+                    hp, "stochastic_depth", self.stochastic_depths
                 )
         return values
 
@@ -158,6 +162,7 @@ class ConvolutionalStage(Stage):
         """Applies the activation of a block's output, if it has one."""
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class ConvStage(ConvolutionalStage):
     """A sequence of convolutions of several kinds and connections.
 
@@ -194,45 +199,12 @@ class ConvStage(ConvolutionalStage):
             0.1, 0.2.
     """
 
-    def __init__(
-        self,
-        filters: int | Sequence[int] = (32, 16, 64, 128),
-        depth: int | Sequence[int] = (2, 1, 3),
-        operation: str | Sequence[str] = ("conv", "separable", "dilated"),
-        kernel_size: int | Sequence[int] = (3, 5),
-        connection: str | Sequence[str] = CONNECTIONS,
-        activation: str | Sequence[str] = ACTIVATIONS,
-        normalization: str | Sequence[str] = NORMALIZATIONS[:3],
-        squeeze_excite: bool | Sequence[bool] = (False, True),
-        downsample: str | Sequence[str] = "none",
-        dropout: float | Sequence[float] = (0.0, 0.1, 0.2),
-        stochastic_depth: float | Sequence[float] = (0.0, 0.1, 0.2),
-    ) -> None:
-        super().__init__(
-            filters,
-            depth,
-            kernel_size,
-            connection,
-            activation,
-            normalization,
-            squeeze_excite,
-            downsample,
-            dropout,
-            stochastic_depth,
-        )
-        self.operation = as_options(
-            "operation", operation, one_of(CONVOLUTIONS)
-        )
+    _: dataclasses.KW_ONLY
+    operation: str | Sequence[str] = ("conv", "separable", "dilated")
 
-    def declare_block(self, hp: kt.HyperParameters, block: str) -> Values:
-        return {
-            "operation": declare_choice(
-                hp, f"{block}/operation", self.operation
-            ),
-            "kernel_size": declare_choice(
-                hp, f"{block}/kernel_size", self.kernel_size
-            ),
-        }
+    def kind_options(self) -> dict[str, tuple[Any, ...]]:
+        known = one_of(CONVOLUTIONS)
+        return {"operation": as_options("operation", self.operation, known)}
 
     def convolve(
         self,

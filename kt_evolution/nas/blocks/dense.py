@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
@@ -19,8 +18,6 @@ from kt_evolution.nas.blocks.layers import normalize
 from kt_evolution.nas.choices import Values
 from kt_evolution.nas.choices import as_options
 from kt_evolution.nas.choices import check_rate
-from kt_evolution.nas.choices import declare_choice
-from kt_evolution.nas.choices import declare_choices
 from kt_evolution.nas.choices import one_of
 
 CONNECTIONS = ("residual", "plain", "dense")
@@ -65,28 +62,23 @@ class ResidualMLP(Stage):
         normalization: str | Sequence[str] = ("batch", "layer", "none"),
         dropout: float | Sequence[float] = (0.1, 0.0, 0.2, 0.3, 0.5),
     ) -> None:
-        super().__init__(depth)
-        self.expansion = as_options("expansion", expansion, check_count)
-        self.shared = {
-            "units": as_options("units", units, check_count),
-            "connection": as_options(
-                "connection", connection, one_of(CONNECTIONS)
-            ),
-            "activation": as_options(
-                "activation", activation, one_of(ACTIVATIONS)
-            ),
-            "normalization": as_options(
-                "normalization", normalization, one_of(NORMALIZATIONS)
-            ),
-            "dropout": as_options("dropout", dropout, check_rate),
-        }
-
-    def declare_shared(self, hp: kt.HyperParameters) -> Values:
-        return declare_choices(hp, self.shared)
-
-    def declare_block(self, hp: kt.HyperParameters, block: str) -> Values:
-        name = f"{block}/expansion"
-        return {"expansion": declare_choice(hp, name, self.expansion)}
+        super().__init__(
+            depth,
+            shared={
+                "units": as_options("units", units, check_count),
+                "connection": as_options(
+                    "connection", connection, one_of(CONNECTIONS)
+                ),
+                "activation": as_options(
+                    "activation", activation, one_of(ACTIVATIONS)
+                ),
+                "normalization": as_options(
+                    "normalization", normalization, one_of(NORMALIZATIONS)
+                ),
+                "dropout": as_options("dropout", dropout, check_rate),
+            },
+            own={"expansion": as_options("expansion", expansion, check_count)},
+        )
 
     def build_block(
         self, scope: BlockScope, x: Any, values: Values, number: int, mask: Any

@@ -20,7 +20,6 @@ from kt_evolution.nas.choices import Values
 from kt_evolution.nas.choices import as_options
 from kt_evolution.nas.choices import check_flag
 from kt_evolution.nas.choices import check_rate
-from kt_evolution.nas.choices import declare_choice
 from kt_evolution.nas.choices import declare_choices
 from kt_evolution.nas.choices import one_of
 
@@ -134,26 +133,19 @@ class TransformerStage(Stage):
         activation: str | Sequence[str] = ("gelu", "relu", "silu"),
         dropout: float | Sequence[float] = (0.1, 0.0, 0.3),
     ) -> None:
-        super().__init__(depth)
-        self.shared = {
-            "activation": as_options(
-                "activation", activation, one_of(ACTIVATIONS)
-            ),
-            "dropout": as_options("dropout", dropout, check_rate),
-        }
-        self.own = {
-            "num_heads": as_options("num_heads", num_heads, check_count),
-            "expansion": as_options("expansion", expansion, check_count),
-        }
-
-    def declare_shared(self, hp: kt.HyperParameters) -> Values:
-        return declare_choices(hp, self.shared)
-
-    def declare_block(self, hp: kt.HyperParameters, block: str) -> Values:
-        return {
-            name: declare_choice(hp, f"{block}/{name}", options)
-            for name, options in self.own.items()
-        }
+        super().__init__(
+            depth,
+            shared={
+                "activation": as_options(
+                    "activation", activation, one_of(ACTIVATIONS)
+                ),
+                "dropout": as_options("dropout", dropout, check_rate),
+            },
+            own={
+                "num_heads": as_options("num_heads", num_heads, check_count),
+                "expansion": as_options("expansion", expansion, check_count),
+            },
+        )
 
     def build_block(
         self, scope: BlockScope, x: Any, values: Values, number: int, mask: Any
@@ -219,21 +211,20 @@ class RecurrentStage(Stage):
         connection: str | Sequence[str] = ("plain", "residual"),
         dropout: float | Sequence[float] = (0.1, 0.0, 0.3),
     ) -> None:
-        super().__init__(depth)
-        self.shared = {
-            "units": as_options("units", units, check_count),
-            "cell": as_options("cell", cell, one_of(CELLS)),
-            "bidirectional": as_options(
-                "bidirectional", bidirectional, check_flag
-            ),
-            "connection": as_options(
-                "connection", connection, one_of(("plain", "residual"))
-            ),
-            "dropout": as_options("dropout", dropout, check_rate),
-        }
-
-    def declare_shared(self, hp: kt.HyperParameters) -> Values:
-        return declare_choices(hp, self.shared)
+        super().__init__(
+            depth,
+            shared={
+                "units": as_options("units", units, check_count),
+                "cell": as_options("cell", cell, one_of(CELLS)),
+                "bidirectional": as_options(
+                    "bidirectional", bidirectional, check_flag
+                ),
+                "connection": as_options(
+                    "connection", connection, one_of(("plain", "residual"))
+                ),
+                "dropout": as_options("dropout", dropout, check_rate),
+            },
+        )
 
     def build_block(
         self, scope: BlockScope, x: Any, values: Values, number: int, mask: Any
