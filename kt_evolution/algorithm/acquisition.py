@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.ranking import total_violation
 from kt_evolution.algorithm.surrogate.base import Posterior
 from kt_evolution.algorithm.surrogate.base import Surrogate

@@ -15,7 +15,7 @@ from kt_evolution.algorithm.acquisition import Acquisition
 from kt_evolution.algorithm.acquisition import fit_each
 from kt_evolution.algorithm.acquisition import predicted_mean
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.operators.survival import Survival
 from kt_evolution.algorithm.ranking import chebyshev
 from kt_evolution.algorithm.ranking import fitness

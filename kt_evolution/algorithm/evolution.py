@@ -18,7 +18,7 @@ from kt_evolution.algorithm.acquisition_search import AcquisitionSearch
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import resolve
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.initial_design import FROM_USER
 from kt_evolution.algorithm.initial_design import WARM_START
 from kt_evolution.algorithm.initial_design import next_from_user

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
 from kt_evolution.algorithm.space.genes import Gene

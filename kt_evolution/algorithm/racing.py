@@ -9,9 +9,9 @@ import numpy as np
 from scipy.stats import t
 
 from kt_evolution.algorithm.history.evaluations import pooled_variance
-from kt_evolution.algorithm.history.history import IMPORT
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import IMPORT
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.ranking import best_first
 
 # How often a candidate is trained at most, its first training included.

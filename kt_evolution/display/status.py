@@ -4,7 +4,7 @@ import dataclasses
 
 from kt_evolution.algorithm.evolution import REEVALUATION
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Individual
+from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.display.formatting import origin
 
 

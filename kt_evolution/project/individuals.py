@@ -6,7 +6,7 @@ Genomes are stored by gene identity, because spaces grow.
 from collections.abc import Mapping
 from typing import Any
 
-from kt_evolution.algorithm.history.history import Individual
+from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
 from kt_evolution.display.status import SearchStatus

@@ -17,8 +17,8 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Individual
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import Individual
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.keras_tuner_bridge import private_api

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.proposals.dry_build import BuildReport
 
 # How many models are built again when a search is resumed.

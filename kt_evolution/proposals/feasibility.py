@@ -10,8 +10,8 @@ import numpy as np
 
 from kt_evolution.algorithm.evolution import Proposal
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Individual
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import Individual
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.initial_design import FROM_USER
 from kt_evolution.algorithm.initial_design import WARM_START
 from kt_evolution.algorithm.space.genes import Value

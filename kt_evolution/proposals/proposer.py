@@ -13,10 +13,10 @@ import numpy as np
 
 from kt_evolution.algorithm.evolution import REEVALUATION
 from kt_evolution.algorithm.evolution import Evolution
-from kt_evolution.algorithm.history.history import IMPORT
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Individual
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import IMPORT
+from kt_evolution.algorithm.history.individual import Individual
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.costs.measurement import COUNTED
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of

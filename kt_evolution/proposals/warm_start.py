@@ -14,7 +14,7 @@ from typing import Any
 
 import keras_tuner as kt
 
-from kt_evolution.algorithm.history.history import IMPORT
+from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge import private_api

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kt_evolution.algorithm.history.history import IMPORT
+from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.keras_tuner_bridge.directions import infer_direction

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Individual
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import Individual
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.algorithm.space.genes import LAST_CODE
 from kt_evolution.algorithm.space.search_space import SearchSpace

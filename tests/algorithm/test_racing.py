@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from kt_evolution.algorithm.evolution import Evolution
-from kt_evolution.algorithm.history.history import IMPORT
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Individual
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import IMPORT
+from kt_evolution.algorithm.history.individual import Individual
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.racing import MAX_EVALUATIONS
 from kt_evolution.algorithm.racing import next_to_reevaluate
 from kt_evolution.algorithm.space.genes import OrdinalGene

@@ -5,8 +5,8 @@ import pytest
 
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Individual
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import Individual
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.space.genes import CategoricalGene
 from kt_evolution.algorithm.space.genes import Condition
 from kt_evolution.algorithm.space.genes import ContinuousGene

@@ -13,7 +13,7 @@ import numpy as np
 
 import kt_evolution
 from kt_evolution import nas
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import Status
 from tests.nas.nas_helpers import LABELS
 from tests.nas.nas_helpers import SPACES
 from tests.nas.nas_helpers import new_space

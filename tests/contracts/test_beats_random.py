@@ -15,8 +15,8 @@ from scipy.stats import binomtest
 from kt_evolution import EvolutionOracle
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Individual
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import Individual
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.keras_tuner_bridge.encoding import genes_of
 

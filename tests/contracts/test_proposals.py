@@ -11,8 +11,8 @@ import pytest
 
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Individual
-from kt_evolution.algorithm.history.history import Status
+from kt_evolution.algorithm.history.individual import Individual
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.space.genes import FixedGene
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.search_space import SearchSpace

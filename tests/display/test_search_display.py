@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.history import Individual
+from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.display.formatting import duration

@@ -1,85 +1,23 @@
 """The history: every individual that was ever proposed, in order."""
 
-import dataclasses
-import enum
 from collections.abc import Iterable
 from collections.abc import Mapping
 
 import numpy as np
 
 from kt_evolution.algorithm.history.evaluations import Evaluation
-from kt_evolution.algorithm.history.evaluations import merge
 from kt_evolution.algorithm.history.evaluations import noise_variance
+from kt_evolution.algorithm.history.individual import IMPORT
+from kt_evolution.algorithm.history.individual import Individual
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.history.phenotypes import PhenotypeTree
+from kt_evolution.algorithm.history.rows import STATUS_CODES
+from kt_evolution.algorithm.history.rows import HistoryRows
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
-# The operator of individuals that were evaluated by another search.
-IMPORT = "import"
 # Codes that differ by no more are equal up to rounding.
 SAME_CODE = 1e-12
-
-
-class Status(str, enum.Enum):
-    """The state of an individual."""
-
-    PENDING = "pending"
-    COMPLETED = "completed"
-    # Its training failed, or its score is not finite.
-    FAILED = "failed"
-    # It can't be built, or breaks a limit that is checked before training.
-    REJECTED = "rejected"
-
-
-@dataclasses.dataclass(slots=True)
-class Individual:
-    """A genome, its origin and its result.
-
-    Args:
-        genome: Float array of shape `(num_genes,)`, canonical codes.
-        expression: Tuple of the positions of the genes that the hypermodel's
-            build requested, in order.
-        trial_id: String, the trial that evaluates it; None if it was
-            rejected. An imported individual has no trial in this search, and
-            an id such as "import/3".
-        parents: Tuple of the parents' trial ids.
-        operator: String, how it was made.
-        status: A `Status`.
-        evaluations: Dict of the ids of all trials that train it to their
-            `Evaluation`s, None without a result. The first trial is its own,
-            the others are re-evaluations.
-        prediction: The predicted mean and standard deviation of the score, or
-            None.
-        user_index: Int, its position in the user's initial population, or
-            None.
-        violation: Float, by how much a rejected individual breaks limits that
-            are checked before training; None if it breaks none.
-    """
-
-    genome: np.ndarray
-    expression: tuple[int, ...] = ()
-    trial_id: str | None = None
-    parents: tuple[str, ...] = ()
-    operator: str = ""
-    status: Status = Status.PENDING
-    evaluations: dict[str, Evaluation | None] = dataclasses.field(
-        default_factory=dict
-    )
-    prediction: tuple[float, float] | None = None
-    user_index: int | None = None
-    violation: float | None = None
-
-    @property
-    def result(self) -> Evaluation | None:
-        """An `Evaluation` of all its trainings, None until it is completed."""
-        known = [one for one in self.evaluations.values() if one is not None]
-        return merge(known) if known else None
-
-    @property
-    def objectives(self) -> tuple[float, ...]:
-        """Tuple of floats, lower is better; empty until it is completed."""
-        result = self.result
-        return result.objectives if result else ()
 
 
 class History:
@@ -106,7 +44,7 @@ class History:
         # Genes that some build requested. Other genes are requested in training
         # only, so they count as expressed whenever they are active.
         self._requested: set[int] = set()
-        self._rows = _Rows(space.num_genes, num_objectives, num_limits)
+        self._rows = HistoryRows(space.num_genes, num_objectives, num_limits)
         self._tree = PhenotypeTree(space)
         # The first individual of each phenotype that had a trial in this
         # search or was rejected.
@@ -187,7 +125,7 @@ class History:
 
     def positions(self, *statuses: Status) -> np.ndarray:
         """Returns the positions of the individuals of some statuses."""
-        wanted = [_STATUS_CODES[status] for status in statuses]
+        wanted = [STATUS_CODES[status] for status in statuses]
         return np.flatnonzero(np.isin(self._rows.statuses[: len(self)], wanted))
 
     def position_of(self, trial_id: str) -> int:
@@ -527,54 +465,3 @@ class History:
 def _phenotype_key(genome: np.ndarray, path: list[int]) -> bytes:
     genes = np.sort(np.array(path, dtype=np.int32))
     return genes.tobytes() + genome[genes].tobytes()
-
-
-UNKNOWN = Evaluation()
-_STATUS_CODES = {status: code for code, status in enumerate(Status)}
-
-
-class _Rows:
-    """Arrays over the individuals, with spare rows at the end."""
-
-    def __init__(
-        self, num_genes: int, num_objectives: int, num_limits: int
-    ) -> None:
-        self.genomes = np.empty((16, num_genes))
-        self.expressed = np.empty((16, num_genes), dtype=bool)
-        self.objectives = np.empty((16, num_objectives))
-        self.violations = np.empty((16, num_limits))
-        self.sum_of_squares = np.empty((16, num_objectives))
-        self.num_runs = np.empty(16, dtype=np.int64)
-        self.statuses = np.empty(16, dtype=np.int8)
-        self._length = 0
-
-    def append(self, individual: Individual) -> None:
-        if self._length == len(self.statuses):
-            self.genomes = _doubled(self.genomes)
-            self.expressed = _doubled(self.expressed)
-            self.objectives = _doubled(self.objectives)
-            self.violations = _doubled(self.violations)
-            self.sum_of_squares = _doubled(self.sum_of_squares)
-            self.num_runs = _doubled(self.num_runs)
-            self.statuses = _doubled(self.statuses)
-        self.genomes[self._length] = individual.genome
-        self.set_result(self._length, individual)
-        self._length += 1
-
-    def set_result(self, position: int, individual: Individual) -> None:
-        result = individual.result or UNKNOWN
-        self.objectives[position] = result.objectives or np.inf
-        self.violations[position] = result.violations or np.inf
-        self.sum_of_squares[position] = result.sum_of_squares or 0.0
-        self.num_runs[position] = result.num_runs
-        self.statuses[position] = _STATUS_CODES[individual.status]
-
-    def add_genes(self, codes: np.ndarray) -> None:
-        columns = np.tile(codes, (len(self.genomes), 1))
-        self.genomes = np.hstack([self.genomes, columns])
-        unexpressed = np.zeros(columns.shape, dtype=bool)
-        self.expressed = np.hstack([self.expressed, unexpressed])
-
-
-def _doubled(array: np.ndarray) -> np.ndarray:
-    return np.concatenate([array, np.empty_like(array)])
