@@ -24,6 +24,7 @@ from kt_evolution.costs.measurement import with_directions
 from kt_evolution.display.search_display import SearchDisplay
 from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
+from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.encoding import check_given_space
 from kt_evolution.keras_tuner_bridge.objectives import as_objectives
 from kt_evolution.keras_tuner_bridge.objectives import check_directions
@@ -32,7 +33,6 @@ from kt_evolution.keras_tuner_bridge.views import StateView
 from kt_evolution.limits import Limit
 from kt_evolution.project.lifecycle import Session
 from kt_evolution.project.lifecycle import TrialLifecycle
-from kt_evolution.project.lifecycle import check_growth
 from kt_evolution.project.project import Project
 from kt_evolution.project.standings import Standings
 from kt_evolution.proposals.build_warnings import BuildWarnings
@@ -358,7 +358,7 @@ class EvolutionOracle(kt.Oracle):
 
     def _grow_space(self, hyperparameters: kt.HyperParameters) -> None:
         if not self.allow_new_entries:
-            check_growth(hyperparameters, self.hyperparameters)
+            private_api.check_growth(hyperparameters, self.hyperparameters)
         if self.tune_new_entries:
             self._project.grow(hyperparameters)
 

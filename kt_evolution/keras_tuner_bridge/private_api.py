@@ -92,6 +92,23 @@ def new_entries(
     ]
 
 
+def check_growth(
+    hyperparameters: kt.HyperParameters, known: kt.HyperParameters
+) -> None:
+    """Raises if a hypermodel requested hyperparameters outside the space.
+
+    Raises:
+        RuntimeError: It names the hyperparameters.
+    """
+    new = new_entries(known, hyperparameters)
+    if new:
+        names = [hp.name for hp in new]
+        raise RuntimeError(
+            "`allow_new_entries` is False, but the hypermodel asked "
+            f"for hyperparameters that are not in the space: {names}"
+        )
+
+
 def settle_values(hyperparameters: kt.HyperParameters) -> None:
     """Keeps the values of active names only, and fills those that miss.
 

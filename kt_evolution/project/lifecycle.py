@@ -6,34 +6,31 @@ in between, the lock is released and memory follows the journal.
 
 import dataclasses
 import itertools
-import math
 import warnings
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
-import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.display.terminal import printable_lines
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.directions import infer_direction
-from kt_evolution.keras_tuner_bridge.divergence import diverged_losses
 from kt_evolution.keras_tuner_bridge.objectives import directions_of
 from kt_evolution.keras_tuner_bridge.scalars import as_numbers
 from kt_evolution.project.events import RunsInterrupted
 from kt_evolution.project.events import SearchGivenUp
 from kt_evolution.project.events import SearchStopped
 from kt_evolution.project.events import TrialCreated
-from kt_evolution.project.events import TrialEnded
 from kt_evolution.project.events import TrialStarted
-from kt_evolution.project.events import result_of
 from kt_evolution.project.issued_trial import RUN
 from kt_evolution.project.issued_trial import IssuedTrial
 from kt_evolution.project.issued_trial import message_of
 from kt_evolution.project.issued_trial import run_of
 from kt_evolution.project.messages import shortened
+from kt_evolution.project.outcomes import divergence_of
+from kt_evolution.project.outcomes import event_of_end
 from kt_evolution.project.project import Project
 
 
@@ -394,7 +391,8 @@ class TrialLifecycle:
         has_crashed = status == TrialStatus.INVALID and not is_retried
         workers = state.workers_of(trial.trial_id)
         self._project.commit(
-            self._event(
+            event_of_end(
+                state,
                 trial,
                 ran_with.values,
                 status=TrialStatus.FAILED if has_crashed else status,
@@ -414,63 +412,12 @@ class TrialLifecycle:
         self._oracle._display.on_trial_end(ended)
         return self._give_up(workers)
 
-    def _event(
-        self, trial: IssuedTrial, values: dict[str, Any], **changes: Any
-    ) -> TrialEnded:
-        state = self._project.state
-        run = state.runs.newest(trial.trial_id)
-        fields = {
-            **result_of(trial),
-            "worker": run.worker if run else None,
-            "began": run.began if run else None,
-            **changes,
-        }
-        if values != state.proposed_values(trial.trial_id):
-            fields["values"] = values
-        if fields["status"] != TrialStatus.COMPLETED:
-            fields["score"] = fields["best_step"] = None
-        return TrialEnded(**fields)
-
     def _score(self, trial: IssuedTrial) -> tuple[str, str | None]:
         """Scores a trial, and returns its status and its problem or None."""
         with private_api.silence_nan_warning():
             self._oracle.score_trial(trial)
-        problem = self._divergence_of(trial)
+        problem = divergence_of(trial, self._oracle.objective.name)
         if problem is None:
             return TrialStatus.COMPLETED, None
         print(f"Trial {trial.trial_id} failed. {problem}")
         return TrialStatus.INVALID, problem
-
-    def _divergence_of(self, trial: Trial) -> str | None:
-        """Returns the problem of a scored trial with non-finite metrics."""
-        if not math.isfinite(trial.score):
-            return (
-                f"The objective '{self._oracle.objective.name}' is not "
-                f"finite: {trial.score}"
-            )
-        last = {
-            name: history.get_last_value()
-            for name, history in trial.metrics.metrics.items()
-        }
-        losses = diverged_losses(last)
-        if not losses:
-            return None
-        values = ", ".join(f"{name}={x}" for name, x in losses.items())
-        return f"Training diverged: at its end a loss is not finite. {values}"
-
-
-def check_growth(
-    hyperparameters: kt.HyperParameters, known: kt.HyperParameters
-) -> None:
-    """Raises if a hypermodel requested hyperparameters outside the space.
-
-    Raises:
-        RuntimeError: It names the hyperparameters.
-    """
-    new = private_api.new_entries(known, hyperparameters)
-    if new:
-        names = [hp.name for hp in new]
-        raise RuntimeError(
-            "`allow_new_entries` is False, but the hypermodel asked "
-            f"for hyperparameters that are not in the space: {names}"
-        )

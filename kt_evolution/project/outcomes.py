@@ -1,0 +1,57 @@
+"""What a run of a trial came to: its event, or the problem with its scores."""
+
+import math
+from typing import Any
+
+from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution.keras_tuner_bridge.divergence import diverged_losses
+from kt_evolution.project.events import TrialEnded
+from kt_evolution.project.events import result_of
+from kt_evolution.project.state import SearchState
+
+
+def event_of_end(
+    state: SearchState, trial: Trial, values: dict[str, Any], **changes: Any
+) -> TrialEnded:
+    """Returns the event that ends a run of a trial.
+
+    Args:
+        state: The `SearchState`.
+        trial: The `Trial`, with its metrics and its score.
+        values: Dict of the values that it ran with.
+        **changes: Fields of `TrialEnded` that differ from those of the trial.
+    """
+    run = state.runs.newest(trial.trial_id)
+    fields = {
+        **result_of(trial),
+        "worker": run.worker if run else None,
+        "began": run.began if run else None,
+        **changes,
+    }
+    if values != state.proposed_values(trial.trial_id):
+        fields["values"] = values
+    if fields["status"] != TrialStatus.COMPLETED:
+        fields["score"] = fields["best_step"] = None
+    return TrialEnded(**fields)
+
+
+def divergence_of(trial: Trial, objective: str) -> str | None:
+    """Returns the problem of a scored trial with non-finite metrics.
+
+    Args:
+        trial: The `Trial`.
+        objective: String, the name of the objective.
+    """
+    if not math.isfinite(trial.score):
+        return f"The objective '{objective}' is not finite: {trial.score}"
+    last = {
+        name: history.get_last_value()
+        for name, history in trial.metrics.metrics.items()
+    }
+    losses = diverged_losses(last)
+    if not losses:
+        return None
+    values = ", ".join(f"{name}={x}" for name, x in losses.items())
+    return f"Training diverged: at its end a loss is not finite. {values}"
