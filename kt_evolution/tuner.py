@@ -701,6 +701,29 @@ class EvolutionTuner(kt.Tuner):
         num_trials = check_count("num_trials", num_trials, at_least=0)
         return super().get_best_hyperparameters(num_trials)
 
+    def describe(self, trial_id: str | None = None) -> str:
+        """Prints the architecture of a trial, see `kt_evolution.nas.describe`.
+
+        Args:
+            trial_id: String, the trial. Defaults to the best one.
+
+        Returns:
+            String, the printed table.
+
+        Raises:
+            ValueError: If no trial is completed, or if the hypermodel builds
+                no block of `kt_evolution.nas`.
+        """
+        from kt_evolution.nas.describing import describe
+
+        if trial_id is not None:
+            trials = [self.oracle.get_trial(trial_id)]
+        else:
+            trials = self.oracle.get_best_trials(1)
+        if not trials:
+            raise ValueError("There is no completed trial to describe.")
+        return describe(trials[0].hyperparameters, self.hypermodel)
+
     # Several objectives.
 
     def get_pareto_trials(self) -> list[Trial]:

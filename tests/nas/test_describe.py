@@ -118,6 +118,17 @@ def test_the_best_hyperparameters_of_a_resumed_search_are_known(tmp_path):
     tuner = new_tuner()
     best = tuner.get_best_hyperparameters()[0]
     assert nas.describe(best, tuner.hypermodel) == text
+    assert tuner.describe() == text
+    first = tuner.oracle.get_trial("0").hyperparameters
+    assert tuner.describe("0") == nas.describe(first, tuner.hypermodel)
+
+
+def test_there_is_nothing_to_describe_before_the_first_result(tmp_path):
+    tuner = kt_evolution.EvolutionTuner(
+        small_net(), "val_accuracy", directory=tmp_path
+    )
+    with pytest.raises(ValueError, match="no completed trial"):
+        tuner.describe()
 
 
 def test_a_space_may_have_values_that_another_cannot_build():
