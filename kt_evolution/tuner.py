@@ -219,6 +219,7 @@ class EvolutionTuner(kt.Tuner):
         keep_checkpoints: int | None = None,
         **kwargs: Any,
     ) -> None:
+        private_api.check_tuner_arguments(type(self), kwargs)
         kwargs["executions_per_trial"] = check_count(
             "executions_per_trial", kwargs.get("executions_per_trial", 1)
         )

@@ -36,7 +36,8 @@ from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge.scalars import as_numbers
 
 NUM_ROWS = 8
-BAR_WIDTH = 24
+BAR_WIDTH = 10
+TITLE_WIDTH = 9
 REFRESHES_PER_SECOND = 4
 # Seconds between two pictures in a notebook.
 NOTEBOOK_INTERVAL = 0.5
@@ -376,10 +377,11 @@ def interruption(status: SearchStatus, names: list[str]) -> str:
 
 
 def _bar_line(title: str, part: float | None, text: str) -> Table:
-    line = Table.grid(padding=(0, 1))
-    line.add_column(min_width=9)
-    line.add_column()
-    line.add_column(overflow="ellipsis", no_wrap=True)
+    # Where the line is too narrow, the text is cut and not the bar.
+    line = Table.grid(padding=(0, 1), expand=True)
+    line.add_column(width=TITLE_WIDTH, no_wrap=True)
+    line.add_column(width=BAR_WIDTH)
+    line.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
     bar = ProgressBar(
         total=None if part is None else 1.0,
         completed=part or 0.0,

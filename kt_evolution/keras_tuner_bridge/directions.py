@@ -5,6 +5,8 @@ name, which fails where a metric needs arguments, and it minimizes every
 metric that is not on a short list. Here the directions are data.
 """
 
+import difflib
+
 # Names as Keras logs them, in lower case and without underscores: the metric
 # "binary_io_u" is BinaryIoU by its default name and "binary_iou" by hand.
 HIGHER_IS_BETTER = frozenset(
@@ -77,6 +79,8 @@ LOWER_IS_BETTER = frozenset(
         "squaredhinge",
     }
 )
+# As Keras logs them.
+COMMON = ("loss", "accuracy", "auc", "precision", "recall", "mae", "mse")
 # In front of a metric's name these words may make it another quantity, such
 # as the "neg_mean_squared_error" of scikit-learn.
 REVERSING = frozenset(
@@ -124,3 +128,15 @@ def infer_direction(name: str) -> str | None:
                 return None
             return "max" if metric in HIGHER_IS_BETTER else "min"
     return None
+
+
+def close_metric(name: str) -> str | None:
+    """Returns the common metric of Keras that a misspelled name means.
+
+    Args:
+        name: String, for instance "val_accurcy".
+    """
+    prefix = "val_" if name.startswith("val_") else ""
+    rest = name.removeprefix("val_")
+    matches = difflib.get_close_matches(rest, COMMON, n=1, cutoff=0.75)
+    return prefix + matches[0] if matches else None

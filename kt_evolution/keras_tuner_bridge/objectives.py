@@ -5,6 +5,7 @@ from typing import Any
 
 import keras_tuner as kt
 
+from kt_evolution.keras_tuner_bridge.directions import close_metric
 from kt_evolution.keras_tuner_bridge.directions import infer_direction
 
 
@@ -48,11 +49,14 @@ def _as_objective(objective: Any) -> kt.Objective:
         )
     direction = infer_direction(objective)
     if direction is None:
+        close = close_metric(objective)
+        hint = f' Did you mean "{close}"?' if close else ""
         raise ValueError(
             "`objective` must be a `keras_tuner.Objective` where the "
             "direction of its metric is not known: "
             f'`keras_tuner.Objective("{objective}", "max")` where higher is '
-            f'better, "min" where lower is. Received: objective={objective!r}'
+            'better, "min" where lower is. Received: '
+            f"objective={objective!r}.{hint}"
         )
     return kt.Objective(objective, direction)
 

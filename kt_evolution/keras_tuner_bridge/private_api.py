@@ -5,6 +5,7 @@ host offers publicly is used directly.
 """
 
 import contextlib
+import difflib
 import inspect
 import os
 import warnings
@@ -178,6 +179,30 @@ def forget_kernels() -> None:
         from tensorflow.python.eager import context
 
         context.context().clear_kernel_cache()
+
+
+def check_tuner_arguments(tuner_class: type, kwargs: Mapping[str, Any]) -> None:
+    """Raises for an argument that is a misspelling of a known one.
+
+    Args:
+        tuner_class: The class of the tuner.
+        kwargs: Dict of the arguments that it does not name itself.
+
+    Raises:
+        TypeError: It has the argument and the one that was probably meant.
+    """
+    known = {
+        name
+        for one in tuner_class.__mro__[:-1]
+        for name in inspect.signature(one).parameters
+    } - {"self", "args", "kwargs"}
+    for name, value in kwargs.items():
+        close = difflib.get_close_matches(name, known, n=1)
+        if name not in known and close:
+            raise TypeError(
+                f"`{tuner_class.__name__}` has no argument `{name}`. Did you "
+                f"mean `{close[0]}`? Received: {name}={value!r}"
+            )
 
 
 def fit_arguments(

@@ -362,8 +362,10 @@ def _explain(rejected: list[dict[str, Any]]) -> str:
         f"  {len(problems)} x {_one_of(problems)}"
         for problems in by_kind(one["problem"] for one in rejected)
     )
+    number = len(rejected)
+    models = "models" if number > 1 else "model"
     return (
-        f"{len(rejected)} proposed models in a row can't be trained:\n"
+        f"{number} proposed {models} in a row can't be trained:\n"
         f"{causes}\nNothing is lost. Change the hypermodel or its limits and "
         "run again."
     )

@@ -16,6 +16,7 @@ from kt_evolution.display.search_display import Frame
 from kt_evolution.display.search_display import best_words
 from kt_evolution.display.search_display import interruption
 from kt_evolution.display.search_display import plain_line
+from kt_evolution.display.search_display import search_line
 from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.status import expected_of
@@ -224,3 +225,22 @@ def test_epochs_fill_the_bar():
     callback.set_params({"epochs": 2, "steps": None})
     callback.on_train_batch_end(1)
     assert len(told) == 2
+
+
+def test_a_narrow_terminal_keeps_the_title_and_the_bar():
+    status = SearchStatus(
+        num_ended=7,
+        max_trials=30,
+        num_running=1,
+        num_rejected=3,
+        best_trial_id="07",
+        best=(0.9645,),
+        num_on_front=0,
+        seconds=1900.0,
+        seconds_left=1240.0,
+    )
+    console = Console(width=80, file=io.StringIO())
+    console.print(search_line(status, ["val_accuracy"]))
+    line = console.file.getvalue().rstrip("\n")
+    assert line.startswith("Search    \u2501") and line.endswith("\u2026")
+    assert "7/30 trials" in line and len(line) == 80

@@ -315,3 +315,25 @@ def test_errors_name_no_run_trial_that_the_user_did_not_write(tmp_path):
     with pytest.raises(ValueError, match="`objective` must") as caught:
         tuner.search(**FIT, callbacks=[ForgetsTheObjective()])
     assert "run_trial" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("max_trails", "max_trials"), ("project_nam", "project_name")],
+)
+def test_a_misspelled_argument_is_told_with_what_was_meant(
+    tmp_path, wrong, right
+):
+    with pytest.raises(TypeError, match=f"Did you mean `{right}`"):
+        kt_evolution.EvolutionTuner(
+            lambda hp: None, "val_loss", directory=tmp_path, **{wrong: 3}
+        )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("val_accurcy", "val_accuracy"), ("val_los", "val_loss")],
+)
+def test_a_misspelled_objective_is_told_with_what_was_meant(wrong, right):
+    with pytest.raises(ValueError, match=f'Did you mean "{right}"'):
+        kt_evolution.EvolutionOracle(wrong)
