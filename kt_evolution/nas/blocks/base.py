@@ -88,6 +88,20 @@ class SingleBlock(Block):
         """
 
 
+class OptionsBlock(SingleBlock):
+    """A single block whose hyperparameters are its options.
+
+    Attributes:
+        options: Mapping of the names of hyperparameters to their options.
+    """
+
+    options: Mapping[str, tuple[Any, ...]]
+
+    def declare(self, hp: kt.HyperParameters, name: str) -> Values:
+        with hp.name_scope(name):
+            return declare_choices(hp, self.options)
+
+
 class Stage(Block):
     """A sequence of blocks that share some of their hyperparameters.
 

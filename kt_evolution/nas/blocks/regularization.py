@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.nas.architecture import BlockScope
-from kt_evolution.nas.blocks.base import SingleBlock
+from kt_evolution.nas.blocks.base import OptionsBlock
 from kt_evolution.nas.blocks.base import check_features
 from kt_evolution.nas.blocks.base import check_masked
 from kt_evolution.nas.blocks.base import check_rank
@@ -18,11 +17,10 @@ from kt_evolution.nas.choices import Values
 from kt_evolution.nas.choices import as_options
 from kt_evolution.nas.choices import check_flag
 from kt_evolution.nas.choices import check_rate
-from kt_evolution.nas.choices import declare_choices
 from kt_evolution.nas.choices import one_of
 
 
-class Regularizer(SingleBlock):
+class Regularizer(OptionsBlock):
     """Normalization, dropout and noise.
 
     It takes vectors, sequences, images and volumes.
@@ -58,10 +56,6 @@ class Regularizer(SingleBlock):
             "noise": as_options("noise", noise, check_rate),
         }
 
-    def declare(self, hp: kt.HyperParameters, name: str) -> Values:
-        with hp.name_scope(name):
-            return declare_choices(hp, self.options)
-
     def build(
         self, scope: BlockScope, x: Any, values: Values, mask: Any = None
     ) -> Any:
@@ -83,7 +77,7 @@ class Regularizer(SingleBlock):
         return scope.finish(x, "regularizer", ", ".join(texts) or "nothing")
 
 
-class Augmentation(SingleBlock):
+class Augmentation(OptionsBlock):
     """Random changes of images, in training only.
 
     Example:
@@ -117,10 +111,6 @@ class Augmentation(SingleBlock):
             "rotation": as_options("rotation", rotation, check_rate),
             "contrast": as_options("contrast", contrast, check_rate),
         }
-
-    def declare(self, hp: kt.HyperParameters, name: str) -> Values:
-        with hp.name_scope(name):
-            return declare_choices(hp, self.options)
 
     def build(
         self, scope: BlockScope, x: Any, values: Values, mask: Any = None

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.nas.architecture import BlockScope
-from kt_evolution.nas.blocks.base import SingleBlock
+from kt_evolution.nas.blocks.base import OptionsBlock
 from kt_evolution.nas.blocks.base import Stage
 from kt_evolution.nas.blocks.base import check_features
 from kt_evolution.nas.blocks.base import check_rank
@@ -20,14 +19,13 @@ from kt_evolution.nas.choices import Values
 from kt_evolution.nas.choices import as_options
 from kt_evolution.nas.choices import check_flag
 from kt_evolution.nas.choices import check_rate
-from kt_evolution.nas.choices import declare_choices
 from kt_evolution.nas.choices import one_of
 
 POSITIONS = ("learned", "none")
 CELLS = {"gru": layers.GRU, "lstm": layers.LSTM}
 
 
-class TokenEncoder(SingleBlock):
+class TokenEncoder(OptionsBlock):
     """Embeds token ids, with or without their positions.
 
     Example:
@@ -66,10 +64,6 @@ class TokenEncoder(SingleBlock):
         }
         if length is None:
             self.options["positions"] = ("none",)
-
-    def declare(self, hp: kt.HyperParameters, name: str) -> Values:
-        with hp.name_scope(name):
-            return declare_choices(hp, self.options)
 
     def build(
         self, scope: BlockScope, x: Any, values: Values, mask: Any = None
