@@ -444,7 +444,8 @@ class EvolutionTuner(kt.Tuner):
         self, trial: Trial, *fit_args: Any, **fit_kwargs: Any
     ) -> None:
         raise_if_terminated()
-        self._execution = self._new_execution(trial)
+        self._execution = None
+        execution = self._execution_of(trial)
         results = self.run_trial(trial, *fit_args, **fit_kwargs)
         # What was trained may not have come to its end.
         raise_if_terminated()
@@ -453,16 +454,22 @@ class EvolutionTuner(kt.Tuner):
         if results is None and reported.exists(objective.name):
             # `run_trial` called `oracle.update_trial` itself.
             return
-        metrics, step = self._execution.metrics(
+        metrics, step = execution.metrics(
             results, self._source_of_metrics, lambda: self._count_costs(trial)
         )
         self.oracle.update_trial(
             trial.trial_id, {**metrics, **run_mark(trial)}, step=step
         )
 
-    def _new_execution(self, trial: Trial) -> TrialExecution:
-        folder = Path(self.get_trial_dir(trial.trial_id))
-        return TrialExecution(self._plan, trial.trial_id, folder, self._folds)
+    def _execution_of(self, trial: Trial) -> TrialExecution:
+        """Returns the execution of a trial; one called by hand begins here."""
+        trial_id = trial.trial_id
+        if self._execution is None or self._execution.trial_id != trial_id:
+            folder = Path(self.get_trial_dir(trial_id))
+            self._execution = TrialExecution(
+                self._plan, trial_id, folder, self._folds
+            )
+        return self._execution
 
     def _count_costs(self, trial: Trial) -> Mapping[str, float]:
         """Returns what a build tells of a model that the tuner didn't train."""
@@ -481,11 +488,6 @@ class EvolutionTuner(kt.Tuner):
             self._seed_reevaluation(trial)
         # The host takes a list only, and a subclass may call this.
         kwargs["callbacks"] = as_list(kwargs.get("callbacks"))
-        if self._execution is None or (
-            self._execution.trial_id != trial.trial_id
-        ):
-            # It was called by hand.
-            self._execution = self._new_execution(trial)
         results = super().run_trial(trial, *args, **kwargs)
         # None stands for an execution that was left out.
         return [result for result in results if result is not None]
@@ -520,7 +522,7 @@ class EvolutionTuner(kt.Tuner):
     def _build_and_fit_model(
         self, trial: Trial, *args: Any, **kwargs: Any
     ) -> Any:
-        execution = self._execution or self._new_execution(trial)
+        execution = self._execution_of(trial)
         if execution.is_out_of_time:
             return None
         args, kwargs = execution.arguments(
@@ -565,7 +567,7 @@ class EvolutionTuner(kt.Tuner):
         display = self.oracle._display
         callback = display.new_callback(
             trial.trial_id,
-            len(self._execution.results) if self._execution else 0,
+            len(self._execution_of(trial).results),
             self.executions_per_trial,
         )
         if callback is not None:

@@ -136,10 +136,6 @@ class SearchState:
         """Whether a model was evaluated by the objective."""
         return bool(self.history.imports) or self.num_completed > 0
 
-    def has_ended(self, trial_id: str) -> bool:
-        """Returns whether a trial has ended, and will not run again."""
-        return trial_id in self._ended
-
     def proposed_values(self, trial_id: str) -> dict[str, Value]:
         """Returns the values with which a trial was created."""
         return self._proposed_values[trial_id]
