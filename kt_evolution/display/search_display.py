@@ -6,10 +6,7 @@ Elsewhere one line for each trial.
 """
 
 import contextlib
-import dataclasses
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
@@ -17,30 +14,17 @@ from typing import Any
 import keras
 from keras_tuner.engine.trial import Trial
 from rich.console import Console
-from rich.console import ConsoleOptions
-from rich.console import RenderResult
-from rich.jupyter import JupyterMixin
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
-from kt_evolution.display.formatting import add_row
-from kt_evolution.display.formatting import duration
-from kt_evolution.display.formatting import new_table
 from kt_evolution.display.formatting import number
-from kt_evolution.display.formatting import prediction
+from kt_evolution.display.frame import REFRESHES_PER_SECOND
+from kt_evolution.display.frame import Frame
+from kt_evolution.display.frame import interruption
+from kt_evolution.display.frame import plain_line
 from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge.scalars import as_numbers
-
-NUM_ROWS = 8
-BAR_WIDTH = 10
-TITLE_WIDTH = 9
-REFRESHES_PER_SECOND = 4
-# Seconds between two pictures in a notebook.
-NOTEBOOK_INTERVAL = 0.5
 
 
 class SearchDisplay:
@@ -147,88 +131,6 @@ class SearchDisplay:
         return 1 if in_place else 2
 
 
-class Frame(JupyterMixin):
-    """The picture that stays in place.
-
-    Args:
-        status: The `SearchStatus` to begin with.
-        names: List of strings, the names of the objectives.
-    """
-
-    def __init__(self, status: SearchStatus, names: list[str]) -> None:
-        self._names = names
-        self._status = status
-        self._updated = time.monotonic()
-        self._rows: deque[TrialSummary] = deque(maxlen=NUM_ROWS)
-        self._trial_id: str | None = None
-        self._part = 0.0
-        self._epochs = ""
-        self._handle: Any = None
-        self._shown = 0.0
-        # A picture is made in a thread of its own, in a terminal.
-        self._lock = threading.Lock()
-
-    def show_in_notebook(self) -> None:
-        from IPython.display import display
-
-        self._handle = display(self, display_id=True)
-
-    def begin(self, trial_id: str) -> None:
-        with self._lock:
-            self._trial_id, self._part, self._epochs = trial_id, 0.0, ""
-        self._refresh()
-
-    def train(self, trial_id: str, part: float, text: str | None) -> None:
-        """Shows how far the training of a trial is.
-
-        Args:
-            trial_id: String.
-            part: Float in [0, 1].
-            text: String, what the last epoch said, or None for no status.
-        """
-        with self._lock:
-            self._trial_id, self._part = trial_id, part
-            if text is not None:
-                self._epochs = text
-        self._refresh()
-
-    def add(self, trial: TrialSummary, search: SearchStatus) -> None:
-        """Shows that a trial has ended."""
-        with self._lock:
-            self._rows.append(trial)
-            self._status, self._updated = search, time.monotonic()
-            if self._trial_id == trial.trial_id:
-                self._trial_id = None
-        self._refresh()
-
-    def end(self) -> None:
-        """Shows the last picture."""
-        with self._lock:
-            self._trial_id = None
-            self._status = dataclasses.replace(self._status, seconds_left=None)
-        self._shown = 0.0
-        self._refresh()
-
-    def _refresh(self) -> None:
-        now = time.monotonic()
-        if self._handle and now - self._shown >= NOTEBOOK_INTERVAL:
-            self._shown = now
-            self._handle.update(self)
-
-    def __rich_console__(
-        self, console: Console, options: ConsoleOptions
-    ) -> RenderResult:
-        with self._lock:
-            passed = time.monotonic() - self._updated
-            yield search_line(self._status, self._names, passed)
-            if self._trial_id is not None:
-                yield _bar_line(
-                    f"Trial {self._trial_id}", self._part, self._epochs
-                )
-            if self._rows:
-                yield results_table(list(self._rows), self._names)
-
-
 class EpochProgress(keras.callbacks.Callback):
     """Reports to a frame how far the training of a trial is.
 
@@ -279,115 +181,3 @@ class EpochProgress(keras.callbacks.Callback):
         run = (self._epoch + part) / epochs
         done = (self.number + run) / self.num_executions
         self.frame.train(self.trial_id, done, text)
-
-
-def search_line(
-    status: SearchStatus, names: list[str], passed: float = 0.0
-) -> Table:
-    """Returns the line that shows how far a search is.
-
-    Args:
-        status: The `SearchStatus`.
-        names: List of strings, the names of the objectives.
-        passed: Float, for how many seconds the status is known.
-    """
-    part = status.num_ended / status.max_trials if status.max_trials else None
-    count = f"{status.num_ended}"
-    if status.max_trials:
-        count += f"/{status.max_trials}"
-    parts = [f"{count} trials", *best_words(status, names)]
-    times = duration(status.seconds + passed)
-    if status.seconds_left:
-        left = max(status.seconds_left - passed, 0.0)
-        times += f", about {duration(left)} left"
-    parts.append(times)
-    if status.num_running > 1:
-        parts.append(f"{status.num_running} workers")
-    if status.num_rejected:
-        parts.append(f"{status.num_rejected} rejected")
-    return _bar_line("Search", part, " · ".join(parts))
-
-
-def best_words(status: SearchStatus, names: list[str]) -> list[str]:
-    """Returns what is said of the best trial, nothing if there is none."""
-    if status.best_trial_id is None:
-        return []
-    values = ", ".join(
-        f"{name} {number(value)}"
-        for name, value in zip(names, status.best, strict=True)
-    )
-    if len(names) > 1:
-        return [
-            f"{status.num_on_front} on the front, knee {values} "
-            f"(trial {status.best_trial_id})"
-        ]
-    return [f"best {values} (trial {status.best_trial_id})"]
-
-
-def results_table(rows: list[TrialSummary], names: list[str]) -> Table:
-    """Returns a table of trials, the newest first."""
-    expected = ["expected"] if len(names) == 1 else []
-    header = ["trial", *names, *expected, "time", "proposed as"]
-    table = new_table(header, "right", padding=1)
-    table.columns[-1].justify = "left"
-    for row in reversed(rows):
-        scores = [number(score) for score in row.scores]
-        cells = [row.trial_id, *(scores or ["failed", *[""] * len(names)])]
-        cells = cells[: 1 + len(names)]
-        if expected:
-            cells.append(prediction(*row.expected) if row.expected else "")
-        style = "bold green" if row.is_best else ""
-        style = style if row.scores else "red"
-        add_row(table, [*cells, duration(row.seconds), row.origin], style)
-    return table
-
-
-def plain_line(
-    trial: TrialSummary, search: SearchStatus, names: list[str]
-) -> str:
-    """Returns a trial as one line of text."""
-    count = f"{search.num_ended}"
-    if search.max_trials:
-        count += f"/{search.max_trials}"
-    values = ", ".join(
-        f"{name} {number(score)}"
-        for name, score in zip(names, trial.scores, strict=False)
-    )
-    result = values or "failed"
-    if trial.expected is not None and values:
-        result += f" (expected {prediction(*trial.expected)})"
-    return "; ".join(
-        [
-            f"[{count}] trial {trial.trial_id}: {result}",
-            *best_words(search, names),
-            f"{duration(trial.seconds)}, {trial.origin}",
-        ]
-    )
-
-
-def interruption(status: SearchStatus, names: list[str]) -> str:
-    """Returns what is said when a search was interrupted."""
-    best = "; ".join(best_words(status, names)) or "no trial completed yet"
-    best = printable(best)
-    return (
-        f"\nInterrupted after {status.num_ended} trials; {best}. Nothing that "
-        "finished is lost. Call `tuner.search(...)` again, or run the same "
-        "code again, to go on."
-    )
-
-
-def _bar_line(title: str, part: float | None, text: str) -> Table:
-    # Where the line is too narrow, the text is cut and not the bar.
-    line = Table.grid(padding=(0, 1), expand=True)
-    line.add_column(width=TITLE_WIDTH, no_wrap=True)
-    line.add_column(width=BAR_WIDTH)
-    line.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
-    bar = ProgressBar(
-        total=None if part is None else 1.0,
-        completed=part or 0.0,
-        width=BAR_WIDTH,
-    )
-    line.add_row(
-        Text(printable(title), style="bold"), bar, Text(printable(text))
-    )
-    return line

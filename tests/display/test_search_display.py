@@ -11,12 +11,12 @@ from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.display.formatting import duration
+from kt_evolution.display.frame import Frame
+from kt_evolution.display.frame import best_words
+from kt_evolution.display.frame import interruption
+from kt_evolution.display.frame import plain_line
+from kt_evolution.display.frame import search_line
 from kt_evolution.display.search_display import EpochProgress
-from kt_evolution.display.search_display import Frame
-from kt_evolution.display.search_display import best_words
-from kt_evolution.display.search_display import interruption
-from kt_evolution.display.search_display import plain_line
-from kt_evolution.display.search_display import search_line
 from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.status import expected_of

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 import kt_evolution
-from kt_evolution.display import search_display
+from kt_evolution.display import frame as display_frame
 from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.terminal import printable
@@ -329,14 +329,14 @@ def test_the_live_display_steers_no_terminal():
         seconds=1.0,
         seconds_left=None,
     )
-    frame = search_display.Frame(search, names)
+    frame = display_frame.Frame(search, names)
     frame.begin(CONTROLS)
     frame.add(trial, search)
     frame.train(CONTROLS, 0.5, f"epoch 1, {CONTROLS}")
     console.print(frame)
     shown = console.file.getvalue()
     assert r"val\x1b[31m" in shown and is_printable(shown)
-    assert is_printable(search_display.interruption(search, names))
+    assert is_printable(display_frame.interruption(search, names))
 
 
 # Other files.
