@@ -661,7 +661,7 @@ class EvolutionTuner(kt.Tuner):
         with printing_safely():
             super().results_summary(num_trials)
         if not self._is_worker():
-            branches = self.oracle._project.state.branches
+            branches = self.oracle._project.state.models.branches
             found = branches.mistakes(), branches.unbuilt()
             for line in lines_of(*found):
                 print(f"\n{printable(line)}")

@@ -105,7 +105,7 @@ class Project:
         self.clock = SearchClock()
         self.lock = threading.RLock()
         self.state = self._new_state()
-        self.state.grow(given_space)
+        self.state.models.grow(given_space)
 
     def _new_state(self) -> SearchState:
         return SearchState(self._objective, self._limits, self.clock)
@@ -255,7 +255,7 @@ class Project:
         if new:
             genes_of(new)
             with self.changing():
-                self.state.grow(found)
+                self.state.models.grow(found)
 
     def note_explored(self, keys: Sequence[str] = ()) -> None:
         """Keeps the genes found before the first trial, also for a reload.
@@ -266,7 +266,7 @@ class Project:
         if not self.state.trials:
             self._explored = self.state.hyperparameters.copy()
             self._requested = self._requested + list(keys)
-            self.state.learn_requested(self._requested)
+            self.state.models.learn_requested(self._requested)
 
     # Restarts.
 
@@ -289,8 +289,8 @@ class Project:
         self._size_when_saved = self._size
         self._add_given_space()
         if not state.trials:
-            state.grow(self._explored)
-            state.learn_requested(self._requested)
+            state.models.grow(self._explored)
+            state.models.learn_requested(self._requested)
         self._journal = journal
         self._on_restored()
 
@@ -336,7 +336,7 @@ class Project:
                 "`project_name`.",
                 stacklevel=2,
             )
-        self.state.grow(self._given_space)
+        self.state.models.grow(self._given_space)
 
     def _check_entries(self, folder: Path) -> None:
         """Raises if a file of the project is not a regular file."""

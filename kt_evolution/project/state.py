@@ -1,13 +1,12 @@
 """The state of a search: the result of its events.
 
-`SearchState.apply` is the only code that changes trials and the history. A
-running search and one that is restored apply the same events, so to resume
-equals never having stopped.
+`SearchState.apply` is the only code that changes trials. A running search and
+one that is restored apply the same events, so to resume equals never having
+stopped. What a proposal learns before its line is in `KnownModels`.
 """
 
 import collections
 import math
-from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -16,14 +15,9 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.space.genes import Value
-from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.keras_tuner_bridge import private_api
-from kt_evolution.keras_tuner_bridge.encoding import genes_of
-from kt_evolution.keras_tuner_bridge.encoding import key_of
 from kt_evolution.keras_tuner_bridge.objectives import directions_of
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.keras_tuner_bridge.objectives import sign_of
@@ -43,14 +37,9 @@ from kt_evolution.project.events import TrialCreated
 from kt_evolution.project.events import TrialEnded
 from kt_evolution.project.events import TrialStarted
 from kt_evolution.project.events import WarmStarted
-from kt_evolution.project.individuals import individual_of
 from kt_evolution.project.issued_trial import IssuedTrial
-from kt_evolution.project.rejections import BranchTally
-from kt_evolution.project.rejections import kind_of
+from kt_evolution.project.known_models import KnownModels
 from kt_evolution.project.runs import Runs
-
-# The operator of individuals that a subclass of the oracle proposed.
-CUSTOM = "custom"
 
 
 class SearchState:
@@ -63,6 +52,7 @@ class SearchState:
             state.
 
     Attributes:
+        models: The `KnownModels`.
         hyperparameters: The search space, a `keras_tuner.HyperParameters`.
         trials: Dict of ids to `Trial`s, in the order of creation.
         ongoing_trials: Dict of workers to the trials that they run.
@@ -73,10 +63,7 @@ class SearchState:
         history: The `History`.
         runs: The `Runs` of trials, finished or not.
         builds: The dry `Builds`.
-        branches: The `BranchTally` of the values of builds.
         stop_reason: String, why the search ended by itself, or None.
-        imported_values: Dict of the ids of imported individuals to all of
-            their values, also those of unknown hyperparameters.
         sources: Dict of the paths of the projects that were imported.
     """
 
@@ -91,26 +78,22 @@ class SearchState:
         self.clock = clock
         clock.forget()
         self.sign = sign_of(objective)
-        self.hyperparameters = private_api.HyperParameters()
+        self.models = KnownModels(
+            len(objectives_of(objective)), len(limits), self.sign
+        )
+        self.hyperparameters = self.models.hyperparameters
+        self.history = self.models.history
         self.trials: dict[str, IssuedTrial] = {}
         self.ongoing_trials: dict[str, IssuedTrial] = {}
         self.start_order: list[str] = []
         self.end_order: list[str] = []
         self.retry_queue: list[str] = []
         self.run_times: dict[str, int] = collections.defaultdict(int)
-        self.history = History(
-            SearchSpace(),
-            num_objectives=len(objectives_of(objective)),
-            num_limits=len(limits),
-        )
         self.runs = Runs()
         self.builds = Builds()
-        self.branches = BranchTally()
         self.stop_reason: str | None = None
         self.num_completed = 0
         self.num_failures_in_a_row = 0
-        self.imported_values: dict[str, dict[str, Value]] = {}
-        self.imports: list[ModelImported] = []
         self.sources: set[str] = set()
         # The records of models that were rejected after the last trial.
         self.last_rejected: list[dict[str, Any]] = []
@@ -119,15 +102,9 @@ class SearchState:
         # How many hyperparameters, and which limits, are in the journal.
         self.num_recorded = 0
         self.recorded_limits: list[dict[str, Any]] = []
-        # The keys of genes that exploring requested.
-        self.requested: list[str] = []
-        # The problems of rejected models, without their numbers.
-        self.kinds_of_problems: set[str] = set()
         self._is_given_up = False
         self._ended: set[str] = set()
         self._proposed_values: dict[str, dict[str, Value]] = {}
-        # Records and keys that were applied before the line of their trial.
-        self._learned: list[Any] = []
 
     # Queries.
 
@@ -155,7 +132,7 @@ class SearchState:
                 copy of a journal, nothing changes.
         """
         if event.space is not None:
-            self.grow(
+            self.models.grow(
                 kt.HyperParameters.from_config(
                     {"space": event.space, "values": {}}
                 )
@@ -188,7 +165,9 @@ class SearchState:
             case ModelsRejected():
                 self.last_rejected = event.rejected
             case ModelImported():
-                self._import(event)
+                self.models.learn_imported(event)
+                costs = event.costs or {}
+                self._finish(event.trial_id, {**costs, **event.metrics})
             case WarmStarted():
                 self.sources.add(event.path)
 
@@ -199,20 +178,17 @@ class SearchState:
             case TrialEnded():
                 return event.trial_id in self._ended
             case ModelImported():
-                return event.trial_id in self.imported_values
+                return event.trial_id in self.models.imported_values
         return False
 
     def _create(self, event: TrialCreated) -> None:
-        self._learn_from(event)
+        self.models.apply(event)
         self.stop_reason = None
         self.last_rejected = []
         trial = self.new_trial(event.trial_id, event.values)
         self.start_order.append(event.trial_id)
         self._proposed_values[event.trial_id] = dict(event.values)
         self._issue(trial, event.worker)
-        if "reevaluates" in event.record:
-            first = self.history.position_of(event.record["reevaluates"])
-            self.history.reevaluate(first, event.trial_id)
 
     def _issue(self, trial: IssuedTrial, worker: str | None) -> None:
         """Gives a trial to a worker."""
@@ -288,14 +264,6 @@ class SearchState:
         self.run_times[trial_id] = 0
         self.history.finish(trial_id, Status.PENDING)
 
-    def _import(self, event: ModelImported) -> None:
-        self.imported_values[event.trial_id] = event.values
-        self.imports.append(event)
-        individual = self._individual_of(event.record)
-        individual.trial_id = event.trial_id
-        self.history.add(individual)
-        self._finish(event.trial_id, {**(event.costs or {}), **event.metrics})
-
     def _finish(self, trial_id: str, metrics: Mapping[str, float]) -> None:
         self.history.finish(
             trial_id,
@@ -342,136 +310,6 @@ class SearchState:
             for worker, trial in self.ongoing_trials.items()
             if trial.trial_id == trial_id
         ]
-
-    # Changes during a proposal. They are applied at once, and written with the
-    # line of the trial.
-
-    def grow(self, found: kt.HyperParameters) -> list[Any]:
-        """Adds new hyperparameters to the search space, and returns them.
-
-        Args:
-            found: A `keras_tuner.HyperParameters`.
-        """
-        new = private_api.new_entries(self.hyperparameters, found)
-        self.hyperparameters.merge(new)
-        known = self.history.space.position
-        unknown = [
-            hp for hp in self.hyperparameters.space if key_of(hp) not in known
-        ]
-        if unknown:
-            self.history.grow(
-                self.history.space.extended(genes_of(unknown)),
-                self.imported_values,
-            )
-            self._mark_requested(self.requested)
-        return new
-
-    def learn_requested(self, keys: list[str]) -> None:
-        """Marks genes that exploring requested.
-
-        A gene that no build has requested may be requested in training, so
-        models with different values of it count as different.
-        """
-        self.requested = keys
-        self._mark_requested(keys)
-
-    def learn_edit(self, keys: list[str], num_outdated: int) -> None:
-        """Applies an edit of the hypermodel.
-
-        Args:
-            keys: List of the keys of the genes that its builds request now.
-            num_outdated: Int, how many individuals were built before.
-        """
-        self._learned.append(keys)
-        self._mark_requested(keys)
-        self.history.forget_builds(num_outdated)
-
-    def learn_rejected(self, record: dict[str, Any]) -> None:
-        """Adds a model that can't be trained.
-
-        Args:
-            record: Dict, `record_of` its individual, with its "problem".
-        """
-        self._learned.append(record)
-        individual = self._individual_of(record)
-        individual.status = Status.REJECTED
-        self.history.add(individual)
-        values = self.history.space.decode(individual.genome)
-        self._tally(individual, values, record["problem"])
-        self.kinds_of_problems.add(kind_of(record["problem"]))
-
-    def learn_repeated(self, record: dict[str, Any]) -> None:
-        """Adds a build that was the model of an earlier individual.
-
-        Args:
-            record: Dict, `record_of` the individual, with "same_as", the
-                position of the earlier one.
-        """
-        self._learned.append(record)
-        self.history.note_repeated(
-            self._individual_of(record), record["same_as"]
-        )
-
-    def learn_proposed(
-        self, trial_id: str, record: dict[str, Any], values: dict[str, Any]
-    ) -> Individual:
-        """Adds the individual of a new trial, and returns it.
-
-        Args:
-            trial_id: String.
-            record: Dict, `record_of` it; without "genome" where a subclass of
-                the oracle proposed it.
-            values: Dict of the values of the trial.
-        """
-        self._learned.append(record)
-        if "genome" in record:
-            individual = self._individual_of(record)
-        else:
-            genome = self.history.space.encode(values)
-            individual = Individual(genome, operator=CUSTOM)
-        individual.trial_id = trial_id
-        self.history.add(individual)
-        self._tally(individual, values)
-        return individual
-
-    def _learn_from(self, event: TrialCreated) -> None:
-        """Applies the parts of a trial's line that were not applied before."""
-        record = event.record
-        known = {id(one) for one in self._learned}
-        if "asked" in record:
-            self.learn_requested(record["asked"])
-        if "rebuilt" in record and id(record["rebuilt"]) not in known:
-            self.learn_edit(record["rebuilt"], len(self.history))
-        for one in record.get("rejected", ()):
-            if id(one) not in known:
-                self.learn_rejected(one)
-        for one in record.get("repeated", ()):
-            if id(one) not in known:
-                self.learn_repeated(one)
-        if "reevaluates" not in record and id(record) not in known:
-            self.learn_proposed(event.trial_id, record, event.values)
-        self._learned = []
-
-    def _mark_requested(self, keys: Iterable[str]) -> None:
-        position = self.history.space.position
-        self.history.mark_requested(
-            position[key] for key in keys if key in position
-        )
-
-    def _individual_of(self, record: Mapping[str, Any]) -> Individual:
-        return individual_of(record, self.history.space, self.sign)
-
-    def _tally(
-        self,
-        individual: Individual,
-        values: Mapping[str, Value],
-        problem: str | None = None,
-    ) -> None:
-        """Counts a model as built or rejected, for each of its values."""
-        space = self.history.space
-        names = [space.genes[i].name for i in individual.expression]
-        requested = {name: values[name] for name in names if name in values}
-        self.branches.add(space, requested, problem)
 
     # Restarts.
 

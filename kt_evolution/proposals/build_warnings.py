@@ -30,7 +30,9 @@ class BuildWarnings:
         """
         if is_bug(problem):
             self._warn_of_mistake(Mistake(1, problem))
-        elif kind_of(problem) not in self._project.state.kinds_of_problems:
+        elif (
+            kind_of(problem) not in self._project.state.models.kinds_of_problems
+        ):
             self._warn(
                 kind_of(problem),
                 "A proposed model can't be trained and was rejected before it "
@@ -39,7 +41,7 @@ class BuildWarnings:
 
     def warn_of_branches(self) -> None:
         """Warns of the values with which no model could be built so far."""
-        for branch in self._project.state.branches.unbuilt():
+        for branch in self._project.state.models.branches.unbuilt():
             # The user knows about values that the user's own code rejects.
             if not branch.is_deliberate:
                 self._warn(f"{branch.name}={branch.value!r}", str(branch))
@@ -47,7 +49,7 @@ class BuildWarnings:
     def warn_at_end(self) -> None:
         """Warns of branches and bugs that all models of the search show."""
         self.warn_of_branches()
-        for mistake in self._project.state.branches.mistakes():
+        for mistake in self._project.state.models.branches.mistakes():
             self._warn_of_mistake(mistake)
 
     def _warn_of_mistake(self, mistake: Mistake) -> None:

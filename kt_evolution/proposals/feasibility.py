@@ -147,7 +147,9 @@ class FeasibilityCheck:
         position = self._history.space.position
         path = self._history.predict_path(individual.genome)
         requested = [
-            position[key] for key in self._state.requested if key in position
+            position[key]
+            for key in self._state.models.requested
+            if key in position
         ]
         return tuple(path or requested)
 

@@ -179,15 +179,15 @@ class Proposer:
         num_known = len(self._history)
         self._check_earlier_builds(record, num_known)
         proposed = self._propose_trainable(record, num_known, num_left)
-        if self._state.requested and not self._state.trials:
-            record["asked"] = self._state.requested
+        if self._state.models.requested and not self._state.trials:
+            record["asked"] = self._state.models.requested
         if proposed is None:
             self._report_rejected(record.get("rejected", []))
             return None
         if isinstance(proposed, Individual):
             record.update(self._record_of(proposed))
             values = self._check.values_of(proposed)
-            added = self._state.learn_proposed(trial_id, record, values)
+            added = self._state.models.learn_proposed(trial_id, record, values)
             self._check_added(added, record, num_known)
             return values, record
         first = self._history.individuals[proposed].trial_id or ""
@@ -249,7 +249,7 @@ class Proposer:
         end.
         """
         one = {**self._record_of(individual), "same_as": same}
-        self._state.learn_repeated(one)
+        self._state.models.learn_repeated(one)
         repeated = record.setdefault("repeated", [])
         repeated.append(one)
         return len(repeated) <= max(len(self._history), MAX_REJECTIONS)
@@ -259,7 +259,7 @@ class Proposer:
     ) -> None:
         """Records that a model can't be trained."""
         one = {**self._record_of(individual), "problem": problem}
-        self._state.learn_rejected(one)
+        self._state.models.learn_rejected(one)
         self._warnings.warn_of_branches()
         rejected = record.setdefault("rejected", [])
         rejected.append(one)
@@ -343,7 +343,7 @@ class Proposer:
         """
         record["rebuilt"] = list(requested)
         record.pop("repeated", None)
-        self._state.learn_edit(record["rebuilt"], num_known)
+        self._state.models.learn_edit(record["rebuilt"], num_known)
         self._report(
             "The hypermodel was edited since the last trials: it asks for "
             "other hyperparameters. Earlier trials stay in the history, "

@@ -104,7 +104,7 @@ class WarmStart:
             outside = []
             known = {
                 PastTrial(one.source, one.values, one.metrics).identity
-                for one in state.imports
+                for one in state.models.imports
             }
             for trial in project.trials:
                 if trial.identity in known:
@@ -116,7 +116,7 @@ class WarmStart:
                     continue
                 known.add(trial.identity)
                 yield ModelImported(
-                    trial_id=f"{IMPORT}/{len(state.imports)}",
+                    trial_id=f"{IMPORT}/{len(state.models.imports)}",
                     source=trial.trial_id,
                     values=trial.values,
                     metrics=trial.metrics,

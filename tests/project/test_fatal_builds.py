@@ -164,7 +164,7 @@ def test_a_value_with_which_each_build_dies_is_reported(tmp_path):
     options = {"max_starts_per_trial": 1, "surrogate": None}
     num_processes(tmp_path, [4], **options)
     tuner = make_tuner(tmp_path, {})
-    (branch,) = tuner.oracle._project.state.branches.unbuilt()
+    (branch,) = tuner.oracle._project.state.models.branches.unbuilt()
     assert (branch.name, branch.value) == ("width", 4)
 
 

@@ -84,8 +84,12 @@ def picture(state):
         for name in (
             *["start_order", "end_order", "retry_queue", "stop_reason"],
             *["num_completed", "num_failures_in_a_row", "num_recorded"],
-            *["imported_values", "sources", "last_rejected", "requested"],
-            *["kinds_of_problems", "recorded_limits", "imports"],
+            *["sources", "last_rejected", "recorded_limits"],
+        )
+    } | {
+        name: getattr(state.models, name)
+        for name in (
+            *["imported_values", "imports", "requested", "kinds_of_problems"],
         )
     }
     if not state.trials:
@@ -106,7 +110,7 @@ def picture(state):
         "running": {k: t.trial_id for k, t in state.ongoing_trials.items()},
         "runs": {t: state.runs.newest(t) for t in state.trials},
         "starts": {t: state.runs.num_starts(t) for t in state.trials},
-        "unbuilt": state.branches.unbuilt(),
+        "unbuilt": state.models.branches.unbuilt(),
         "trials": [
             # As text, in which NaN equals NaN.
             json.dumps({**trial.get_state(), "metrics": None})

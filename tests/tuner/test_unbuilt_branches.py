@@ -35,7 +35,7 @@ def search(folder, build, max_trials=10, **kwargs):
 def branches_of(tuner):
     return {
         (branch.name, branch.value)
-        for branch in tuner.oracle._project.state.branches.unbuilt()
+        for branch in tuner.oracle._project.state.models.branches.unbuilt()
     }
 
 
@@ -94,7 +94,7 @@ def test_a_branch_that_never_builds_is_said_once(tmp_path, name):
     tuner, told = search(tmp_path, build, max_trials=15)
     assert len(trials_of(tuner, "COMPLETED")) == 15
     assert branches_of(tuner) == expected
-    for branch in tuner.oracle._project.state.branches.unbuilt():
+    for branch in tuner.oracle._project.state.models.branches.unbuilt():
         assert not branch.is_deliberate
         start = f"No model with {branch.name}={branch.value!r} could be built"
         assert sum(text.startswith(start) for text in told) == 1
@@ -105,7 +105,7 @@ def test_what_never_builds_is_in_the_summary_the_report_and_on_the_command_line(
     tmp_path, capsys
 ):
     tuner, _ = search(tmp_path, declares_none)
-    (branch,) = tuner.oracle._project.state.branches.unbuilt()
+    (branch,) = tuner.oracle._project.state.models.branches.unbuilt()
     capsys.readouterr()
     tuner.results_summary()
     assert f"WARNING: {branch}" in capsys.readouterr().out
@@ -122,9 +122,9 @@ def test_what_never_builds_is_known_after_a_restart(tmp_path):
     whole, _ = search(tmp_path / "whole", has_two_kinds_of_mistakes, 15)
     search(tmp_path / "parts", has_two_kinds_of_mistakes, 9)
     parts, told = search(tmp_path / "parts", has_two_kinds_of_mistakes, 15)
-    found = whole.oracle._project.state.branches.unbuilt()
+    found = whole.oracle._project.state.models.branches.unbuilt()
     assert len(found) == 2
-    assert parts.oracle._project.state.branches.unbuilt() == found
+    assert parts.oracle._project.state.models.branches.unbuilt() == found
     assert str(found[0]).startswith("No model with kind='conv'")
     said = [text.split(" could")[0] for text in told if "No model" in text]
     assert sorted(said) == [
@@ -312,7 +312,8 @@ def test_what_the_users_code_turns_down_is_said_in_the_summary_only(
     tuner, told = search(tmp_path, build, max_trials=20)
     assert ("units", 3) in branches_of(tuner)
     assert all(
-        b.is_deliberate for b in tuner.oracle._project.state.branches.unbuilt()
+        b.is_deliberate
+        for b in tuner.oracle._project.state.models.branches.unbuilt()
     )
     assert [text.count("No model with") for text in told] == [0]
     assert "ValueError: no message (raised in test_unbuilt" in told[0]
@@ -338,7 +339,7 @@ def test_a_mistake_behind_a_condition_on_a_float_is_said_loudly(
 
     tuner, told = search(tmp_path, build)
     assert said(told) == 1
-    (mistake,) = tuner.oracle._project.state.branches.mistakes()
+    (mistake,) = tuner.oracle._project.state.models.branches.mistakes()
     assert "(mistake in test_unbuilt_branches.py, line" in mistake.problem
     assert read_search(tuner).mistakes == [mistake]
     # A process that finds it in the journal says it too.
