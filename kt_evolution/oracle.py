@@ -288,7 +288,7 @@ class EvolutionOracle(kt.Oracle):
         Returns:
             The `Trial`.
         """
-        return self._lifecycle.update(trial_id, metrics, step)
+        return self._lifecycle.reports.update(trial_id, metrics, step)
 
     def end_trial(
         self,
@@ -309,7 +309,7 @@ class EvolutionOracle(kt.Oracle):
             RuntimeError: If too many trials in a row failed. The trial is
                 saved before.
         """
-        self._lifecycle.end(trial, status, trial_id)
+        self._lifecycle.reports.end(trial, status, trial_id)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Proposes the values of a trial.
@@ -337,7 +337,7 @@ class EvolutionOracle(kt.Oracle):
     def get_trial(self, trial_id: str) -> Trial:
         """Returns a trial by its id."""
         with self._project.lock:
-            return self._lifecycle.known(trial_id)
+            return self._lifecycle.reports.known(trial_id)
 
     def get_space(self) -> kt.HyperParameters:
         """Returns a copy of the search space, with default values."""
@@ -365,8 +365,9 @@ class EvolutionOracle(kt.Oracle):
     def save(self) -> None:
         """Writes `oracle.json` when there are enough new trials."""
         with self._project.lock:
-            if self._project.is_oracle_file_due:
-                self._project.write_oracle(self.get_state)
+            state = self._project.state
+            if self._project.host_files.is_oracle_due(state):
+                self._project.host_files.write_oracle(state, self.get_state)
 
     def reload(self) -> None:
         """Restores the state from the project's journal."""

@@ -1,13 +1,10 @@
 """A search as a folder: a restart restores everything from it.
 
-The state is rebuilt from the journal alone. `trial.json` and `oracle.json` are
-written as Keras Tuner writes them, for its own tools.
+The state is rebuilt from the journal alone.
 """
 
 import contextlib
 import dataclasses
-import gc
-import json
 import random
 import threading
 import warnings
@@ -18,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner as kt
-from keras_tuner.engine.trial import Trial
 
-from kt_evolution import files
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.encoding import genes_of
@@ -30,24 +25,18 @@ from kt_evolution.limits import Limit
 from kt_evolution.project.clock import SearchClock
 from kt_evolution.project.compatibility import check_objective
 from kt_evolution.project.compatibility import has_objective
-from kt_evolution.project.event_checks import EventCheck
-from kt_evolution.project.event_checks import check_version
 from kt_evolution.project.events import Event
 from kt_evolution.project.events import SearchDefined
-from kt_evolution.project.events import from_line
 from kt_evolution.project.events import to_line
+from kt_evolution.project.host_files import HostFiles
+from kt_evolution.project.host_files import check_entries
 from kt_evolution.project.journal import Journal
-from kt_evolution.project.journal import JournalError
-from kt_evolution.project.journal import damaged_line
-from kt_evolution.project.journal import write_atomically
 from kt_evolution.project.locations import check_project_name
 from kt_evolution.project.locations import locate_directory
+from kt_evolution.project.restoring import check_is_ours
+from kt_evolution.project.restoring import replay
 from kt_evolution.project.search_lock import SearchLock
 from kt_evolution.project.state import SearchState
-
-# `oracle.json` lists all trials. It is written when their number has grown by
-# this share, and at the end, so that its cost per trial stays bounded.
-ORACLE_FILE_GROWTH = 0.25
 
 
 class Project:
@@ -75,6 +64,7 @@ class Project:
         seed: Int, the seed of the user or of the journal.
         clock: The `SearchClock`.
         lock: A reentrant lock, held while the state changes.
+        host_files: The `HostFiles`, for Keras Tuner's own tools.
     """
 
     def __init__(
@@ -98,9 +88,7 @@ class Project:
         self._name = ""
         self._journal: Journal | None = None
         self._search_lock = SearchLock()
-        self._size_when_saved = 0
-        # Trials whose files may differ from the journal.
-        self._doubtful: set[str] = set()
+        self.host_files = HostFiles(None)
         self.seed = random.randrange(2**31) if seed is None else seed
         self.clock = SearchClock()
         self.lock = threading.RLock()
@@ -118,6 +106,7 @@ class Project:
         self._directory = locate_directory(directory, expand_user=False)
         check_project_name(name)
         self._name = name
+        self.host_files = HostFiles(self.folder)
         self._journal = None
         self._search_lock.release()
         # Keras Tuner calls this before it restores the tuner.
@@ -168,7 +157,7 @@ class Project:
                     self._read_again()
                     self.open()
             if not self._search_lock.is_read_only:
-                self._write_doubtful()
+                self.host_files.write_doubtful(self.state)
 
     def release(self) -> None:
         """Lets other processes search in the project."""
@@ -271,22 +260,16 @@ class Project:
     # Restarts.
 
     def _restore(self) -> None:
-        self._check_entries(self.folder)
+        check_entries(self.folder, self.folder)
         journal = Journal(self.folder / "journal.jsonl")
-        self._check_is_ours(journal)
+        check_is_ours(self.folder, self._name, journal)
         state = self._new_state()
-        if journal.exists():
-            check_version(journal.first(), str(self.folder))
-            with _paused_garbage_collection():
-                self._replay(state, journal.read())
+        replay(journal, state, self.folder)
+        self._take_definition(state)
         running, self.state = self.state.ongoing_trials, state
         state.requeue()
         state.keep_running(running)
-        # The files of trials that were running or ending may be torn or
-        # missing. They are not written now: the disk may be read-only, or the
-        # project may belong to a running search.
-        self._doubtful = {*state.retry_queue, *state.end_order[-1:]}
-        self._size_when_saved = self._size
+        self.host_files.doubt(state)
         self._add_given_space()
         if not state.trials:
             state.models.grow(self._explored)
@@ -294,26 +277,8 @@ class Project:
         self._journal = journal
         self._on_restored()
 
-    def _replay(
-        self, state: SearchState, lines: Sequence[dict[str, Any]]
-    ) -> None:
-        check = EventCheck()
-        for number, line in enumerate(lines, start=1):
-            try:
-                check(line)
-                check_version(line, str(self.folder))
-                event = from_line(line)
-                if event is not None:
-                    state.apply(event)
-            except kt.errors.FatalError:
-                # The user's arguments do not fit the project.
-                raise
-            except (LookupError, ValueError) as error:
-                raise damaged_line(
-                    self.folder / "journal.jsonl",
-                    number,
-                    f"is no line of a search: {printable(str(error))}",
-                ) from error
+    def _take_definition(self, state: SearchState) -> None:
+        """Takes the seed of the journal, and checks the objective."""
         if state.search is None:
             return
         if self._given_seed is None:
@@ -337,76 +302,3 @@ class Project:
                 stacklevel=2,
             )
         self.state.models.grow(self._given_space)
-
-    def _check_entries(self, folder: Path) -> None:
-        """Raises if a file of the project is not a regular file."""
-        try:
-            files.check_entries(folder, self.folder)
-        except OSError as error:
-            raise JournalError(f"{error}.") from error
-
-    def _check_is_ours(self, journal: Journal) -> None:
-        """Raises if there are trials, but no journal."""
-        has_trials = any(self.folder.glob("trial_*/trial.json"))
-        if has_trials and not journal.has_content():
-            raise RuntimeError(
-                f"The project in {self.folder} has trials but no "
-                "journal.jsonl: it was made by another oracle, or the file was "
-                "deleted. It can't be continued, but a new search can start "
-                "from its trials:\n"
-                f"    EvolutionTuner(..., project_name="
-                f"{f'{self._name}_2'!r}, "
-                f"warm_start={str(self.folder)!r})\n"
-                "Or use `overwrite=True` to delete it."
-            )
-
-    # Files for the tools of Keras Tuner.
-
-    def write_trial(self, trial: Trial) -> None:
-        """Writes the `trial.json` of a trial."""
-        folder = self.folder / f"trial_{trial.trial_id}"
-        self._check_entries(folder)
-        text = json.dumps(trial.get_state())
-        write_atomically(folder / "trial.json", text)
-
-    def _write_doubtful(self) -> None:
-        """Writes the files that a crash may have left behind."""
-        if not self._doubtful:
-            return
-        for trial_id in sorted(self._doubtful & self.state.trials.keys()):
-            self.write_trial(self.state.trials[trial_id])
-        self._doubtful.clear()
-        # Now `oracle.json` counts as outdated, too.
-        self._size_when_saved = 0
-
-    @property
-    def _size(self) -> int:
-        return len(self.state.start_order) + len(self.state.end_order)
-
-    @property
-    def is_oracle_file_due(self) -> bool:
-        """Whether there are enough new trials to write `oracle.json`."""
-        return self._size >= self._size_when_saved * (1 + ORACLE_FILE_GROWTH)
-
-    def write_oracle(self, get_state: Callable[[], dict[str, Any]]) -> None:
-        """Writes `oracle.json`, if trials began or ended since the last time.
-
-        Args:
-            get_state: Function that returns the content of the file.
-        """
-        if self.has_folder and self._size != self._size_when_saved:
-            path = self.folder / "oracle.json"
-            write_atomically(path, json.dumps(get_state()))
-            self._size_when_saved = self._size
-
-
-@contextlib.contextmanager
-def _paused_garbage_collection() -> Iterator[None]:
-    """Turns garbage collection off: it would double the time of a restart."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -314,7 +314,9 @@ def test_trial_whose_file_could_not_be_written_is_not_run_again(
     oracle = make_oracle(tmp_path)
     trial = oracle.create_trial("tuner0")
     with monkeypatch.context() as patch:
-        patch.setattr(oracle._project, "write_trial", lambda trial: 1 / 0)
+        patch.setattr(
+            oracle._project.host_files, "write_trial", lambda trial: 1 / 0
+        )
         with pytest.raises(ZeroDivisionError):
             complete(oracle, trial)
     assert oracle.create_trial("tuner0").trial_id == "01"

@@ -40,10 +40,10 @@ CALLS = pytest.mark.parametrize(
     ("call", "place"),
     [
         (create, "populate_space"),
-        (create, "_project.write_trial"),
-        (update, "_lifecycle._take_metrics"),
-        (end, "_lifecycle._score"),
-        (end, "_project.write_trial"),
+        (create, "_project.host_files.write_trial"),
+        (update, "_lifecycle.reports._take_metrics"),
+        (end, "_lifecycle.reports._score"),
+        (end, "_project.host_files.write_trial"),
     ],
 )
 
@@ -95,7 +95,7 @@ def test_results_of_other_trials_count_after_an_error(
 @CALLS
 def test_trial_of_the_failed_call_runs_again(oracle, running, call, place):
     """Unless it had ended: nobody else has it, and nothing is left of it."""
-    has_ended = call is end and place == "_project.write_trial"
+    has_ended = call is end and place == "_project.host_files.write_trial"
     trial = oracle.create_trial("worker3")
     assert trial.trial_id == ("03" if has_ended else "02")
     complete(oracle, trial, 0.75)

@@ -1,0 +1,207 @@
+"""The reports of workers: a trial's metrics, and its end.
+
+A result is one event. Whatever is raised before that event leaves the trial
+running, and whatever is raised after it leaves the result in the journal.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge.directions import infer_direction
+from kt_evolution.keras_tuner_bridge.objectives import directions_of
+from kt_evolution.keras_tuner_bridge.scalars import as_numbers
+from kt_evolution.project.issued_trial import RUN
+from kt_evolution.project.issued_trial import IssuedTrial
+from kt_evolution.project.issued_trial import message_of
+from kt_evolution.project.issued_trial import run_of
+from kt_evolution.project.messages import shortened
+from kt_evolution.project.outcomes import divergence_of
+from kt_evolution.project.outcomes import event_of_end
+from kt_evolution.project.project import Project
+
+
+class TrialReports:
+    """Takes what workers report of trials.
+
+    Args:
+        oracle: The `EvolutionOracle`, which scores trials.
+        project: Its `Project`.
+        give_up: Function of the workers that end now. It gives the search up
+            if too many trials failed in a row, and returns the error or None.
+    """
+
+    def __init__(
+        self,
+        oracle: Any,
+        project: Project,
+        give_up: Callable[[Iterable[str]], str | None],
+    ) -> None:
+        self._oracle = oracle
+        self._project = project
+        self._give_up = give_up
+
+    def known(self, trial_id: Any) -> IssuedTrial:
+        """Returns a trial by its id."""
+        self._project.open()
+        trials = self._project.state.trials
+        if trial_id not in trials:
+            raise ValueError(
+                "`trial_id` must be that of a trial of this search. "
+                f"Received: trial_id={trial_id!r}"
+            )
+        return trials[trial_id]
+
+    def _is_awaited(self, trial_id: str, run: float | None) -> bool:
+        """Returns whether a report belongs to the trial's newest run.
+
+        Slow workers, and workers of a former chief, may report metrics of a
+        run that has ended, or of one before the trial was started again.
+
+        Args:
+            trial_id: String.
+            run: Float, the number of the run; None if the report has none.
+        """
+        newest = self._project.state.runs.newest(trial_id)
+        return newest is not None and run in (None, newest.number)
+
+    def _worker_of(self, trial_id: str) -> str | None:
+        """Returns the worker that runs a trial, None if there is none."""
+        return next(iter(self._project.state.workers_of(trial_id)), None)
+
+    # Metrics.
+
+    def update(
+        self, trial_id: str, metrics: Mapping[str, Any], step: int
+    ) -> Trial:
+        """Takes the metrics that a worker reports."""
+        metrics = dict(metrics)
+        run = metrics.pop(RUN, None)
+        with self._project.lock:
+            trial = self.known(trial_id)
+            numbers = as_numbers(metrics)
+            self._oracle._check_objective_found(numbers)
+            if self._is_awaited(trial_id, run):
+                with self._project.changing(self._worker_of(trial_id)):
+                    self._take_metrics(trial, numbers, step)
+            return trial
+
+    def _take_metrics(
+        self, trial: Trial, metrics: dict[str, float], step: int
+    ) -> None:
+        objective = self._oracle.objective
+        directions = directions_of(objective)
+        if objective.name not in metrics:
+            # With several objectives Keras Tuner has one number for all.
+            total = float(objective.get_value(metrics))
+            metrics = {**metrics, objective.name: total}
+        for name, value in metrics.items():
+            if not trial.metrics.exists(name):
+                # Keras Tuner would build a metric to infer the direction.
+                direction = directions.get(name) or infer_direction(name)
+                trial.metrics.register(name, direction or "min")
+            with private_api.silence_nan_warning():
+                trial.metrics.update(name, value, step=step)
+
+    # The end.
+
+    def end(
+        self,
+        trial: Trial | str | None,
+        status: str | None,
+        trial_id: str | None,
+    ) -> None:
+        """Ends a trial as reported, see `EvolutionOracle.end_trial`."""
+        with self._project.lock:
+            if isinstance(trial, Trial):
+                reported = trial
+                known = self.known(reported.trial_id)
+            else:
+                known = self.known(trial_id or trial)
+                reported = Trial(known.hyperparameters, known.trial_id)
+                reported.status = status or TrialStatus.COMPLETED
+            if not self._is_awaited(known.trial_id, run_of(reported)):
+                return
+            name = self._oracle.objective.name
+            is_completed = reported.status == TrialStatus.COMPLETED
+            if is_completed and not known.metrics.exists(name):
+                if known.trial_id in self._project.state.retry_queue:
+                    # Its result was reported to a chief that crashed.
+                    return
+                raise ValueError(
+                    f"Trial {known.trial_id} was ended as completed, but its "
+                    f"objective '{name}' was not reported."
+                )
+            with self._project.changing(self._worker_of(known.trial_id)):
+                problem = self._end(known, reported)
+            if problem is not None:
+                raise RuntimeError(problem)
+
+    def fail_unended(self, trial_id: str) -> None:
+        """Ends a trial whose process died every time."""
+        state = self._project.state
+        # The metrics of its last run are left out, because it did not end.
+        known = state.new_trial(trial_id, state.proposed_values(trial_id))
+        reported = Trial(known.hyperparameters, trial_id, TrialStatus.FAILED)
+        reported.message = (
+            f"The trial was started {state.runs.num_starts(trial_id)} times "
+            "and never came to an end: its process died each time, for "
+            "instance for want of memory, of a segmentation fault or of "
+            "`sys.exit` "
+            f"(max_starts_per_trial={self._oracle.max_starts_per_trial})."
+        )
+        print(f"Trial {trial_id} failed. {reported.message}")
+        self._end(known, reported)
+
+    def _end(self, trial: IssuedTrial, reported: Trial) -> str | None:
+        """Ends a trial, and returns the error if the search is given up."""
+        state = self._project.state
+        self._oracle._grow_space(reported.hyperparameters)
+        ran_with = private_api.share_space(
+            reported.hyperparameters, reported.hyperparameters.values
+        )
+        private_api.settle_values(ran_with)
+        status, message = reported.status, message_of(reported)
+        if status == TrialStatus.COMPLETED:
+            status, message = self._score(trial)
+        trial_id = trial.trial_id
+        num_left = self._oracle.max_retries_per_trial
+        num_left -= state.run_times[trial_id]
+        is_retried = status == TrialStatus.INVALID and num_left > 0
+        has_crashed = status == TrialStatus.INVALID and not is_retried
+        workers = state.workers_of(trial_id)
+        self._project.commit(
+            event_of_end(
+                state,
+                trial,
+                ran_with.values,
+                status=TrialStatus.FAILED if has_crashed else status,
+                message=message and shortened(message),
+                crashed=has_crashed,
+            )
+        )
+        if is_retried:
+            print(
+                f"Trial {trial_id} failed {state.run_times[trial_id]} times. "
+                f"{num_left} retries left."
+            )
+        ended = state.trials[trial_id]
+        self._project.host_files.write_trial(ended)
+        self._oracle.save()
+        self._oracle._display.on_trial_end(ended)
+        return self._give_up(workers)
+
+    def _score(self, trial: IssuedTrial) -> tuple[str, str | None]:
+        """Scores a trial, and returns its status and its problem or None."""
+        with private_api.silence_nan_warning():
+            self._oracle.score_trial(trial)
+        problem = divergence_of(trial, self._oracle.objective.name)
+        if problem is None:
+            return TrialStatus.COMPLETED, None
+        print(f"Trial {trial.trial_id} failed. {problem}")
+        return TrialStatus.INVALID, problem
