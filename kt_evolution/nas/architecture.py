@@ -16,51 +16,13 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
+from kt_evolution.display.architecture.blocks import TRAINING
+from kt_evolution.display.architecture.blocks import BlockRecord
+from kt_evolution.display.architecture.blocks import Edge
 from kt_evolution.keras_tuner_bridge import private_api
 
-# The kind of the record that says how the model is trained.
-TRAINING = "training"
 # The attribute of the hyperparameters that holds their last build.
 _ATTRIBUTE = "_kt_evolution_architecture"
-
-
-@dataclasses.dataclass(frozen=True)
-class Edge:
-    """An operation in a cell, from one node to another.
-
-    Args:
-        source: String, for instance "input_1" or "node_2".
-        target: String, for instance "node_3" or "output".
-        operation: String, or "" if the edge passes its tensor on unchanged.
-    """
-
-    source: str
-    target: str
-    operation: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class BlockRecord:
-    """A block of an expressed architecture.
-
-    Args:
-        path: String, the block's full name, for instance "stage_2/block_1".
-        kind: String, one word for the block, for instance "conv".
-        text: String, one line that describes the block.
-        shape: Tuple, the shape of its output without the batch axis.
-        params: Int, the number of parameters of its layers.
-        inputs: Tuple of the paths of the blocks that feed this one. An empty
-            tuple means the block that was recorded before it.
-        edges: Tuple of `Edge`s if the block is a cell.
-    """
-
-    path: str
-    kind: str
-    text: str
-    shape: tuple[int | None, ...] = ()
-    params: int = 0
-    inputs: tuple[str, ...] = ()
-    edges: tuple[Edge, ...] = ()
 
 
 @dataclasses.dataclass
@@ -178,6 +140,7 @@ class BlockScope:
         text: str,
         inputs: Iterable[Any] = (),
         edges: Iterable[Edge] = (),
+        skip: str = "",
     ) -> Any:
         """Records the block and returns its output.
 
@@ -188,6 +151,8 @@ class BlockScope:
             inputs: The input tensors of a block that has several. Defaults to
                 the output of the block that was recorded before.
             edges: `Edge`s if the block is a cell.
+            skip: "add" or "concatenate" if the block joins its input with the
+                output of its layers.
 
         Raises:
             ValueError: If an earlier block of the build has the same name.
@@ -208,6 +173,7 @@ class BlockScope:
             sum(math.prod(weight.shape) for weight in weights),
             tuple(self._architecture.sources_of(inputs)),
             tuple(edges),
+            skip,
         )
         self._architecture.blocks.append(record)
         self._architecture.tensors[self.path] = x

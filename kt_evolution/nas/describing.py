@@ -4,9 +4,9 @@ from typing import Any
 
 import keras_tuner as kt
 
-from kt_evolution.nas.architecture import TRAINING
-from kt_evolution.nas.architecture import BlockRecord
-from kt_evolution.nas.architecture import Edge
+from kt_evolution.display.architecture.blocks import TRAINING
+from kt_evolution.display.architecture.blocks import BlockRecord
+from kt_evolution.display.architecture.blocks import Edge
 from kt_evolution.nas.architecture import build_architecture
 
 

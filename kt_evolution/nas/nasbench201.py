@@ -14,8 +14,8 @@ import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
-from kt_evolution.nas.architecture import BlockRecord
-from kt_evolution.nas.architecture import Edge
+from kt_evolution.display.architecture.blocks import BlockRecord
+from kt_evolution.display.architecture.blocks import Edge
 from kt_evolution.nas.architecture import begin_build
 from kt_evolution.nas.shapes import check_shape
 

@@ -7,12 +7,11 @@ import keras_tuner as kt
 import pytest
 
 from kt_evolution import nas
-from kt_evolution.nas import cell_graph
-from kt_evolution.nas import drawing
-from kt_evolution.nas import layout
-from kt_evolution.nas.architecture import Architecture
-from kt_evolution.nas.architecture import BlockRecord
-from kt_evolution.nas.architecture import Edge
+from kt_evolution.display.architecture import cell_graph
+from kt_evolution.display.architecture import layout
+from kt_evolution.display.architecture import svg
+from kt_evolution.display.architecture.blocks import BlockRecord
+from kt_evolution.display.architecture.blocks import Edge
 from kt_evolution.nas.architecture import architecture_of
 from tests.nas.nas_helpers import declared
 from tests.nas.nas_helpers import new_space
@@ -32,24 +31,22 @@ OTHER = (Edge("input_1", "node_1", "conv 3"), Edge("node_1", "output"))
 
 
 def architecture():
-    return Architecture(
-        [
-            BlockRecord("stem", "conv", "conv 3x3", (32, 32, 16), 400),
-            BlockRecord("stage_1/cell_1", "cell", "a cell", (8,), 70, (), CELL),
-            BlockRecord(
-                "stage_1/cell_2",
-                "cell",
-                "a cell",
-                (8,),
-                30,
-                ("stem", "stage_1/cell_1"),
-                CELL,
-            ),
-            BlockRecord("reduction", "cell", "another", (8,), 0, (), OTHER),
-            BlockRecord("head", "dense", "a line of words " * 9, (10,), 1000),
-            BlockRecord("training", "training", "adam"),
-        ]
-    )
+    return [
+        BlockRecord("stem", "conv", "conv 3x3", (32, 32, 16), 400),
+        BlockRecord("stage_1/cell_1", "cell", "a cell", (8,), 70, (), CELL),
+        BlockRecord(
+            "stage_1/cell_2",
+            "cell",
+            "a cell",
+            (8,),
+            30,
+            ("stem", "stage_1/cell_1"),
+            CELL,
+        ),
+        BlockRecord("reduction", "cell", "another", (8,), 0, (), OTHER),
+        BlockRecord("head", "dense", "a line of words " * 9, (10,), 1000),
+        BlockRecord("training", "training", "adam"),
+    ]
 
 
 def box(picture, title):
@@ -139,10 +136,58 @@ def test_skips_that_meet_take_lanes_of_their_own():
         BlockRecord("part_4", "conv", "", (8,), 0, ("part_1",)),
         BlockRecord("part_5", "conv", "", (8,), 0, ("part_4",)),
     ]
-    picture = layout.arrange(Architecture(parts))
+    picture = layout.arrange(parts)
     left = picture.boxes[0].x
     lanes = [a[1][0] for a in picture.arrows if a[1][0] < left - 1]
     assert len(lanes) == len(set(lanes)) == 2
+
+
+def test_a_skip_goes_round_its_block_on_the_right():
+    picture = layout.arrange(
+        [
+            BlockRecord("stem", "conv", "conv", (8,)),
+            BlockRecord("a/block_1", "conv", "conv", (8,), skip="add"),
+            BlockRecord("a/block_2", "conv", "conv", (8,), skip="concatenate"),
+            BlockRecord("head", "dense", "dense", (8,)),
+        ]
+    )
+    stage, blocks = box(picture, "a"), [f"block {i}" for i in (1, 2)]
+    for name, title in zip(blocks, "+‖", strict=True):
+        block, joint = box(picture, name), box(picture, title)
+        assert block.bottom < joint.y and joint.bottom < stage.bottom
+        (skip,) = [
+            arrow
+            for arrow in picture.arrows
+            if arrow[-1] == (joint.right, joint.middle)
+        ]
+        assert skip[0][1] < block.y
+        assert block.right < max(x for x, _ in skip) < stage.right
+    # The next block takes what was joined.
+    starts = [arrow[0] for arrow in picture.arrows]
+    middle = box(picture, "head").x + box(picture, "head").width / 2
+    assert (middle, box(picture, "‖").bottom) in starts
+    for a, b in itertools.combinations(picture.boxes, 2):
+        assert not overlap(a, b), (a, b)
+
+
+@pytest.mark.parametrize(
+    ("stage", "shape", "connection", "skip"),
+    [
+        (nas.ConvStage(4, depth=1), (8, 8, 3), "residual", "add"),
+        (nas.ConvStage(4, depth=1), (8, 8, 3), "dense", "concatenate"),
+        (nas.ConvStage(4, depth=1), (8, 8, 3), "plain", ""),
+        (nas.ConvStage(4, depth=1), (8, 8, 3), "parallel", ""),
+        (nas.ResidualMLP(4, depth=1), (6,), "residual", "add"),
+        (nas.ResidualMLP(4, depth=1), (6,), "dense", "concatenate"),
+        (nas.RecurrentStage(4), (5, 6), "residual", "add"),
+        (nas.TransformerStage(depth=1), (5, 8), "", "add"),
+    ],
+)
+def test_blocks_say_which_skip_they_have(stage, shape, connection, skip):
+    hp = with_values({"body/connection": connection} if connection else {})
+    stage(hp, keras.Input(shape), "body")
+    (block,) = architecture_of(hp).blocks
+    assert block.skip == skip
 
 
 def test_inputs_that_are_taken_are_known():
@@ -187,8 +232,8 @@ def test_the_graph_of_a_cell():
 
 
 def test_the_picture_says_what_the_parts_say():
-    svg = drawing.render(layout.arrange(architecture())).as_svg()
-    root = ElementTree.fromstring(svg)
+    drawn = svg.render(layout.arrange(architecture())).as_svg()
+    root = ElementTree.fromstring(drawn)
     texts = ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
     for expected in (
         "1,500 parameters of all blocks",
@@ -208,9 +253,9 @@ def test_the_picture_says_what_the_parts_say():
 
 def test_kinds_have_colors_of_their_own():
     kinds = ("conv 3", "separable 3", "depthwise 5", "max_pool", "identity")
-    assert len({drawing.colors_of(kind) for kind in kinds}) == len(kinds)
-    assert drawing.colors_of("average_pool") == drawing.colors_of("max_pool")
-    assert drawing.colors_of("unheard of") == drawing.COLORS[""]
+    assert len({svg.colors_of(kind) for kind in kinds}) == len(kinds)
+    assert svg.colors_of("average_pool") == svg.colors_of("max_pool")
+    assert svg.colors_of("unheard of") == svg.COLORS[""]
 
 
 def test_a_search_space_is_drawn(tmp_path):

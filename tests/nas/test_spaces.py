@@ -202,3 +202,20 @@ def test_arguments_of_the_wrong_type_are_named():
         space.adapt(x, [1.0, np.nan])
     with pytest.raises(TypeError, match="`hp` must be.*dict"):
         nas.describe({"body/units": 64}, space)
+
+
+@pytest.mark.parametrize("length", [1, 2, 4, 9, 20, 100])
+def test_no_kernel_is_longer_than_the_series(length):
+    space = nas.HyperSeriesNet((length, 2), num_classes=2)
+    sizes = {
+        hp.name: hp.values if hasattr(hp, "values") else [hp.value]
+        for hp in declared(space).space
+        if hp.name.endswith("kernel_size")
+    }
+    for name, allowed in sizes.items():
+        stage = int(name.split("/")[0].removeprefix("stage_"))
+        assert max(allowed) <= -(-length // 2 ** (stage - 1)), name
+    default = build_architecture(kt.HyperParameters(), space)
+    kernel = 5 if length >= 5 else 3 if length >= 3 else length
+    (first, *_) = [b for b in default.blocks if b.path.startswith("stage_1")]
+    assert f"conv {kernel}," in first.text

@@ -194,6 +194,15 @@ def test_a_tree_of_an_unknown_trial_is_an_error(single):
         figures.family_tree(single, "nobody")
 
 
+def test_an_unknown_trial_is_an_error_also_where_no_trial_has_parents(
+    tmp_path,
+):
+    search = read_search(stock_projects.random_search(tmp_path / "past", 4))
+    assert figures.family_tree(search, "2") is None
+    with pytest.raises(ValueError, match="0, 1, 2, 3.*trial_id='17'"):
+        figures.family_tree(search, "17")
+
+
 def test_a_running_search_can_be_reported(tmp_path):
     oracle = kt_evolution.EvolutionOracle(
         projects.ACCURACY, 3, seed=0, hyperparameters=projects.space()

@@ -7,8 +7,8 @@ import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.display.architecture.blocks import Edge
 from kt_evolution.nas.architecture import BlockScope
-from kt_evolution.nas.architecture import Edge
 from kt_evolution.nas.blocks.base import SingleBlock
 from kt_evolution.nas.blocks.base import check_features
 from kt_evolution.nas.blocks.layers import ACTIVATIONS

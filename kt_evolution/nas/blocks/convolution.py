@@ -18,6 +18,7 @@ from kt_evolution.nas.blocks.base import check_masked
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
 from kt_evolution.nas.blocks.layers import NORMALIZATIONS
 from kt_evolution.nas.blocks.layers import POOLINGS
+from kt_evolution.nas.blocks.layers import SKIPS
 from kt_evolution.nas.blocks.layers import activate
 from kt_evolution.nas.blocks.layers import apply_mask
 from kt_evolution.nas.blocks.layers import dropout
@@ -118,7 +119,9 @@ class ConvolutionalStage(Stage):
             # A dense stage ends with `filters` channels too.
             y = pointwise(scope, y, values["filters"], name="transition")
         texts += [text, str(y.shape[-1]), *_texts_of(values)]
-        return scope.finish(y, text.split()[0], ", ".join(texts))
+        skip = SKIPS.get(values["connection"], "")
+        kind = text.split()[0]
+        return scope.finish(y, kind, ", ".join(texts), skip=skip)
 
     def connect(
         self, scope: BlockScope, x: Any, values: Values, own: Values, mask: Any

@@ -11,6 +11,7 @@ from kt_evolution.nas.blocks.base import Stage
 from kt_evolution.nas.blocks.base import check_features
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
 from kt_evolution.nas.blocks.layers import NORMALIZATIONS
+from kt_evolution.nas.blocks.layers import SKIPS
 from kt_evolution.nas.blocks.layers import activate
 from kt_evolution.nas.blocks.layers import dropout
 from kt_evolution.nas.blocks.layers import match_shape
@@ -104,4 +105,5 @@ class ResidualMLP(Stage):
         texts += [values["activation"], values["connection"]]
         if values["dropout"]:
             texts.append(f"dropout {values['dropout']:g}")
-        return scope.finish(y, "dense", ", ".join(texts))
+        skip = SKIPS.get(values["connection"], "")
+        return scope.finish(y, "dense", ", ".join(texts), skip=skip)

@@ -15,6 +15,8 @@ from kt_evolution.nas.architecture import BlockScope
 ACTIVATIONS = ("relu", "gelu", "silu")
 POOLINGS = {"max": "MaxPooling", "average": "AveragePooling"}
 NORMALIZATIONS = ("batch", "layer", "group", "none")
+# How connections that skip a block join its input with its output.
+SKIPS = {"residual": "add", "dense": "concatenate"}
 # Trials are short: the moving averages must converge in a few hundred steps.
 MOMENTUM = 0.9
 MAX_GROUPS = 8

@@ -13,6 +13,7 @@ from kt_evolution.nas.blocks.base import Stage
 from kt_evolution.nas.blocks.base import check_features
 from kt_evolution.nas.blocks.base import check_rank
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
+from kt_evolution.nas.blocks.layers import SKIPS
 from kt_evolution.nas.blocks.layers import dropout
 from kt_evolution.nas.blocks.layers import match_shape
 from kt_evolution.nas.choices import Values
@@ -170,7 +171,7 @@ class TransformerStage(Stage):
         texts = [text, values["activation"]]
         if dropout:
             texts.append(f"dropout {dropout:g}")
-        return scope.finish(x, "attention", ", ".join(texts))
+        return scope.finish(x, "attention", ", ".join(texts), skip="add")
 
 
 class RecurrentStage(Stage):
@@ -243,4 +244,5 @@ class RecurrentStage(Stage):
             texts.insert(1, "both directions")
         if values["dropout"]:
             texts.append(f"dropout {values['dropout']:g}")
-        return scope.finish(y, "recurrent", ", ".join(texts))
+        skip = SKIPS.get(values["connection"], "")
+        return scope.finish(y, "recurrent", ", ".join(texts), skip=skip)

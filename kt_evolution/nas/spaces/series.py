@@ -22,6 +22,8 @@ from kt_evolution.nas.spaces.base import ReadySpace
 MAX_STAGES = 3
 # Series up to this length are not halved.
 SHORT = 8
+# Those of the convolutions, default first.
+KERNEL_SIZES = (5, 3, 9, 17)
 
 
 @dataclasses.dataclass(eq=False, repr=False)
@@ -77,7 +79,7 @@ class HyperSeriesNet(ReadySpace):
                 operation=self.choices(
                     "layers", "conv", "separable", "dilated", "inception"
                 ),
-                kernel_size=self.choices("layers", 5, 3, 9, 17),
+                kernel_size=self._kernel_sizes(number),
                 connection=self.choices("connections", *CONNECTIONS),
                 activation=activation,
                 normalization=normalization,
@@ -88,6 +90,16 @@ class HyperSeriesNet(ReadySpace):
             )
             x = stage(hp, x, f"stage_{number}")
         return self._context(hp, x, dropout)
+
+    def _kernel_sizes(self, number: int) -> tuple[int, ...]:
+        """Returns the lengths of the kernels of a stage, default first."""
+        length = self.input_shape[0]
+        if length is None:
+            return self.choices("layers", *KERNEL_SIZES)
+        # Each stage but the first begins with a pooling that halves it.
+        length = -(-length // 2 ** (number - 1))
+        fitting = [size for size in KERNEL_SIZES if size <= length]
+        return self.choices("layers", *(fitting or [length]))
 
     def _context(self, hp: kt.HyperParameters, x: Any, dropout: float) -> Any:
         """Builds the stage that reads the whole series, if one is chosen."""

@@ -32,7 +32,12 @@ def family_tree(
     Args:
         search: The `SearchRecord`.
         trial_id: String. Defaults to the best trial.
+
+    Raises:
+        ValueError: If there is no such trial.
     """
+    if trial_id is not None:
+        search.individual(trial_id)
     ranked = search.ranked()
     if not any(trial.parents for trial in search.trials) or not ranked:
         return None

@@ -3,16 +3,16 @@
 import dataclasses
 from collections.abc import Sequence
 
+from kt_evolution.display.architecture.blocks import Edge
+from kt_evolution.display.architecture.picture import LANE
+from kt_evolution.display.architecture.picture import MARGIN
+from kt_evolution.display.architecture.picture import PANEL_PADDING
+from kt_evolution.display.architecture.picture import PANEL_TITLE
+from kt_evolution.display.architecture.picture import Box
+from kt_evolution.display.architecture.picture import Picture
+from kt_evolution.display.architecture.picture import Point
 from kt_evolution.display.layered_graph import layers_of
 from kt_evolution.display.layered_graph import place
-from kt_evolution.nas.architecture import Edge
-from kt_evolution.nas.picture import LANE
-from kt_evolution.nas.picture import MARGIN
-from kt_evolution.nas.picture import PANEL_PADDING
-from kt_evolution.nas.picture import PANEL_TITLE
-from kt_evolution.nas.picture import Box
-from kt_evolution.nas.picture import Picture
-from kt_evolution.nas.picture import Point
 
 OPERATION_WIDTH, OPERATION_HEIGHT = 118, 26
 NODE_SIZE = 26

@@ -1,0 +1,1 @@
+"""Architectures as pictures: plain records in, SVG out. No Keras."""
