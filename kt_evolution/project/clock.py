@@ -81,6 +81,11 @@ class SearchClock:
         return event.session is not None and event.session not in self._sessions
 
     @property
+    def has_sessions(self) -> bool:
+        """Whether there is a session, or was one."""
+        return self.is_running or bool(self._sessions)
+
+    @property
     def seconds(self) -> float:
         """Float, for how long the search has run."""
         past = sum(

@@ -19,6 +19,7 @@ from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge.stored_space import own_values
 from kt_evolution.keras_tuner_bridge.stored_space import read_declaration
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
+from kt_evolution.project.clock import SearchClock
 from kt_evolution.project.event_checks import EventCheck
 from kt_evolution.project.event_checks import check_trial_file
 from kt_evolution.project.event_checks import check_version
@@ -65,6 +66,9 @@ class StoredTrial:
         worker: String, the worker that ran it, or None if that is not stored.
         began: Float, when it was given to that worker, or None.
         ended: Float, when it ended, or None.
+        start: Float, for how many seconds the search had run when it began,
+            or None if the journal has no sessions.
+        finish: Float, likewise when it ended.
     """
 
     trial_id: str
@@ -78,6 +82,8 @@ class StoredTrial:
     worker: str | None = None
     began: float | None = None
     ended: float | None = None
+    start: float | None = None
+    finish: float | None = None
 
 
 @dataclasses.dataclass
@@ -98,6 +104,7 @@ class StoredProject:
         stop_reason: String, why a stopping rule ended the search, or None.
         damaged: List of strings, one for each trial or line that can't be
             read.
+        clock: The `SearchClock`, which adds up the sessions of the search.
     """
 
     folder: Path
@@ -114,6 +121,7 @@ class StoredProject:
     )
     stop_reason: str | None = None
     damaged: list[str] = dataclasses.field(default_factory=list)
+    clock: SearchClock = dataclasses.field(default_factory=SearchClock)
 
     def add_to_space(self, configs: Iterable[dict[str, Any]]) -> None:
         """Adds new hyperparameters, in the format of Keras Tuner."""
@@ -201,6 +209,8 @@ def _take(
     project: StoredProject, trials: dict[str, StoredTrial], event: Event
 ) -> None:
     """Applies an event to a project."""
+    project.clock.apply(event)
+    moment = project.clock.seconds if event.session is not None else None
     if event.space is not None:
         project.add_to_space(event.space)
     if event.limits is not None:
@@ -224,6 +234,7 @@ def _take(
                 record=event.record,
                 worker=event.worker,
                 began=event.time,
+                start=moment,
             )
         case TrialStarted():
             project.stop_reason = None
@@ -231,17 +242,30 @@ def _take(
                 trials[event.trial_id],
                 worker=event.worker,
                 began=event.time,
+                start=moment,
             )
         case TrialEnded():
             trial = trials[event.trial_id]
             # A repeated line changes nothing, but a failed trial may have run
             # again.
             if trial.status != TrialStatus.COMPLETED:
-                trials[event.trial_id] = _ended(trial, event)
+                trials[event.trial_id] = _ended(trial, event, moment)
 
 
-def _ended(trial: StoredTrial, event: TrialEnded) -> StoredTrial:
-    """Returns a trial with the result of a run."""
+def _ended(
+    trial: StoredTrial, event: TrialEnded, moment: float | None
+) -> StoredTrial:
+    """Returns a trial with the result of a run.
+
+    Args:
+        trial: The `StoredTrial`.
+        event: The `TrialEnded`.
+        moment: Float, for how many seconds the search had run, or None.
+    """
+    start = trial.start
+    if event.began not in (None, trial.began) and moment is not None:
+        # The trial was started again meanwhile.
+        start = moment - ((event.time or 0.0) - (event.began or 0.0))
     return dataclasses.replace(
         trial,
         status=event.status,
@@ -262,6 +286,8 @@ def _ended(trial: StoredTrial, event: TrialEnded) -> StoredTrial:
         worker=event.worker or trial.worker,
         began=event.began or trial.began,
         ended=event.time,
+        start=start,
+        finish=moment,
     )
 
 

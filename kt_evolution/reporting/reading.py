@@ -91,6 +91,7 @@ def read_search(
         project.search.seed if project.search else None,
         tuple(project.damaged),
         tuple(_rejections(project, space)),
+        project.clock.seconds if project.clock.has_sessions else None,
     )
 
 
@@ -200,6 +201,8 @@ def _trial_record(
         worker=trial.worker,
         began=trial.began,
         ended=trial.ended,
+        start=trial.start,
+        finish=trial.finish,
         **_kept(limits, metrics),
     )
 

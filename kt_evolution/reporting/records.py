@@ -65,6 +65,9 @@ class TrialRecord:
         worker: String, or None.
         began: Float, seconds since the epoch, or None.
         ended: Float, or None.
+        start: Float, for how many seconds the search had run when it began,
+            pauses left out; None where the journal has no sessions.
+        finish: Float, likewise when it ended, or None.
     """
 
     trial_id: str
@@ -83,6 +86,8 @@ class TrialRecord:
     worker: str | None = None
     began: float | None = None
     ended: float | None = None
+    start: float | None = None
+    finish: float | None = None
 
     @property
     def is_completed(self) -> bool:
@@ -125,6 +130,8 @@ class SearchRecord:
         seed: Int, or None.
         problems: Tuple of strings, what could not be read.
         rejections: Tuple of `RejectionRecord`s, in their order.
+        seconds: Float, for how long it ran, pauses left out; None where the
+            journal has no sessions.
     """
 
     folder: Path
@@ -138,6 +145,7 @@ class SearchRecord:
     seed: int | None = None
     problems: tuple[str, ...] = ()
     rejections: tuple[RejectionRecord, ...] = ()
+    seconds: float | None = None
 
     @property
     def name(self) -> str:

@@ -5,7 +5,8 @@ import dataclasses
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
-# A longer time in which no trial runs, in seconds, is a pause.
+# Where the journal has no sessions, a longer time in which no trial runs, in
+# seconds, is a pause.
 PAUSE = 60.0
 
 
@@ -16,7 +17,7 @@ class Span:
     Args:
         trial: The `TrialRecord`.
         worker: String.
-        start: Float, in seconds since the first trial began.
+        start: Float, for how many seconds the search had run.
         seconds: Float, for how long it ran.
     """
 
@@ -29,8 +30,21 @@ class Span:
 def timeline_of(search: SearchRecord) -> list[Span]:
     """Returns the runs of the trials that ended, in the order of their start.
 
-    A pause, such as that before a search was resumed, is left out.
+    The pauses between the sessions of a search are left out.
     """
+    spans = []
+    for trial in search.trials:
+        if trial.ended is None:
+            continue
+        if trial.start is None or trial.finish is None:
+            return _timeline_by_gaps(search)
+        seconds = trial.finish - trial.start
+        spans.append(Span(trial, trial.worker or "?", trial.start, seconds))
+    return sorted(spans, key=lambda span: (span.start, span.trial.number))
+
+
+def _timeline_by_gaps(search: SearchRecord) -> list[Span]:
+    """Returns the runs by their times of day, long gaps left out."""
     runs = sorted(
         (trial.began, trial.ended, trial.number, trial)
         for trial in search.trials
@@ -50,6 +64,8 @@ def timeline_of(search: SearchRecord) -> list[Span]:
 
 def busy_seconds(search: SearchRecord) -> float | None:
     """Returns for how long a search ran, None if that is not recorded."""
+    if search.seconds is not None:
+        return search.seconds
     spans = timeline_of(search)
     if not spans:
         return None
