@@ -3,29 +3,122 @@
 import io
 import math
 import shutil
+from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import Literal
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from kt_evolution.display.terminal import printable
 
+# How many significant digits are shown, and how many at most, where more are
+# needed to tell values apart. A 32-bit float has no more than `MOST_DIGITS`.
+DIGITS = 4
+MOST_DIGITS = 9
 
-def number(value: Any) -> str:
-    """Returns a value with four digits, or all those of an integer."""
+
+def number(value: Any, digits: int = DIGITS) -> str:
+    """Returns a value with four digits, or all those of an integer.
+
+    A value that is close to an integer gets as many digits as show that it is
+    not the integer.
+
+    Args:
+        value: Any value; what is no number is returned as text.
+        digits: Int, how many significant digits. Defaults to 4.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     if math.isfinite(value) and value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}" if abs(value) >= 10_000 else str(int(value))
-    return f"{value:.4g}"
+    shortest = _shortest(value)
+    for more in range(digits, MOST_DIGITS + 1):
+        text = f"{shortest:.{more}g}"
+        if not float(text).is_integer():
+            return text
+    return f"{shortest:.{digits}g}"
+
+
+def numbers(values: Iterable[Any]) -> list[str]:
+    """Returns values with as many digits as tell different ones apart.
+
+    Example:
+
+    ```python
+    numbers([0.5, 0.99997, 0.99998])  # ["0.5", "0.99997", "0.99998"]
+    ```
+
+    Args:
+        values: Iterable of values that are shown below each other.
+    """
+    shown = list(values)
+    num_different = len(set(map(str, shown)))
+    best: list[str] = []
+    for digits in range(DIGITS, MOST_DIGITS + 1):
+        texts = [number(value, digits) for value in shown]
+        if len(set(texts)) > len(set(best)) or not best:
+            best = texts
+        if len(set(best)) >= num_different:
+            break
+    return best
+
+
+def score_rows(
+    metrics: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> list[list[str]]:
+    """Returns the rows of a table of metrics, see `numbers`.
+
+    Args:
+        metrics: Sequence of dicts of names to values.
+        names: Sequence of the names of the columns. What a row does not have
+            is left empty.
+    """
+    columns = []
+    for name in names:
+        shown = iter(numbers(row[name] for row in metrics if name in row))
+        columns.append([next(shown) if name in row else "" for row in metrics])
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def same_width(ids: Iterable[str]) -> list[str]:
+    """Returns ids of trials with spaces before those that are shorter.
+
+    Ids have the digits of `max_trials`, which may be larger in a later session.
+    """
+    listed = list(ids)
+    width = max(map(len, listed), default=0)
+    return [one.rjust(width) for one in listed]
+
+
+def _shortest(value: float) -> float:
+    """Returns the shortest decimal number with the same 32-bit float.
+
+    Keras computes with 32-bit floats: 0.825 becomes 0.824999988079071. Other
+    numbers are returned as they are.
+    """
+    with np.errstate(over="ignore"):
+        narrow = np.float32(value)
+    return float(str(narrow)) if float(narrow) == value else value
 
 
 def prediction(mean: float, std: float) -> str:
-    """Returns a mean and its standard deviation: "0.95 ± 0.012"."""
-    return f"{number(mean)} ± {std:.2g}"
+    """Returns a mean and its standard deviation: "0.95 ± 0.012".
+
+    The mean has the decimals of the deviation, where those are more than the
+    usual digits.
+    """
+    digits = DIGITS
+    if 0.0 < std < math.inf and mean and math.isfinite(mean):
+        # Two digits of the deviation.
+        last = math.floor(math.log10(std)) - 1
+        digits = math.floor(math.log10(abs(mean))) - last + 1
+        digits = min(max(digits, DIGITS), MOST_DIGITS)
+    return f"{number(mean, digits)} ± {std:.2g}"
 
 
 def duration(seconds: float) -> str:

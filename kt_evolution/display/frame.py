@@ -22,6 +22,7 @@ from kt_evolution.display.formatting import duration
 from kt_evolution.display.formatting import new_table
 from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import prediction
+from kt_evolution.display.formatting import score_rows
 from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.terminal import printable
@@ -165,10 +166,12 @@ def results_table(rows: list[TrialSummary], names: list[str]) -> Table:
     header = ["trial", *names, *expected, "time", "proposed as"]
     table = new_table(header, "right", padding=1)
     table.columns[-1].justify = "left"
-    for row in reversed(rows):
-        scores = [number(score) for score in row.scores]
-        cells = [row.trial_id, *(scores or ["failed", *[""] * len(names)])]
-        cells = cells[: 1 + len(names)]
+    measured = [dict(zip(names, row.scores, strict=False)) for row in rows]
+    shown = score_rows(measured, names)
+    for row, cells in reversed(list(zip(rows, shown, strict=True))):
+        if not row.scores:
+            cells[0] = "failed"
+        cells.insert(0, row.trial_id)
         if expected:
             cells.append(prediction(*row.expected) if row.expected else "")
         style = "bold green" if row.is_best else ""
@@ -214,7 +217,7 @@ def interruption(status: SearchStatus, names: list[str]) -> str:
 def _bar_line(title: str, part: float | None, text: str) -> Table:
     # Where the line is too narrow, the text is cut and not the bar.
     line = Table.grid(padding=(0, 1), expand=True)
-    line.add_column(width=TITLE_WIDTH, no_wrap=True)
+    line.add_column(width=max(TITLE_WIDTH, len(title)), no_wrap=True)
     line.add_column(width=BAR_WIDTH)
     line.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
     bar = ProgressBar(

@@ -1,10 +1,14 @@
 """Searches as text for a terminal."""
 
+import math
 from collections.abc import Sequence
 
 from kt_evolution.display.formatting import duration
 from kt_evolution.display.formatting import number
+from kt_evolution.display.formatting import numbers
 from kt_evolution.display.formatting import origin
+from kt_evolution.display.formatting import same_width
+from kt_evolution.display.formatting import score_rows
 from kt_evolution.display.formatting import text_table
 from kt_evolution.display.terminal import printable
 from kt_evolution.project.rejections import lines_of
@@ -41,15 +45,18 @@ def overview(search: SearchRecord, num_trials: int = 10) -> str:
     names = [one.name for one in search.objectives]
     made_by = ["made by"] if search.has_journal else []
     rows = [["rank", "trial", *names, *made_by, "values"]]
+    shown = ranked[:num_trials]
+    ids = same_width(trial.trial_id for trial in shown)
+    results = score_rows([trial.metrics for trial in shown], names)
     rows += [
         [
             str(place),
-            trial.trial_id,
-            *(number(trial.metrics[name]) for name in names),
+            ids[place - 1],
+            *results[place - 1],
             *([origin(trial.operator, trial.parents)] if made_by else []),
             " ".join(f"{k}={number(v)}" for k, v in trial.values.items()),
         ]
-        for place, trial in enumerate(ranked[:num_trials], start=1)
+        for place, trial in enumerate(shown, start=1)
     ]
     return "\n".join([*lines, "", text_table(rows)])
 
@@ -75,11 +82,11 @@ def best(search: SearchRecord) -> str:
     lines = [printable(line) for line in lines]
     if len(search.objectives) > 1:
         names = [one.name for one in search.objectives]
+        members = search.front()
+        ids = same_width(trial.trial_id for trial in members)
+        results = score_rows([trial.metrics for trial in members], names)
         rows = [["trial", *names]]
-        rows += [
-            [trial.trial_id, *(number(trial.metrics[n]) for n in names)]
-            for trial in search.front()
-        ]
+        rows += [[ids[i], *result] for i, result in enumerate(results)]
         front = text_table(rows).replace("\n", "\n#   ")
         lines.append(f"# It is the knee of the Pareto front:\n#   {front}")
     return "\n".join([*lines, rebuild_code(search, ranked[0])])
@@ -107,16 +114,17 @@ def comparison(searches: Sequence[SearchRecord]) -> str:
     header = ["project", "trials", "completed"]
     header += [f"best {one.name}" for one in searches[0].objectives]
     header += [f"of the first {shortest}"] if is_fair else []
+    searches = sorted(searches, key=_order)
+    columns = _best_columns(searches, shortest if is_fair else 0)
     rows = [
         [
             search.name if are_named else str(search.folder),
             str(len(search.trials)),
             str(len(search.completed)),
-            *_bests(search),
-            *([_best_of_first(search, shortest)] if is_fair else []),
+            *(column[i] for column in columns),
             _time(search),
         ]
-        for search in sorted(searches, key=_order)
+        for i, search in enumerate(searches)
     ]
     return f"{printable(goals.pop())}\n\n" + text_table(
         [[*header, "time"], *rows]
@@ -130,24 +138,44 @@ def _order(search: SearchRecord) -> tuple[bool, float]:
     return False, float(search.points(ranked[:1])[0, 0])
 
 
-def _bests(search: SearchRecord) -> list[str]:
+def _best_columns(
+    searches: Sequence[SearchRecord], num_first: int
+) -> list[list[str]]:
+    """Returns a column with the best of each objective.
+
+    Args:
+        searches: Sequence of `SearchRecord`s.
+        num_first: Int, if it is not 0 a further column has the best of this
+            many trials, with the same digits.
+    """
+    bests = [_bests(search) for search in searches]
+    columns = [list(column) for column in zip(*bests, strict=True)]
+    if num_first:
+        firsts = [progress_of(one).best[num_first - 1] for one in searches]
+        shown = _cells(columns[0] + firsts)
+        return [shown[: len(searches)], shown[len(searches) :]]
+    return [_cells(column) for column in columns]
+
+
+def _bests(search: SearchRecord) -> list[float]:
+    """Returns the best value of each objective, NaN if there is none."""
     if len(search.objectives) == 1:
         bests = search.ranked()[:1]
     else:
         bests = search.front()
-    if not bests:
-        return ["-"] * len(search.objectives)
     return [
-        number(
-            one.sign
-            * min(one.sign * trial.metrics[one.name] for trial in bests)
+        one.sign
+        * min(
+            (one.sign * trial.metrics[one.name] for trial in bests),
+            default=math.nan,
         )
         for one in search.objectives
     ]
 
 
-def _best_of_first(search: SearchRecord, num_trials: int) -> str:
-    return number(float(progress_of(search).best[num_trials - 1]))
+def _cells(values: Sequence[float]) -> list[str]:
+    shown = iter(numbers(value for value in values if math.isfinite(value)))
+    return [next(shown) if math.isfinite(value) else "-" for value in values]
 
 
 def _time(search: SearchRecord) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from kt_evolution.display.formatting import duration
 from kt_evolution.display.formatting import number
+from kt_evolution.display.formatting import score_rows
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
@@ -55,12 +56,17 @@ def table_of(search: SearchRecord) -> Table:
         *metrics,
         "problem",
     ]
+    shown = [*ranked, *others]
+    results = score_rows([trial.metrics for trial in shown], objectives)
     rows = [
         [
             _rank(places.get(trial.trial_id), trial.trial_id in front),
             Cell(trial.trial_id, trial.number),
             Cell(trial.status.lower(), trial.status),
-            *(_value(trial.metrics.get(name)) for name in objectives),
+            *(
+                _value(trial.metrics.get(name), text)
+                for name, text in zip(objectives, results[i], strict=True)
+            ),
             Cell(trial.operator.replace("+", " + "), trial.operator or None),
             Cell(", ".join(trial.parents), ", ".join(trial.parents) or None),
             _seconds(trial.seconds),
@@ -68,7 +74,7 @@ def table_of(search: SearchRecord) -> Table:
             *(_value(trial.metrics.get(name)) for name in metrics),
             _problem(trial),
         ]
-        for trial in (*ranked, *others)
+        for i, trial in enumerate(shown)
     ]
     return Table(
         columns, [_kind(column) for column in zip(*rows, strict=True)], rows
@@ -82,11 +88,11 @@ def _rank(place: int | None, on_front: bool) -> Cell:
     return Cell(f"{place} ★" if on_front else str(place), place, title)
 
 
-def _value(value: Any) -> Cell:
+def _value(value: Any, text: str = "") -> Cell:
     if value is None:
         return Cell("")
     key = value if isinstance(value, (int, float)) else str(value)
-    return Cell(number(value), key, str(value))
+    return Cell(text or number(value), key, str(value))
 
 
 def _seconds(seconds: float | None) -> Cell:

@@ -102,6 +102,23 @@ def test_only_the_newest_results_are_shown():
     assert shown == [str(number) for number in range(29, 21, -1)]
 
 
+def test_scores_and_ids_in_a_table_are_told_apart():
+    frame = Frame(search_status(), ONE)
+    for trial_id, score in (("9", 0.999970018863678), ("10", 0.99998)):
+        frame.add(
+            trial_summary(trial_id=trial_id, scores=(score,)), search_status()
+        )
+    lines = drawn(frame)[2:]
+    assert lines[0].startswith("   10 ") and lines[1].startswith("    9 ")
+    assert [line.split()[1] for line in lines] == ["0.99998", "0.99997"]
+
+
+def test_ids_of_four_digits_are_not_cut():
+    frame = Frame(search_status(max_trials=None), ONE)
+    frame.begin("0007")
+    assert drawn(frame)[1].startswith("Trial 0007 ")
+
+
 def test_workers_are_counted():
     frame = Frame(search_status(num_running=4), ONE)
     assert "4 workers" in drawn(frame)[0]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -343,3 +344,64 @@ def test_pauses_are_left_out_of_the_time():
     ]
     assert busy_seconds(search) == 50.0
     assert busy_seconds(search_of(trial(0, loss=1.0))) is None
+
+
+def test_sessions_leave_out_pauses_of_any_length(tmp_path):
+    folder = projects.simulate(tmp_path / "p", 4, failed=(), num_workers=1)
+    path = folder / "journal.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    # Each trial takes 10 seconds. A pause of 20 seconds and one of a day
+    # separate three sessions.
+    sessions = [1000.0, 1040.0, 90_000.0]
+    moments = [(0, 0), (0, 10), (0, 10), (0, 20)]
+    moments += [(1, 0), (1, 10), (2, 0), (2, 10)]
+    timed = [x for x in lines if x["event"] in ("trial", "end")]
+    for line in lines:
+        line.update(session=sessions[0], seconds=0.0, time=sessions[0])
+    for line, (session, seconds) in zip(timed, moments, strict=True):
+        began = sessions[session]
+        line.update(session=began, seconds=seconds, time=began + seconds)
+        line.pop("began", None)
+    lines = [x for x in lines if x["event"] in ("search", "trial", "end")]
+    path.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    search = read_search(folder)
+    assert [(s.start, s.seconds) for s in timeline_of(search)] == [
+        (0.0, 10.0),
+        (10.0, 10.0),
+        (20.0, 10.0),
+        (30.0, 10.0),
+    ]
+    assert busy_seconds(search) == 40.0
+
+
+# Figures.
+
+
+def near_scores(*ids):
+    near = (0.999970018863678, 0.9999799728393555, 1.0)
+    search = search_of(
+        *(trial(i, gain=score) for i, score in zip(ids, near, strict=True)),
+        objectives=(GAIN,),
+    )
+    return search, ["1", "0.99998", "0.99997"]
+
+
+def test_tables_tell_near_scores_apart_and_ids_have_one_width(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")
+    search, texts = near_scores(8, 9, 10)
+    lines = plain_text.overview(search).splitlines()[-3:]
+    assert [line.split()[2] for line in lines] == texts
+    assert [line[6:8] for line in lines] == ["10", " 9", " 8"]
+    table = table_of(search)
+    column = table.columns.index("gain")
+    assert [row[column].shown for row in table.rows] == texts
+
+
+def test_compare_tells_near_scores_apart(tmp_path):
+    search, texts = near_scores(0, 1, 2)
+    searches = [
+        dataclasses.replace(search, folder=tmp_path / name, trials=(one,))
+        for name, one in zip("cba", search.trials, strict=True)
+    ]
+    lines = plain_text.comparison(searches).splitlines()[-3:]
+    assert [line.split()[3] for line in lines] == texts
