@@ -67,7 +67,7 @@ def measure_training(num_trials: int, verbose: int) -> dict[int, float]:
 
     from kt_evolution import nas
     from kt_evolution.project.training_log import FILE_NAME
-    from kt_evolution.project.training_log import TrainingLog
+    from kt_evolution.training.epoch_log import EpochLog
 
     space = nas.HyperConvNet(input_shape=(32, 32, 3), num_classes=10)
     model = space.build(kt.HyperParameters())
@@ -80,7 +80,7 @@ def measure_training(num_trials: int, verbose: int) -> dict[int, float]:
             began = time.process_time()
             for number in range(num_trials):
                 path = Path(directory) / f"trial_{number}" / FILE_NAME
-                callbacks: list[Any] = [TrainingLog(path, overwrite=True)]
+                callbacks: list[Any] = [EpochLog(path, overwrite=True)]
                 if verbose:
                     callbacks.append(display.new_callback(str(number), 0, 1))
                 _tell_of_training(callbacks, model, logs)

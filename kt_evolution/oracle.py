@@ -19,8 +19,7 @@ from kt_evolution.algorithm.operators.mutation import Mutation
 from kt_evolution.algorithm.operators.selection import Selection
 from kt_evolution.algorithm.operators.survival import Survival
 from kt_evolution.algorithm.surrogate import Surrogate
-from kt_evolution.costs.measurement import is_cost
-from kt_evolution.costs.measurement import with_directions
+from kt_evolution.costs.measurement import COSTS
 from kt_evolution.display.search_display import SearchDisplay
 from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
@@ -172,7 +171,7 @@ class EvolutionOracle(kt.Oracle):
         )
         self.limits = check_several("limits", limits, Limit)
         super().__init__(
-            objective=as_objectives(with_directions(objective)),
+            objective=as_objectives(objective, minimized=COSTS),
             max_trials=max_trials,
             hyperparameters=hyperparameters,
             # Without one the host draws from the user's random stream.
@@ -180,12 +179,8 @@ class EvolutionOracle(kt.Oracle):
             **settings,
         )
         check_directions(self.objective)
-        names = [one.name for one in objectives_of(self.objective)]
-        rules = check_rules(
-            stop,
-            objectives_of(self.objective),
-            [name for name in names if is_cost(name)],
-        )
+        objectives = objectives_of(self.objective)
+        rules = check_rules(stop, objectives, positive=COSTS)
         self._evolution = Evolution(
             population_size=population_size,
             num_initial_points=num_initial_points,
@@ -227,7 +222,9 @@ class EvolutionOracle(kt.Oracle):
         )
         self._lifecycle = TrialLifecycle(self, self._project)
         self._display = SearchDisplay(
-            self._search_status, self._trial_summary, names
+            self._search_status,
+            self._trial_summary,
+            [one.name for one in objectives],
         )
         start.check_values(self._project.state.history.space)
 

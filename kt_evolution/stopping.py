@@ -16,6 +16,8 @@ import keras_tuner as kt
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import check_several
 from kt_evolution.algorithm.checks import is_number
+from kt_evolution.keras_tuner_bridge.objectives import VERBS
+from kt_evolution.keras_tuner_bridge.objectives import sign_of
 
 # Names of Keras metrics that are in [0, 1], besides all "..._accuracy".
 RATIOS = frozenset(
@@ -93,15 +95,15 @@ class Target(StoppingRule):
         best = progress.best
         if best is None:
             return None
-        is_max = progress.direction == "max"
-        if best < self.score if is_max else best > self.score:
+        sign = sign_of(progress.direction)
+        if sign * best > sign * self.score:
             return None
         reason = f"the best score {best:g} reached the target {self.score:g}"
         if progress.num_completed > 1:
             return reason
-        # Is it on the wrong side?
-        way = "maximized" if is_max else "minimized"
-        return f"{reason} with the first trial (the objective is {way})"
+        # The user may have given a score on the wrong side.
+        verb = VERBS[progress.direction]
+        return f"{reason} with the first trial (the objective is {verb}d)"
 
 
 class Stagnation(StoppingRule):
@@ -223,7 +225,7 @@ def _check_reachable(
         raise ValueError(
             f"`score` of a `Target` must be on the side of the objective that "
             f"some models reach and others don't: '{objective.name}', to "
-            f"{objective.direction}imise, is between {lowest:g} and "
+            f"{VERBS[objective.direction]}, is between {lowest:g} and "
             f"{highest:g}. Received: score={score:g}"
         )
 

@@ -46,11 +46,19 @@ def test_a_fresh_process_loads_nothing_heavy(name):
     assert result.stdout.split() == []
 
 
-@pytest.mark.parametrize("command", ["show", "best", "export", "compare"])
-def test_a_command_that_reads_a_project_loads_nothing_heavy(tmp_path, command):
-    folder = projects.simulate(tmp_path / "p", 6, projects.OBJECTIVES)
+@pytest.mark.parametrize(
+    "command", ["show", "best", "export", "compare", "report"]
+)
+def test_a_command_that_reads_a_project_loads_nothing_heavy(
+    tmp_path, command, monkeypatch
+):
+    folder = projects.simulate(tmp_path / "p", 14, projects.OBJECTIVES)
+    # TensorFlow would log.
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    output = ["-o", tmp_path / "r.html"] if command == "report" else []
+    run = RUN.format(heavy=HEAVY)
     result = subprocess.run(
-        [sys.executable, "-c", RUN.format(heavy=HEAVY), command, str(folder)],
+        [sys.executable, "-c", run, command, folder, *output],
         capture_output=True,
         text=True,
         check=True,

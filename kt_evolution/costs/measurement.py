@@ -136,22 +136,6 @@ def check_costs(argument: str, names: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def with_directions(objective: Any) -> Any:
-    """Returns an objective whose costs are to be minimized.
-
-    The host infers the direction of a string for Keras metrics only.
-
-    Args:
-        objective: A string, `keras_tuner.Objective`, or a list or tuple of
-            them.
-    """
-    if isinstance(objective, (list, tuple)):
-        return [with_directions(one) for one in objective]
-    if isinstance(objective, str) and is_cost(objective):
-        return kt.Objective(objective, "min")
-    return objective
-
-
 def parameter_counts(model: Any) -> dict[str, int]:
     """Returns the costs that a build tells, none if it is not complete.
 

@@ -16,6 +16,7 @@ from typing import Any
 from typing import TypeAlias
 
 from kt_evolution.algorithm.space.declarations import SpaceError
+from kt_evolution.keras_tuner_bridge.objectives import is_direction
 from kt_evolution.keras_tuner_bridge.stored_space import read_declaration
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.limits import Limit
@@ -243,13 +244,9 @@ def _is_observation(value: Any) -> bool:
 def _is_metric(key: str, test: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: (
         isinstance(value, dict)
-        and value.get("direction") in ("min", "max")
+        and is_direction(value.get("direction"))
         and _is_list_of(test)(value.get(key))
     )
-
-
-def _is_direction(value: Any) -> bool:
-    return isinstance(value, str) and value in ("min", "max")
 
 
 def _is_space(value: Any) -> bool:
@@ -323,7 +320,7 @@ _FIELDS_OF: dict[str, dict[str, Field]] = {
         "seed": _COUNT,
         "objective": (
             'an object of names and "min" or "max"',
-            lambda x: _is_dict_of(_is_direction)(x) and bool(x),
+            lambda x: _is_dict_of(is_direction)(x) and bool(x),
         ),
     },
     "end": {

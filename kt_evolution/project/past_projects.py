@@ -15,7 +15,8 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.keras_tuner_bridge.divergence import diverged_losses
-from kt_evolution.keras_tuner_bridge.objectives import directions_of
+from kt_evolution.keras_tuner_bridge.objectives import best_of
+from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.project.reader import StoredMetric
 from kt_evolution.project.reader import StoredTrial
 from kt_evolution.project.reader import check_project
@@ -114,8 +115,7 @@ def read_project(
 
 def _objectives(objective: kt.Objective) -> dict[str, str]:
     """Returns the directions of the parts of an objective."""
-    several = getattr(objective, "name_to_direction", None)
-    return several or {objective.name: objective.direction}
+    return {one.name: one.direction for one in objectives_of(objective)}
 
 
 def _best_of(
@@ -152,7 +152,7 @@ def _best(metric: StoredMetric, direction: str) -> float:
     finite = [mean for mean in metric.means.values() if not math.isnan(mean)]
     if not finite:
         return math.nan
-    return min(finite) if direction == "min" else max(finite)
+    return best_of(finite, direction)
 
 
 def _check_directions(
@@ -175,5 +175,4 @@ def _check_directions(
 
 
 def _shown(objective: kt.Objective) -> str:
-    directions = directions_of(objective)
-    return str({n: d for n, d in directions.items() if n != "multi_objective"})
+    return str(_objectives(objective))

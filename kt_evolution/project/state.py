@@ -77,7 +77,7 @@ class SearchState:
         self.limits = limits
         self.clock = clock
         clock.forget()
-        self.sign = sign_of(objective)
+        self.sign = sign_of(objective.direction)
         self.models = KnownModels(
             len(objectives_of(objective)), len(limits), self.sign
         )
@@ -270,7 +270,8 @@ class SearchState:
             Status.COMPLETED,
             [
                 # It is missing in a project of another search.
-                sign_of(objective) * metrics.get(objective.name, math.nan)
+                sign_of(objective.direction)
+                * metrics.get(objective.name, math.nan)
                 for objective in objectives_of(self.objective)
             ],
             self.violations(metrics),

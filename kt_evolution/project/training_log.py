@@ -1,86 +1,20 @@
-"""The training log: the metrics of each epoch, in a file of the trial.
+"""Reads the training log: the metrics of each epoch, in a file of the trial.
 
-Keras Tuner keeps the best epoch only. The file is for people: no search reads
-it, so it is not part of the journal, and each worker writes the files of its
-trials. If a trial runs again, the file is overwritten.
+`training.epoch_log` writes it. No search reads the file, so it is not a part
+of the journal.
 """
 
 import contextlib
 import dataclasses
-import json
 import operator
-import time
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from kt_evolution import files
-from kt_evolution.keras_tuner_bridge.scalars import as_numbers
 
 FILE_NAME = "training.jsonl"
 # Lines of later epochs are not valid.
 MAX_EPOCHS = 1_000_000
-
-
-class TrainingLog(keras.callbacks.Callback):
-    """Appends the metrics of each epoch to the file of a trial.
-
-    Args:
-        path: The path of the file.
-        overwrite: Bool, whether to replace the content of the file, which is
-            from an earlier run of the trial.
-    """
-
-    def __init__(self, path: Path, overwrite: bool) -> None:
-        super().__init__()
-        self._path = path
-        self._overwrite = overwrite
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._write({"event": "begin"})
-
-    def on_epoch_end(
-        self, epoch: int, logs: dict[str, Any] | None = None
-    ) -> None:
-        self._write(
-            {"event": "epoch", "epoch": epoch, "logs": as_numbers(logs)}
-        )
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._write({"event": "end", "layers": layers_of(self.model)})
-
-    def _write(self, line: dict[str, Any]) -> None:
-        line["time"] = round(time.time(), 3)
-        mode, self._overwrite = "w" if self._overwrite else "a", False
-        # Training must not fail because logging failed.
-        with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            files.check_own(self._path, self._path.parent.parent)
-            with open(self._path, mode, encoding="utf-8") as file:
-                file.write(json.dumps(line, separators=(",", ":")) + "\n")
-
-
-def layers_of(model: Any) -> list[dict[str, Any]]:
-    """Returns a dict for each layer, with the columns of `model.summary()`."""
-    return [
-        {
-            "name": layer.name,
-            "type": type(layer).__name__,
-            "shape": _shape_of(layer),
-            "params": int(layer.count_params()) if layer.built else None,
-        }
-        for layer in model.layers
-    ]
-
-
-def _shape_of(layer: Any) -> str:
-    # Shared layers have several outputs, those of subclassed models have none.
-    try:
-        shape = layer.output.shape
-    except (AttributeError, ValueError):
-        return ""
-    return " × ".join("?" if size is None else str(size) for size in shape[1:])
 
 
 @dataclasses.dataclass

@@ -46,10 +46,7 @@ def to_optuna(source: Any, storage: Any = None) -> Any:
     study = optuna.create_study(
         storage=storage,
         study_name=search.name,
-        directions=[
-            "maximize" if one.direction == "max" else "minimize"
-            for one in search.objectives
-        ],
+        directions=[one.verb for one in search.objectives],
         load_if_exists=True,
     )
     known = {trial.user_attrs.get("trial_id") for trial in study.trials}

@@ -11,6 +11,7 @@ from kt_evolution.display.formatting import same_width
 from kt_evolution.display.formatting import score_rows
 from kt_evolution.display.formatting import text_table
 from kt_evolution.display.terminal import printable
+from kt_evolution.keras_tuner_bridge.objectives import best_of
 from kt_evolution.project.rejections import lines_of
 from kt_evolution.reporting.progress import progress_of
 from kt_evolution.reporting.rebuild import rebuild_code
@@ -164,11 +165,9 @@ def _bests(search: SearchRecord) -> list[float]:
     else:
         bests = search.front()
     return [
-        one.sign
-        * min(
-            (one.sign * trial.metrics[one.name] for trial in bests),
-            default=math.nan,
-        )
+        best_of((trial.metrics[one.name] for trial in bests), one.direction)
+        if bests
+        else math.nan
         for one in search.objectives
     ]
 

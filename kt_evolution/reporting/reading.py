@@ -17,7 +17,9 @@ from typing import Any
 from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.algorithm.space.search_space import SearchSpace
-from kt_evolution.keras_tuner_bridge.directions import infer_direction
+from kt_evolution.keras_tuner_bridge.objectives import SUM_OF_OBJECTIVES
+from kt_evolution.keras_tuner_bridge.objectives import infer_direction
+from kt_evolution.keras_tuner_bridge.objectives import is_direction
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.limits import Limit
 from kt_evolution.project.events import ModelImported
@@ -27,7 +29,6 @@ from kt_evolution.project.reader import check_project
 from kt_evolution.project.reader import is_project
 from kt_evolution.project.reader import read_stored
 from kt_evolution.reporting.expression import Expression
-from kt_evolution.reporting.records import SUM_OF_OBJECTIVES
 from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import RejectionRecord
 from kt_evolution.reporting.records import SearchRecord
@@ -135,7 +136,7 @@ def _objectives_of(
 ) -> tuple[ObjectiveRecord, ...]:
     if given is not None:
         direction, colon, name = given.partition(":")
-        if not colon or direction not in ("min", "max"):
+        if not colon or not is_direction(direction):
             direction, name = infer_direction(given) or "min", given
         known = {metric for trial in project.trials for metric in trial.metrics}
         if name not in known:

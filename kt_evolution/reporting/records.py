@@ -13,14 +13,14 @@ from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.keras_tuner_bridge.objectives import SUM_OF_OBJECTIVES
+from kt_evolution.keras_tuner_bridge.objectives import VERBS
+from kt_evolution.keras_tuner_bridge.objectives import sign_of
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.limits import Limit
 from kt_evolution.project.rejections import BranchTally
 from kt_evolution.project.rejections import Mistake
 from kt_evolution.project.rejections import UnbuiltBranch
-
-# The host's name for the sum of several objectives.
-SUM_OF_OBJECTIVES = "multi_objective"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +37,13 @@ class ObjectiveRecord:
 
     @property
     def sign(self) -> float:
-        """Float, what makes lower better."""
-        return -1.0 if self.direction == "max" else 1.0
+        """Float, the factor that makes lower values better."""
+        return sign_of(self.direction)
+
+    @property
+    def verb(self) -> str:
+        """String, "minimize" or "maximize"."""
+        return VERBS[self.direction]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -73,7 +73,4 @@ def _statuses(search: SearchRecord) -> str:
 
 def goal_of(search: SearchRecord) -> str:
     """Returns what a search is for, in words."""
-    verbs = {"min": "minimize", "max": "maximize"}
-    return ", ".join(
-        f"{verbs[one.direction]} {one.name}" for one in search.objectives
-    )
+    return ", ".join(f"{one.verb} {one.name}" for one in search.objectives)

@@ -26,10 +26,10 @@ from kt_evolution.keras_tuner_bridge.objectives import names_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import execution_metrics
 from kt_evolution.limits import Limit
 from kt_evolution.project.training_log import FILE_NAME
-from kt_evolution.project.training_log import TrainingLog
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.training.checkpoints import SaveMeasuredEpochs
 from kt_evolution.training.cross_validation import Fold
+from kt_evolution.training.epoch_log import EpochLog
 from kt_evolution.training.metric_check import DirectionCheck
 from kt_evolution.training.metric_check import MetricCheck
 from kt_evolution.training.metric_check import can_add_metrics
@@ -162,7 +162,7 @@ class TrialExecution:
             callbacks.append(self._new_epoch_stop(kwargs))
         self._divergence = DivergenceWatch()
         callbacks += [
-            TrainingLog(self._folder / FILE_NAME, overwrite=not self.results),
+            EpochLog(self._folder / FILE_NAME, overwrite=not self.results),
             self._divergence,
         ]
         if checks_metrics:

@@ -14,7 +14,8 @@ import keras_tuner as kt
 
 from kt_evolution.costs.measurement import is_cost
 from kt_evolution.keras_tuner_bridge import private_api
-from kt_evolution.keras_tuner_bridge.directions import infer_direction
+from kt_evolution.keras_tuner_bridge.objectives import infer_direction
+from kt_evolution.keras_tuner_bridge.objectives import opposite_of
 from kt_evolution.keras_tuner_bridge.scalars import as_number
 from kt_evolution.keras_tuner_bridge.scalars import shape_of
 
@@ -216,7 +217,7 @@ class DirectionCheck(keras.callbacks.Callback):
                 for metric in _compiled_metrics(self.model)
                 if metric.name == name.removeprefix(VALIDATION)
             }
-            opposite = "max" if direction == "min" else "min"
+            opposite = opposite_of(direction)
             if found == {opposite}:
                 raise kt.errors.FatalValueError(
                     "`objective` must be a `keras_tuner.Objective` where a "

@@ -8,6 +8,7 @@ from keras_tuner.engine.trial import Trial
 
 from kt_evolution.display.formatting import text_table
 from kt_evolution.keras_tuner_bridge.objectives import directions_of
+from kt_evolution.keras_tuner_bridge.objectives import sign_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
 
 VALIDATION = "val_"
@@ -34,8 +35,7 @@ class Gap:
     @property
     def gap(self) -> float:
         """Float, positive where validation is worse: overfitting."""
-        difference = self.validation - self.training
-        return -difference if self.direction == "max" else difference
+        return sign_of(self.direction) * (self.validation - self.training)
 
 
 def gaps_of(trials: Iterable[Trial], objective: kt.Objective) -> list[Gap]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kt_evolution.costs import measurement
+from kt_evolution.keras_tuner_bridge.objectives import as_objectives
 
 layers = keras.layers
 
@@ -116,17 +117,16 @@ def test_what_is_not_a_list_of_costs_is_named(bad, error, message):
 
 
 def test_costs_are_objectives_to_minimize():
-    assert measurement.with_directions("latency") == kt.Objective(
-        "latency", "min"
-    )
-    assert measurement.with_directions(["val_loss", "params"]) == [
-        "val_loss",
+    costs = measurement.COSTS
+    assert as_objectives("latency", costs) == kt.Objective("latency", "min")
+    assert as_objectives(["val_loss", "params"], costs) == [
+        kt.Objective("val_loss", "min"),
         kt.Objective("params", "min"),
     ]
     largest = kt.Objective("params", "max")
-    assert measurement.with_directions(largest) is largest
-    assert measurement.with_directions("val_loss") == "val_loss"
-    assert measurement.with_directions(None) is None
+    assert as_objectives(largest, costs) is largest
+    assert as_objectives("val_loss", costs) == kt.Objective("val_loss", "min")
+    assert as_objectives(None, costs) is None
 
 
 def test_a_cost_that_can_not_be_measured_is_fatal_and_named():

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import kt_evolution
-from kt_evolution.keras_tuner_bridge.directions import HIGHER_IS_BETTER
-from kt_evolution.keras_tuner_bridge.directions import LOWER_IS_BETTER
-from kt_evolution.keras_tuner_bridge.directions import infer_direction
+from kt_evolution.keras_tuner_bridge.objectives import HIGHER_IS_BETTER
+from kt_evolution.keras_tuner_bridge.objectives import LOWER_IS_BETTER
 from kt_evolution.keras_tuner_bridge.objectives import as_objectives
+from kt_evolution.keras_tuner_bridge.objectives import infer_direction
 
 # Metrics of numbers that have no better direction of their own.
 UNDIRECTED = {"Mean", "Sum", "Metric", "MeanMetricWrapper"}
