@@ -134,7 +134,7 @@ def duration(seconds: float) -> str:
 
 
 def origin(operator: str, parents: Sequence[str]) -> str:
-    """Returns how a model was proposed.
+    """Returns how a model was made, in words.
 
     Args:
         operator: String, the names of operators, with "+" between them.

@@ -163,7 +163,7 @@ def best_words(status: SearchStatus, names: list[str]) -> list[str]:
 def results_table(rows: list[TrialSummary], names: list[str]) -> Table:
     """Returns a table of trials, the newest first."""
     expected = ["expected"] if len(names) == 1 else []
-    header = ["trial", *names, *expected, "time", "proposed as"]
+    header = ["trial", *names, *expected, "time", "made by"]
     table = new_table(header, "right", padding=1)
     table.columns[-1].justify = "left"
     measured = [dict(zip(names, row.scores, strict=False)) for row in rows]

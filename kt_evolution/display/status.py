@@ -18,7 +18,7 @@ class TrialSummary:
         is_best: Boolean, whether no trial is better.
         expected: The mean and standard deviation that the surrogate had
             expected of the score, or None.
-        origin: String, why it was proposed.
+        origin: String, how it was made.
         seconds: Float, how long it took.
     """
 
@@ -58,7 +58,7 @@ class SearchStatus:
 
 
 def origin_of(individual: Individual, trial_id: str) -> str:
-    """Returns in words why a trial was proposed."""
+    """Returns how a trial was made, in words."""
     if trial_id != individual.trial_id:
         return f"{REEVALUATION} of {individual.trial_id}"
     return origin(individual.operator, individual.parents)

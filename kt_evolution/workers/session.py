@@ -52,14 +52,9 @@ def print_resumed(oracle: EvolutionOracle, folder: str) -> None:
         oracle: The `EvolutionOracle` of the project.
         folder: String, the folder of the project.
     """
-    num_trials, num_ended = len(oracle.trials), len(oracle.end_order)
+    num_trials = len(oracle.trials)
     num_completed = oracle._project.state.num_completed
     print(
         f"Resuming the search in {folder}: {num_trials} trials, "
         f"{num_completed} of them completed"
     )
-    limit = oracle.max_trials
-    if oracle.stop_reason is not None:
-        print(f"It had stopped: {oracle.stop_reason}")
-    elif limit is not None and num_ended >= limit:
-        print(f"All of max_trials={limit} are run: raise it to go on")

@@ -48,7 +48,7 @@ def test_a_terminal_has_the_display_and_bars_if_asked(
     tuner.search(**{**FIT, "verbose": verbose})
     printed = capsys.readouterr().out
     assert "3/3 trials" in printed
-    assert "proposed as" in printed
+    assert "made by" in printed
     assert ("s/step" in printed) is (verbose == 2)
 
 
