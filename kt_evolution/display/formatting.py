@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import Literal
 
@@ -15,6 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from kt_evolution.display.terminal import printable
+
+if TYPE_CHECKING:
+    from kt_evolution.limits import Limit
 
 # How many significant digits are shown, and how many at most, where more are
 # needed to tell values apart. A 32-bit float has no more than `MOST_DIGITS`.
@@ -119,6 +123,39 @@ def prediction(mean: float, std: float) -> str:
         digits = math.floor(math.log10(abs(mean))) - last + 1
         digits = min(max(digits, DIGITS), MOST_DIGITS)
     return f"{number(mean, digits)} ± {std:.2g}"
+
+
+def distances(
+    limits: Iterable["Limit"], metrics: Mapping[str, float]
+) -> tuple[str, ...]:
+    """Returns how far a trial is from the limits that it breaks.
+
+    Args:
+        limits: Iterable of `Limit`s.
+        metrics: Dict of names to values.
+
+    Returns:
+        Tuple of strings such as "latency 5.3 (33% over 4)".
+    """
+    broken = []
+    for limit in limits:
+        value = metrics.get(limit.name, math.nan)
+        if limit.max is not None and value > limit.max:
+            broken.append(_distance(limit.name, value, "over", limit.max))
+        elif limit.min is not None and value < limit.min:
+            broken.append(_distance(limit.name, value, "under", limit.min))
+        elif math.isnan(value):
+            broken.append(f"{limit.name} is not known")
+    return tuple(broken)
+
+
+def _distance(name: str, value: float, side: str, bound: float) -> str:
+    shown, limit = numbers([value, bound])
+    if not bound:
+        return f"{name} {shown} ({side} {limit})"
+    percent = 100.0 * abs((value - bound) / bound)
+    share = f"{percent:,.0f}" if percent >= 10.0 else f"{percent:.2g}"
+    return f"{name} {shown} ({share}% {side} {limit})"
 
 
 def duration(seconds: float) -> str:

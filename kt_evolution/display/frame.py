@@ -152,6 +152,12 @@ def best_words(status: SearchStatus, names: list[str]) -> list[str]:
         f"{name} {number(value)}"
         for name, value in zip(names, status.best, strict=True)
     )
+    if status.broken:
+        return [
+            "no trial keeps all limits",
+            f"nearest is trial {status.best_trial_id} with "
+            f"{', '.join(status.broken)}, {values}",
+        ]
     if len(names) > 1:
         return [
             f"{status.num_on_front} on the front, knee {values} "

@@ -42,6 +42,8 @@ class SearchStatus:
         best_trial_id: String, the best trial so far, or None.
         best: Tuple of the values of the objectives of that trial.
         num_on_front: Int, with several objectives the size of the front.
+        broken: Tuple of strings, how far the best trial is from each limit
+            that it breaks. It breaks one only if every trial does.
         seconds: Float, for how long the search has run.
         seconds_left: Float, an estimate; None if it can't be estimated.
     """
@@ -55,6 +57,7 @@ class SearchStatus:
     num_on_front: int
     seconds: float
     seconds_left: float | None
+    broken: tuple[str, ...] = ()
 
 
 def origin_of(individual: Individual, trial_id: str) -> str:

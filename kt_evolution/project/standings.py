@@ -9,6 +9,7 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
+from kt_evolution.display.formatting import distances
 from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.status import expected_of
@@ -84,14 +85,7 @@ class Standings:
         """Warns if even the best trial breaks a limit."""
         if not self._state.limits:
             return
-        violations = self._state.violations(self._state.metrics_of(trial))
-        broken = [
-            f"{limit}: {value_of(trial, limit.name):g}"
-            for limit, violation in zip(
-                self._state.limits, violations, strict=True
-            )
-            if violation > 0.0
-        ]
+        broken = self._distances(trial)
         if broken:
             warnings.warn(
                 "No trial keeps all limits. Trial "
@@ -176,7 +170,11 @@ class Standings:
             seconds_left=seconds_left(
                 seconds, num_ended, max_trials, time_budget
             ),
+            broken=self._distances(best[0]) if best else (),
         )
+
+    def _distances(self, trial: Trial) -> tuple[str, ...]:
+        return distances(self._state.limits, self._state.metrics_of(trial))
 
     def _scores_of(self, trial: Trial) -> tuple[float, ...]:
         return tuple(

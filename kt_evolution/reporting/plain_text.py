@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from kt_evolution.display.formatting import distances
 from kt_evolution.display.formatting import duration
 from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import numbers
@@ -78,10 +79,15 @@ def best(search: SearchRecord) -> str:
         + number(ranked[0].metrics[one.name])
         for one in search.objectives
     ]
-    lines += [f"# It breaks {limit}." for limit in ranked[0].broken]
+    broken = distances(search.limits, ranked[0].metrics)
+    if broken:
+        lines.append(
+            "# No trial keeps all limits, and it is the nearest to them: "
+            f"{', '.join(broken)}."
+        )
     # A line break in a name would end the comment.
     lines = [printable(line) for line in lines]
-    if len(search.objectives) > 1:
+    if len(search.objectives) > 1 and not broken:
         names = [one.name for one in search.objectives]
         members = search.front()
         ids = same_width(trial.trial_id for trial in members)

@@ -50,6 +50,19 @@ def progress_of(search: SearchRecord) -> ProgressCurve:
     )
 
 
+def approach_of(search: SearchRecord) -> ProgressCurve:
+    """Returns how the trials of a search that keep no limits get nearer.
+
+    Returns:
+        A `ProgressCurve` of the smallest total violation so far: the sum of
+        the shares by which a trial exceeds the bounds.
+    """
+    trials = [t for t in search.completed if np.isfinite(t.violations).all()]
+    violations = total_violation(search.violations(trials))
+    before = np.minimum.accumulate(np.append(np.inf, violations))
+    return ProgressCurve(trials, before[1:], violations < before[:-1])
+
+
 def _hypervolumes(points: np.ndarray, feasible: np.ndarray) -> np.ndarray:
     """Returns the hypervolume of each beginning, 1 for the whole.
 

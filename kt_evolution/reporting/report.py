@@ -52,7 +52,9 @@ SECTIONS = (
         "Progress",
         "Every completed trial, and the best so far among those that keep all "
         "limits. With several objectives: the hypervolume of the front, as a "
-        "part of the final one.",
+        "part of the final one. If no trial keeps all limits: how far the "
+        "trials are from them, as the sum of the shares by which they exceed "
+        "the bounds.",
         "No trial is completed.",
     ),
     Section(

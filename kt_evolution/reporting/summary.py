@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from kt_evolution.display.formatting import distances
 from kt_evolution.display.formatting import duration
 from kt_evolution.display.formatting import number
 from kt_evolution.project.rejections import by_kind
@@ -28,15 +29,21 @@ def summary_of(search: SearchRecord) -> list[Fact]:
     """Returns what to know of a search first."""
     facts = []
     ranked = search.ranked()
+    broken: tuple[str, ...] = ()
     if ranked:
         note = f"trial {ranked[0].trial_id}"
-        if len(search.objectives) > 1:
+        broken = distances(search.limits, ranked[0].metrics)
+        if broken:
+            note += ", the nearest to the limits"
+        elif len(search.objectives) > 1:
             note += ", the knee of the front"
         facts += [
             Fact(one.name, number(ranked[0].metrics[one.name]), note)
             for one in search.objectives
         ]
-    if len(search.objectives) > 1:
+    if broken:
+        facts.append(Fact("within all limits", "no trial", ", ".join(broken)))
+    elif len(search.objectives) > 1:
         facts.append(Fact("on the front", str(len(search.front()))))
     facts.append(Fact("trials", str(len(search.trials)), _statuses(search)))
     if search.rejections:

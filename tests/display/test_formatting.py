@@ -4,11 +4,13 @@ import math
 
 import pytest
 
+from kt_evolution.display.formatting import distances
 from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import numbers
 from kt_evolution.display.formatting import prediction
 from kt_evolution.display.formatting import same_width
 from kt_evolution.display.formatting import score_rows
+from kt_evolution.limits import Limit
 
 
 @pytest.mark.parametrize(
@@ -75,3 +77,23 @@ def test_trial_ids_have_one_width():
 )
 def test_a_prediction_has_the_decimals_of_its_deviation(mean, std, text):
     assert prediction(mean, std) == text
+
+
+def test_how_far_a_trial_is_from_the_limits():
+    limits = [
+        Limit("latency", max=4.0),
+        Limit("val_accuracy", min=0.9),
+        Limit("loss", max=0.0),
+        Limit("params", max=10.0),
+    ]
+    metrics = {"latency": 5.31, "val_accuracy": 0.89, "loss": 0.5}
+    assert distances(limits, {**metrics, "params": 2561.0}) == (
+        "latency 5.31 (33% over 4)",
+        "val_accuracy 0.89 (1.1% under 0.9)",
+        "loss 0.5 (over 0)",
+        "params 2561 (25,510% over 10)",
+    )
+    assert distances(limits[:2], {"latency": 4.0}) == (
+        "val_accuracy is not known",
+    )
+    assert distances(limits[:1], {"latency": 3.0}) == ()

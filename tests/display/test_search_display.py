@@ -134,6 +134,17 @@ def test_several_objectives():
     assert lines[2].split()[:3] == ["07", "0.9", "610"]
 
 
+@pytest.mark.parametrize("names", [ONE, TWO])
+def test_the_nearest_is_shown_while_no_trial_keeps_the_limits(names):
+    status = search_status(
+        best=(0.9, 610.0)[: len(names)], broken=("latency 5.3 (33% over 4)",)
+    )
+    (line, *_) = drawn(Frame(status, names), 200)
+    assert "no trial keeps all limits · nearest is trial 07 with " in line
+    assert "with latency 5.3 (33% over 4), val_accuracy 0.9" in line
+    assert "front" not in line and "best" not in line
+
+
 def test_names_are_text_and_no_markup():
     frame = Frame(search_status(), ["[bold]a[/bold]"])
     frame.add(trial_summary(origin="[red]x[/red]"), search_status())

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from kt_evolution.algorithm.ranking import total_violation
 from kt_evolution.reporting.diversity import diversity_of
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import BLUE
@@ -13,8 +14,11 @@ from kt_evolution.reporting.figures.style import ORANGE
 from kt_evolution.reporting.figures.style import axis_of
 from kt_evolution.reporting.figures.style import descriptions
 from kt_evolution.reporting.figures.style import figure
+from kt_evolution.reporting.figures.style import is_log
 from kt_evolution.reporting.figures.style import text
 from kt_evolution.reporting.progress import UNKNOWN
+from kt_evolution.reporting.progress import ProgressCurve
+from kt_evolution.reporting.progress import approach_of
 from kt_evolution.reporting.progress import credits_of
 from kt_evolution.reporting.progress import progress_of
 from kt_evolution.reporting.records import SearchRecord
@@ -24,44 +28,83 @@ MAX_MILESTONES = 30
 
 
 def best_so_far(search: SearchRecord) -> Any | None:
-    """Draws the score of each trial and the best so far."""
+    """Draws the score of each trial and the best so far.
+
+    While no trial keeps all limits, it is how far trials are from the limits.
+    """
+    if not search.front():
+        return _distance_so_far(search)
     progress = progress_of(search)
-    if not progress.trials:
+    if len(search.objectives) > 1:
+        drawn = figure("trial", "hypervolume")
+        _draw_best(drawn, search, progress, "hypervolume so far")
+        return drawn
+    (objective,) = search.objectives
+    drawn = figure("trial", text(objective.name))
+    scores = [trial.metrics[objective.name] for trial in progress.trials]
+    _draw_trials(drawn, search, progress, scores)
+    _draw_best(drawn, search, progress, "best so far")
+    return drawn
+
+
+def _distance_so_far(search: SearchRecord) -> Any | None:
+    """Draws the total violation of each trial and the smallest so far."""
+    approach = approach_of(search)
+    if not approach.trials:
         return None
-    numbers = [trial.number for trial in progress.trials]
-    is_single = len(search.objectives) == 1
-    name = search.objectives[0].name if is_single else "hypervolume"
-    drawn = figure("trial", text(name))
-    if is_single:
-        scores = [trial.metrics[name] for trial in progress.trials]
-        drawn.update_yaxes(**axis_of(scores))
-        drawn.add_trace(
-            go.Scatter(
-                x=numbers,
-                y=scores,
-                mode="markers",
-                name="trial",
-                marker={"color": BLUE, "size": 7, "opacity": 0.55},
-                text=descriptions(search, progress.trials),
-                hoverinfo="text",
-            )
+    drawn = figure("trial", "distance to the limits")
+    violations = total_violation(search.violations(approach.trials))
+    _draw_trials(drawn, search, approach, violations.tolist())
+    _draw_best(drawn, search, approach, "nearest so far")
+    if not is_log(violations):
+        drawn.update_yaxes(rangemode="tozero")
+    drawn.update_yaxes(tickformat=".2~%")
+    return drawn
+
+
+def _draw_trials(
+    drawn: Any,
+    search: SearchRecord,
+    curve: ProgressCurve,
+    values: list[float],
+) -> None:
+    """Draws a dot for each trial."""
+    drawn.update_yaxes(**axis_of(values))
+    drawn.add_trace(
+        go.Scatter(
+            x=[trial.number for trial in curve.trials],
+            y=values,
+            mode="markers",
+            name="trial",
+            marker={"color": BLUE, "size": 7, "opacity": 0.55},
+            text=descriptions(search, curve.trials),
+            hoverinfo="text",
         )
+    )
+
+
+def _draw_best(
+    drawn: Any, search: SearchRecord, curve: ProgressCurve, name: str
+) -> None:
+    """Draws the best so far as a line, with a dot for each improvement."""
+    numbers = [trial.number for trial in curve.trials]
+    is_hypervolume = len(search.objectives) > 1 and bool(search.front())
     drawn.add_trace(
         go.Scatter(
             x=numbers,
-            y=progress.best,
+            y=curve.best,
             mode="lines",
-            name="best so far" if is_single else "hypervolume so far",
+            name=name,
             line={"color": ORANGE, "shape": "hv", "width": 2.5},
-            hoverinfo="skip" if is_single else "x+y",
+            hoverinfo="x+y" if is_hypervolume else "skip",
         )
     )
-    milestones = np.flatnonzero(progress.improved)
+    milestones = np.flatnonzero(curve.improved)
     are_few = len(milestones) <= MAX_MILESTONES
     drawn.add_trace(
         go.Scatter(
             x=[numbers[i] for i in milestones],
-            y=progress.best[milestones],
+            y=curve.best[milestones],
             mode="markers",
             name="improvement",
             marker={
@@ -69,11 +112,10 @@ def best_so_far(search: SearchRecord) -> Any | None:
                 "size": 10 if are_few else 5,
                 "line": {"color": "white", "width": 1.5 if are_few else 0},
             },
-            text=descriptions(search, [progress.trials[i] for i in milestones]),
+            text=descriptions(search, [curve.trials[i] for i in milestones]),
             hoverinfo="text",
         )
     )
-    return drawn
 
 
 def diversity(search: SearchRecord) -> Any | None:
