@@ -1,9 +1,7 @@
 """The oracle: Keras Tuner's calls, and who answers them."""
 
-from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from os import PathLike
 from typing import Any
 
 import keras_tuner as kt
@@ -11,6 +9,7 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import check_optional_count
 from kt_evolution.algorithm.checks import check_several
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
@@ -22,7 +21,6 @@ from kt_evolution.algorithm.surrogate import Surrogate
 from kt_evolution.costs.measurement import COSTS
 from kt_evolution.display.search_display import SearchDisplay
 from kt_evolution.display.status import SearchStatus
-from kt_evolution.display.status import TrialSummary
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.encoding import check_given_space
 from kt_evolution.keras_tuner_bridge.objectives import as_objectives
@@ -30,19 +28,15 @@ from kt_evolution.keras_tuner_bridge.objectives import check_directions
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.keras_tuner_bridge.views import StateView
 from kt_evolution.limits import Limit
-from kt_evolution.project.lifecycle import Session
 from kt_evolution.project.lifecycle import TrialLifecycle
 from kt_evolution.project.project import Project
 from kt_evolution.project.standings import Standings
-from kt_evolution.proposals.build_warnings import BuildWarnings
+from kt_evolution.proposals.assembly import new_proposer
 from kt_evolution.proposals.end_of_search import EndOfSearch
-from kt_evolution.proposals.feasibility import FeasibilityCheck
-from kt_evolution.proposals.initial_population import InitialPopulation
-from kt_evolution.proposals.proposer import Proposer
-from kt_evolution.proposals.warm_start import WarmStart
+from kt_evolution.proposals.initial_population import GivenModels
+from kt_evolution.proposals.warm_start import GivenProjects
 from kt_evolution.stopping import SearchProgress
 from kt_evolution.stopping import StoppingRule
-from kt_evolution.stopping import check_rules
 
 
 class EvolutionOracle(kt.Oracle):
@@ -64,10 +58,9 @@ class EvolutionOracle(kt.Oracle):
     ```
 
     Args:
-        objective: A string, `keras_tuner.Objective`, or a list of them. If a
-            string, it is a metric of Keras or a cost, whose direction is
-            known. Optional when the training returns a single float to
-            minimize.
+        objective: String, `keras_tuner.Objective`, or a list of them. A string
+            names a metric of Keras or a cost, whose direction is known.
+            Optional when the training returns a single float to minimize.
         max_trials: Int, the number of trials at most. The search may end
             earlier when every model of the space was trained. Defaults to 10.
         seed: Int, the random seed. Defaults to a random one, which is kept
@@ -84,40 +77,33 @@ class EvolutionOracle(kt.Oracle):
             in a row after which the search stops; None for no limit. Defaults
             to 10.
         max_starts_per_trial: Int, how often a trial is started that never
-            ends because its process dies with it: out of memory, by a
-            segmentation fault or by `sys.exit`. Then it is FAILED; where the
-            process dies in the dry build, the model is rejected. What
-            Ctrl-C, SIGTERM or an error outside of the training ended does
-            not count. Defaults to 3.
+            ends because its process dies, for instance out of memory. Then it
+            is FAILED, or rejected if the process died in its dry build.
+            Interruptions such as Ctrl-C don't count. Defaults to 3.
         population_size: Int, how many individuals breed. Defaults to 20.
         num_initial_points: Int, how many individuals are sampled before the
             first is bred; the first of them has the default values. Defaults
             to 5 with a surrogate and to 10 without.
-        selection: String or `Selection`: "tournament", "rank" or "roulette".
-            Defaults to "tournament".
-        crossover: String or `Crossover`: "uniform", "one_point",
-            "two_point", "simulated_binary" or "blend". Defaults to "uniform".
-        mutation: String or `Mutation`: "mixed" or "uniform". Defaults to
-            "mixed".
-        survival: String or `Survival`: "elitist", "aging" or "generational".
-            Defaults to "elitist".
+        selection: String or `Selection`. Defaults to "tournament".
+        crossover: String or `Crossover`. Defaults to "uniform".
+        mutation: String or `Mutation`. Defaults to "mixed".
+        survival: String or `Survival`. Defaults to "elitist".
         surrogate: String or `Surrogate`, the model of the history that
             chooses among offspring, or None for the pure genetic algorithm.
             Defaults to "gaussian_process".
         limits: List of `Limit`s that models must keep. Defaults to none.
-        stop: A `StoppingRule` or a list of them, of which the first that says
-            so ends the search: `Target`, `Stagnation`, `TimeBudget` or your
-            own. Defaults to none.
+        stop: `StoppingRule` or a list of them. The search stops as soon as
+            one fires. Defaults to none.
         initial_population: List of dicts of names to values, or of
             `keras_tuner.HyperParameters`, to try before anything else. What
-            they don't name is sampled.
+            they don't name is sampled. Defaults to none.
         warm_start: String or path, the folder of a Keras Tuner project, or a
-            list of them. Its completed trials count as evaluated individuals,
-            which are not trained; the best gets the first trial.
+            list of them. Its completed trials enter the history without being
+            trained; the best gets the first trial. Defaults to none.
         reevaluate: Int, how many of the best models are trained again before
-            the end, as long as it is uncertain which is better. Each training
-            is a trial; about two for each model are kept of `max_trials` and
-            of a time budget. Defaults to 0.
+            the end, while it is uncertain which is better. Each training is a
+            trial, so about two per model are kept of `max_trials` and of a
+            time budget. Defaults to 0.
     """
 
     def __init__(
@@ -141,46 +127,32 @@ class EvolutionOracle(kt.Oracle):
         surrogate: str | Surrogate | None = "gaussian_process",
         limits: Sequence[Limit] | Limit = (),
         stop: Sequence[StoppingRule] | StoppingRule | None = None,
-        initial_population: Iterable[Mapping[str, Any] | kt.HyperParameters]
-        | None = None,
-        warm_start: str
-        | PathLike[str]
-        | Sequence[str | PathLike[str]]
-        | None = None,
+        initial_population: GivenModels | None = None,
+        warm_start: GivenProjects | None = None,
         reevaluate: int = 0,
     ) -> None:
-        settings: dict[str, Any] = {
-            "allow_new_entries": allow_new_entries,
-            "tune_new_entries": tune_new_entries,
-            "max_retries_per_trial": check_count(
-                "max_retries_per_trial", max_retries_per_trial, at_least=0
-            ),
-            "max_consecutive_failed_trials": max_consecutive_failed_trials,
-        }
-        if max_consecutive_failed_trials is not None:
-            settings["max_consecutive_failed_trials"] = check_count(
-                "max_consecutive_failed_trials", max_consecutive_failed_trials
-            )
         check_given_space(hyperparameters)
-        if seed is not None:
-            seed = check_count("seed", seed, at_least=0)
-        if max_trials is not None:
-            max_trials = check_count("max_trials", max_trials)
+        seed = check_optional_count("seed", seed, at_least=0)
         self.max_starts_per_trial = check_count(
             "max_starts_per_trial", max_starts_per_trial
         )
         self.limits = check_several("limits", limits, Limit)
         super().__init__(
             objective=as_objectives(objective, minimized=COSTS),
-            max_trials=max_trials,
+            max_trials=check_optional_count("max_trials", max_trials),
             hyperparameters=hyperparameters,
+            allow_new_entries=allow_new_entries,
+            tune_new_entries=tune_new_entries,
             # Without one the host draws from the user's random stream.
             seed=1,
-            **settings,
+            max_retries_per_trial=check_count(
+                "max_retries_per_trial", max_retries_per_trial, at_least=0
+            ),
+            max_consecutive_failed_trials=check_optional_count(
+                "max_consecutive_failed_trials", max_consecutive_failed_trials
+            ),
         )
         check_directions(self.objective)
-        objectives = objectives_of(self.objective)
-        rules = check_rules(stop, objectives, positive=COSTS)
         self._evolution = Evolution(
             population_size=population_size,
             num_initial_points=num_initial_points,
@@ -199,34 +171,24 @@ class EvolutionOracle(kt.Oracle):
             self._on_restored,
         )
         self.seed = self._project.seed
-        self._end = EndOfSearch(self._project, self._evolution, rules)
-        start = InitialPopulation(initial_population)
-        self._warm_start = WarmStart(warm_start)
-        self._build_warnings = BuildWarnings(self._project)
-        self._check = FeasibilityCheck(
-            self._project,
-            self.limits,
-            start,
-            self.max_starts_per_trial,
-            self._grow_space,
-            self._build_warnings,
-        )
-        self._proposer = Proposer(
+        self._standings = Standings(self._project)
+        self._end = EndOfSearch(self._project, self._evolution, stop)
+        self._proposer = new_proposer(
             self._project,
             self._evolution,
-            self._check,
-            start,
-            self._warm_start,
-            self._build_warnings,
-            self._tell,
+            self.limits,
+            self.max_starts_per_trial,
+            initial_population,
+            warm_start,
+            self._grow_space,
+            self._print,
         )
         self._lifecycle = TrialLifecycle(self, self._project)
         self._display = SearchDisplay(
             self._search_status,
-            self._trial_summary,
-            [one.name for one in objectives],
+            self._standings.trial_summary,
+            [one.name for one in objectives_of(self.objective)],
         )
-        start.check_values(self._project.state.history.space)
 
     # What the host shows of an oracle.
 
@@ -243,17 +205,17 @@ class EvolutionOracle(kt.Oracle):
     def _set_project_dir(self, directory: Any, project_name: str) -> None:
         super()._set_project_dir(directory, project_name)
         self._project.set_folder(directory, project_name)
-        self._warm_start.check_another(self._project.folder)
+        self._proposer.warm_start.check_another(self._project.folder)
         # The host makes paths of them.
         self._directory = str(self._project.folder.parent)
 
     def _on_restored(self) -> None:
         """Begins as a new process would: the state was read again."""
         self.seed = self._project.seed
-        self._lifecycle.session = Session()
+        self._lifecycle.forget()
         self._proposer.forget()
 
-    def _tell(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         if self.verbose:
             print(text)
 
@@ -324,23 +286,16 @@ class EvolutionOracle(kt.Oracle):
         if proposed is None:
             self._lifecycle.stop(self._proposer.why_nothing_is_left())
             return {"status": TrialStatus.STOPPED, "values": None}
-        values, record = proposed
-        return {
-            "status": TrialStatus.RUNNING,
-            "values": values,
-            "record": record,
-        }
+        return {"status": TrialStatus.RUNNING, **proposed}
 
     def get_trial(self, trial_id: str) -> Trial:
         """Returns a trial by its id."""
-        with self._project.lock:
-            return self._lifecycle.reports.known(trial_id)
+        return self._lifecycle.reports.known(trial_id)
 
     def get_space(self) -> kt.HyperParameters:
         """Returns a copy of the search space, with default values."""
-        with self._project.lock:
-            self._project.open()
-            return self.hyperparameters.copy()
+        with self._project.reading() as state:
+            return state.hyperparameters.copy()
 
     def update_space(self, hyperparameters: kt.HyperParameters) -> None:
         """Adds hyperparameters that are new to the search space.
@@ -348,8 +303,7 @@ class EvolutionOracle(kt.Oracle):
         Raises:
             RuntimeError: If there are any and `allow_new_entries` is False.
         """
-        with self._project.lock:
-            self._project.open()
+        with self._project.reading():
             self._grow_space(hyperparameters)
             self._project.note_explored()
 
@@ -361,10 +315,7 @@ class EvolutionOracle(kt.Oracle):
 
     def save(self) -> None:
         """Writes `oracle.json` when there are enough new trials."""
-        with self._project.lock:
-            state = self._project.state
-            if self._project.host_files.is_oracle_due(state):
-                self._project.host_files.write_oracle(state, self.get_state)
+        self._lifecycle.save()
 
     def reload(self) -> None:
         """Restores the state from the project's journal."""
@@ -382,11 +333,6 @@ class EvolutionOracle(kt.Oracle):
 
     # The best.
 
-    @property
-    def _standings(self) -> Standings:
-        self._project.open()
-        return Standings(self._project.state)
-
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
         """Returns the best completed trials, best first.
 
@@ -401,8 +347,7 @@ class EvolutionOracle(kt.Oracle):
             num_trials: Int, how many at most. Defaults to 1.
         """
         num_trials = check_count("num_trials", num_trials, at_least=0)
-        with self._project.lock:
-            return self._standings.best(num_trials)
+        return self._standings.best(num_trials)
 
     def get_pareto_trials(self) -> list[Trial]:
         """Returns the completed trials that no other is better than.
@@ -411,33 +356,25 @@ class EvolutionOracle(kt.Oracle):
         keep all limits, and the knee comes first.
 
         Returns:
-            List of `Trial`s; with one objective those that have the best
-            score.
+            List of `Trial`s, those of the best score with one objective.
         """
-        with self._project.lock:
-            return self._standings.front()
+        return self._standings.front()
 
     def recommend(self, num_trials: int = 1) -> list[Trial]:
         """Returns the completed trials that are likely to be truly best.
 
-        A score is one noisy observation: of many, the best observed is partly
-        the luckiest. Here the surrogate's mean decides, which also knows how
-        similar trials did, and how often each was trained. `get_best_trials`
-        goes by the observed score.
+        A score is noisy, so the best of many is partly the luckiest. Here the
+        surrogate's mean decides, which also knows how similar trials did and
+        how often each was trained. `get_best_trials` goes by the score.
 
         Args:
-            num_trials: Int, how many to return at most. Defaults to 1.
+            num_trials: Int, how many at most. Defaults to 1.
 
         Returns:
-            List of `Trial`s, best first; by observed score if there is no
-            surrogate.
+            List of `Trial`s, best first; by score if there is no surrogate.
         """
         num_trials = check_count("num_trials", num_trials)
-        with self._project.lock:
-            standings = self._standings
-            ranked = self._evolution.rank(self._project.state.history)
-            own = standings.own(ranked)
-            return standings.trials_at(own[:num_trials])
+        return self._standings.recommended(num_trials, self._evolution)
 
     # How the search is going.
 
@@ -453,18 +390,10 @@ class EvolutionOracle(kt.Oracle):
         return dict(self.history.reevaluations)
 
     def _search_status(self) -> SearchStatus:
-        with self._project.lock:
-            return self._standings.search_status(
-                self._project.clock.seconds,
-                self.max_trials,
-                self._end.time_budget,
-            )
-
-    def _trial_summary(self, *args: Any) -> TrialSummary:
-        return self._standings.trial_summary(*args)
+        return self._standings.search_status(
+            self.max_trials, self._end.time_budget
+        )
 
     def progress(self) -> SearchProgress:
         """Returns the `SearchProgress` of the search."""
-        with self._project.lock:
-            self._project.open()
-            return self._end.progress()
+        return self._standings.progress()

@@ -375,7 +375,7 @@ class EvolutionTuner(kt.Tuner):
 
     def _attach_dry_build(self) -> None:
         if self._builds_dry and self.hypermodel is not None:
-            self.oracle._check.dry_build = self._new_dry_build()
+            self.oracle._proposer.check.dry_build = self._new_dry_build()
 
     def _new_dry_build(self) -> DryBuild:
         return DryBuild(

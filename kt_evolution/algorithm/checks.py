@@ -39,6 +39,13 @@ def check_count(name: str, value: int, at_least: int = 1) -> int:
     return int(value)
 
 
+def check_optional_count(
+    name: str, value: int | None, at_least: int = 1
+) -> int | None:
+    """Returns `value` if it is None, or a count as `check_count` wants it."""
+    return None if value is None else check_count(name, value, at_least)
+
+
 def is_number(value: Any) -> bool:
     """Returns whether a value is a number, NumPy's included."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -66,19 +66,25 @@ class HostFiles:
         # Now `oracle.json` counts as outdated, too.
         self._size_when_saved = 0
 
-    def is_oracle_due(self, state: SearchState) -> bool:
-        """Returns whether there are enough new trials for an `oracle.json`."""
-        size = self._size_when_saved * (1 + ORACLE_FILE_GROWTH)
-        return _size_of(state) >= size
+    def update_oracle(
+        self, state: SearchState, get_state: Callable[[], dict[str, Any]]
+    ) -> None:
+        """Writes `oracle.json`, if there are enough new trials.
+
+        Args:
+            state: The `SearchState`.
+            get_state: Function that returns the content of the file.
+        """
+        due = self._size_when_saved * (1 + ORACLE_FILE_GROWTH)
+        if _size_of(state) >= due:
+            self.write_oracle(state, get_state)
 
     def write_oracle(
         self, state: SearchState, get_state: Callable[[], dict[str, Any]]
     ) -> None:
         """Writes `oracle.json`, if trials began or ended since the last time.
 
-        Args:
-            state: The `SearchState`.
-            get_state: Function that returns the content of the file.
+        Args: See `update_oracle`.
         """
         size = _size_of(state)
         if self._folder is not None and size != self._size_when_saved:

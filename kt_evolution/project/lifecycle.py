@@ -61,6 +61,10 @@ class TrialLifecycle:
         self.session = Session()
         self.reports = TrialReports(oracle, project, self._give_up)
 
+    def forget(self) -> None:
+        """Starts over like a new process, after the state was read again."""
+        self.session = Session()
+
     # Beginning.
 
     def begin_session(self) -> None:
@@ -170,13 +174,20 @@ class TrialLifecycle:
         """Removes a worker that ends."""
         self._oracle.tuner_ids.discard(worker)
         if not self._oracle.tuner_ids:
-            self._oracle._build_warnings.warn_at_end()
+            self._oracle._proposer.build_warnings.warn_at_end()
             # A request after every worker has stopped begins a new session.
             self.session = Session()
             self._project.clock.end()
         self._write_oracle()
         if not self._oracle.tuner_ids:
             self._project.release()
+
+    def save(self) -> None:
+        """Writes `oracle.json` when there are enough new trials."""
+        with self._project.lock:
+            self._project.host_files.update_oracle(
+                self._project.state, self._oracle.get_state
+            )
 
     def _write_oracle(self) -> None:
         self._project.host_files.write_oracle(

@@ -132,6 +132,13 @@ class Project:
                 self._restore()
             return bool(self.state.trials)
 
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[SearchState]:
+        """Holds the lock while the state is read."""
+        with self.lock:
+            self.open()
+            yield self.state
+
     def reload(self) -> None:
         """Restores the state from the journal, as a new process would."""
         with self.lock:

@@ -6,6 +6,8 @@ import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
@@ -17,6 +19,7 @@ from kt_evolution.display.status import origin_of
 from kt_evolution.display.status import seconds_left
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
+from kt_evolution.project.project import Project
 from kt_evolution.project.state import SearchState
 from kt_evolution.stopping import SearchProgress
 
@@ -25,19 +28,25 @@ class Standings:
     """Compares the completed trials of a search.
 
     Args:
-        state: The `SearchState`.
+        project: The `Project` of the search.
     """
 
-    def __init__(self, state: SearchState) -> None:
-        self._state = state
-        self._history = state.history
+    def __init__(self, project: Project) -> None:
+        self._project = project
 
     @property
-    def positions(self) -> np.ndarray:
-        """Int array of the completed individuals that have a trial."""
-        return self.own(self._history.positions(Status.COMPLETED))
+    def _state(self) -> SearchState:
+        return self._project.state
 
-    def own(self, positions: np.ndarray) -> np.ndarray:
+    @property
+    def _history(self) -> History:
+        return self._project.state.history
+
+    def _positions(self) -> np.ndarray:
+        """Returns the completed individuals that have a trial."""
+        return self._own(self._history.positions(Status.COMPLETED))
+
+    def _own(self, positions: np.ndarray) -> np.ndarray:
         """Drops imported individuals, which have no trial here."""
         individuals = self._history.individuals
         is_own = [
@@ -47,26 +56,34 @@ class Standings:
 
     def best(self, num_trials: int) -> list[Trial]:
         """Returns the best completed trials, see `get_best_trials`."""
-        own = self.positions
-        order = best_first(
-            self._history.objectives[own], self._history.violations[own]
-        )
-        trials = self.trials_at(own[order[:num_trials]])
-        if trials and not self._state.ongoing_trials:
-            self._warn_if_broken(trials[0])
-        return trials
+        with self._project.reading() as state:
+            own = self._positions()
+            order = best_first(
+                state.history.objectives[own], state.history.violations[own]
+            )
+            trials = self._trials_at(own[order[:num_trials]])
+            if trials and not state.ongoing_trials:
+                self._warn_if_broken(trials[0])
+            return trials
 
     def front(self) -> list[Trial]:
         """Returns the Pareto front, see `get_pareto_trials`."""
-        own = self.positions
-        members = front(
-            self._history.objectives[own], self._history.violations[own]
-        )
-        if len(own) and not len(members) and not self._state.ongoing_trials:
-            self._warn_if_broken(self.best(1)[0])
-        return self.trials_at(own[members])
+        with self._project.reading() as state:
+            own = self._positions()
+            members = front(
+                state.history.objectives[own], state.history.violations[own]
+            )
+            if len(own) and not len(members) and not state.ongoing_trials:
+                self._warn_if_broken(self.best(1)[0])
+            return self._trials_at(own[members])
 
-    def trials_at(self, positions: np.ndarray) -> list[Trial]:
+    def recommended(self, num_trials: int, evolution: Evolution) -> list[Trial]:
+        """Returns the trials that are likely to be best, see `recommend`."""
+        with self._project.reading() as state:
+            own = self._own(evolution.rank(state.history))
+            return self._trials_at(own[:num_trials])
+
+    def _trials_at(self, positions: np.ndarray) -> list[Trial]:
         """Returns for each individual the best trial that trained it."""
         return [self._best_trial_of(position) for position in positions]
 
@@ -93,15 +110,15 @@ class Standings:
                 stacklevel=4,
             )
 
-    # SearchProgress.
+    # Summaries.
 
-    def progress(self, seconds: float) -> SearchProgress:
-        """Returns the `SearchProgress` for stopping rules.
+    def progress(self) -> SearchProgress:
+        """Returns the `SearchProgress` for stopping rules."""
+        with self._project.reading():
+            return self._progress()
 
-        Args:
-            seconds: Float, for how long the search has run.
-        """
-        own = self.positions
+    def _progress(self) -> SearchProgress:
+        own = self._positions()
         members = own[
             front(self._history.objectives[own], self._history.violations[own])
         ]
@@ -120,7 +137,7 @@ class Standings:
             num_since_best=len(new) - 1 - last,
             best=self._state.sign * float(best) if best is not None else None,
             direction=self._state.objective.direction,
-            seconds=seconds,
+            seconds=self._project.clock.seconds,
         )
 
     def trial_summary(
@@ -146,16 +163,22 @@ class Standings:
         )
 
     def search_status(
-        self, seconds: float, max_trials: int | None, time_budget: float
+        self, max_trials: int | None, time_budget: float
     ) -> SearchStatus:
         """Returns the status of the search, for a display.
 
         Args:
-            seconds: Float, for how long the search has run.
             max_trials: Int, or None for no limit.
             time_budget: Float, for how many seconds it may run.
         """
+        with self._project.reading():
+            return self._search_status(max_trials, time_budget)
+
+    def _search_status(
+        self, max_trials: int | None, time_budget: float
+    ) -> SearchStatus:
         best = self.best(1)
+        seconds = self._project.clock.seconds
         is_single = self._history.num_objectives == 1
         num_ended = len(self._state.end_order)
         return SearchStatus(

@@ -48,14 +48,13 @@ class TrialReports:
 
     def known(self, trial_id: Any) -> IssuedTrial:
         """Returns a trial by its id."""
-        self._project.open()
-        trials = self._project.state.trials
-        if trial_id not in trials:
-            raise ValueError(
-                "`trial_id` must be that of a trial of this search. "
-                f"Received: trial_id={trial_id!r}"
-            )
-        return trials[trial_id]
+        with self._project.reading() as state:
+            if trial_id not in state.trials:
+                raise ValueError(
+                    "`trial_id` must be that of a trial of this search. "
+                    f"Received: trial_id={trial_id!r}"
+                )
+            return state.trials[trial_id]
 
     def _is_awaited(self, trial_id: str, run: float | None) -> bool:
         """Returns whether a report belongs to the trial's newest run.

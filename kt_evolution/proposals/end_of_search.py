@@ -4,11 +4,13 @@ import math
 from collections.abc import Sequence
 
 from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.costs.measurement import COSTS
+from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.project.project import Project
 from kt_evolution.project.standings import Standings
-from kt_evolution.stopping import SearchProgress
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.stopping import budget_of
+from kt_evolution.stopping import check_rules
 
 # In seconds; a trial counts as at least this long.
 TIME_RESOLUTION = 1e-3
@@ -20,7 +22,7 @@ class EndOfSearch:
     Args:
         project: The `Project` of the search.
         evolution: Its `Evolution`, which re-evaluates models at the end.
-        rules: List of `StoppingRule`s.
+        stop: The user's `StoppingRule`s.
 
     Attributes:
         time_budget: Float, the number of seconds that the search may run.
@@ -30,17 +32,14 @@ class EndOfSearch:
         self,
         project: Project,
         evolution: Evolution,
-        rules: Sequence[StoppingRule],
+        stop: Sequence[StoppingRule] | StoppingRule | None,
     ) -> None:
         self._project = project
         self._evolution = evolution
-        self._rules = rules
-        self.time_budget = budget_of(rules)
-
-    def progress(self) -> SearchProgress:
-        """Returns the `SearchProgress` of the search."""
-        standings = Standings(self._project.state)
-        return standings.progress(self._project.clock.seconds)
+        self._standings = Standings(project)
+        objectives = objectives_of(project.state.objective)
+        self._rules = check_rules(stop, objectives, positive=COSTS)
+        self.time_budget = budget_of(self._rules)
 
     def reason(self) -> str | None:
         """Returns why the search is to end, None if it goes on."""
@@ -55,7 +54,7 @@ class EndOfSearch:
         """Returns the reason of the first rule that fires."""
         if not self._rules:
             return None
-        progress = self.progress()
+        progress = self._standings.progress()
         reasons = (rule.reason(progress) for rule in self._rules)
         return next(filter(None, reasons), None)
 

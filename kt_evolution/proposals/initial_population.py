@@ -5,6 +5,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
+from typing import TypeAlias
 
 import keras_tuner as kt
 import numpy as np
@@ -16,6 +17,8 @@ from kt_evolution.algorithm.space.genes import native
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.keras_tuner_bridge.stored_space import own_values
 from kt_evolution.proposals.dry_build import BuildReport
+
+GivenModels: TypeAlias = Iterable[Mapping[str, Any] | kt.HyperParameters]
 
 
 class InitialPopulation:
@@ -29,10 +32,7 @@ class InitialPopulation:
         TypeError: If it is something else.
     """
 
-    def __init__(
-        self,
-        individuals: Iterable[Mapping[str, Any] | kt.HyperParameters] | None,
-    ) -> None:
+    def __init__(self, individuals: GivenModels | None) -> None:
         self._individuals = _checked(individuals)
 
     def genomes(self, space: SearchSpace) -> list[np.ndarray]:

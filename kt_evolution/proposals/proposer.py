@@ -17,7 +17,6 @@ from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.history.individual import Status
-from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.costs.measurement import COUNTED
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.project.events import ModelsRejected
@@ -54,6 +53,11 @@ class Proposer:
         warm_start: The `WarmStart`.
         build_warnings: The `BuildWarnings` of the search.
         report: Function that prints a line, if the user wants it.
+
+    Attributes:
+        check: The `FeasibilityCheck`.
+        warm_start: The `WarmStart`.
+        build_warnings: The `BuildWarnings`.
     """
 
     def __init__(
@@ -68,11 +72,11 @@ class Proposer:
     ) -> None:
         self._project = project
         self._evolution = evolution
-        self._check = check
+        self.check = check
         self._initial_population = initial_population
-        self._warm_start = warm_start
+        self.warm_start = warm_start
         self._report = report
-        self._warnings = build_warnings
+        self.build_warnings = build_warnings
         self.forget()
 
     def forget(self) -> None:
@@ -98,13 +102,13 @@ class Proposer:
                 or if a project lacks the objective of this search.
         """
         # Without a hypermodel the space is not known before the first trial.
-        is_known = self._history.space.num_genes or self._check.dry_build
+        is_known = self._history.space.num_genes or self.check.dry_build
         if is_known and not self._is_prepared:
-            self._initial_population.check(self._history, self._check.build)
-            self._warm_start.read(
+            self._initial_population.check(self._history, self.check.build)
+            self.warm_start.read(
                 self._state.objective,
                 self._state.sources,
-                COUNTED if self._check.dry_build else (),
+                COUNTED if self.check.dry_build else (),
             )
             self._is_prepared = True
 
@@ -112,7 +116,7 @@ class Proposer:
         """Adds the trials of other projects to the history, each once."""
         if not self._is_prepared:
             return
-        for event in self._warm_start.events(self._state, self._describe_past):
+        for event in self.warm_start.events(self._state, self._describe_past):
             self._project.commit(event)
             if isinstance(event, WarmStarted):
                 self._report(
@@ -135,14 +139,14 @@ class Proposer:
             self._history.space.encode(values), operator=IMPORT
         )
         decoded = self._history.space.decode(individual.genome)
-        report = self._check.build_noted({**values, **decoded})
+        report = self.check.build_noted({**values, **decoded})
         if report is not None:
             if report.problem is not None:
                 raise ValueError(report.problem)
             check_untuned(self._state.hyperparameters, report, values)
             # The build may have declared further hyperparameters.
             individual.genome = self._history.space.encode(values)
-            individual.expression = self._check.expression_of(report)
+            individual.expression = self.check.expression_of(report)
         costs: dict[str, float] = dict(report.costs) if report else {}
         metrics = {**costs, **trial.metrics}
         self._state.violations(metrics)
@@ -153,9 +157,7 @@ class Proposer:
 
     # Proposals.
 
-    def propose(
-        self, trial_id: str, num_left: float
-    ) -> tuple[dict[str, Value], dict[str, Any]] | None:
+    def propose(self, trial_id: str, num_left: float) -> dict[str, Any] | None:
         """Proposes the values of a trial.
 
         Args:
@@ -163,8 +165,8 @@ class Proposer:
             num_left: Float, how many trials are still to come.
 
         Returns:
-            Tuple of the values and of the trial's record, see
-            `TrialCreated`; None if no model is left.
+            Dict of the trial's "values" and "record", see `TrialCreated`;
+            None if no model is left.
 
         Raises:
             NothingTrainableError: If no proposal can be trained.
@@ -172,7 +174,7 @@ class Proposer:
         self.prepare()
         if self._earlier_builds is None:
             self._earlier_builds = EarlierBuilds(
-                self._history, self._check.build_noted, self._check.problem_of
+                self._history, self.check.build_noted, self.check.problem_of
             )
         self._import_past()
         record: dict[str, Any] = {}
@@ -186,13 +188,14 @@ class Proposer:
             return None
         if isinstance(proposed, Individual):
             record.update(self._record_of(proposed))
-            values = self._check.values_of(proposed)
+            values = self.check.values_of(proposed)
             added = self._state.models.learn_proposed(trial_id, record, values)
             self._check_added(added, record, num_known)
-            return values, record
+            return {"values": values, "record": record}
         first = self._history.individuals[proposed].trial_id or ""
         record |= {"operator": REEVALUATION, "reevaluates": first}
-        return dict(self._state.trials[first].hyperparameters.values), record
+        values = dict(self._state.trials[first].hyperparameters.values)
+        return {"values": values, "record": record}
 
     def _propose_trainable(
         self, record: dict[str, Any], num_known: int, num_left: float
@@ -226,7 +229,7 @@ class Proposer:
                 return None
             if proposal.reevaluates is not None:
                 return proposal.reevaluates
-            individual, problem, same = self._check.develop(proposal)
+            individual, problem, same = self.check.develop(proposal)
             if same >= 0:
                 if self._repeat(individual, same, record):
                     continue
@@ -260,7 +263,7 @@ class Proposer:
         """Records that a model can't be trained."""
         one = {**self._record_of(individual), "problem": problem}
         self._state.models.learn_rejected(one)
-        self._warnings.warn_of_branches()
+        self.build_warnings.warn_of_branches()
         rejected = record.setdefault("rejected", [])
         rejected.append(one)
         if len(rejected) == MAX_REJECTIONS:

@@ -9,8 +9,10 @@ import warnings
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from typing import TypeAlias
 
 import keras_tuner as kt
 
@@ -28,6 +30,9 @@ from kt_evolution.project.past_projects import read_project
 from kt_evolution.project.state import SearchState
 from kt_evolution.proposals.dry_build import BuildReport
 
+Folder: TypeAlias = str | os.PathLike[str]
+GivenProjects: TypeAlias = Folder | Sequence[Folder]
+
 
 class WarmStart:
     """The projects from which a search starts.
@@ -39,7 +44,7 @@ class WarmStart:
         TypeError: If `paths` is something else.
     """
 
-    def __init__(self, paths: Any) -> None:
+    def __init__(self, paths: GivenProjects | None) -> None:
         self.paths = _checked(paths)
         # The journal has the paths of the user. The projects are read later.
         self._places = {

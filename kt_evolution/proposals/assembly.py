@@ -1,0 +1,60 @@
+"""Assembly: what makes the proposals of a search, from its settings."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+
+import keras_tuner as kt
+
+from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.limits import Limit
+from kt_evolution.project.project import Project
+from kt_evolution.proposals.build_warnings import BuildWarnings
+from kt_evolution.proposals.feasibility import FeasibilityCheck
+from kt_evolution.proposals.initial_population import GivenModels
+from kt_evolution.proposals.initial_population import InitialPopulation
+from kt_evolution.proposals.proposer import Proposer
+from kt_evolution.proposals.warm_start import GivenProjects
+from kt_evolution.proposals.warm_start import WarmStart
+
+
+def new_proposer(
+    project: Project,
+    evolution: Evolution,
+    limits: Sequence[Limit],
+    max_starts: int,
+    initial_population: GivenModels | None,
+    warm_start: GivenProjects | None,
+    grow: Callable[[kt.HyperParameters], None],
+    report: Callable[[str], None],
+) -> Proposer:
+    """Returns the `Proposer` of a search.
+
+    Args:
+        project: The `Project` of the search.
+        evolution: The `Evolution`.
+        limits: The `Limit`s of models.
+        max_starts: Int, how often a build may end its process before the model
+            is rejected.
+        initial_population: The user's models, to try before anything else.
+        warm_start: The user's projects, whose trials enter the history.
+        grow: Function that adds new hyperparameters to the search space.
+        report: Function that prints a line, if the user wants it.
+
+    Raises:
+        TypeError, ValueError: If the models or projects can't be used.
+    """
+    start = InitialPopulation(initial_population)
+    start.check_values(project.state.history.space)
+    build_warnings = BuildWarnings(project)
+    check = FeasibilityCheck(
+        project, limits, start, max_starts, grow, build_warnings
+    )
+    return Proposer(
+        project,
+        evolution,
+        check,
+        start,
+        WarmStart(warm_start),
+        build_warnings,
+        report,
+    )
