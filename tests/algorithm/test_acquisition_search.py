@@ -125,7 +125,7 @@ def test_of_a_small_space_every_new_phenotype_is_predicted_once():
 
 
 @given(space=spaces(), seed=st.integers(0, 99))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_a_known_phenotype_is_never_proposed(space, seed):
     evolution = with_options(
         Evolution(num_initial_points=2, surrogate=NearestNeighbor()),

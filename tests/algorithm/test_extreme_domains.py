@@ -84,7 +84,7 @@ def log(low, high, step, default):
 @example(linear(-5.832537386053027e-246, 1.0, 1.0, 0.0))
 # A default behind the last step.
 @example(linear(-(2**48) - 1, 0, 2, 0))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_default_and_the_lower_bound_come_back_exactly(declaration):
     method, (low, high), kwargs = declaration
     made = gene(method, low, high, **kwargs)
@@ -99,7 +99,7 @@ def test_the_default_and_the_lower_bound_come_back_exactly(declaration):
 # Quotients and powers that are no floats.
 @example(linear(-359538628.0, -179769314.0, 1e-300, -179769314.0))
 @example(log(2.225073858507e-311, 7.2e305, 2.0, 1.0))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_code_has_a_value_within_bounds_in_order(declaration):
     method, (low, high), kwargs = declaration
     made = gene(method, low, high, **kwargs)

@@ -36,7 +36,7 @@ def genome(layers, act="relu"):
     search_seed=st.integers(0, 99),
     surrogate=st.sampled_from([None, "gaussian_process"]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_search_proposes_every_phenotype_once_then_none(
     seed, search_seed, surrogate
 ):

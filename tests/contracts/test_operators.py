@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from kt_evolution.algorithm.operators.crossover import CROSSOVERS
@@ -98,7 +97,6 @@ def test_selection_prefers_better_scores(name, scale):
 
 @crossovers
 @given(space=spaces(), n=st.integers(0, 4), seed=SEEDS)
-@settings(deadline=None)
 def test_crossover(name, space, n, seed):
     parents = snapped_genomes(space, 2 * n, seed)
     parents = parents.reshape(n, 2, space.num_genes)
@@ -115,7 +113,6 @@ def test_crossover(name, space, n, seed):
 
 @crossovers
 @given(space=spaces(), seed=SEEDS)
-@settings(deadline=None)
 def test_crossover_of_equal_parents_is_their_copy(name, space, seed):
     parent = snapped_genomes(space, 1, seed)
     parents = np.stack([parent, parent], axis=1)
@@ -125,7 +122,6 @@ def test_crossover_of_equal_parents_is_their_copy(name, space, seed):
 
 @crossovers
 @given(space=spaces(), seed=SEEDS)
-@settings(deadline=None)
 def test_crossover_lets_genes_travel_with_their_choice(name, space, seed):
     parents = snapped_genomes(space, 8, seed)
     parents = parents.reshape(4, 2, space.num_genes)
@@ -142,7 +138,6 @@ def test_crossover_lets_genes_travel_with_their_choice(name, space, seed):
 
 @mutations
 @given(space=spaces(), n=st.integers(0, 6), seed=SEEDS)
-@settings(deadline=None)
 def test_mutation(name, space, n, seed):
     genomes = snapped_genomes(space, n, seed)
     expressed = space.active(genomes)
@@ -160,7 +155,6 @@ def test_mutation(name, space, n, seed):
 
 @mutations
 @given(space=spaces(), seed=SEEDS)
-@settings(deadline=None)
 def test_mutation_changes_expressed_genes_and_no_others(name, space, seed):
     genomes = snapped_genomes(space, 6, seed)
     expressed = space.active(genomes)

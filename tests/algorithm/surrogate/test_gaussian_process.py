@@ -164,7 +164,7 @@ def test_predicts_better_than_the_mean():
 
 
 @given(conditional_histories())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_finite_on_any_history(history):
     space, genomes, expressed = history
     scores = np.random.default_rng(len(genomes)).normal(size=len(genomes))

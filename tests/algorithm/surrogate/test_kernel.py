@@ -26,7 +26,7 @@ def distances(space, genomes, expressed):
 
 
 @given(conditional_histories(), st.floats(-6.0, 4.0))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_symmetric_and_positive_definite(history, log_weight):
     space, genomes, expressed = history
     points, features = embed(space, genomes, expressed)
@@ -39,7 +39,7 @@ def test_symmetric_and_positive_definite(history, log_weight):
 
 
 @given(conditional_histories())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_is_not_expressed_does_not_matter(history):
     space, genomes, expressed = history
     rng = np.random.default_rng(0)
