@@ -6,9 +6,8 @@ from typing import Any
 
 from kt_evolution.algorithm.space.genes import ContinuousGene
 from kt_evolution.algorithm.space.genes import Gene
-from kt_evolution.algorithm.space.genes import IntegerGene
-from kt_evolution.algorithm.space.genes import LargeIntegerGene
 from kt_evolution.algorithm.space.genes import one_nan
+from kt_evolution.algorithm.space.integer_genes import IntegerGene
 from kt_evolution.optional import import_module
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.reading import search_of
@@ -130,7 +129,7 @@ def _distribution(kinds: Any, search: SearchRecord, name: str) -> Any:
     is_log = low > 0 and any(
         gene.scale.sampling == "log"
         for gene in genes
-        if isinstance(gene, (ContinuousGene, IntegerGene, LargeIntegerGene))
+        if isinstance(gene, (ContinuousGene, IntegerGene))
     )
     if all(isinstance(value, int) for value in values):
         return kinds.IntDistribution(low, high, log=is_log)
@@ -139,10 +138,8 @@ def _distribution(kinds: Any, search: SearchRecord, name: str) -> Any:
 
 def _domain(gene: Gene) -> list[Any]:
     """Returns both ends of a range, or all values of a choice."""
-    if isinstance(gene, ContinuousGene):
-        return [float(gene.scale.low), float(gene.scale.high)]
-    if isinstance(gene, (IntegerGene, LargeIntegerGene)):
-        return [gene.low, gene.high]
+    if isinstance(gene, (ContinuousGene, IntegerGene)):
+        return [gene.scale.low, gene.scale.high]
     values = getattr(gene, "values", ())
     if gene.kind == "categorical":
         return list(values)

@@ -9,10 +9,11 @@ from kt_evolution.algorithm.space.genes import Condition
 from kt_evolution.algorithm.space.genes import ContinuousGene
 from kt_evolution.algorithm.space.genes import FixedGene
 from kt_evolution.algorithm.space.genes import Gene
-from kt_evolution.algorithm.space.genes import IntegerGene
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.genes import gene_key
 from kt_evolution.algorithm.space.grids import FloatGrid
+from kt_evolution.algorithm.space.integer_genes import IntegerGene
+from kt_evolution.algorithm.space.scales import IntegerScale
 from kt_evolution.algorithm.space.scales import Scale
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
@@ -24,7 +25,7 @@ def sure_values(gene: Gene) -> list:
     if isinstance(gene, ContinuousGene):
         return [gene.scale.low, gene.scale.high]
     if isinstance(gene, IntegerGene):
-        return list(range(gene.low, gene.high + 1))
+        return list(range(gene.scale.low, gene.scale.high + 1))
     return list(gene.values)
 
 
@@ -112,7 +113,7 @@ def _log_integers(draw, name, conditions):
     low = draw(st.integers(1, 20))
     high = low + draw(st.integers(0, 60))
     sampling = draw(st.sampled_from(["log", "reverse_log"]))
-    scale = Scale(low, high + 1, sampling)
+    scale = IntegerScale(range(low, high + 1), sampling)
     default = draw(st.integers(low, high))
     return IntegerGene(name, scale, default, conditions)
 

@@ -10,10 +10,11 @@ from kt_evolution.algorithm.space.genes import CategoricalGene
 from kt_evolution.algorithm.space.genes import Condition
 from kt_evolution.algorithm.space.genes import ContinuousGene
 from kt_evolution.algorithm.space.genes import FixedGene
-from kt_evolution.algorithm.space.genes import IntegerGene
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.genes import gene_key
 from kt_evolution.algorithm.space.grids import FloatGrid
+from kt_evolution.algorithm.space.integer_genes import IntegerGene
+from kt_evolution.algorithm.space.scales import IntegerScale
 from kt_evolution.algorithm.space.scales import Scale
 from tests.algorithm.spaces import genes
 from tests.algorithm.spaces import is_in_domain
@@ -82,7 +83,7 @@ def test_sampling_says_where_numbers_lie_close(sampling):
 
 
 def test_log_integers_own_the_part_of_the_scale_they_cover():
-    gene = IntegerGene("units", Scale(1, 1025, "log"), 1)
+    gene = IntegerGene("units", IntegerScale(range(1, 1025), "log"), 1)
     small = np.mean(
         [gene.decode(code) <= 31 for code in np.linspace(0, 1, 999)]
     )
@@ -92,7 +93,7 @@ def test_log_integers_own_the_part_of_the_scale_they_cover():
 @pytest.mark.parametrize("high", [10**3, 10**6, 10**9])
 @pytest.mark.parametrize("sampling", ["log", "reverse_log"])
 def test_large_integers_come_back(high, sampling):
-    gene = IntegerGene("n", Scale(1, high + 1, sampling), 1)
+    gene = IntegerGene("n", IntegerScale(range(1, high + 1), sampling), 1)
     for value in (1, 2, 3, high // 2, high - 2, high - 1, high):
         assert gene.decode(gene.encode(value)) == value
 
@@ -122,8 +123,8 @@ def test_a_fine_grid_costs_no_memory():
         (ContinuousGene("lr", Scale(0.0, 1.0, "linear"), 0.0), 1.5),
         (ContinuousGene("lr", Scale(0.0, 1.0, "linear"), 0.0), "fast"),
         (ContinuousGene("lr", Scale(0.0, 1.0, "linear"), 0.0), float("nan")),
-        (IntegerGene("n", Scale(1, 9, "log"), 1), 9),
-        (IntegerGene("n", Scale(1, 9, "log"), 1), 2.5),
+        (IntegerGene("n", IntegerScale(range(1, 9), "log"), 1), 9),
+        (IntegerGene("n", IntegerScale(range(1, 9), "log"), 1), 2.5),
         (FixedGene("opt", "adam"), "sgd"),
     ],
 )

@@ -16,8 +16,6 @@ from kt_evolution.algorithm.space.genes import ContinuousGene
 from kt_evolution.algorithm.space.genes import CrowdedGene
 from kt_evolution.algorithm.space.genes import FixedGene
 from kt_evolution.algorithm.space.genes import Gene
-from kt_evolution.algorithm.space.genes import IntegerGene
-from kt_evolution.algorithm.space.genes import LargeIntegerGene
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.genes import gene_key
@@ -29,6 +27,9 @@ from kt_evolution.algorithm.space.grids import GeometricGrid
 from kt_evolution.algorithm.space.grids import count_floats
 from kt_evolution.algorithm.space.grids import is_too_fine
 from kt_evolution.algorithm.space.grids import position_in
+from kt_evolution.algorithm.space.integer_genes import IntegerGene
+from kt_evolution.algorithm.space.integer_genes import LargeIntegerGene
+from kt_evolution.algorithm.space.scales import IntegerScale
 from kt_evolution.algorithm.space.scales import Scale
 
 # Of more integers on a logarithmic scale not every one has a code of its own.
@@ -125,7 +126,7 @@ def _encode_int(hp: Declaration) -> Gene:
             # They differ by a factor of two at most, and floats are too
             # coarse for a scale of them.
             return OrdinalGene(hp.name, numbers, default, hp.conditions)
-        scale = Scale(low, high + 1, hp.sampling)
+        scale = IntegerScale(numbers, hp.sampling)
         return IntegerGene(hp.name, scale, default, hp.conditions)
     if hp.sampling != "linear":
         grid = _geometric_grid(low, high, int(hp.step), hp.sampling)

@@ -18,6 +18,7 @@ from typing import TypeAlias
 import numpy as np
 
 from kt_evolution.algorithm.space.grids import position_in
+from kt_evolution.algorithm.space.scales import IntegerScale
 from kt_evolution.algorithm.space.scales import Scale
 
 Value: TypeAlias = bool | int | float | str
@@ -95,15 +96,9 @@ class Gene(abc.ABC):
     def encode(self, value: Value) -> float:
         """Returns the code of a value; raises ValueError outside the domain."""
 
-    @abc.abstractmethod
     def canonicalize(self, codes: np.ndarray) -> np.ndarray:
         """Returns canonical codes: each value of the domain has one code."""
-
-    def canonical(self, code: float) -> float:
-        """Returns the code of a code's value, if it decodes to that value."""
-        value = self.decode(code)
-        canonical = self.encode(value)
-        return canonical if self.decode(canonical) == value else code
+        return self.code_at(self.index(codes))
 
     def index(self, codes: np.ndarray) -> np.ndarray:
         """Returns the positions in the domain that codes stand for."""
@@ -187,9 +182,6 @@ class GridGene(Gene):
             raise self.outside(value, f"one of {self._shown()}") from None
         return (position + 0.5) / self._size
 
-    def canonicalize(self, codes: np.ndarray) -> np.ndarray:
-        return self.code_at(self.index(codes))
-
     def _shown(self) -> str:
         if len(self.values) <= 20:
             return str(list(self.values))
@@ -228,7 +220,7 @@ class ContinuousGene(Gene):
     Args:
         name: String, the name of the hyperparameter.
         scale: The `Scale` that maps the bounds to 0 and 1.
-        default: Float, a value between the bounds.
+        default: Number, a value between the bounds.
         conditions: Tuple of `Condition`s.
     """
 
@@ -237,7 +229,7 @@ class ContinuousGene(Gene):
     def __init__(
         self,
         name: str,
-        scale: Scale,
+        scale: Scale | IntegerScale,
         default: Value,
         conditions: tuple[Condition, ...] = (),
     ) -> None:
@@ -257,7 +249,7 @@ class ContinuousGene(Gene):
             return self.scale.high
         return self.scale.low if code <= 0 else self._decode_inner(code)
 
-    def _decode_inner(self, code: float) -> float:
+    def _decode_inner(self, code: float) -> Value:
         """Returns a number that has a code, with few digits if possible.
 
         So 0.001 is decoded as 0.001, not as 0.0010000000000000002.
@@ -270,9 +262,12 @@ class ContinuousGene(Gene):
                 return short
         return value
 
-    def _encode_inner(self, value: float) -> float:
+    def _encode_inner(self, value: Any) -> float:
         first, last = INNER_CODES
-        return min(max(self.scale.to_unit(value), first), last)
+        return min(max(self._unit_of(value), first), last)
+
+    def _unit_of(self, value: Any) -> float:
+        return self.scale.to_unit(float(value))
 
     def encode(self, value: Value) -> float:
         low, high = self.scale.low, self.scale.high
@@ -282,7 +277,7 @@ class ContinuousGene(Gene):
             return LAST_CODE
         if value == low:
             return 0.0
-        return self._encode_inner(float(value))
+        return self._encode_inner(value)
 
     def canonicalize(self, codes: np.ndarray) -> np.ndarray:
         if self.size == 1.0:
@@ -298,148 +293,10 @@ class CrowdedGene(ContinuousGene):
     """
 
     def canonicalize(self, codes: np.ndarray) -> np.ndarray:
-        return np.array([self.canonical(code) for code in codes.tolist()])
+        return np.array([self._canonical(code) for code in codes.tolist()])
 
-
-class LargeIntegerGene(Gene):
-    """A gene with more whole numbers than there are codes.
-
-    The search treats it as continuous. Both bounds and the default have exact
-    codes, and on a logarithmic scale so do the small numbers. Any other number
-    is encoded as one near it.
-
-    Args:
-        name: String, the name of the hyperparameter.
-        numbers: Range, the domain.
-        sampling: String, see `Scale`. A step is for linear sampling only.
-        default: Int, a number of the domain.
-        conditions: Tuple of `Condition`s.
-    """
-
-    kind = "continuous"
-
-    def __init__(
-        self,
-        name: str,
-        numbers: range,
-        sampling: str,
-        default: Value,
-        conditions: tuple[Condition, ...] = (),
-    ) -> None:
-        super().__init__(name, default, conditions)
-        self.numbers = numbers
-        self.low = numbers[0]
-        # A default may lie beyond the last step.
-        self.high = max(numbers[-1], int(default))
-        # Each number owns the part of the scale from itself to the next.
-        is_linear = sampling == "linear"
-        self.scale = Scale(
-            self.low, self.high + 1, "linear" if is_linear else "log"
-        )
-        self.sampling = sampling
-        # `len` raises for ranges as large as this.
-        self._count = (numbers[-1] - self.low) // numbers.step + 1
-        self._default_code = self.encode(default)
-
-    @property
-    def size(self) -> float:
-        return math.inf
-
-    def decode(self, code: float) -> Value:
-        if code == self._default_code:
-            return self.default
-        if code >= LAST_CODE:
-            return self.high
-        return self.low if code <= 0.0 else self._decode_inner(code)
-
-    def _decode_inner(self, code: float) -> int:
-        if self.sampling == "linear":
-            number = self.low + int(code * self._count) * self.numbers.step
-        elif self.sampling == "log":
-            number = math.floor(self.scale.from_unit(code))
-        else:
-            distance = math.floor(self.scale.from_unit(1.0 - code))
-            number = self.high + self.low - distance
-        return min(max(number, self.low), self.high)
-
-    def encode(self, value: Value) -> float:
-        if isinstance(value, str) or not self.low <= value <= self.high:
-            raise self.outside(value, f"between {self.low} and {self.high}")
-        if value != int(value):
-            raise self.outside(value, "a whole number")
-        if int(value) not in self.numbers and value != self.default:
-            step = self.numbers.step
-            raise self.outside(value, f"some steps of {step} above {self.low}")
-        if value == self.high:
-            return LAST_CODE
-        return 0.0 if value == self.low else self._encode_inner(int(value))
-
-    def _encode_inner(self, value: int) -> float:
-        if self.sampling == "linear":
-            steps = (value - self.low) // self.numbers.step
-            unit = (2 * steps + 1) / (2 * self._count)
-        elif self.sampling == "log":
-            unit = self.scale.to_unit(value + 0.5)
-        else:
-            unit = 1.0 - self.scale.to_unit(self.high + self.low - value + 0.5)
-        first, last = INNER_CODES
-        return min(max(unit, first), last)
-
-    def canonicalize(self, codes: np.ndarray) -> np.ndarray:
-        return np.array([self.canonical(code) for code in codes.tolist()])
-
-
-class IntegerGene(Gene):
-    """A gene of whole numbers on a logarithmic scale.
-
-    Each number owns the part of the scale that it covers, so small numbers
-    are as likely as the large ones are together.
-
-    Args:
-        name: String, the name of the hyperparameter.
-        scale: The `Scale` over `[low, high + 1]`.
-        default: Int, a value between the bounds.
-        conditions: Tuple of `Condition`s.
-    """
-
-    kind = "ordinal"
-
-    def __init__(
-        self,
-        name: str,
-        scale: Scale,
-        default: Value,
-        conditions: tuple[Condition, ...] = (),
-    ) -> None:
-        super().__init__(name, default, conditions)
-        self.scale = scale
-        self.low = int(scale.low)
-        self.high = int(scale.high) - 1
-        self.encode(default)
-
-    @property
-    def size(self) -> float:
-        return float(self.high - self.low + 1)
-
-    def decode(self, code: float) -> Value:
-        value = math.floor(self.scale.from_unit(code))
-        return min(max(value, self.low), self.high)
-
-    def encode(self, value: Value) -> float:
-        if isinstance(value, str) or not self.low <= value <= self.high:
-            raise self.outside(value, f"between {self.low} and {self.high}")
-        if value != int(value):
-            raise self.outside(value, "a whole number")
-        return self.scale.to_unit(int(value) + 0.5)
-
-    def canonicalize(self, codes: np.ndarray) -> np.ndarray:
-        return self.code_at(self.index(codes))
-
-    def index(self, codes: np.ndarray) -> np.ndarray:
-        values = np.floor([self.scale.from_unit(code) for code in codes])
-        return np.clip(values, self.low, self.high).astype(np.int64) - self.low
-
-    def code_at(self, index: np.ndarray) -> np.ndarray:
-        return np.array(
-            [self.scale.to_unit(self.low + step + 0.5) for step in index]
-        )
+    def _canonical(self, code: float) -> float:
+        """Returns the code of a code's value, if it decodes to that value."""
+        value = self.decode(code)
+        canonical = self.encode(value)
+        return canonical if self.decode(canonical) == value else code

@@ -83,3 +83,49 @@ class Scale:
         if math.isinf(self.high + self.low):
             return self.high - (value - self.low)
         return self.high + self.low - value
+
+
+class IntegerScale:
+    """Maps whole numbers to [0, 1].
+
+    Each number owns a part of the scale: from itself to the next number. It is
+    mapped to the middle of that part.
+
+    Args:
+        numbers: Range. A step is for linear sampling only.
+        sampling: String, see `Scale`.
+        at_least: Int, a number to which the scale reaches, also where it is
+            beyond the last step. Defaults to the first number.
+    """
+
+    def __init__(
+        self, numbers: range, sampling: str, at_least: int | None = None
+    ) -> None:
+        self.low = numbers[0]
+        self.high = max(numbers[-1], self.low if at_least is None else at_least)
+        self.sampling = sampling
+        self._step = numbers.step
+        # `len` raises for the largest ranges.
+        self._count = (numbers[-1] - self.low) // numbers.step + 1
+        if sampling != "linear":
+            self._log = Scale(self.low, self.high + 1, "log")
+
+    def to_unit(self, number: float) -> float:
+        if self.sampling == "linear":
+            steps = (number - self.low) // self._step
+            return (2 * steps + 1) / (2 * self._count)
+        if self.sampling == "log":
+            return self._log.to_unit(number + 0.5)
+        # The distance is exact, because integers are.
+        distance = self.high + self.low - number
+        return 1.0 - self._log.to_unit(distance + 0.5)
+
+    def from_unit(self, unit: float) -> int:
+        if self.sampling == "linear":
+            number = self.low + int(unit * self._count) * self._step
+        elif self.sampling == "log":
+            number = math.floor(self._log.from_unit(unit))
+        else:
+            distance = math.floor(self._log.from_unit(1.0 - unit))
+            number = self.high + self.low - distance
+        return min(max(number, self.low), self.high)

@@ -11,9 +11,10 @@ from kt_evolution.algorithm.operators.mutation import resample
 from kt_evolution.algorithm.space.genes import LAST_CODE
 from kt_evolution.algorithm.space.genes import CategoricalGene
 from kt_evolution.algorithm.space.genes import ContinuousGene
-from kt_evolution.algorithm.space.genes import IntegerGene
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.grids import FloatGrid
+from kt_evolution.algorithm.space.integer_genes import IntegerGene
+from kt_evolution.algorithm.space.scales import IntegerScale
 from kt_evolution.algorithm.space.scales import Scale
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
@@ -23,8 +24,8 @@ FINITE = [
     CategoricalGene("norm", (False, True), False),
     OrdinalGene("units", range(8, 65, 8), 8),
     OrdinalGene("rate", FloatGrid(0.0, 0.5, 0.1), 0.0),
-    IntegerGene("layers", Scale(1, 10, "log"), 1),
-    IntegerGene("two", Scale(1, 3, "reverse_log"), 1),
+    IntegerGene("layers", IntegerScale(range(1, 10), "log"), 1),
+    IntegerGene("two", IntegerScale(range(1, 3), "reverse_log"), 1),
 ]
 
 
