@@ -48,6 +48,11 @@ class OracleSearcher(Searcher):
         """The folder of the oracle's project, there until `close`."""
         return os.path.join(self._folder.name, PROJECT)
 
+    @property
+    def history(self) -> Any:
+        """The `History` of a search of ours."""
+        return self._oracle.history
+
     def ask(self) -> Cell | None:
         trial = self._oracle.create_trial(f"tuner{len(self._running)}")
         if trial.status != "RUNNING":
@@ -140,7 +145,7 @@ def bayesian_optimization(task: Task, seed: int, evaluations: int) -> Searcher:
 
 def evolution(
     task: Task, seed: int, evaluations: int, **options: Any
-) -> Searcher:
+) -> OracleSearcher:
     """Builds ours; `options` are arguments of `EvolutionOracle`."""
     import kt_evolution
 

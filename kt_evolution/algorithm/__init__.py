@@ -17,6 +17,8 @@ Glossary:
   from all evaluated individuals.
 - surrogate: a model that is fitted to the history and predicts the scores of
   models that are not trained yet.
+- calibration: how far results were from earlier predictions, and so how far
+  they may be from the next one. It concerns what is reported only.
 - acquisition: the number that says how much is gained by training a model,
   given the surrogate's predictions; the proposal is the offspring that has
   the largest one.

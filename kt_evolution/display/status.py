@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from kt_evolution.algorithm.calibration import expected
 from kt_evolution.algorithm.evolution import REEVALUATION
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Individual
@@ -70,17 +71,20 @@ def origin_of(individual: Individual, trial_id: str) -> str:
 def expected_of(
     history: History, trial_id: str, sign: float
 ) -> tuple[float, float] | None:
-    """Returns what the surrogate had expected of a trial's score.
+    """Returns the calibrated prediction of a trial's score.
 
     Args:
         history: The `History`.
         trial_id: String.
         sign: Float, -1 if scores are maximized.
     """
-    individual = history.individuals[history.position_of(trial_id)]
-    if individual.prediction is None or trial_id != individual.trial_id:
+    position = history.position_of(trial_id)
+    if trial_id != history.individuals[position].trial_id:
         return None
-    mean, std = individual.prediction
+    prediction = expected(history, position)
+    if prediction is None:
+        return None
+    mean, std = prediction
     return sign * mean, std
 
 

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kt_evolution.algorithm.calibration import Prediction
+from kt_evolution.algorithm.calibration import calibrate_each
 from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.algorithm.space.search_space import SearchSpace
@@ -77,6 +79,7 @@ def read_search(
     limits = tuple(Limit(**config) for config in project.limits)
     expression = Expression(project)
     space = _space_of(project)
+    predictions = _predictions_of(project)
     return SearchRecord(
         folder,
         project.has_journal,
@@ -84,8 +87,10 @@ def read_search(
         limits,
         space,
         tuple(
-            _trial_record(number, trial, limits, expression)
-            for number, trial in enumerate(project.trials)
+            _trial_record(number, trial, limits, expression, prediction)
+            for number, (trial, prediction) in enumerate(
+                zip(project.trials, predictions, strict=True)
+            )
         ),
         tuple(_import_record(event, limits) for event in project.imports),
         project.stop_reason,
@@ -178,15 +183,32 @@ def _scored(project: StoredProject) -> dict[str, str]:
     return {name: completed[0].metrics[name].direction}
 
 
+def _predictions_of(project: StoredProject) -> list[Prediction | None]:
+    """Returns the calibrated predictions of the trials' scores."""
+    # That of the search, not an objective which is asked for now.
+    sign = _objectives_of(project, None)[0].sign
+    predictions, scores = [], []
+    for trial in project.trials:
+        stored = trial.record.get("prediction")
+        predictions.append(stored and (sign * stored[0], stored[1]))
+        is_known = trial.status == TrialStatus.COMPLETED
+        score = trial.score if is_known else None
+        scores.append(math.nan if score is None else sign * score)
+    return [
+        one and (sign * one[0], one[1])
+        for one in calibrate_each(predictions, scores)
+    ]
+
+
 def _trial_record(
     number: int,
     trial: StoredTrial,
     limits: tuple[Limit, ...],
     expression: Expression,
+    prediction: Prediction | None,
 ) -> TrialRecord:
     metrics = _metrics_at_best(trial)
     record = trial.record
-    prediction = record.get("prediction")
     return TrialRecord(
         trial.trial_id,
         number,
@@ -196,7 +218,7 @@ def _trial_record(
         trial.best_step,
         record.get("operator", ""),
         tuple(record.get("parents", ())),
-        (prediction[0], prediction[1]) if prediction else None,
+        prediction,
         len(record.get("rejected", ())),
         message=trial.message,
         worker=trial.worker,

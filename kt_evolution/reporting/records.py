@@ -62,7 +62,7 @@ class TrialRecord:
         operator: String, how it was made; empty if that is not known.
         parents: Tuple of trial ids.
         prediction: Mean and standard deviation that were expected of the
-            score, or None.
+            score, calibrated with the results before it, or None.
         num_rejected: Int, how many proposals were rejected before it.
         broken: Tuple of strings, the limits that it breaks.
         violations: Tuple of floats, by what part each limit is broken.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from kt_evolution.algorithm.calibration import calibrate
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.space.genes import OrdinalGene
@@ -230,7 +231,8 @@ def test_why_a_trial_was_proposed():
     (individual,) = history.individuals
     assert origin_of(individual, "07") == "crossover and mutation of 03 and 05"
     assert origin_of(individual, "11") == "reevaluation of 07"
-    assert expected_of(history, "07", -1.0) == (0.9, 0.1)
+    mean, std = calibrate((-0.9, 0.1), [])
+    assert expected_of(history, "07", -1.0) == (-mean, std)
     assert expected_of(history, "11", -1.0) is None
 
 
