@@ -1,4 +1,4 @@
-"""Callbacks of a search, next to Keras's, which are those of a training."""
+"""Callbacks of a whole search. Keras's callbacks are those of a training."""
 
 from collections.abc import Iterable
 from numbers import Real
@@ -39,10 +39,10 @@ def as_list(callbacks: Any) -> list[Any]:
 
 
 class SearchCallback:
-    """Is called when a search and its trials begin or end.
+    """A callback that is called when a search begins and when trials end.
 
-    It goes with Keras's callbacks to `EvolutionTuner.search`. Those are copied
-    for each training; this one is the same for the whole search.
+    Pass it to `EvolutionTuner.search`, among Keras's callbacks. Keras's are
+    copied for each training; this one is the same for the whole search.
 
     Example:
 
@@ -56,10 +56,10 @@ class SearchCallback:
     """
 
     def on_search_begin(self, tuner: kt.Tuner) -> None:
-        """Is called before the first trial, of a resumed search as well."""
+        """Called before the first trial, also of a resumed search."""
 
     def on_trial_end(self, tuner: kt.Tuner, trial: Trial) -> None:
-        """Is called once a trial's result is stored, or its failure."""
+        """Called once the result or the failure of a trial is stored."""
 
     def on_search_end(self, tuner: kt.Tuner) -> None:
-        """Is called after the last trial, and after Ctrl-C."""
+        """Called after the last trial, and after Ctrl-C."""

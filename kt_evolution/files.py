@@ -1,4 +1,4 @@
-"""Files in the folder of a project, which may be that of a stranger.
+"""Files in the folder of a project, which may come from a stranger.
 
 A stranger's folder is only data. A link never leads out of it, only regular
 files are opened, and JSON is read without running out of stack.
@@ -12,18 +12,18 @@ from typing import Any
 
 
 def check_own(path: Path, folder: Path) -> None:
-    """Raises if what lies at a path can't be a file of a project.
+    """Raises if a path leads to something that can't belong to a project.
 
-    Nothing need lie there.
+    The path need not exist.
 
     Args:
         path: The path of the file.
         folder: The path of the project, which the file is in.
 
     Raises:
-        OSError: If a link leads out of the folder, or if something lies there
-            that is neither a file nor a folder. Opening a named pipe waits
-            for ever, and reading a device may never end.
+        OSError: If a link leads out of the folder, or if the path is neither
+            a file nor a folder. Opening a named pipe waits for ever, and
+            reading a device may never end.
     """
     check_links(path, folder)
     is_other = not path.is_file() and not path.is_dir()
@@ -32,7 +32,7 @@ def check_own(path: Path, folder: Path) -> None:
 
 
 def is_own(path: Path, folder: Path) -> bool:
-    """Tells whether `check_own` raises nothing."""
+    """Returns whether `check_own` raises nothing."""
     try:
         check_own(path, folder)
     except OSError:
@@ -48,7 +48,7 @@ def check_links(path: Path, folder: Path) -> None:
         folder: The path of the project. It may be a link itself.
 
     Raises:
-        OSError: If one does.
+        OSError: If a link does.
     """
     for place in (path, *path.parents):
         if place == folder:
@@ -72,7 +72,7 @@ def _leads_inside(link: Path, folder: Path) -> bool:
 
 
 def check_entries(folder: Path, project: Path) -> None:
-    """Raises if a folder holds what can't be a file of a project.
+    """Raises if a folder has an entry that can't belong to a project.
 
     The host and Keras open files there by themselves, and follow links.
 
@@ -82,7 +82,7 @@ def check_entries(folder: Path, project: Path) -> None:
         project: The path of the project.
 
     Raises:
-        OSError: If it does, see `check_own`, or if it is such a link itself.
+        OSError: If so, see `check_own`, or if the folder is such a link itself.
     """
     check_links(folder, project)
     if not folder.is_dir():
@@ -106,10 +106,10 @@ def read_own(path: Path, folder: Path) -> bytes:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Returns what JSON says.
+    """Returns the value of a text in JSON.
 
     Raises:
-        ValueError: If it is none, or nested so deeply that it can't be read.
+        ValueError: If it is not JSON, or nested too deeply to be read.
     """
     try:
         return json.loads(text)
@@ -120,8 +120,8 @@ def parse_json(text: str | bytes) -> Any:
 def replace(path: Path, text: str) -> None:
     """Writes a file so that a reader sees all of the old or of the new text.
 
-    It is written beside the old one under a random name that must not exist:
-    what lies there may be a link to another file.
+    The new file is written beside the old one, under a random name that must
+    not exist: an existing file may be a link to another one.
 
     Raises:
         OSError: If the file can't be written. The old one stays.

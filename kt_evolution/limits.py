@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Limit:
-    """A bound that models must keep.
+    """A bound on a cost, a metric or the hyperparameters of models.
 
     Limits on costs of a build (`"params"`, `"trainable_params"`) and on
     hyperparameters (a function) are checked before a trial exists, so that no
@@ -96,7 +96,7 @@ class Limit:
         return f"Limit({name}{bounds})"
 
     def get_config(self) -> dict[str, str | float | None]:
-        """Returns the arguments of a limit that is no function."""
+        """Returns the arguments of a limit that is not a function."""
         return {"what": self.name, "max": self.max, "min": self.min}
 
     def violation(self, metrics: Mapping[str, float]) -> float:
@@ -113,8 +113,8 @@ class Limit:
         """
         if self.name not in metrics:
             raise fatal_value_error(
-                "A limit must be that of a metric of the trials or of a cost "
-                f"that is measured. Received: {self}, "
+                "A `Limit` must name a metric of the trials or a measured "
+                f"cost. Received: {self}, "
                 f"metrics={sorted(metrics)}"
             )
         value = metrics[self.name]
@@ -153,7 +153,7 @@ class Limit:
             allowed = function(hyperparameters)
         except KeyError as error:
             raise fatal_value_error(
-                f"{self} asks for a hyperparameter that this model has not: "
+                f"{self} needs a hyperparameter that this model lacks: "
                 f"{error.args[0]} Where a model may not have it, use "
                 "`hp.values.get(name)`. "
                 f"Received: hp.values={hyperparameters.values}"

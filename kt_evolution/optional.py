@@ -1,4 +1,4 @@
-"""Packages that only a part of what we do needs."""
+"""Imports packages that only some features need."""
 
 import importlib
 from typing import Any
@@ -13,7 +13,7 @@ def import_module(module: str, extra: str = "report") -> Any:
             to "report".
 
     Raises:
-        ImportError: It says how to install what is missing.
+        ImportError: If it is missing. The message says how to install it.
     """
     try:
         return importlib.import_module(module)

@@ -28,15 +28,15 @@ SECONDS = {"hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
 
 @dataclasses.dataclass(frozen=True)
 class SearchProgress:
-    """What stopping rules go by.
+    """The state of a search that stopping rules see.
 
     Args:
         num_completed: Int, the number of completed trials.
-        num_since_best: Int, how many of them are younger than the last that
-            was better than all before. With several objectives, than the last
-            that came onto the Pareto front and is still there.
-        best: Float, the best score that keeps all limits; None if there is
-            none, or if there are several objectives.
+        num_since_best: Int, the number of trials that were completed after
+            the last one that was better than all before it; with several
+            objectives, after the last one that is on the Pareto front.
+        best: Float, the best score within all limits; None if there is none,
+            or if there are several objectives.
         direction: String, "min" or "max".
         seconds: Float, for how long the search has run, pauses left out.
     """
@@ -49,7 +49,7 @@ class SearchProgress:
 
 
 class StoppingRule(abc.ABC):
-    """Says when a search ends. Subclass it for a rule of your own.
+    """Decides when a search ends. Subclass it to write a rule.
 
     Example:
 
@@ -80,8 +80,9 @@ class Target(StoppingRule):
 
     Args:
         score: Float, the value of the objective to reach, from below if it is
-            maximized and from above if it is minimized. Of an accuracy and
-            the like it must be in [0, 1], of a cost at least 0.
+            maximized and from above if it is minimized. The target of an
+            accuracy or another ratio must be in [0, 1], that of a cost at
+            least 0.
     """
 
     def __init__(self, score: float) -> None:
@@ -160,13 +161,13 @@ class TimeBudget(StoppingRule):
 
 
 class StopAtEpochEnd(keras.callbacks.Callback):
-    """Ends training with the epoch in which something is over.
+    """Ends training with the epoch in which a time budget is over.
 
-    Not before it can be scored, though: with `validation_freq` validation
+    Training goes on until it can be scored: with `validation_freq` validation
     does not run in each epoch.
 
     Args:
-        is_over: Function of no arguments.
+        is_over: Function without arguments, returns whether it is over.
         metrics: Strings, the metrics without which there is no score.
     """
 
@@ -213,7 +214,7 @@ def check_rules(
 def _check_reachable(
     score: float, objective: kt.Objective, is_positive: bool
 ) -> None:
-    """Raises for a target that is never reached, or by any model."""
+    """Raises for a target that no model or every model reaches."""
     lowest, highest = 0.0 if is_positive else -math.inf, math.inf
     if _is_ratio(objective.name):
         lowest, highest = 0.0, 1.0
@@ -231,7 +232,7 @@ def _check_reachable(
 
 
 def _is_ratio(metric: str) -> bool:
-    """Tells whether Keras has a metric of this name that is in [0, 1]."""
+    """Returns whether Keras has a metric of this name that is in [0, 1]."""
     name = re.sub(r"_\d+$", "", metric.removeprefix("val_"))
     return name in RATIOS or name.endswith("_accuracy")
 

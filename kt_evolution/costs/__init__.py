@@ -1,4 +1,4 @@
-"""What a model costs: its size, its work, its latency, its training."""
+"""What a model costs: its size, operations, latency and training time."""
 
 from kt_evolution.costs.flops import count_flops
 from kt_evolution.costs.measurement import count_params

@@ -1,6 +1,6 @@
 """Floating-point operations of a model, by the backend's own counter.
 
-A multiply-add is two operations everywhere. What else is counted differs:
+A multiply-add is two operations everywhere. The backends differ in the rest:
 TensorFlow and JAX also count most operations on single elements, such as
 biases, and torch counts matrix products, convolutions and attention only. JAX
 leaves out products with the padding of a convolution, and TensorFlow counts a
@@ -31,7 +31,7 @@ UNSEEN_BY_TENSORFLOW = frozenset(
         "While",
     }
 )
-# It skips those whose shapes the graph does not tell.
+# The profiler skips these operations if the graph lacks their shapes.
 TENSORFLOW_PRODUCTS = frozenset(
     {
         "BatchMatMul",
@@ -80,7 +80,7 @@ def count_flops(model: Any) -> int:
 
 
 def sample_of(model: Any) -> Any:
-    """Returns what one sample of a model's input looks like.
+    """Returns the shape and type of one sample of a model's input.
 
     Args:
         model: A Keras model that is built.
@@ -102,7 +102,7 @@ def sample_of(model: Any) -> Any:
 
 
 def _seen_in_training(model: Any) -> Any:
-    """Returns the inputs of a subclassed model, as it was built by them."""
+    """Returns the inputs with which a subclassed model was built."""
     shapes = (model.get_build_config() or {}).get("input_shape")
     if shapes is None:
         raise ValueError(
@@ -114,7 +114,7 @@ def _seen_in_training(model: Any) -> Any:
 
 
 def _symbols(shapes: Any) -> Any:
-    # Plain containers: a backend does not know those in which Keras tracks.
+    # Backends know plain containers, not the tracking ones of Keras.
     if isinstance(shapes, Mapping):
         return {name: _symbols(shape) for name, shape in shapes.items()}
     if any(isinstance(part, (Mapping, list, tuple)) for part in shapes):
@@ -141,8 +141,8 @@ def _count_in_tensorflow(model: Any, sample: Any) -> int:
     )
     predict = tf.function(lambda inputs: model(inputs, training=False))
     were_eager = tf.config.functions_run_eagerly()
-    # Into the functions of layers, such as a convolution in groups, it does
-    # not look; so the layers' operations stand in the graph themselves.
+    # The profiler does not look into the functions of layers, such as a
+    # convolution in groups. So the layers' operations go into the graph itself.
     tf.config.run_functions_eagerly(True)
     try:
         with _unrolled(model):
@@ -163,7 +163,7 @@ def _count_in_tensorflow(model: Any, sample: Any) -> int:
 
 
 def _check_countable_in_tensorflow(operations: list[Any]) -> None:
-    """Raises for work of which the profiler would silently count nothing."""
+    """Raises for operations that the profiler would silently leave out."""
     unseen = {operation.type for operation in operations} & UNSEEN_BY_TENSORFLOW
     if unseen:
         raise NotImplementedError(
@@ -185,7 +185,7 @@ def _check_countable_in_tensorflow(operations: list[Any]) -> None:
 
 
 def _einsum_flops(operation: Any) -> int:
-    """Returns what TensorFlow's profiler leaves out of attention."""
+    """Returns the operations of attention that the profiler leaves out."""
     terms, result = operation.get_attr("equation").decode().split("->")
     sizes: dict[str, int] = {}
     for term, tensor in zip(terms.split(","), operation.inputs, strict=True):
@@ -231,7 +231,7 @@ def _count_in_torch(model: Any, sample: Any) -> int:
         lambda tensor: keras.ops.zeros(tensor.shape, tensor.dtype), sample
     )
     counter = FlopCounterMode(display=False)
-    # It does not know the fused attention of all devices.
+    # The counter does not know the fused attention of all devices.
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         model(inputs, training=False)
     return counter.get_total_flops()
@@ -246,7 +246,7 @@ _COUNTERS = {
 
 @contextlib.contextmanager
 def _unrolled(model: Any) -> Iterator[None]:
-    """Makes recurrent layers repeat their step, which is counted once."""
+    """Unrolls recurrent layers, because a loop's step is counted once."""
     rolled = [
         layer
         for layer in model._flatten_layers()

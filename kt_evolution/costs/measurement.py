@@ -1,4 +1,4 @@
-"""What a model costs: its size, its work, its latency, its training.
+"""Measures the costs of a model: size, operations, latency, training time.
 
 Costs are metrics of a trial, by the names below, and lower is better for each.
 They can be named as objectives.
@@ -91,7 +91,7 @@ def _zeros(tensor: Any) -> np.ndarray:
     return np.zeros(tensor.shape, tensor.dtype)
 
 
-# Building a model tells them.
+# These are known once a model is built.
 COUNTED: dict[str, Callable[[Any], int]] = {
     "params": count_params,
     "trainable_params": count_trainable_params,
@@ -105,12 +105,12 @@ COSTS = (*COUNTED, "train_seconds", *MEASURES)
 
 
 def is_cost(name: str) -> bool:
-    """Tells whether a metric's name is that of a cost."""
+    """Returns whether a metric's name is that of a cost."""
     return name in COSTS
 
 
 def check_costs(argument: str, names: Any) -> tuple[str, ...]:
-    """Returns the names of costs, if they are.
+    """Checks names of costs, and returns them as a tuple.
 
     Args:
         argument: String, the argument's name, for the error.
@@ -137,7 +137,7 @@ def check_costs(argument: str, names: Any) -> tuple[str, ...]:
 
 
 def parameter_counts(model: Any) -> dict[str, int]:
-    """Returns the costs that a build tells, none if it is not complete.
+    """Returns the costs that are known from a build, if it is complete.
 
     Args:
         model: A Keras model. A subclassed one may be built in training only.

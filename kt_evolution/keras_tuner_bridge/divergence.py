@@ -1,8 +1,8 @@
 """Training that diverged: a loss that is not finite when training ends.
 
-A model that predicts NaN may still have a fine accuracy: that of the class
-that no prediction is. So the losses decide whether training worked, whatever
-the objective.
+A model that predicts NaN may still have a fine accuracy, because NaN counts as
+the prediction of one class. So the losses decide whether training worked, for
+every objective.
 """
 
 import math

@@ -21,7 +21,7 @@ _KINDS = {
     hp_module.Int: "Int",
     hp_module.Float: "Float",
 }
-# A hyperparameter is known by its identity, and never changes.
+# Keys by the identity of hyperparameters, which never change.
 _KEYS: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
@@ -43,7 +43,7 @@ def gene_of(hp: Any) -> Gene:
 
 
 def declaration_of(hp: Any) -> Declaration:
-    """Returns what one Keras Tuner `HyperParameter` declares."""
+    """Returns the `Declaration` of one Keras Tuner `HyperParameter`."""
     kind = next((_KINDS[one] for one in _KINDS if isinstance(hp, one)), None)
     if kind is None:
         raise SpaceError(
@@ -66,7 +66,7 @@ def declaration_of(hp: Any) -> Declaration:
 def key_of(hp: Any) -> str:
     """Returns the key of a hyperparameter's gene.
 
-    It is kept, because each build asks for the keys of a space again.
+    The key is cached, because each build needs the keys of the whole space.
     """
     if hp not in _KEYS:
         _KEYS[hp] = gene_key(hp.name, _conditions(hp))
@@ -87,10 +87,13 @@ def _conditions(hp: Any) -> tuple[Condition, ...]:
 
 
 def check_given_space(hyperparameters: Any) -> None:
-    """Raises if the argument `hyperparameters` is something else.
+    """Raises if the argument `hyperparameters` is of another type.
+
+    Args:
+        hyperparameters: None or a `keras_tuner.HyperParameters`.
 
     Raises:
-        TypeError: It has what was received.
+        TypeError: If it is neither.
     """
     if hyperparameters is not None and not isinstance(
         hyperparameters, kt.HyperParameters

@@ -1,4 +1,7 @@
-"""Keras Tuner's errors that end a search, loaded when there is one."""
+"""Makes Keras Tuner's errors that end a search.
+
+Keras Tuner is loaded when an error is made.
+"""
 
 
 def fatal_value_error(message: str) -> Exception:

@@ -23,10 +23,10 @@ from kt_evolution.algorithm.space.genes import native
 
 
 class _OpenConditions(list[Any]):
-    """The conditions of the scopes that are open, copied without themselves.
+    """The conditions of the open scopes. A deep copy shares them.
 
-    The host deep-copies them at each scope, every value of every condition,
-    which takes most of the time of a build with hundreds of scopes. They never
+    The host deep-copies every value of every condition at each scope, which
+    takes most of the time of a build with hundreds of scopes. Conditions never
     change.
     """
 
@@ -78,8 +78,8 @@ def share_space(
     """
     clone = HyperParameters() if into is None else into
     clone._space.extend(hyperparameters._space)
-    for name, twins in hyperparameters._hps.items():
-        clone._hps[name].extend(twins)
+    for name, same_name in hyperparameters._hps.items():
+        clone._hps[name].extend(same_name)
     clone.values.update(values)
     return clone
 
@@ -99,7 +99,7 @@ def check_growth(
     """Raises if a hypermodel requested hyperparameters outside the space.
 
     Raises:
-        RuntimeError: It names the hyperparameters.
+        RuntimeError: If it did. The message names them.
     """
     new = new_entries(known, hyperparameters)
     if new:
@@ -111,16 +111,17 @@ def check_growth(
 
 
 def settle_values(hyperparameters: kt.HyperParameters) -> None:
-    """Keeps the values of active names only, and fills those that miss.
+    """Keeps the values of active names only, and adds missing ones.
 
-    The host's `ensure_active_values` walks the hyperparameters one by one and
-    drops the live value of a name when it meets an inactive twin, and fills
-    by unseeded random. This goes by name, and fills by defaults.
+    The host's `ensure_active_values` walks the hyperparameters one by one. It
+    drops the live value of a name when it meets an inactive hyperparameter of
+    that name, and draws missing values without a seed. This function decides
+    by name, and missing values are defaults.
     """
     values = hyperparameters.values
     settled: dict[str, Value] = {}
     before = -1
-    # A parent may stand behind its child once a space came over gRPC.
+    # In a space that came over gRPC a parent may come after its child.
     while len(settled) > before:
         before = len(settled)
         for hp in hyperparameters.space:
@@ -140,7 +141,7 @@ def full_name(hyperparameters: kt.HyperParameters, name: str) -> str:
 
 
 def is_made_of(tensor: Any, source: Any) -> bool:
-    """Tells whether one symbolic tensor was computed from another."""
+    """Returns whether one symbolic tensor was computed from another."""
     seen: set[int] = set()
     waiting = [tensor]
     while waiting:
@@ -170,10 +171,11 @@ def on_cpu() -> contextlib.AbstractContextManager[Any]:
 
 
 def forget_kernels() -> None:
-    """Frees the operations that TensorFlow keeps for each shape that it met.
+    """Frees the operations that TensorFlow caches for each shape.
 
-    It makes what is used again anew. `keras.utils.clear_session` does the
-    same, but forgets the names of layers too.
+    TensorFlow creates an operation again when it needs it.
+    `keras.utils.clear_session` does the same, but resets the names of layers
+    too.
     """
     if keras.backend.backend() == "tensorflow":
         from tensorflow.python.eager import context
@@ -189,7 +191,7 @@ def check_tuner_arguments(tuner_class: type, kwargs: Mapping[str, Any]) -> None:
         kwargs: Dict of the arguments that it does not name itself.
 
     Raises:
-        TypeError: It has the argument and the one that was probably meant.
+        TypeError: If there is one. The message has the correct spelling.
     """
     known = {
         name
@@ -219,13 +221,13 @@ def layers_inside(layer: Any) -> list[Any]:
 
 
 def is_built_throughout(layer: Any) -> bool:
-    """Tells whether a layer and all layers inside have their variables."""
+    """Returns whether a layer and all layers inside have their variables."""
     return all(each.built for each in layer._flatten_layers())
 
 
 def wrapped_function(metric: Any) -> Any:
     """Returns the function or loss that Keras made a metric of, or None."""
-    # Its subclasses are metrics of their own.
+    # A subclass is another metric.
     is_wrapper = type(metric) is keras.metrics.MeanMetricWrapper
     return metric._fn if is_wrapper else None
 
@@ -248,21 +250,21 @@ def silence_nan_warning(is_needed: bool = True) -> Iterator[None]:
 
 
 def set_aside_torn_state(folder: Path) -> None:
-    """Takes a torn file of a tuner out of the way of a resume.
+    """Renames a torn file of a tuner, so that the search can be resumed.
 
-    The host's tuners write it in place, so a kill may leave a part of it, and
-    then read it in their constructor, which raises.
+    The host's tuners write the file in place, so a kill may leave a part of
+    it. Their constructor reads it, and raises if it is torn.
 
     Args:
         folder: Path, the project.
     """
     tuner_id = os.environ.get("KERASTUNER_TUNER_ID", "tuner0")
     path = folder / f"{tuner_id}.json"
-    # What a link to elsewhere leads to is neither read nor moved: to open the
+    # A link that leads elsewhere is neither followed nor moved. Opening the
     # project refuses it.
     is_own = os.path.lexists(path) and files.is_own(path, folder)
     if is_own and read_state(path) is None:
-        # It can't be moved where nothing can be written.
+        # On a read-only disk it can't be renamed.
         with contextlib.suppress(OSError):
             os.replace(path, f"{path}.damaged")
 
@@ -271,22 +273,22 @@ def read_state(path: Path) -> dict[str, Any] | None:
     """Returns the state of a tuner, or None with a warning if it is torn."""
     state = None
     with contextlib.suppress(ValueError):
-        # A folder may lie there, as a failed copy leaves it.
+        # A failed copy may have left a folder there.
         if path.is_file():
             state = files.parse_json(path.read_bytes())
     if isinstance(state, dict):
         return state
     warnings.warn(
-        f"{path} is damaged, as a kill leaves it in the middle of writing. "
-        "What it held of the tuner is lost; the trials are not in it, and the "
-        "search goes on.",
+        f"{path} is damaged, perhaps because the process was killed while it "
+        "wrote the file. The state of the tuner in it is lost. Trials are not "
+        "stored there, and the search goes on.",
         stacklevel=2,
     )
     return None
 
 
 def is_chief() -> bool:
-    """Tells whether this process is the chief of a distributed search."""
+    """Returns whether this process is the chief of a distributed search."""
     return "KERASTUNER_ORACLE_IP" in os.environ and (
         "chief" in os.environ.get("KERASTUNER_TUNER_ID", "")
     )

@@ -1,8 +1,8 @@
 """Hyperparameters whose range differs from build to build.
 
-Keras Tuner keeps the first declaration of a name. Where a bound depends on
-another hyperparameter, `hp.Int("b", 1, hp.Int("a", 1, 9))`, it is therefore
-that of the first build, whatever the others ask for.
+Keras Tuner keeps the first declaration of a name. So where a bound depends on
+another hyperparameter, as in `hp.Int("b", 1, hp.Int("a", 1, 9))`, the bound of
+the first build counts in all builds.
 """
 
 import dataclasses
@@ -17,11 +17,11 @@ from keras_tuner.engine import hyperparameters as hp_module
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.keras_tuner_bridge.encoding import key_of
 
-# What makes the range of a hyperparameter; its default does not.
+# The attributes that make up a range. The default is not one of them.
 _RANGE = ("min_value", "max_value", "step", "sampling", "value")
-# Floats that are computed in two ways differ by less.
+# The relative difference of a float that is computed in two ways is smaller.
 _ROUNDING = 2.0**-49
-# So many hyperparameters that a range depends on are named.
+# At most so many causes of a changed range are named.
 MAX_CAUSES = 4
 
 
@@ -41,7 +41,7 @@ class Redeclaration:
 
 
 def has_same_range(known: Any, declared: Any) -> bool:
-    """Tells whether two hyperparameters have the same values to choose from."""
+    """Returns whether two hyperparameters have the same possible values."""
     if type(known) is not type(declared):
         return False
     # The host lists the values of numbers too, which takes long for many.
@@ -65,14 +65,14 @@ def has_same_range(known: Any, declared: Any) -> bool:
 
 
 def _is_alike(one: Any, other: Any, noise: float = 0.0) -> bool:
-    """Tells whether two values are equal, floats but for rounding."""
+    """Returns whether two values are equal up to the rounding of floats."""
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=_ROUNDING, abs_tol=noise)
     return bool(one == other)
 
 
 def redeclared(known: Iterable[Any], found: Iterable[Any]) -> list[str]:
-    """Returns which hyperparameters are declared otherwise than before.
+    """Returns the hyperparameters that are declared differently than before.
 
     Args:
         known: Iterable of Keras Tuner's `HyperParameter`s, those of a search.
@@ -115,11 +115,11 @@ class Redeclarations:
         self._values_as_known: dict[str, dict[str, Value]] = {}
 
     def mark_reported(self, hyperparameters: Iterable[Any]) -> None:
-        """Notes hyperparameters of which the user was warned elsewhere."""
+        """Marks hyperparameters of which another warning was given."""
         self._reported |= {key_of(hp) for hp in hyperparameters}
 
     def note(self, hp: Any, build: Callable[[dict[str, Value]], Any]) -> None:
-        """Warns of what a build declared otherwise.
+        """Warns of the ranges that a build declared differently.
 
         Args:
             hp: The `RecordingHyperParameters` of the build.
@@ -145,8 +145,9 @@ class Redeclarations:
     ) -> list[str]:
         """Returns the hyperparameters on whose values the range depends.
 
-        Each that is found is set back to a build that declared the known
-        range. If the range is another one still, there is a further cause.
+        Each cause that is found is set back to its value in a build that
+        declared the known range. If the range still differs, there is another
+        cause.
         """
         base = self._values_as_known.get(key)
         if base is None:
@@ -180,8 +181,8 @@ def _cause_among(
 ) -> str:
     """Returns one hyperparameter on whose value a range depends.
 
-    It halves what differs between two builds, and builds again, until one
-    hyperparameter is left.
+    It halves the values that differ between two builds, and builds again,
+    until one hyperparameter is left.
 
     Reference:
         Zeller and Hildebrandt (2002), "Simplifying and isolating
@@ -214,7 +215,7 @@ def _is_redeclared(
     try:
         return key in build(values).redeclared
     except Exception:
-        # Values of two models need not go together.
+        # A mixture of the values of two models may not build.
         return False
 
 

@@ -1,7 +1,7 @@
 """Hyperparameters and values as Keras Tuner stores them, without its classes.
 
-A project is read in a fraction of the time that loading Keras takes. What the
-host's own constructors refuse is refused here too.
+A project is read in a fraction of the time that loading Keras takes. Configs
+that the host's own constructors refuse are refused here too.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def read_declaration(config: Any) -> Declaration:
             `HyperParameters.get_config` has them in its "space".
 
     Raises:
-        ValueError: If the host would make no hyperparameter of it.
+        ValueError: If the host would refuse the config.
     """
     kind, fields = _parts(config)
     if kind not in _READERS:
@@ -91,7 +91,7 @@ def _condition(config: Any) -> Condition:
     _check_fields(fields, {"name", "values"})
     values = fields["values"]
     values = values if isinstance(values, list) else [values]
-    # The first value tells the type of all, except for booleans and floats.
+    # The first value decides the type of all, except for booleans and floats.
     if isinstance(values[0], str):
         values = [str(value) for value in values]
     elif isinstance(values[0], int) and not isinstance(values[0], bool):

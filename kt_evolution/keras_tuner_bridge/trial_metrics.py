@@ -22,7 +22,7 @@ def value_of(trial: Trial, metric: str) -> float:
 
 
 def spread_metrics(objective: kt.Objective) -> list[str]:
-    """Returns the names of the metrics that tell the spread of scores.
+    """Returns the names of the metrics that have the spread of scores.
 
     That is `"score_std"`, or with several objectives one for each, such as
     `"val_loss_std"`.

@@ -22,4 +22,4 @@ class StateView:
         return getattr(oracle._project.state, self._name)
 
     def __set__(self, oracle: Any, value: Any) -> None:
-        """Does nothing: what the host's constructor sets is empty here."""
+        """Does nothing, because the host's constructor sets empty values."""

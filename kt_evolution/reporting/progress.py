@@ -90,7 +90,7 @@ def _hypervolumes(points: np.ndarray, feasible: np.ndarray) -> np.ndarray:
 
 
 def _is_covered(point: np.ndarray, front: np.ndarray) -> bool:
-    """Tells whether a point is no better than one of a front."""
+    """Returns whether a point is no better than one of a front."""
     return bool((front <= point).all(axis=1).any())
 
 

@@ -29,7 +29,7 @@ LAYERS = "built_layers"
 
 
 class SaveMeasuredEpochs(keras.callbacks.Callback):
-    """Keeps the weights of the epoch that the metrics of a trial are of.
+    """Keeps the weights of the epoch that the metrics of a trial are from.
 
     The host's checkpoint saves every epoch that has no objective, and so
     overwrites the best one with `validation_freq=2`. It saves epochs whose
@@ -63,7 +63,7 @@ class SaveMeasuredEpochs(keras.callbacks.Callback):
         has_best = math.isfinite(self.checkpoint.best_value)
         if has_best and not self.checkpoint.objective.has_value(logs):
             return
-        # Its layers have what variables they will ever have by now.
+        # By now its layers have all their variables.
         self.model.built = True
         self.checkpoint.on_epoch_end(epoch, logs)
 
@@ -83,7 +83,7 @@ def save_build_config(model: Any, path: Path) -> None:
 
 
 def _describe(layer: Any, seen: set[int]) -> dict[str, Any] | None:
-    """Returns with which shapes a layer and those inside were built."""
+    """Returns the shapes with which a layer and its inner ones were built."""
     if id(layer) in seen:
         return None
     seen.add(id(layer))
@@ -97,8 +97,8 @@ def _describe(layer: Any, seen: set[int]) -> dict[str, Any] | None:
 
 
 def _config_of(layer: Any) -> Any:
-    # A layer of the user's may raise or return what JSON does not know. Its
-    # training is done by now, and is worth more than the file.
+    # A custom layer may raise, or return values that JSON can't hold. The
+    # model is trained by now, and must not be lost for this file.
     with contextlib.suppress(Exception):
         text = json.dumps(layer.get_build_config(), default=_of_numpy)
         return json.loads(text)
@@ -128,7 +128,7 @@ def load_checkpoint(model: Any, weights: Path, build_config: Path) -> None:
     if weights.stat().st_size == 0:
         raise CheckpointError("the file is empty")
     with warnings.catch_warnings():
-        # What is not built in the end raises, with its reason.
+        # A layer that stays unbuilt raises an error with the reason.
         warnings.filterwarnings("ignore", "Model .* had a build config")
         warnings.filterwarnings("ignore", ".*was called on layer")
         # The optimizer of the new model has no variables yet.
@@ -155,7 +155,7 @@ def _build(model: Any, config: dict[str, Any]) -> None:
         if LAYERS in config:
             _build_layer(model, config[LAYERS], set())
             return
-        # The file is the host's: Keras can only run `call`.
+        # The host wrote the file, so Keras can only run `call`.
         model.build_from_config(config)
     except CheckpointError:
         raise
@@ -167,7 +167,7 @@ def _build(model: Any, config: dict[str, Any]) -> None:
         map(private_api.is_built_throughout, private_api.layers_inside(model))
     ):
         raise CheckpointError("the shapes of the model's inputs are not known")
-    # `build_from_config` forgets to say so.
+    # `build_from_config` does not set it.
     model.built = True
 
 
@@ -183,7 +183,7 @@ def _build_layer(
         layer.build_from_config(shapes)
     records = record["layers"]
     if len(private_api.layers_inside(layer)) != len(records):
-        # The others are made by `call`, which Keras runs here.
+        # `call`, which Keras runs here, makes the missing layers.
         layer.build_from_config(shapes)
     inside = private_api.layers_inside(layer)
     if len(inside) != len(records):
@@ -198,7 +198,7 @@ def _build_layer(
 
 
 def _makes_variables(layer: Any) -> bool:
-    """Tells whether a layer has more to build than the layers inside."""
+    """Returns whether a layer has more to build than the layers inside."""
     kind = type(layer)
     return kind.build is not keras.Layer.build or (
         kind.build_from_config

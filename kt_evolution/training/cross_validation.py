@@ -12,7 +12,7 @@ from kt_evolution.algorithm.checks import is_number
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.optional import import_module
 
-# So that all trials, workers and sessions have the same folds.
+# A constant, so that all trials, workers and sessions have the same folds.
 SHUFFLE_SEED = 0
 DATA_ARGUMENTS = ("x", "y", "sample_weight")
 VALIDATION_ARGUMENTS = ("validation_data", "validation_split")
@@ -78,7 +78,7 @@ class CrossValidation:
             self.num_folds = _count_splits(splitter)
         else:
             raise TypeError(
-                "`cross_validation` must be an integer of at least 2 or a "
+                "`cross_validation` must be an integer of at least 2 or an "
                 "instance of a scikit-learn splitter. "
                 f"Received: cross_validation={splitter!r}"
             )
@@ -154,7 +154,7 @@ def take_rows(data: Any, rows: np.ndarray) -> Any:
 
 
 def _count_rows(arguments: Mapping[str, Any]) -> int:
-    """Returns the number of rows of the data, and checks that they have some.
+    """Checks that the data have rows, and returns their number.
 
     Raises:
         ValueError: If there are no data, or not the same number of rows.
@@ -194,17 +194,17 @@ def _rows_of(name: str, leaf: Any) -> int:
     if not shape or not hasattr(leaf, "__array__"):
         raise TypeError(
             f"`{name}` must be an array, or a dict or list of arrays, for "
-            "`cross_validation`: its rows are split anew. Turn a "
+            "`cross_validation`: its rows are split. Turn a "
             "`tf.data.Dataset` into arrays with "
             "`next(iter(dataset.unbatch().batch(num_rows)))`, or split it in "
-            "a `HyperModel.fit` of your own, which returns the mean of what "
-            f"the folds scored. Received: {name}={_shown(leaf)}"
+            "a `HyperModel.fit` of your own, which returns the mean score "
+            f"of the folds. Received: {name}={_shown(leaf)}"
         )
     return int(shape[0])
 
 
 def _labels(targets: Any) -> np.ndarray | None:
-    """Returns one target for each row; of one-hot targets the class."""
+    """Returns one target for each row, the class if it is one-hot."""
     leaves = keras.tree.flatten(targets)
     if targets is None or len(leaves) != 1:
         return None
@@ -218,7 +218,7 @@ def _labels(targets: Any) -> np.ndarray | None:
 
 
 def _are_classes(labels: np.ndarray | None, num_folds: int) -> bool:
-    """Tells whether targets are classes that each fold can have some of."""
+    """Returns whether targets are classes with enough rows for each fold."""
     if labels is None or labels.ndim != 1:
         return False
     is_binary = labels.dtype.kind == "f" and np.isin(labels, (0, 1)).all()
@@ -244,6 +244,6 @@ def _model_selection() -> Any:
 
 
 def _shown(value: Any) -> str:
-    """Returns a value as errors show it: not all rows of an array."""
+    """Returns a value as a short text for an error."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,4 +1,4 @@
-"""One trial in training: its executions, what they returned and what it cost.
+"""One trial in training: its executions, their results and their costs.
 
 A trial is trained `executions_per_trial` times, in each fold if there are
 folds, and its metrics are the means over these executions.
@@ -39,7 +39,7 @@ from kt_evolution.training.termination import TerminationWatch
 
 @dataclasses.dataclass(frozen=True)
 class TrainingPlan:
-    """What is the same in the training of every trial of a tuner.
+    """The settings that the trainings of all trials of a tuner share.
 
     Args:
         objective: The `keras_tuner.Objective`.
@@ -73,8 +73,8 @@ class TrainingPlan:
 
         Args:
             objective: The `keras_tuner.Objective`.
-            given_objective: What the user gave as the objective.
-            limits: The `Limit`s that models must keep.
+            given_objective: The user's argument `objective`.
+            limits: The `Limit`s of the search.
             requested: The costs that the user wants measured.
             time_budget: Float, in seconds.
             is_time_over: Function without arguments.
@@ -109,7 +109,7 @@ class TrialExecution:
         folds: The `Fold`s of the data, none without cross-validation.
 
     Attributes:
-        results: List of what the executions returned, such as `History`s.
+        results: List of the results of the executions, such as `History`s.
     """
 
     def __init__(
@@ -174,7 +174,7 @@ class TrialExecution:
 
     def _new_epoch_stop(self, kwargs: Mapping[str, Any]) -> StopAtEpochEnd:
         awaited: set[str] = set()
-        # Otherwise what is missing may come from the user's own `fit`.
+        # Otherwise a missing metric may come from the user's own `fit`.
         if kwargs.get("validation_freq", 1) != 1:
             named = {*directions_of(self._plan.objective), *self._plan.limited}
             awaited = {name for name in named if name.startswith("val_")}
@@ -190,7 +190,7 @@ class TrialExecution:
         """
         measured: dict[str, float] = {}
         if model.built:
-            # What can't be counted says so before it costs a training.
+            # A cost that can't be counted raises before the training.
             measured = measurement.measure(
                 model, self._plan.measured & {"flops"}
             )
@@ -205,7 +205,7 @@ class TrialExecution:
         self.results.append(result)
         self._diverged |= self._divergence.losses
         if not isinstance(result, keras.callbacks.History):
-            # What can't be used says so before it is trained once more.
+            # An unusable result raises before the next execution.
             metrics_of(result, self._plan.objective, source, measured)
         return result
 
@@ -218,7 +218,7 @@ class TrialExecution:
         """Returns the metrics of the trial, and their epoch.
 
         Args:
-            results: What `run_trial` returned.
+            results: The value that `run_trial` returned.
             source: String, the name of the function that returned it.
             count_costs: Function that returns the costs of a model that the
                 tuner did not train.
@@ -238,12 +238,12 @@ def check_fit_arguments(
     """Raises if there is nothing to train a model with, or no epoch.
 
     Args:
-        model: The model; one with a `fit` of its own may take anything.
+        model: The model. A `fit` of its own may take any arguments.
         args: Tuple, the positional arguments of `fit`.
         kwargs: Dict, the others.
 
     Raises:
-        keras_tuner.errors.FatalValueError: It names the argument.
+        keras_tuner.errors.FatalValueError: If so. It names the argument.
     """
     if type(model).fit is not keras.Model.fit:
         return

@@ -1,4 +1,4 @@
-"""Whether training has the metrics that a search needs, as early as possible.
+"""Checks early that training has the metrics that a search needs.
 
 A mistyped objective would be noticed after the first training. Where nothing
 but Keras itself makes the metrics, their names are known at the first batch.
@@ -69,18 +69,18 @@ def check_metrics(
 
 
 def _hint(name: str, logs: Mapping[str, Any]) -> str:
-    """Returns what to do where a metric is missing."""
+    """Returns a hint for a missing metric."""
     if name == DEFAULT_OBJECTIVE:
         return ' Give an `objective`, such as "val_loss".'
     if is_cost(name):
         return (
-            " Costs are measured of Keras models that the tuner builds and "
-            "fits itself."
+            " Costs are measured only for Keras models that the tuner builds "
+            "and fits itself."
         )
     is_validated = any(known.startswith(VALIDATION) for known in logs)
     if name.startswith(VALIDATION) and not is_validated:
         return (
-            " What begins with val_ needs `validation_data` or "
+            " Metrics that begin with val_ need `validation_data` or "
             "`validation_split`."
         )
     similar = closest_name(name, logs)
@@ -118,22 +118,22 @@ def _is_validated(name: str) -> bool:
 
 
 def _spelling(name: str) -> str:
-    """Returns what "val_acc" and "val_accuracy" share, in any case."""
+    """Returns a text that "val_acc" and "val_accuracy" share."""
     words = name.lower().removeprefix(VALIDATION).split("_")
     return "_".join("accuracy" if word == "acc" else word for word in words)
 
 
 def can_add_metrics(callback: Any) -> bool:
-    """Tells whether a callback may add metrics to the logs of an epoch."""
+    """Returns whether a callback may add metrics to the logs of an epoch."""
     home = type(callback).__module__.partition(".")[0]
     is_known = home in ("keras", "keras_tuner", "kt_evolution")
     return not is_known or isinstance(callback, keras.callbacks.LambdaCallback)
 
 
 class MetricCheck(keras.callbacks.Callback):
-    """Ends a search at the first batch if its metrics can't come.
+    """Ends a search at the first batch if a metric will be missing.
 
-    It is for a training whose metrics are those of the model alone.
+    It is for a training in which only the model makes metrics.
 
     Args:
         wanted: Dict of the arguments that name metrics to these names.
@@ -176,7 +176,7 @@ class MetricCheck(keras.callbacks.Callback):
             self._check(logs or {}, self._validation_freq == 1)
 
     def _check(self, logs: Mapping[str, Any], knows_validation: bool) -> None:
-        """Checks the metrics that are in the logs if they ever will be."""
+        """Checks the metrics that must be in the logs by now."""
         if _overrides(self.model, ["fit"]):
             return
         waits = self._is_validated and not knows_validation
@@ -236,7 +236,7 @@ def _compiled_metrics(model: Any) -> list[Any]:
 
 
 def _direction_of(metric: Any) -> str | None:
-    """Returns the direction of a metric by what it is, not by its name."""
+    """Returns the direction of a metric by its class or function."""
     function = private_api.wrapped_function(metric)
     if isinstance(function, keras.losses.Loss) or (
         function in vars(keras.losses).values()
@@ -246,7 +246,7 @@ def _direction_of(metric: Any) -> str | None:
 
 
 def _overrides(model: Any, names: Collection[str]) -> bool:
-    """Tells whether a model or its class has its own methods of some names."""
+    """Returns whether a model or its class has methods of its own."""
     return any(
         name in vars(model)
         or getattr(type(model), name) is not getattr(keras.Model, name)

@@ -1,4 +1,4 @@
-"""From what training returns to metrics: the best epoch, as native floats."""
+"""From the results of training to metrics: the best epoch, as native floats."""
 
 import math
 import statistics
@@ -28,9 +28,9 @@ def metrics_of(
     """Returns the metrics of a trial and the epoch that they belong to.
 
     Args:
-        results: What `run_trial` returned: a `History`, a dict, a number, or
-            a list of these, one for each execution, which are averaged; their
-            spread and number become metrics, too.
+        results: The value that `run_trial` returned: a `History`, a dict, a
+            number, or a list of these, one for each execution. Executions are
+            averaged, and their spread and number become metrics, too.
         objective: The `keras_tuner.Objective`.
         source: String, the name of the function, for the error.
         costs: Dict of the measured costs, which are metrics too unless the
@@ -72,8 +72,8 @@ def _best_epoch(
 ) -> tuple[dict[str, float], int]:
     """Returns the metrics of the best epoch.
 
-    That is one whose objective and losses are finite, if there is one. A loss
-    that is not finite there or in the last epoch is that of the last epoch.
+    Its objective and losses are finite, if there is such an epoch. A loss that
+    is not finite there or in the last epoch is taken from the last epoch.
     """
     num_epochs = max((len(values) for values in history.values()), default=0)
     first_epoch = 0
@@ -101,7 +101,7 @@ def _best_epoch(
     last = as_numbers(
         {name: values[-1] for name, values in history.items() if values}
     )
-    # Whether training failed is said by its end.
+    # The end of a training decides whether it failed.
     decisive = diverged_losses(best).keys() | diverged_losses(last).keys()
     ends = {name: last[name] for name in decisive & last.keys()}
     return {**best, **ends}, best_epoch
@@ -137,7 +137,7 @@ def _with_objective(
     names = names_of(objective)
     metrics = as_numbers(logs)
     if diverged_losses(metrics):
-        # It may have ended before it was validated.
+        # The training may have ended before validation.
         metrics = {**dict.fromkeys(names, math.nan), **metrics}
     else:
         check_metrics("objective", names, logs, source)

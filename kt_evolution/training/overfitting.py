@@ -43,8 +43,8 @@ def gaps_of(trials: Iterable[Trial], objective: kt.Objective) -> list[Gap]:
 
     Args:
         trials: Iterable of `Trial`s.
-        objective: The `keras_tuner.Objective`, whose metrics are looked at;
-            if it has none that is validated, all that are.
+        objective: The `keras_tuner.Objective`. The gaps are those of its
+            metrics, or of all validated metrics if none of its own is.
     """
     return [
         gap

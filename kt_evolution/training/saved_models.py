@@ -1,4 +1,4 @@
-"""The weights of trials on disk: which are kept, and how they come back."""
+"""The weights of trials on disk: deletes some, and loads them again."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from kt_evolution import files
 from kt_evolution.training.checkpoints import CheckpointError
 from kt_evolution.training.checkpoints import load_checkpoint
 
-# What helps where a model can't be restored.
+# Advice if a model can't be restored.
 REMEDY = (
     "Its hyperparameters are safe: `get_best_hyperparameters` returns those "
     "of the best trials. Build the model from them and train it again."
@@ -71,7 +71,7 @@ class SavedModels:
             model: The model, built with the values of the trial.
             trial_id: String.
             weights: Path, the file of the weights.
-            build_config: Path, the file of what the model was called with.
+            build_config: Path, the file of the shapes that it was built with.
             strategy: The distribution strategy of the tuner, or None.
 
         Raises:
@@ -96,7 +96,7 @@ class SavedModels:
             project_dir: Path, the folder of the project.
 
         Raises:
-            CheckpointError: It names the trial and the cause.
+            CheckpointError: If so. It names the trial and the cause.
             OSError: If a link leads from there to another folder.
         """
         files.check_entries(weights.parent, project_dir)

@@ -1,4 +1,4 @@
-"""Training that ends early because the process is to end."""
+"""Ends a training early if the process must end."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A search in this process: begun once, and ended well whatever ends it."""
+"""A search in this process: one at a time, with a recorded end."""
 
 import contextlib
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def claimed_project(oracle: EvolutionOracle) -> Iterator[None]:
 
 @contextlib.contextmanager
 def noted_interruption(oracle: EvolutionOracle) -> Iterator[None]:
-    """Notes in the journal what ends a search from outside of its trials.
+    """Records in the journal that a search was ended from outside a trial.
 
     Args:
         oracle: The `EvolutionOracle` of the search.
@@ -39,14 +39,14 @@ def noted_interruption(oracle: EvolutionOracle) -> Iterator[None]:
         # Training called `sys.exit`: that is the trial's fault.
         raise
     except BaseException:
-        # Where that is what can't be written, this can't be either.
+        # The cause may be that the journal can't be written.
         with contextlib.suppress(JournalError):
             oracle._lifecycle.note_interruption()
         raise
 
 
 def print_resumed(oracle: EvolutionOracle, folder: str) -> None:
-    """Prints what is in the project that a search goes on with.
+    """Prints how many trials a resumed project has.
 
     Args:
         oracle: The `EvolutionOracle` of the project.

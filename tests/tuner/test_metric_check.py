@@ -86,13 +86,15 @@ def compiled_with(*metrics, units=1, model_class=keras.Model):
             "val_accuracy",
             ["accuracy"],
             {"validation_data": None},
-            "val_ needs `validation_data`",
+            "val_ need `validation_data`",
         ),
         ("val_loss", [], {"validation_data": None}, "`validation_split`"),
         (None, [], {}, 'Give an `objective`, such as "val_loss"'),
     ],
 )
-def test_the_first_batch_tells(tmp_path, objective, metrics, fit, message):
+def test_a_missing_metric_is_an_error_at_the_first_batch(
+    tmp_path, objective, metrics, fit, message
+):
     if isinstance(objective, list):
         objective = [objective[0], kt.Objective(objective[1], "max")]
     with pytest.raises(kt.errors.FatalValueError, match=f"(?s){message}"):

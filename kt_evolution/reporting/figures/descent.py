@@ -3,7 +3,7 @@
 from typing import Any
 
 from kt_evolution.reporting.figures.plotly_objects import go
-from kt_evolution.reporting.figures.style import GREY
+from kt_evolution.reporting.figures.style import GRAY
 from kt_evolution.reporting.figures.style import ORANGE
 from kt_evolution.reporting.figures.style import SCALE
 from kt_evolution.reporting.figures.style import axis_of
@@ -80,7 +80,7 @@ def _lines(family: Family) -> Any:
         x=[x for line in family.lines for x in (*_column(line, 0), None)],
         y=[y for line in family.lines for y in (*_column(line, 1), None)],
         mode="lines",
-        line={"color": GREY, "width": 1.2, "shape": "spline", "smoothing": 0.8},
+        line={"color": GRAY, "width": 1.2, "shape": "spline", "smoothing": 0.8},
         hoverinfo="skip",
     )
 
@@ -128,7 +128,7 @@ def population(search: SearchRecord) -> Any | None:
             x=_joined(known[name].number for birth in births for name in birth),
             y=_joined(heights[name] for birth in births for name in birth),
             mode="lines",
-            line={"color": GREY, "width": 0.6},
+            line={"color": GRAY, "width": 0.6},
             # A thousand opaque lines would hide the trials.
             opacity=min(0.6, 100.0 / len(trials)),
             hoverinfo="skip",

@@ -9,7 +9,7 @@ from kt_evolution.reporting.diversity import diversity_of
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import BLUE
 from kt_evolution.reporting.figures.style import COLORS
-from kt_evolution.reporting.figures.style import GREY
+from kt_evolution.reporting.figures.style import GRAY
 from kt_evolution.reporting.figures.style import ORANGE
 from kt_evolution.reporting.figures.style import axis_of
 from kt_evolution.reporting.figures.style import descriptions
@@ -167,7 +167,7 @@ def operator_credit(search: SearchRecord) -> Any | None:
                 line={
                     "shape": "hv",
                     "width": 2.5,
-                    "color": COLORS[i] if i < len(COLORS) else GREY,
+                    "color": COLORS[i] if i < len(COLORS) else GRAY,
                 },
                 name=(
                     f"{text(credit.operator.replace('+', ' + '))}: "

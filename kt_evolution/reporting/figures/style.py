@@ -19,7 +19,7 @@ BLUE = "#3b82f6"
 ORANGE = "#f97316"
 GREEN = "#10b981"
 RED = "#ef4444"
-GREY = "#94a3b8"
+GRAY = "#94a3b8"
 COLORS = (BLUE, ORANGE, GREEN, "#a855f7", "#ec4899", "#14b8a6", "#eab308")
 # From the worst trial to the best.
 SCALE = [[0.0, "#8496b0"], [0.4, "#6366f1"], [0.75, "#e0479e"], [1.0, ORANGE]]
@@ -160,7 +160,7 @@ def focus(values: Sequence[float] | np.ndarray) -> list[float] | None:
 
 
 def is_log(values: Sequence[float] | np.ndarray) -> bool:
-    """Tells whether values span so much that a logarithmic axis is due."""
+    """Returns whether values span so much that a logarithmic axis is due."""
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
     return (

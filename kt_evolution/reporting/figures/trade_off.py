@@ -7,7 +7,7 @@ import numpy as np
 
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import BLUE
-from kt_evolution.reporting.figures.style import GREY
+from kt_evolution.reporting.figures.style import GRAY
 from kt_evolution.reporting.figures.style import ORANGE
 from kt_evolution.reporting.figures.style import RED
 from kt_evolution.reporting.figures.style import axis_of
@@ -49,7 +49,7 @@ def pareto_front(
     front = sorted(front, key=lambda t: t.metrics.get(x, 0.0))
     groups = (
         ("dominated", [t for t in others if not t.broken], BLUE, 0.45, None),
-        ("breaks a limit", [t for t in others if t.broken], GREY, 0.6, "x"),
+        ("breaks a limit", [t for t in others if t.broken], GRAY, 0.6, "x"),
         ("front", front, ORANGE, 1.0, None),
     )
     for name, trials, color, opacity, symbol in groups:

@@ -7,7 +7,7 @@ import numpy as np
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import BLUE
-from kt_evolution.reporting.figures.style import GREY
+from kt_evolution.reporting.figures.style import GRAY
 from kt_evolution.reporting.figures.style import ORANGE
 from kt_evolution.reporting.figures.style import RED
 from kt_evolution.reporting.figures.style import describe
@@ -130,7 +130,7 @@ def _draw_counterpart(drawn: Any, values: list[float], name: str) -> None:
             y=values,
             mode="lines",
             name=f"its {name} in training",
-            line={"color": GREY, "width": 2, "dash": "dot"},
+            line={"color": GRAY, "width": 2, "dash": "dot"},
             connectgaps=True,
         )
     )

@@ -5,12 +5,12 @@
   const prefersDark = matchMedia("(prefers-color-scheme: dark)");
   const isTouch = matchMedia("(pointer: coarse)").matches;
 
-  // Figures, drawn when they come into view, in the colours of the page.
+  // Figures, drawn when they come into view, in the colors of the page.
 
-  const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+  const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
   function themed(layout) {
-    const [text, line, card] = ["--text", "--line", "--card"].map(colour);
+    const [text, line, card] = ["--text", "--line", "--card"].map(color);
     const axis = { gridcolor: line, linecolor: line, tickcolor: line };
     return {
       ...layout,
