@@ -1,4 +1,4 @@
-"""What the examples of architecture search have in common."""
+"""Functions that the examples of architecture search share."""
 
 import argparse
 import os

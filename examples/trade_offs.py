@@ -1,8 +1,8 @@
 """Searches networks that are accurate and small, on handwritten digits.
 
 The data and the models are those of `quickstart.py`. It prints the front of
-accuracy against parameters, and then the most accurate model that keeps a
-limit on its parameters; that search starts from what the first has found out.
+accuracy against parameters, and then the most accurate model within a limit on
+parameters. The second search starts from the trials of the first.
 
     python examples/trade_offs.py --trials 20 --epochs 3
 """
