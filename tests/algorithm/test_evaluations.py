@@ -1,4 +1,4 @@
-"""What repeated trainings tell, worked by hand."""
+"""Statistics of repeated trainings, worked by hand."""
 
 import math
 

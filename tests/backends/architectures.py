@@ -16,7 +16,7 @@ from tests.nas.nas_helpers import new_space
 from tests.nas.nas_helpers import random_values
 from tests.nas.nas_helpers import with_values
 
-# Of the default models, genes that change what a step of training does.
+# Genes of the default models that change a step of training.
 CHANGED = {
     "training/label_smoothing": 0.1,
     "training/schedule": "cosine",

@@ -316,7 +316,7 @@ class GAN(keras.Model):
 
 
 class GANWithCall(GAN):
-    """On torch Keras trains no model without `call`, whoever calls it."""
+    """On torch Keras trains no model without `call`, in any tuner."""
 
     def call(self, x):
         return self.discriminator(x)

@@ -136,7 +136,7 @@ def test_another_seed_gives_another_sequence(surrogate):
         ).genomes
         for s in (0, 1)
     )
-    # The first is the user's defaults whatever the seed.
+    # The first is the user's defaults for every seed.
     np.testing.assert_array_equal(one[0], two[0])
     differ = np.any(one[1:] != two[1:], axis=1)
     # Two searches that learn the same may come to the same end.

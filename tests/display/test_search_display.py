@@ -237,24 +237,24 @@ def test_why_a_trial_was_proposed():
 
 
 def test_epochs_fill_the_bar():
-    told = []
+    reports = []
 
     class Recorder:
         def train(self, *news):
-            told.append(news)
+            reports.append(news)
 
     callback = EpochProgress(Recorder(), "07")
     callback.set_params({"epochs": 2, "steps": 4})
     callback.on_epoch_begin(1)
     callback.on_train_batch_end(1)
     callback.on_epoch_end(1, {"loss": 0.25, "val_loss": 12.0})
-    assert told == [
+    assert reports == [
         ("07", 0.75, None),
         ("07", 1.0, "epoch 2/2, loss 0.25, val_loss 12"),
     ]
     callback.set_params({"epochs": 2, "steps": None})
     callback.on_train_batch_end(1)
-    assert len(told) == 2
+    assert len(reports) == 2
 
 
 def test_a_narrow_terminal_keeps_the_title_and_the_bar():

@@ -237,7 +237,7 @@ def test_failures_in_a_row_end_all_processes(tmp_path):
     codes = search_together(
         tmp_path, fails=True, max_consecutive_failed_trials=3
     )
-    # The worker whose trial was one too many tells why; the other just ends.
+    # The worker whose trial was one too many prints why; the other just ends.
     assert codes.pop("chief") == 0
     assert sorted(codes.values()) == [0, 1]
     scores = searches.ended(tmp_path)

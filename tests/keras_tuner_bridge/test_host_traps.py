@@ -1,8 +1,8 @@
-"""Traps of Keras Tuner: the host still has them, and here they are mended.
+"""Traps of Keras Tuner: the host still has them, and we avoid them.
 
 Where the host's side of a trap is cheap to see it is asserted too, so that a
 change upstream is noticed. Traps of durability and of values and kinds are
-tested with the modules that mend them.
+tested with the modules that avoid them.
 """
 
 import importlib.metadata
@@ -152,7 +152,7 @@ def test_the_failure_that_ends_a_search_is_saved(tmp_path, tuner_class, last):
     path = tmp_path / "untitled_project" / "trial_2" / "trial.json"
     assert json.loads(path.read_text())["status"] == last
     if tuner_class is Ours:
-        # Nothing had completed: once the cause is mended, all run anew.
+        # Nothing had completed: once the cause is fixed, all run again.
         assert statuses(run()) == ["COMPLETED"] * 6
 
 

@@ -1,4 +1,4 @@
-"""Blocks in build functions of one's own, with any tuner."""
+"""Blocks in custom build functions, with any tuner."""
 
 import keras
 import keras_tuner as kt

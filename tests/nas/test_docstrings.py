@@ -10,7 +10,7 @@ import pytest
 
 from kt_evolution import nas
 
-# Of what goes in, where it is no image.
+# The shape of inputs that are not images.
 SHAPES = {
     "RecurrentStage": (8, 4),
     "Repeat": (4,),

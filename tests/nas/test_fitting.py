@@ -444,15 +444,15 @@ def test_large_numbers_fit_into_mixed_precision(has_data):
         hp = with_values({})
         model = space.build(hp)
         losses = space.fit(hp, model, x, targets, verbose=0).history["loss"]
-        told = model.predict(x, verbose=0)
+        predicted = model.predict(x, verbose=0)
     finally:
         keras.config.set_dtype_policy("float32")
-    assert np.isfinite(losses).all() and np.isfinite(told).all()
+    assert np.isfinite(losses).all() and np.isfinite(predicted).all()
     # Each column counts.
     for column in (0, 1):
         other = x.copy()
         other[:, column] *= 2
-        assert not np.allclose(model.predict(other, verbose=0), told)
+        assert not np.allclose(model.predict(other, verbose=0), predicted)
 
 
 @pytest.mark.parametrize(

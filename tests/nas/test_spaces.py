@@ -98,7 +98,7 @@ def test_a_short_search_trains_nothing_twice(tmp_path):
 def test_groups_that_are_not_searched_have_no_genes(name):
     (space, _), (none, _) = new_space(name), new_space(name, searched_groups=())
     assert declared(none).space == []
-    # The defaults are the same, whatever is searched.
+    # The defaults do not depend on the searched groups.
     assert architecture(none, {}) == architecture(space, {})
     every = {gene.name for gene in declared(space).space}
     parts = [

@@ -77,11 +77,11 @@ def test_killed_between_the_last_failure_and_the_end(
     with pytest.raises(RuntimeError, match=f"{limit} trials in a row failed"):
         resumed.create_trial("tuner0")
     assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
-    # The cause was mended: what failed is run anew.
-    mended = make_oracle(tmp_path / "killed", **options)
-    trial = mended.create_trial("tuner0")
+    # The cause was fixed: the failed trials are run again.
+    fixed = make_oracle(tmp_path / "killed", **options)
+    trial = fixed.create_trial("tuner0")
     assert trial.trial_id == "00"
-    complete(mended, trial)
+    complete(fixed, trial)
 
 
 def test_after_a_result_the_same_code_goes_on(tmp_path):

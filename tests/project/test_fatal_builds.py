@@ -126,7 +126,7 @@ def test_other_models_are_trained(tmp_path, how, limit):
             "came to an end"
         )
         assert f"max_starts_per_trial={limit}" in problem
-    # Those who only read are told the same, and nobody dies again.
+    # A reader gets the same message, and no process dies again.
     stored = read_stored(tmp_path / "project")
     assert len(stored.trials) == len(trained) and not stored.damaged
     assert num_processes(tmp_path, [4], how, **options) == 1
@@ -254,7 +254,7 @@ def test_builds_that_end_are_never_held_against_a_model(tmp_path):
         tuner = make_tuner(tmp_path, {4: fails}, max_starts_per_trial=1)
         tuner.search(verbose=0)
     assert {one[:10] for one in rejected(tmp_path)} == {"ValueError"}
-    # Once it is mended it is tried.
+    # Once the build is fixed, the model is tried.
     make_tuner(tmp_path, {}, max_starts_per_trial=1).search(verbose=0)
     assert len(models(tmp_path)) == 12
 

@@ -16,7 +16,7 @@ def make_tuner(folder):
     import kt_evolution
 
     def build_model(hp):
-        # The same weights for the same values, in whatever process.
+        # The same weights for the same values, in any process.
         keras.utils.set_random_seed(1)
         model = keras.Sequential([keras.Input((4,))])
         for i in range(hp.Int("layers", 1, 2)):

@@ -1,4 +1,4 @@
-"""The runs of a trial are told apart: only the newest can end it."""
+"""The runs of a trial have numbers: only the newest can end it."""
 
 import json
 

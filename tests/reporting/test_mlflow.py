@@ -15,7 +15,7 @@ from tests.tuner.tuner_helpers import build_dense
 
 @pytest.fixture
 def mlflow_store(tmp_path, monkeypatch):
-    # MLflow keeps files as a store, but asks to be told so.
+    # MLflow stores runs in files only where this variable allows it.
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     return f"file:{tmp_path / 'mlruns'}"
 

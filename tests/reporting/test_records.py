@@ -195,9 +195,11 @@ def test_each_unreadable_trial_is_a_warning(tmp_path):
     paths[3].write_text("[]")
     with pytest.warns(UserWarning) as warned:
         search = read_search(folder)
-    told = [str(w.message) for w in warned if "can't be read" in str(w.message)]
-    assert len(told) == 2 and str(paths[1]) in told[0]
-    assert search.problems == tuple(told)
+    warnings_given = [
+        str(w.message) for w in warned if "can't be read" in str(w.message)
+    ]
+    assert len(warnings_given) == 2 and str(paths[1]) in warnings_given[0]
+    assert search.problems == tuple(warnings_given)
     assert [trial.trial_id for trial in search.trials] == ["0", "2", "4"]
 
 

@@ -32,7 +32,7 @@ def test_a_row_per_trial(single):
     assert "MemoryError" in frame["message"][3]
     assert frame["metrics.val_accuracy"].isna().sum() == 1
     dormant = frame["values.layers"] < 3
-    # No dry build tells what is dormant here, but branches do.
+    # There is no dry build here, so only branches show what is dormant.
     assert dormant.any()
     has_momentum = frame["values.momentum"].notna()
     assert (has_momentum == (frame["values.optimizer"] == "sgd")).all()
@@ -123,7 +123,7 @@ def test_an_optuna_study_has_the_same_best(single):
     assert len(study.trials) == len(single.trials)
     assert [t.number for t in study.trials if t.state.name == "FAIL"] == [3]
     for frozen, trial in zip(study.trials, single.trials, strict=True):
-        # Of a branch that is not taken there is no parameter.
+        # A branch that is not taken has no parameter.
         assert frozen.params == trial.values
         assert frozen.datetime_start.timestamp() == trial.began
     rate = study.best_trial.distributions["learning_rate"]

@@ -1,4 +1,4 @@
-"""A training that ends with a NaN loss has failed, whatever its objective."""
+"""A training that ends with a NaN loss has failed, for every objective."""
 
 import json
 import math
@@ -192,7 +192,7 @@ def test_one_output_whose_loss_is_nan(tmp_path):
 
 
 class BreaksAnEpoch(keras.callbacks.Callback):
-    """Makes the weights NaN in one epoch, and mends them after it."""
+    """Makes the weights NaN in one epoch, and restores them after it."""
 
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == 1:

@@ -76,7 +76,7 @@ def test_trials_become_evaluated_individuals_without_training(tmp_path, past):
         assert one.status == "completed"
         assert one.objectives == (score_of(values),)
         assert len(one.expression) == 2
-    # Of those only the best is trained, and first.
+    # Only the best of these is trained, and first.
     best, *others = sorted(past_values(past), key=score_of)
     assert trained[0] == best
     assert len(trained) == 4

@@ -1,4 +1,4 @@
-"""`initial_population`: what is tried first, and how mistakes are told."""
+"""`initial_population`: models to try first, and the errors of mistakes."""
 
 import json
 

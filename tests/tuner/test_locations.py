@@ -1,4 +1,4 @@
-"""Where a project lies, whatever the process does and however it is named."""
+"""The folder of a project, for all names and working directories."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""Mistakes of a build function are told from values that don't fit."""
+"""Mistakes of a build function are distinguished from values that don't fit."""
 
 import keras
 import pytest

@@ -1,4 +1,4 @@
-"""Searches that go on, start anew, or live side by side."""
+"""Searches that go on, start again, or live side by side."""
 
 import contextlib
 import pathlib

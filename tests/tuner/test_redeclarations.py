@@ -1,4 +1,4 @@
-"""A range that depends on another hyperparameter is told, with its cause."""
+"""A range that depends on another hyperparameter: a warning names the cause."""
 
 import warnings
 
@@ -20,8 +20,8 @@ def warnings_of(folder, build, max_trials=8, **kwargs):
         )
         tuner.search(lambda hp: float(hp.get("a")))
     assert len(trials_of(tuner, "COMPLETED")) == max_trials
-    told = [str(warning.message) for warning in caught]
-    return [text for text in told if "declar" in text]
+    messages = [str(warning.message) for warning in caught]
+    return [text for text in messages if "declar" in text]
 
 
 def bounds(hp):
@@ -67,8 +67,10 @@ def test_a_range_that_depends_on_another_hyperparameter_names_both(
         declare(hp)
         return empty_model()
 
-    (told,) = warnings_of(tmp_path, build)
-    assert "The range of hyperparameter 'b' depends on the value of 'a'" in told
+    (message,) = warnings_of(tmp_path, build)
+    assert (
+        "The range of hyperparameter 'b' depends on the value of 'a'" in message
+    )
 
 
 def total(hp):
@@ -103,8 +105,8 @@ def test_a_range_that_depends_on_several_hyperparameters_names_them(
         declare(hp)
         return empty_model()
 
-    (told,) = warnings_of(tmp_path, build)
-    assert f"The range of hyperparameter 'b' depends on the {causes}" in told
+    (message,) = warnings_of(tmp_path, build)
+    assert f"The range of hyperparameter 'b' depends on the {causes}" in message
 
 
 def test_rounding_is_no_other_range(tmp_path):
@@ -124,9 +126,9 @@ def test_a_name_that_is_declared_twice_in_a_build_has_no_cause(tmp_path):
         hp.Int("a", 100, 300)
         return empty_model()
 
-    (told,) = warnings_of(tmp_path, build)
-    assert "'a' is declared with different ranges" in told
-    assert "max_value: 30" in told and "max_value: 300" in told
+    (message,) = warnings_of(tmp_path, build)
+    assert "'a' is declared with different ranges" in message
+    assert "max_value: 30" in message and "max_value: 300" in message
 
 
 def test_a_dependent_range_is_told_again_after_a_restart(tmp_path):
@@ -135,8 +137,8 @@ def test_a_dependent_range_is_told_again_after_a_restart(tmp_path):
         return empty_model()
 
     assert len(warnings_of(tmp_path, build, 4)) == 1
-    (told,) = warnings_of(tmp_path, build, 8)
-    assert "'b' depends on the value of 'a'" in told
+    (message,) = warnings_of(tmp_path, build, 8)
+    assert "'b' depends on the value of 'a'" in message
 
 
 def test_ranges_that_the_user_declared_in_advance_are_meant(tmp_path):
@@ -182,8 +184,8 @@ def test_a_range_that_was_edited_between_two_runs_is_told_once(tmp_path):
         return declare
 
     assert not warnings_of(tmp_path, build(50), 4)
-    (told,) = warnings_of(tmp_path, build(90), 8)
-    assert "was declared otherwise when the search began" in told
+    (message,) = warnings_of(tmp_path, build(90), 8)
+    assert "was declared otherwise when the search began" in message
 
 
 @pytest.mark.parametrize("in_advance", [False, True])
@@ -200,8 +202,8 @@ def test_rounding_is_no_edit_between_two_runs(tmp_path, in_advance):
 
     assert not search(0.3, 4)
     assert not search(3 * 0.1, 6)
-    (told,) = search(0.4, 8)
-    assert "0.4" in told
+    (message,) = search(0.4, 8)
+    assert "0.4" in message
 
 
 def hyperparameter(declare):

@@ -23,7 +23,7 @@ def test_models_are_bred_for_the_limit_alone(tmp_path, seed):
         build,
         max_trials=3,
         seed=seed,
-        # Of a hundred models two have so many.
+        # Two of a hundred models have so many.
         limits=Limit("params", min=10_000),
         directory=tmp_path,
     )

@@ -1,4 +1,4 @@
-"""`SearchCallback`: told of a search and its trials."""
+"""`SearchCallback`: called when a search and its trials begin or end."""
 
 import keras
 import pytest
@@ -10,20 +10,20 @@ import kt_evolution
 
 
 class Recorder(kt_evolution.SearchCallback):
-    """Remembers what it was told."""
+    """Records its calls."""
 
     def __init__(self):
-        self.told = []
+        self.calls = []
 
     def on_search_begin(self, tuner):
-        self.told.append("begin")
+        self.calls.append("begin")
 
     def on_trial_end(self, tuner, trial):
         assert tuner.oracle.trials[trial.trial_id].status == trial.status
-        self.told.append((trial.trial_id, trial.status))
+        self.calls.append((trial.trial_id, trial.status))
 
     def on_search_end(self, tuner):
-        self.told.append("end")
+        self.calls.append("end")
 
 
 class Epochs(keras.callbacks.Callback):
@@ -43,7 +43,7 @@ def test_it_goes_with_the_callbacks_of_training(tmp_path):
     given.append(recorder)
     Epochs.ended = 0
     tuner.search(**FIT, callbacks=given)
-    assert recorder.told == [
+    assert recorder.calls == [
         "begin",
         ("0", "COMPLETED"),
         ("1", "COMPLETED"),
@@ -54,7 +54,7 @@ def test_it_goes_with_the_callbacks_of_training(tmp_path):
     assert given[1] is recorder
 
 
-def test_failures_and_interrupts_are_told(tmp_path):
+def test_failures_and_interrupts_are_reported(tmp_path):
     def score(hp):
         hp.Int("a", 1, 9)
         runs.append(1)
@@ -68,7 +68,7 @@ def test_failures_and_interrupts_are_told(tmp_path):
     recorder = Recorder()
     tuner = ScoringTuner(max_trials=5, directory=tmp_path)
     tuner.search(score, callbacks=[recorder])
-    assert recorder.told == [
+    assert recorder.calls == [
         "begin",
         ("0", "FAILED"),
         ("1", "COMPLETED"),
@@ -80,17 +80,17 @@ def test_a_search_without_it_forgets_that_of_the_last(tmp_path):
     recorder = Recorder()
     tuner = ScoringTuner(max_trials=1, directory=tmp_path)
     tuner.search(lambda hp: hp.Int("a", 1, 9), callbacks=[recorder])
-    told = list(recorder.told)
+    calls = list(recorder.calls)
     tuner.oracle.max_trials = 2
     tuner.search(lambda hp: hp.Int("a", 1, 9))
-    assert recorder.told == told
+    assert recorder.calls == calls
 
 
 def test_one_callback_needs_no_list(tmp_path):
     recorder = Recorder()
     tuner = ScoringTuner(max_trials=1, directory=tmp_path)
     tuner.search(lambda hp: hp.Int("a", 1, 9), callbacks=recorder)
-    assert recorder.told == ["begin", ("0", "COMPLETED"), "end"]
+    assert recorder.calls == ["begin", ("0", "COMPLETED"), "end"]
 
 
 def test_a_class_is_no_callback(tmp_path):

@@ -1,4 +1,4 @@
-"""A mistake is told where it is made, and mended without starting over."""
+"""A mistake is reported where it is made, and fixed without a new search."""
 
 import json
 
@@ -40,12 +40,12 @@ def fail(hp):
     raise OSError("no disk")
 
 
-def test_trials_that_all_failed_run_anew_once_the_cause_is_mended(tmp_path):
+def test_trials_that_all_failed_run_again_once_the_cause_is_fixed(tmp_path):
     with pytest.warns(UserWarning, match="All 4 trials failed"):
         tuner(tmp_path).search(fail)
-    mended = tuner(tmp_path)
-    mended.search(score)
-    trials = mended.oracle.trials.values()
+    fixed = tuner(tmp_path)
+    fixed.search(score)
+    trials = fixed.oracle.trials.values()
     assert [trial.status for trial in trials] == ["COMPLETED"] * 4
     again = tuner(tmp_path)
     assert len(again.oracle.get_best_trials(9)) == 4
@@ -62,7 +62,7 @@ def test_failures_beside_a_result_stay_as_they_are(tmp_path):
     assert statuses == ["COMPLETED"] + ["FAILED"] * 3
 
 
-def test_an_objective_may_be_mended_before_the_first_result(tmp_path):
+def test_an_objective_may_be_fixed_before_the_first_result(tmp_path):
     wrong = tuner(tmp_path, objective=kt.Objective("val_acc", "max"))
     with pytest.raises(kt.errors.FatalValueError, match="val_acc"):
         wrong.search(lambda hp: {"score": score(hp)})

@@ -272,9 +272,9 @@ def test_trials_that_all_failed_are_told_of_and_run_again(tmp_path, time):
     tuner = new_tuner(tmp_path, TimeBudget(seconds=25))
     with pytest.warns(UserWarning, match="All 3 trials failed"):
         tuner.search(crash)
-    mended = new_tuner(tmp_path, None, max_trials=3)
-    mended.search(loss)
-    assert len(trials_of(mended, "COMPLETED")) == 3
+    fixed = new_tuner(tmp_path, None, max_trials=3)
+    fixed.search(loss)
+    assert len(trials_of(fixed, "COMPLETED")) == 3
 
 
 def test_failures_before_a_result_stay_failed(tmp_path):

@@ -182,7 +182,7 @@ def test_a_function_without_a_dry_build(tmp_path):
 
 
 @pytest.mark.parametrize("surrogate", ["gaussian_process", None])
-def test_what_only_training_tells_is_learnt(tmp_path, surrogate):
+def test_a_limit_that_only_training_shows_is_learned(tmp_path, surrogate):
     tuner = search(
         tmp_path,
         OBJECTIVES[0],

@@ -91,13 +91,13 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_branch_that_never_builds_is_said_once(tmp_path, name):
     build, expected = CASES[name]
-    tuner, told = search(tmp_path, build, max_trials=15)
+    tuner, messages = search(tmp_path, build, max_trials=15)
     assert len(trials_of(tuner, "COMPLETED")) == 15
     assert branches_of(tuner) == expected
     for branch in tuner.oracle._project.state.models.branches.unbuilt():
         assert not branch.is_deliberate
         start = f"No model with {branch.name}={branch.value!r} could be built"
-        assert sum(text.startswith(start) for text in told) == 1
+        assert sum(text.startswith(start) for text in messages) == 1
         assert "test_unbuilt_branches.py, line" in branch.problem
 
 
@@ -121,20 +121,20 @@ def test_what_never_builds_is_in_the_summary_the_report_and_on_the_command_line(
 def test_what_never_builds_is_known_after_a_restart(tmp_path):
     whole, _ = search(tmp_path / "whole", has_two_kinds_of_mistakes, 15)
     search(tmp_path / "parts", has_two_kinds_of_mistakes, 9)
-    parts, told = search(tmp_path / "parts", has_two_kinds_of_mistakes, 15)
+    parts, messages = search(tmp_path / "parts", has_two_kinds_of_mistakes, 15)
     found = whole.oracle._project.state.models.branches.unbuilt()
     assert len(found) == 2
     assert parts.oracle._project.state.models.branches.unbuilt() == found
     assert str(found[0]).startswith("No model with kind='conv'")
-    said = [text.split(" could")[0] for text in told if "No model" in text]
+    said = [text.split(" could")[0] for text in messages if "No model" in text]
     assert sorted(said) == [
         "No model with kind='conv'",
         "No model with kind='typo'",
     ]
     assert read_search(parts).unbuilt_branches == found
     # A search at its end says it too.
-    again, told = search(tmp_path / "parts", has_two_kinds_of_mistakes, 15)
-    assert [text for text in told if "No model with" in text] == [
+    again, messages = search(tmp_path / "parts", has_two_kinds_of_mistakes, 15)
+    assert [text for text in messages if "No model with" in text] == [
         str(branch) for branch in found
     ]
 
@@ -168,7 +168,7 @@ def test_a_build_that_was_corrected_gets_another_chance_at_the_end(tmp_path):
 
     search(tmp_path, build)
     is_corrected = True
-    tuner, told = search(tmp_path, build)
+    tuner, messages = search(tmp_path, build)
     assert len(trials_of(tuner, "COMPLETED")) == 3
     assert not branches_of(tuner)
     assert not read_search(tuner).rejections
@@ -182,7 +182,7 @@ def test_values_that_fit_with_others_are_no_unbuilt_branches(tmp_path):
             raise ValueError(f"{units} units in {groups} groups")
         return empty_model()
 
-    tuner, told = search(tmp_path, build, max_trials=30)
+    tuner, messages = search(tmp_path, build, max_trials=30)
     assert read_search(tuner).rejections
     assert not branches_of(tuner)
     assert not read_search(tuner).unbuilt_branches
@@ -202,7 +202,7 @@ def test_a_branch_that_breaks_a_limit_is_no_mistake(tmp_path, kwargs):
         units = 100 if hp.Boolean("wide") else 1
         return keras.Sequential([keras.Input((10,)), keras.layers.Dense(units)])
 
-    tuner, told = search(tmp_path, build, **kwargs)
+    tuner, messages = search(tmp_path, build, **kwargs)
     assert read_search(tuner).rejections
     assert not branches_of(tuner)
     assert not read_search(tuner).unbuilt_branches
@@ -258,7 +258,7 @@ def test_a_value_is_not_blamed_where_the_others_fail_as_often():
     rejected = [("y", "x", 0.1 * i, ERROR) for i in range(9)]
     assert tally_of(*built, *others, *rejected[:3]) == []
     others = [("x", "x", 0.1 * i, OTHER) for i in range(8)]
-    # Of the others half fail, so 5 failures in a row are needed.
+    # Half of the others fail, so 5 failures in a row are needed.
     built = [("x", "x", 0.1 * i, None) for i in range(8)]
     assert tally_of(*built, *others, *rejected[:4]) == []
     assert tally_of(*built, *others, *rejected[:5]) == [("a", "y")]
@@ -309,14 +309,14 @@ def test_what_the_users_code_turns_down_is_said_in_the_summary_only(
         hp.Float("rate", 0.0, 1.0)
         return empty_model()
 
-    tuner, told = search(tmp_path, build, max_trials=20)
+    tuner, messages = search(tmp_path, build, max_trials=20)
     assert ("units", 3) in branches_of(tuner)
     assert all(
         b.is_deliberate
         for b in tuner.oracle._project.state.models.branches.unbuilt()
     )
-    assert [text.count("No model with") for text in told] == [0]
-    assert "ValueError: no message (raised in test_unbuilt" in told[0]
+    assert [text.count("No model with") for text in messages] == [0]
+    assert "ValueError: no message (raised in test_unbuilt" in messages[0]
     capsys.readouterr()
     tuner.results_summary()
     shown = capsys.readouterr().out
@@ -337,14 +337,14 @@ def test_a_mistake_behind_a_condition_on_a_float_is_said_loudly(
     def said(texts):
         return sum("The build function has a mistake" in one for one in texts)
 
-    tuner, told = search(tmp_path, build)
-    assert said(told) == 1
+    tuner, messages = search(tmp_path, build)
+    assert said(messages) == 1
     (mistake,) = tuner.oracle._project.state.models.branches.mistakes()
     assert "(mistake in test_unbuilt_branches.py, line" in mistake.problem
     assert read_search(tuner).mistakes == [mistake]
     # A process that finds it in the journal says it too.
-    tuner, told = search(tmp_path, build)
-    assert said(told) == 1
+    tuner, messages = search(tmp_path, build)
+    assert said(messages) == 1
     capsys.readouterr()
     tuner.results_summary()
     assert main(["show", str(tuner.project_dir)]) == 0
@@ -360,9 +360,9 @@ def test_values_that_are_turned_down_blame_no_other_hyperparameter(tmp_path):
             raise ValueError(f"{units} units")
         return empty_model()
 
-    tuner, told = search(tmp_path, build, max_trials=30)
+    tuner, messages = search(tmp_path, build, max_trials=30)
     assert len(read_search(tuner).rejections) > 5
-    assert [text for text in told if "No model with" in text] == []
+    assert [text for text in messages if "No model with" in text] == []
 
 
 def test_a_branch_of_fewer_models_needs_no_more_rejections():

@@ -49,7 +49,7 @@ def test_scale_and_offset_do_not_matter():
     )
 
 
-def test_a_unit_makes_scores_of_what_was_standardised():
+def test_a_unit_makes_scores_of_what_was_standardized():
     scores = np.array([3.0, 1.0, 2.0, 4.0, 1e9])
     standardized, score_scale = standardize(scores)
     again = score_scale.offset + score_scale.scale * standardized
