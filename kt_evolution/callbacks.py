@@ -63,3 +63,36 @@ class SearchCallback:
 
     def on_search_end(self, tuner: kt.Tuner) -> None:
         """Called after the last trial, and after Ctrl-C."""
+
+
+class SearchCallbacks:
+    """The `SearchCallback`s of a search.
+
+    Args:
+        fit_kwargs: Dict of the arguments of the search, from whose callbacks
+            they are taken out.
+    """
+
+    def __init__(self, fit_kwargs: dict[str, Any]) -> None:
+        self._callbacks: list[SearchCallback] = []
+        others = []
+        for callback in as_list(fit_kwargs.pop("callbacks", None)):
+            if isinstance(callback, SearchCallback):
+                self._callbacks.append(callback)
+            else:
+                others.append(callback)
+        # A custom `run_trial` need not know the argument.
+        if others:
+            fit_kwargs["callbacks"] = others
+
+    def on_search_begin(self, tuner: kt.Tuner) -> None:
+        for callback in self._callbacks:
+            callback.on_search_begin(tuner)
+
+    def on_trial_end(self, tuner: kt.Tuner, trial: Trial) -> None:
+        for callback in self._callbacks:
+            callback.on_trial_end(tuner, trial)
+
+    def on_search_end(self, tuner: kt.Tuner) -> None:
+        for callback in self._callbacks:
+            callback.on_search_end(tuner)

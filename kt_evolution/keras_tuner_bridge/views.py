@@ -1,4 +1,4 @@
-"""Attributes of the host's oracle that show the state of a search."""
+"""Attributes of the host's classes whose values are kept elsewhere."""
 
 from typing import Any
 
@@ -23,3 +23,20 @@ class StateView:
 
     def __set__(self, oracle: Any, value: Any) -> None:
         """Does nothing, because the host's constructor sets empty values."""
+
+
+class TunerId:
+    """The id of a tuner, which names its file in the project.
+
+    The host sets the id from the environment first, looks for the file to
+    resume from, and only then takes the id that the user gave, which is
+    `tuner._given_tuner_id` here.
+    """
+
+    def __get__(self, tuner: Any, owner: type | None = None) -> Any:
+        if tuner is None:
+            return self
+        return tuner._given_tuner_id or tuner._tuner_id
+
+    def __set__(self, tuner: Any, tuner_id: str) -> None:
+        tuner._tuner_id = tuner_id

@@ -54,6 +54,35 @@ def describe(hp: kt.HyperParameters, hypermodel: Any) -> str:
     return text
 
 
+def describe_trial(tuner: Any, trial_id: str | None = None) -> str:
+    """Prints the architecture of a trial, see `kt_evolution.nas.describe`.
+
+    Example:
+
+    ```python
+    tuner.describe()
+    ```
+
+    Args:
+        tuner: The `EvolutionTuner`, whose method this is.
+        trial_id: String, the trial. Defaults to the best one.
+
+    Returns:
+        String, the printed table.
+
+    Raises:
+        ValueError: If no trial is completed, or if the hypermodel builds no
+            block of `kt_evolution.nas`.
+    """
+    if trial_id is not None:
+        trials = [tuner.oracle.get_trial(trial_id)]
+    else:
+        trials = tuner.oracle.get_best_trials(1)
+    if not trials:
+        raise ValueError("There is no completed trial to describe.")
+    return describe(trials[0].hyperparameters, tuner.hypermodel)
+
+
 def _row(block: BlockRecord) -> tuple[str, str, str, str]:
     if block.kind == TRAINING:
         return block.path, block.text, "", ""

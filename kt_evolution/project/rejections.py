@@ -222,6 +222,10 @@ class BranchTally:
             number = before.num_rejected if before else 0
             self._mistakes[rejection.kind] = Mistake(number + 1, problem)
 
+    def lines(self) -> list[str]:
+        """Returns the lines of a summary."""
+        return lines_of(self.mistakes(), self.unbuilt())
+
     def mistakes(self) -> list[Mistake]:
         """Returns the bugs that no unbuilt branch explains, worst first."""
         explained = {kind_of(branch.problem) for branch in self.unbuilt()}

@@ -11,6 +11,7 @@ from typing import Any
 
 from kt_evolution.display.terminal import printable_lines
 from kt_evolution.optional import import_module
+from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
@@ -70,16 +71,30 @@ def moment_of(seconds: float | None) -> datetime.datetime | None:
     return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
 
 
-def dataframe_of(search: SearchRecord) -> Any:
+def results_dataframe(source: Any) -> Any:
     """Returns a pandas `DataFrame` with a row for each trial.
 
-    Columns of integers and booleans stay such where values are missing.
+    Its columns are "trial_id" and "status", one "metrics.name" for each
+    metric, at the best epoch, and one "values.name" for each hyperparameter,
+    empty where a model does not use it; then how and when the trial was made:
+    "operator", "parents", "predicted", "worker", "began", "ended", "seconds"
+    and others. Columns of integers and booleans stay such where values are
+    missing.
+
+    Example:
+
+    ```python
+    frame = tuner.results_dataframe()
+    ```
+
+    Args:
+        source: A `SearchRecord`, or what `read_search` takes.
 
     Raises:
         ImportError: If pandas is not installed.
     """
     pandas = import_module("pandas")
-    rows = rows_of(search)
+    rows = rows_of(search_of(source))
     columns = rows[0] if rows else ()
     return pandas.DataFrame(
         {

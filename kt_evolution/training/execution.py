@@ -6,7 +6,6 @@ folds, and its metrics are the means over these executions.
 
 import dataclasses
 import math
-import numbers
 import time
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -230,34 +229,3 @@ class TrialExecution:
             results, self._plan.objective, source, measured
         )
         return {**metrics, **self._diverged}, step
-
-
-def check_fit_arguments(
-    model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> None:
-    """Raises if there is nothing to train a model with, or no epoch.
-
-    Args:
-        model: The model. A `fit` of its own may take any arguments.
-        args: Tuple, the positional arguments of `fit`.
-        kwargs: Dict, the others.
-
-    Raises:
-        keras_tuner.errors.FatalValueError: If so. It names the argument.
-    """
-    if type(model).fit is not keras.Model.fit:
-        return
-    arguments = private_api.fit_arguments(args, kwargs)
-    epochs = arguments.get("epochs", 1)
-    if not isinstance(epochs, numbers.Integral) or epochs < 1:
-        raise kt.errors.FatalValueError(
-            "`epochs` must be an integer of at least 1. "
-            f"Received: epochs={epochs!r}"
-        )
-    if arguments.get("x") is None:
-        raise kt.errors.FatalValueError(
-            "`search` must get the data of the training, as "
-            "`keras.Model.fit` does: "
-            "`search(x, y, validation_data=(x_val, y_val))`. Received: "
-            "x=None"
-        )

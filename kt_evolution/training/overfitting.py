@@ -2,11 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
+from kt_evolution.algorithm.checks import check_count
 from kt_evolution.display.formatting import text_table
+from kt_evolution.display.terminal import printable_lines
 from kt_evolution.keras_tuner_bridge.objectives import directions_of
 from kt_evolution.keras_tuner_bridge.objectives import sign_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
@@ -38,7 +41,32 @@ class Gap:
         return sign_of(self.direction) * (self.validation - self.training)
 
 
-def gaps_of(trials: Iterable[Trial], objective: kt.Objective) -> list[Gap]:
+def gap_report(tuner: Any, num_trials: int = 10) -> list[Gap]:
+    """Prints how training and validation of the best trials differ.
+
+    Example:
+
+    ```python
+    tuner.search(x, y, validation_data=(x_val, y_val))
+    tuner.gap_report()
+    ```
+
+    Args:
+        tuner: The `EvolutionTuner`, whose method this is.
+        num_trials: Int, of how many trials at most. Defaults to 10.
+
+    Returns:
+        List of `Gap`s, best trial first. A gap is positive where validation is
+        worse than training. It is empty if no metric is known of both.
+    """
+    num_trials = check_count("num_trials", num_trials)
+    trials = tuner.oracle.get_best_trials(num_trials)
+    gaps = _gaps_of(trials, tuner.oracle.objective)
+    print(printable_lines(_gap_table(gaps)))
+    return gaps
+
+
+def _gaps_of(trials: Iterable[Trial], objective: kt.Objective) -> list[Gap]:
     """Returns the gaps of completed trials.
 
     Args:
@@ -71,7 +99,7 @@ def _gaps_in(trial: Trial, objectives: dict[str, str]) -> list[Gap]:
     ]
 
 
-def gap_table(gaps: list[Gap]) -> str:
+def _gap_table(gaps: list[Gap]) -> str:
     """Returns gaps as a text."""
     if not gaps:
         return (

@@ -1,11 +1,9 @@
 """The weights of trials on disk: deletes some, and loads them again."""
 
-import os
-from collections.abc import Callable
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_evolution import files
@@ -23,62 +21,57 @@ class SavedModels:
     """The weights of a tuner's trials.
 
     Args:
+        tuner: The `EvolutionTuner`.
         num_kept: Int, the number of best trials whose weights stay on disk,
             or None for all.
     """
 
-    def __init__(self, num_kept: int | None) -> None:
-        self.num_kept = num_kept
+    def __init__(self, tuner: Any, num_kept: int | None) -> None:
+        self._tuner = tuner
+        self._num_kept = num_kept
         # The trials that may have weights, once they were counted.
         self._trial_ids: set[str] | None = None
 
-    def prune(
-        self,
-        trial_id: str,
-        earlier: Iterable[str],
-        best: Iterable[str],
-        path_of: Callable[[str], str],
-    ) -> None:
+    def _weights_of(self, trial_id: str) -> Path:
+        return Path(self._tuner._get_checkpoint_fname(trial_id))
+
+    def prune(self, ended: Trial) -> None:
         """Deletes the weights of all but the best trials.
 
         Args:
-            trial_id: String, the trial that ended.
-            earlier: The ids of the trials that had ended before this process
-                began; they are read once.
-            best: The ids of the trials whose weights are kept.
-            path_of: Function of an id, returns where its weights are.
+            ended: The `Trial` that has ended.
         """
+        if self._num_kept is None:
+            return
+        oracle = self._tuner.oracle
         if self._trial_ids is None:
-            self._trial_ids = set(earlier)
-        self._trial_ids.add(trial_id)
-        kept = set(best)
-        for one in self._trial_ids - kept:
-            if os.path.exists(path_of(one)):
-                os.remove(path_of(one))
+            # A worker knows only the trials that it ran itself.
+            self._trial_ids = set(getattr(oracle, "end_order", ()))
+        self._trial_ids.add(ended.trial_id)
+        best = oracle.get_best_trials(self._num_kept)
+        kept = {trial.trial_id for trial in best}
+        for trial_id in self._trial_ids - kept:
+            self._weights_of(trial_id).unlink(missing_ok=True)
         self._trial_ids &= kept
 
-    def load(
-        self,
-        model: Any,
-        trial_id: str,
-        weights: Path,
-        build_config: Path,
-        strategy: Any,
-    ) -> Any:
+    def load(self, trial: Trial) -> Any:
         """Returns a new model with the weights of a trial.
 
         Args:
-            model: The model, built with the values of the trial.
-            trial_id: String.
-            weights: Path, the file of the weights.
-            build_config: Path, the file of the shapes that it was built with.
-            strategy: The distribution strategy of the tuner, or None.
+            trial: The `Trial`.
 
         Raises:
-            CheckpointError: If the weights are not those of the model.
+            CheckpointError: If the weights are not on disk, or are not those
+                of the model that the hypermodel builds.
+            OSError: If a link leads from there to another folder.
         """
+        tuner, trial_id = self._tuner, trial.trial_id
+        weights = self._weights_of(trial_id)
+        self._check(trial_id, weights)
+        model = tuner._try_build(trial.hyperparameters)
+        build_config = Path(tuner._get_build_config_fname(trial_id))
         try:
-            with maybe_distribute(strategy):
+            with maybe_distribute(tuner.distribution_strategy):
                 load_checkpoint(model, weights, build_config)
         except CheckpointError as error:
             raise CheckpointError(
@@ -87,25 +80,15 @@ class SavedModels:
             ) from error
         return model
 
-    def check(self, trial_id: str, weights: Path, project_dir: Path) -> None:
-        """Raises if the weights of a trial are not on disk.
-
-        Args:
-            trial_id: String.
-            weights: Path, the file of the weights.
-            project_dir: Path, the folder of the project.
-
-        Raises:
-            CheckpointError: If so. It names the trial and the cause.
-            OSError: If a link leads from there to another folder.
-        """
-        files.check_entries(weights.parent, project_dir)
+    def _check(self, trial_id: str, weights: Path) -> None:
+        """Raises if the weights of a trial are not on disk."""
+        files.check_entries(weights.parent, Path(self._tuner.project_dir))
         if weights.is_file():
             return
         reason = "the file was moved or never written"
-        if self.num_kept is not None:
+        if self._num_kept is not None:
             reason = (
-                f"they were deleted, because keep_checkpoints={self.num_kept} "
+                f"they were deleted, because keep_checkpoints={self._num_kept} "
                 "keeps those of the best trials only"
             )
         raise CheckpointError(

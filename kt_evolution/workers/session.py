@@ -2,22 +2,87 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
+import keras_tuner as kt
+
+from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.project.journal import JournalError
 from kt_evolution.project.signals import raising_terminated
+from kt_evolution.proposals.dry_build import DryBuild
+from kt_evolution.proposals.exploration import explore
+from kt_evolution.proposals.exploration import warn_of_changed_declarations
+
+
+def open_project(
+    oracle: EvolutionOracle,
+    dry_build: DryBuild | None,
+    builds_dry: bool,
+    given_space: kt.HyperParameters,
+) -> None:
+    """Resumes the project in the folder, or explores the search space.
+
+    Args:
+        oracle: The `EvolutionOracle`.
+        dry_build: The `DryBuild` of the hypermodel, None without one.
+        builds_dry: Bool, whether proposed models are built before they become
+            trials.
+        given_space: The `keras_tuner.HyperParameters` of the user.
+    """
+    is_resumed = oracle._project.open()
+    if dry_build is None:
+        return
+    if builds_dry:
+        oracle._proposer.check.dry_build = dry_build
+    if is_resumed:
+        _print_resumed(oracle)
+        known = oracle.get_space()
+        warn_of_changed_declarations(dry_build, known, given_space)
+    else:
+        requested = explore(dry_build, oracle)
+        if builds_dry:
+            oracle._project.note_explored(requested)
+    with oracle._project.lock:
+        oracle._proposer.prepare()
 
 
 @contextlib.contextmanager
-def claimed_project(oracle: EvolutionOracle) -> Iterator[None]:
-    """Keeps other processes from searching in the project.
+def searching(tuner: Any, fit_kwargs: dict[str, Any]) -> Iterator[None]:
+    """Searches in this process, which keeps others out of the project.
+
+    Without workers Ctrl-C ends the search at any time, with what was found.
 
     Args:
-        oracle: The `EvolutionOracle` of the project.
+        tuner: The `EvolutionTuner`.
+        fit_kwargs: Dict of the arguments of the search.
 
     Raises:
-        ProjectInUseError: If another process searches there.
+        ProjectInUseError: If another process searches in the project.
+        KeyboardInterrupt: If nothing was found, or if there are workers.
     """
+    if tuner._is_worker():
+        yield
+        return
+    oracle = tuner.oracle
+    with _claimed_project(oracle):
+        if private_api.is_chief():
+            with _noted_interruption(oracle):
+                yield
+            return
+        oracle.verbose = fit_kwargs.get("verbose", oracle.verbose)
+        try:
+            with oracle._display.live(), _noted_interruption(oracle):
+                yield
+        except KeyboardInterrupt:
+            tuner.on_search_end()
+            print(oracle._display.interruption())
+            if not oracle.get_best_trials():
+                raise
+
+
+@contextlib.contextmanager
+def _claimed_project(oracle: EvolutionOracle) -> Iterator[None]:
     with raising_terminated():
         oracle._project.claim()
         try:
@@ -27,12 +92,8 @@ def claimed_project(oracle: EvolutionOracle) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def noted_interruption(oracle: EvolutionOracle) -> Iterator[None]:
-    """Records in the journal that a search was ended from outside a trial.
-
-    Args:
-        oracle: The `EvolutionOracle` of the search.
-    """
+def _noted_interruption(oracle: EvolutionOracle) -> Iterator[None]:
+    """Records in the journal that a search was ended from outside a trial."""
     try:
         yield
     except SystemExit:
@@ -45,16 +106,10 @@ def noted_interruption(oracle: EvolutionOracle) -> Iterator[None]:
         raise
 
 
-def print_resumed(oracle: EvolutionOracle, folder: str) -> None:
-    """Prints how many trials a resumed project has.
-
-    Args:
-        oracle: The `EvolutionOracle` of the project.
-        folder: String, the folder of the project.
-    """
-    num_trials = len(oracle.trials)
-    num_completed = oracle._project.state.num_completed
+def _print_resumed(oracle: EvolutionOracle) -> None:
+    """Prints how many trials a resumed project has."""
     print(
-        f"Resuming the search in {folder}: {num_trials} trials, "
-        f"{num_completed} of them completed"
+        f"Resuming the search in {oracle._project.folder}: "
+        f"{len(oracle.trials)} trials, "
+        f"{oracle._project.state.num_completed} of them completed"
     )

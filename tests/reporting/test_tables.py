@@ -12,7 +12,7 @@ import kt_evolution
 from kt_evolution import optional
 from kt_evolution.reporting import read_search
 from kt_evolution.reporting import to_optuna
-from kt_evolution.reporting.tables import dataframe_of
+from kt_evolution.reporting.tables import results_dataframe
 from kt_evolution.reporting.tables import write_csv
 from kt_evolution.reporting.tables import write_json
 from tests import stock_projects
@@ -22,7 +22,7 @@ from tests.tuner.tuner_helpers import build_dense
 
 
 def test_a_row_per_trial(single):
-    frame = dataframe_of(single)
+    frame = results_dataframe(single)
     assert list(frame["trial_id"]) == [t.trial_id for t in single.trials]
     assert (
         frame["metrics.val_accuracy"].max()

@@ -1,0 +1,141 @@
+"""Arguments of a tuner and of `fit`, checked before a model is trained."""
+
+import numbers
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner as kt
+
+from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import check_optional_count
+from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.project.locations import check_project_name
+from kt_evolution.project.locations import locate_directory
+from kt_evolution.project.search_lock import check_free
+from kt_evolution.training.cross_validation import CrossValidation
+
+# The host's name of a project that has none.
+UNNAMED = "untitled_project"
+
+
+def host_arguments(
+    tuner_class: type, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns the arguments of the host's tuner, checked.
+
+    Args:
+        tuner_class: The class of the tuner.
+        given: Dict of the arguments that it does not name itself.
+    """
+    private_api.check_tuner_arguments(tuner_class, given)
+    kwargs = dict(given)
+    kwargs["executions_per_trial"] = check_count(
+        "executions_per_trial", kwargs.get("executions_per_trial", 1)
+    )
+    kwargs["max_model_size"] = check_optional_count(
+        "max_model_size", kwargs.get("max_model_size")
+    )
+    kwargs["directory"] = locate_directory(kwargs.get("directory"))
+    kwargs["project_name"] = check_project_name(kwargs.get("project_name"))
+    return kwargs
+
+
+def check_hypermodel(hypermodel: Any, is_trained: bool) -> None:
+    """Raises if no model can be built by a hypermodel.
+
+    Args:
+        hypermodel: The user's argument.
+        is_trained: Bool, whether the tuner trains the models that it builds.
+    """
+    if hypermodel is None and is_trained:
+        raise ValueError(
+            "`hypermodel` must be given where `run_trial` is not "
+            "overridden. Received: hypermodel=None"
+        )
+    if isinstance(hypermodel, (keras.Model, type)):
+        raise TypeError(
+            "`hypermodel` must be a `keras_tuner.HyperModel` instance or "
+            "a function that takes hyperparameters and returns a model. "
+            f"Received: hypermodel={hypermodel!r}"
+        )
+
+
+def as_folds(
+    cross_validation: Any, is_trained: bool, kwargs: dict[str, Any]
+) -> CrossValidation | None:
+    """Returns the `CrossValidation` of a search, None if it has none.
+
+    Args:
+        cross_validation: The user's argument.
+        is_trained: Bool, whether the tuner trains the models that it builds.
+        kwargs: Dict of `host_arguments`, which is changed: each fold is an
+            execution.
+    """
+    if cross_validation is None:
+        return None
+    if not is_trained:
+        raise ValueError(
+            "`cross_validation` is for models that the tuner trains, not "
+            "for a `run_trial` of your own. "
+            f"Received: cross_validation={cross_validation!r}"
+        )
+    folds = CrossValidation(cross_validation)
+    kwargs["executions_per_trial"] *= folds.num_folds
+    return folds
+
+
+def settle_overwrite(kwargs: dict[str, Any], is_worker: bool) -> None:
+    """Keeps a running search from being deleted by `overwrite=True`.
+
+    Args:
+        kwargs: Dict of `host_arguments`, which is changed.
+        is_worker: Bool, whether a chief owns the project. It may already be
+            running.
+
+    Raises:
+        ProjectInUseError: If another process searches there.
+    """
+    if is_worker:
+        kwargs["overwrite"] = False
+    if kwargs.get("overwrite"):
+        name = kwargs["project_name"] or UNNAMED
+        check_free(Path(kwargs["directory"], name))
+
+
+def drop_unset(fit_kwargs: dict[str, Any]) -> None:
+    """Drops the arguments of a search that None leaves at their default."""
+    if fit_kwargs.get("verbose", 0) is None:
+        del fit_kwargs["verbose"]
+
+
+def check_fit_arguments(
+    model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> None:
+    """Raises if there is nothing to train a model with, or no epoch.
+
+    Args:
+        model: The model. A `fit` of its own may take any arguments.
+        args: Tuple, the positional arguments of `fit`.
+        kwargs: Dict, the others.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: If so. It names the argument.
+    """
+    if type(model).fit is not keras.Model.fit:
+        return
+    arguments = private_api.fit_arguments(args, kwargs)
+    epochs = arguments.get("epochs", 1)
+    if not isinstance(epochs, numbers.Integral) or epochs < 1:
+        raise kt.errors.FatalValueError(
+            "`epochs` must be an integer of at least 1. "
+            f"Received: epochs={epochs!r}"
+        )
+    if arguments.get("x") is None:
+        raise kt.errors.FatalValueError(
+            "`search` must get the data of the training, as "
+            "`keras.Model.fit` does: "
+            "`search(x, y, validation_data=(x_val, y_val))`. Received: "
+            "x=None"
+        )

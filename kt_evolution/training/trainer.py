@@ -1,0 +1,215 @@
+"""The trainer: runs one trial of a tuner, and reports its metrics."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras_tuner.engine.trial import Trial
+
+from kt_evolution.callbacks import as_list
+from kt_evolution.project.clock import SearchClock
+from kt_evolution.project.issued_trial import run_mark
+from kt_evolution.project.signals import raise_if_terminated
+from kt_evolution.training.arguments import check_fit_arguments
+from kt_evolution.training.checkpoints import save_build_config
+from kt_evolution.training.cross_validation import Fold
+from kt_evolution.training.execution import TrainingPlan
+from kt_evolution.training.execution import TrialExecution
+from kt_evolution.training.hooks import has_own_fit
+from kt_evolution.training.hooks import makes_metrics_by_keras
+from kt_evolution.training.hooks import source_of_metrics
+
+# The position of `verbose` in the signature of `keras.Model.fit`.
+VERBOSE_POSITION = 4
+
+
+class Trainer:
+    """Trains the models of a tuner's trials, one at a time.
+
+    Args:
+        tuner: The `EvolutionTuner`.
+        oracle: The `EvolutionOracle` of the search. The tuner of a worker has
+            only a stub of it later.
+        given_objective: The user's argument `objective`.
+        requested: The costs that the user wants measured.
+
+    Attributes:
+        plan: The `TrainingPlan`.
+        folds: The `Fold`s of the data, none without cross-validation.
+    """
+
+    def __init__(
+        self,
+        tuner: Any,
+        oracle: Any,
+        given_objective: Any,
+        requested: Sequence[str],
+    ) -> None:
+        self._tuner = tuner
+        # Workers keep their own clock: the chief's is not visible to them.
+        self._clock = SearchClock()
+        self._execution: TrialExecution | None = None
+        self.folds: Sequence[Fold] = ()
+        self.plan = TrainingPlan.of_search(
+            oracle.objective,
+            given_objective,
+            oracle.limits,
+            requested,
+            oracle._end.time_budget,
+            self._is_time_over,
+        )
+
+    # The clock.
+
+    def on_search_begin(self) -> None:
+        """Begins a session."""
+        self._clock.end()
+        if not self._tuner._is_worker():
+            self._tuner.oracle._lifecycle.begin_session()
+
+    def on_trial_begin(self) -> None:
+        """Starts the clock of a worker at its first trial.
+
+        Before the chief's clock it would end a trial too early, and the chief
+        would send one more.
+        """
+        if self._tuner._is_worker() and not self._clock.is_running:
+            self._clock.begin()
+
+    def _is_time_over(self) -> bool:
+        clock = self._clock
+        if not self._tuner._is_worker():
+            clock = self._tuner.oracle._project.clock
+        return clock.seconds >= self.plan.time_budget
+
+    # A trial.
+
+    def run(
+        self, trial: Trial, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Runs a trial, and reports its metrics to the oracle.
+
+        Args:
+            trial: The `Trial`.
+            args: Tuple, the positional arguments of `search`.
+            kwargs: Dict, the others.
+        """
+        raise_if_terminated()
+        self._execution = None
+        execution = self._execution_of(trial)
+        results = self._tuner.run_trial(trial, *args, **kwargs)
+        # SIGTERM may have ended the training early.
+        raise_if_terminated()
+        oracle = self._tuner.oracle
+        reported = oracle.get_trial(trial.trial_id).metrics
+        if results is None and reported.exists(oracle.objective.name):
+            # `run_trial` called `oracle.update_trial` itself.
+            return
+        metrics, step = execution.metrics(
+            results,
+            source_of_metrics(self._tuner),
+            lambda: self._count_costs(trial),
+        )
+        oracle.update_trial(
+            trial.trial_id, {**metrics, **run_mark(trial)}, step=step
+        )
+
+    def _execution_of(self, trial: Trial) -> TrialExecution:
+        """Returns the execution of a trial; one called by hand begins here."""
+        trial_id = trial.trial_id
+        if self._execution is None or self._execution.trial_id != trial_id:
+            folder = Path(self._tuner.get_trial_dir(trial_id))
+            self._execution = TrialExecution(
+                self.plan, trial_id, folder, self.folds
+            )
+        return self._execution
+
+    def _count_costs(self, trial: Trial) -> Mapping[str, float]:
+        """Returns the costs of a model that the tuner didn't train."""
+        dry_build = self._tuner._new_dry_build()
+        if dry_build is None:
+            return {}
+        hp = trial.hyperparameters
+        costs: Mapping[str, float] = dry_build(hp, hp.values).costs
+        return costs
+
+    # Executions.
+
+    def prepare(self, trial: Trial, kwargs: dict[str, Any]) -> None:
+        """Prepares the executions of a trial by the host.
+
+        Args:
+            trial: The `Trial`.
+            kwargs: Dict of arguments of `fit`, which is changed.
+        """
+        if not self._tuner._is_worker():
+            self._seed_reevaluation(trial)
+        # The host takes a list only, and a subclass may call this.
+        kwargs["callbacks"] = as_list(kwargs.get("callbacks"))
+
+    def _seed_reevaluation(self, trial: Trial) -> None:
+        """Makes sure that a model that is trained again has another seed."""
+        oracle = self._tuner.oracle
+        if trial.trial_id in oracle.reevaluations:
+            words = [oracle.seed, int(trial.trial_id)]
+            sequence = np.random.SeedSequence(words)
+            keras.utils.set_random_seed(int(sequence.generate_state(1)[0]))
+
+    def build_and_fit(
+        self, trial: Trial, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Builds and trains the model of a trial once.
+
+        Args:
+            trial: The `Trial`.
+            args: Tuple, the positional arguments of `fit`.
+            kwargs: Dict, the others.
+
+        Returns:
+            The result of `fit`, None if the time budget was over before.
+        """
+        tuner = self._tuner
+        execution = self._execution_of(trial)
+        if execution.is_out_of_time:
+            return None
+        args, kwargs = execution.arguments(
+            args, kwargs, checks_metrics=makes_metrics_by_keras(tuner)
+        )
+        if not tuner._is_worker():
+            self._show_epochs(execution, args, kwargs)
+        hp = trial.hyperparameters
+        model = tuner._try_build(hp)
+        if not has_own_fit(tuner.hypermodel):
+            check_fit_arguments(model, args, kwargs)
+        result = execution.run(
+            model,
+            lambda: tuner.hypermodel.fit(hp, model, *args, **kwargs),
+            source_of_metrics(tuner),
+        )
+        build_config = Path(tuner._get_build_config_fname(trial.trial_id))
+        save_build_config(model, build_config)
+        return result
+
+    def _show_epochs(
+        self,
+        execution: TrialExecution,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        """Shows epochs in the display, and sets Keras's verbosity to match."""
+        display = self._tuner.oracle._display
+        callback = display.new_callback(
+            execution.trial_id,
+            len(execution.results),
+            self._tuner.executions_per_trial,
+        )
+        if callback is not None:
+            kwargs["callbacks"].append(callback)
+        # A custom `fit` may interpret `verbose` differently.
+        is_positional = len(args) > VERBOSE_POSITION
+        is_own_fit = has_own_fit(self._tuner.hypermodel)
+        if "verbose" in kwargs or not (is_own_fit or is_positional):
+            kwargs["verbose"] = display.fit_verbose
