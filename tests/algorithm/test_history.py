@@ -8,6 +8,7 @@ import pytest
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.history.individual import Status
+from kt_evolution.algorithm.history.phenotypes import PhenotypeTree
 from kt_evolution.algorithm.space.genes import CategoricalGene
 from kt_evolution.algorithm.space.genes import Condition
 from kt_evolution.algorithm.space.genes import OrdinalGene
@@ -261,3 +262,72 @@ def test_nearest_new_ends_with_the_space():
         new = history.nearest_new(history.space.default_genome())
         history.add(Individual(new, (0,), str(number)))
     assert history.nearest_new(history.space.default_genome()) is None
+
+
+def grown_history(reads):
+    """A history with all kinds of changes, read after each of them or not."""
+    rng = np.random.default_rng(0)
+    history = History(SearchSpace([LAYERS, UNITS[0]]))
+    for number in range(60):
+        if number in (20, 40):
+            gene = UNITS[number // 20]
+            history.grow(history.space.extended([gene]))
+        codes = rng.random((1, history.space.num_genes))
+        (genome,) = history.space.canonicalize(codes)
+        layers = history.space.decode(genome)["layers"]
+        asked = tuple(range(min(1 + layers, len(genome))))
+        built = Individual(genome, asked, str(number))
+        same = history.same_as(built, True) if reads else -1
+        if number % 7 == 0:
+            built.status, built.trial_id = Status.REJECTED, None
+        history.add(built)
+        if number % 5 == 0:
+            history.note_repeated(Individual(genome.copy(), asked[:1]), number)
+        if number % 6 == 1 and number % 7:
+            history.set_values(str(number), {"units_0": 32, "layers": 1})
+        if number == 30:
+            history.forget_builds(25)
+        if reads:
+            assert same < number
+            assert history.find(genome) < number + 1
+            assert history.nearest_new(genome) is not None or number > 8
+    return history
+
+
+def test_when_a_history_is_read_changes_nothing():
+    often, once = grown_history(True), grown_history(False)
+    np.testing.assert_array_equal(often.expressed, once.expressed)
+    genomes = often.space.canonicalize(np.random.default_rng(1).random((80, 4)))
+    known = [*often.genomes, *genomes]
+    assert [often.find(one) for one in known] == [
+        once.find(one) for one in known
+    ]
+    for one in known:
+        np.testing.assert_equal(often.nearest_new(one), once.nearest_new(one))
+        assert often.is_tried(one) == once.is_tried(one)
+        build = Individual(one, (0, 1))
+        assert often.same_as(build, True) == once.same_as(build, True)
+    np.testing.assert_array_equal(
+        often.predict_expressed(genomes), once.predict_expressed(genomes)
+    )
+
+
+def test_a_restart_indexes_each_individual_once(monkeypatch):
+    added = []
+    add = PhenotypeTree.add
+    monkeypatch.setattr(
+        PhenotypeTree,
+        "add",
+        lambda self, genome, path, position: (
+            added.append(position),
+            add(self, genome, path, position),
+        ),
+    )
+    history = History(SPACE)
+    # Training changes a value of each, and some request further genes.
+    for number in range(90):
+        history.add(stacked(str(number), 1 + number // 30, 8, 8, 8))
+        history.set_values(str(number), {"units_0": (16, 32)[number % 2]})
+        history.finish(str(number), Status.COMPLETED, [0.5])
+    assert history.find(stacked(None, 1, 16).genome) == 0
+    assert added == list(range(90))

@@ -10,7 +10,7 @@ from kt_evolution.algorithm.history.evaluations import noise_variance
 from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.history.individual import Status
-from kt_evolution.algorithm.history.phenotypes import PhenotypeTree
+from kt_evolution.algorithm.history.phenotype_index import PhenotypeIndex
 from kt_evolution.algorithm.history.rows import STATUS_CODES
 from kt_evolution.algorithm.history.rows import HistoryRows
 from kt_evolution.algorithm.space.genes import Value
@@ -41,24 +41,16 @@ class History:
         # The ids of re-evaluations to the ids of the models' first trials.
         self.reevaluations: dict[str, str] = {}
         self._by_trial: dict[str, int] = {}
-        # Genes that some build requested. Other genes are requested in training
-        # only, so they count as expressed whenever they are active.
-        self._requested: set[int] = set()
         self._rows = HistoryRows(space.num_genes, num_objectives, num_limits)
-        self._tree = PhenotypeTree(space)
-        # The first individual of each phenotype that had a trial in this
-        # search or was rejected.
-        self._tried: dict[bytes, int] = {}
-        # How many individuals were built before the hypermodel was edited.
-        self.num_outdated = 0
-        # Their phenotypes, by the values that are not defaults.
-        self._outdated: dict[bytes, list[tuple[frozenset[int], int]]] = {}
-        # Builds that were the models of earlier individuals.
-        self._repeated: list[tuple[Individual, int]] = []
-        self._defaults = space.default_genome()
+        self._index = PhenotypeIndex(space, self.individuals, self._rows)
 
     def __len__(self) -> int:
         return len(self.individuals)
+
+    @property
+    def num_outdated(self) -> int:
+        """Int, how many individuals were built before an edit."""
+        return self._index.num_outdated
 
     @property
     def genomes(self) -> np.ndarray:
@@ -68,6 +60,7 @@ class History:
     @property
     def expressed(self) -> np.ndarray:
         """Bool array of shape `(n, num_genes)`."""
+        self._index.update()
         return self._rows.expressed[: len(self)]
 
     @property
@@ -142,8 +135,7 @@ class History:
         if individual.operator == IMPORT:
             self.imports.append(position)
         self._rows.append(individual)
-        if self.mark_requested(individual.expression) == 0:
-            self._index(position)
+        self._index.add(individual, position)
         return position
 
     def mark_requested(self, genes: Iterable[int]) -> int:
@@ -155,11 +147,7 @@ class History:
         Returns:
             Int, how many of them were not marked before.
         """
-        new = set(genes) - self._requested
-        if new:
-            self._requested |= new
-            self._rebuild()
-        return len(new)
+        return self._index.mark_requested(genes)
 
     def reevaluate(self, position: int, trial_id: str) -> None:
         """Adds a trial that trains an individual once more.
@@ -229,8 +217,7 @@ class History:
         first_new = self.space.num_genes
         defaults = space.default_genome()[first_new:]
         self.space = space
-        repeated = [individual for individual, _ in self._repeated]
-        for individual in self.individuals + repeated:
+        for individual, _ in self._index.builds:
             individual.genome = np.concatenate([individual.genome, defaults])
         self._rows.add_genes(defaults)
         for trial_id, values in (known or {}).items():
@@ -241,7 +228,7 @@ class History:
                     if i >= first_new:
                         genome[i] = code
             self._rows.genomes[position] = genome
-        self._rebuild()
+        self._index.grow(space)
 
     def set_values(self, trial_id: str, values: dict[str, Value]) -> None:
         """Changes a genome to the values with which the trial was trained."""
@@ -262,7 +249,7 @@ class History:
             if gene.name in changed:
                 individual.genome[i] = genome[i]
         self._rows.genomes[position] = individual.genome
-        self._rebuild()
+        self._index.reset()
 
     def _has_code(self, genome: np.ndarray, name: str, value: Value) -> bool:
         """Returns whether a value has the code of a genome, as others may."""
@@ -275,7 +262,7 @@ class History:
         Returns:
             Int, or -1 if the phenotype is not known.
         """
-        return self._tree.find(genome)
+        return self._index.known.tree.find(genome)
 
     def same_as(self, individual: Individual, counts_imports: bool) -> int:
         """Returns the position of an earlier individual of the same phenotype.
@@ -291,20 +278,12 @@ class History:
         Returns:
             Int, or -1 if there is none.
         """
-        path = self._path(individual, self._active(individual))
-        position = self._tried.get(_phenotype_key(individual.genome, path), -1)
-        if position >= 0:
-            return position
-        for expressed, position in self._outdated.get(
-            self._changes_key(individual.genome, path), []
-        ):
-            is_import = self.individuals[position].operator == IMPORT
-            # A gene that the earlier build did not request has its default. A
-            # gene that is no longer requested had a value that may not be the
-            # default, so it was another model.
-            if expressed <= set(path) and (counts_imports or not is_import):
-                return position
-        return -1
+        active = self._active(individual)
+        return self._index.known.find_built(
+            individual.genome,
+            self._index.expression.path(individual, active),
+            counts_imports,
+        )
 
     def note_repeated(self, individual: Individual, position: int) -> None:
         """Adds a build that was the model of an earlier individual.
@@ -313,9 +292,7 @@ class History:
             individual: The `Individual` that was built.
             position: Int, the earlier one, as returned by `same_as`.
         """
-        self._repeated.append((individual, position))
-        if self.mark_requested(individual.expression) == 0:
-            self._index_repeated(individual, position)
+        self._index.add(individual, position)
 
     def forget_builds(self, num_outdated: int) -> None:
         """Makes all earlier builds outdated: the hypermodel was edited.
@@ -329,9 +306,7 @@ class History:
         Args:
             num_outdated: Int, how many individuals were built before.
         """
-        self.num_outdated = num_outdated
-        self._repeated.clear()
-        self._rebuild()
+        self._index.forget_builds(num_outdated)
 
     def requests_same_genes(
         self, position: int, expression: Iterable[int]
@@ -344,17 +319,13 @@ class History:
                 values requested, in order.
         """
         individual = self.individuals[position]
-        active = self._active(individual)
-        return self._live(individual.expression, active) == self._live(
-            expression, active
+        return self._index.expression.is_same(
+            individual.expression, expression, self._active(individual)
         )
 
     def is_tried(self, genome: np.ndarray) -> bool:
         """Returns whether a phenotype is known, and not only from imports."""
-        if self.find(genome) < 0:
-            return False
-        path = self._tree.predict_path(genome)
-        return _phenotype_key(genome, path) in self._tried
+        return self._index.known.is_tried(genome)
 
     def nearest_new(self, genome: np.ndarray) -> np.ndarray | None:
         """Returns a genome with a new phenotype that is near the given one.
@@ -363,7 +334,7 @@ class History:
             Float array of shape `(num_genes,)`, the given genome if its
             phenotype is new; None if every phenotype of the space is known.
         """
-        return self._tree.nearest_new(genome)
+        return self._index.known.tree.nearest_new(genome)
 
     def predict_path(self, genome: np.ndarray) -> list[int]:
         """Predicts which genes a genome expresses, in the order of the build.
@@ -371,7 +342,7 @@ class History:
         Returns:
             List of the positions of genes; empty if nothing was built.
         """
-        return self._tree.predict_path(genome)
+        return self._index.known.tree.predict_path(genome)
 
     def predict_expressed(self, genomes: np.ndarray) -> np.ndarray:
         """Predicts which genes genomes express, from the builds so far.
@@ -383,85 +354,13 @@ class History:
             Bool array of shape `(n, num_genes)`.
         """
         active = self.space.active(genomes)
-        if not self._requested or self._tree.is_empty:
+        tree = self._index.known.tree
+        if not self._index.expression.is_known or tree.is_empty:
             return active
         expressed = np.zeros_like(active)
         for row, genome in enumerate(genomes):
-            expressed[row] = self._tree.predict_expressed(genome)
+            expressed[row] = tree.predict_expressed(genome)
         return expressed & active
-
-    def _path(self, individual: Individual, active: np.ndarray) -> list[int]:
-        """Returns the expressed genes in the order of their requests."""
-        path = self._live(individual.expression, active)
-        if individual.status is Status.REJECTED:
-            # It was not trained, so it requested no further genes.
-            return path
-        # Without a build, all active genes may have been requested.
-        requested = self._requested if path else set()
-        seen = {self.space.genes[i].name for i in path}
-        for i in self.space.order:
-            gene = self.space.genes[i]
-            if i in requested or gene.name in seen or not active[i]:
-                continue
-            if all(condition.parent in seen for condition in gene.conditions):
-                seen.add(gene.name)
-                path.append(i)
-        return path
 
     def _active(self, individual: Individual) -> np.ndarray:
         return self.space.active(individual.genome[None])[0]
-
-    def _changes_key(self, genome: np.ndarray, path: list[int]) -> bytes:
-        """Returns a key of the values that are not defaults."""
-        changed = genome != self._defaults
-        return _phenotype_key(genome, [i for i in path if changed[i]])
-
-    def _live(self, requested: Iterable[int], active: np.ndarray) -> list[int]:
-        """Returns the active genes with the names of the requested ones."""
-        live: dict[int, None] = {}
-        for i in requested:
-            same_name = self.space.genes_named(self.space.genes[i].name)
-            live.update(
-                dict.fromkeys(other for other in same_name if active[other])
-            )
-        return list(live)
-
-    def _index(self, position: int) -> None:
-        individual = self.individuals[position]
-        path = self._path(individual, self._active(individual))
-        self._rows.expressed[position] = False
-        self._rows.expressed[position, path] = True
-        if position < self.num_outdated:
-            if individual.status is not Status.REJECTED:
-                key = self._changes_key(individual.genome, path)
-                same = self._outdated.setdefault(key, [])
-                same.append((frozenset(path), position))
-            return
-        self._file(individual, path, position)
-
-    def _index_repeated(self, individual: Individual, position: int) -> None:
-        path = self._path(individual, self._active(individual))
-        self._file(individual, path, position)
-
-    def _file(
-        self, individual: Individual, path: list[int], position: int
-    ) -> None:
-        self._tree.add(individual.genome, path, position)
-        if self.individuals[position].operator != IMPORT:
-            key = _phenotype_key(individual.genome, path)
-            self._tried.setdefault(key, position)
-
-    def _rebuild(self) -> None:
-        self._tried = {}
-        self._outdated = {}
-        self._tree = PhenotypeTree(self.space)
-        self._defaults = self.space.default_genome()
-        for position in range(len(self)):
-            self._index(position)
-        for individual, position in self._repeated:
-            self._index_repeated(individual, position)
-
-
-def _phenotype_key(genome: np.ndarray, path: list[int]) -> bytes:
-    genes = np.sort(np.array(path, dtype=np.int32))
-    return genes.tobytes() + genome[genes].tobytes()

@@ -67,6 +67,8 @@ class _Node:
 
         It is the length of the row if the genome does not differ.
         """
+        if not len(self.genes):
+            return 0
         differs = genome[self.genes] != self.codes
         return int(differs.argmax()) if differs.any() else len(self.genes)
 
@@ -86,6 +88,7 @@ class PhenotypeTree:
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
         self._root: _Node | None = None
+        self._is_open = space.sizes > 1.0
 
     @property
     def is_empty(self) -> bool:
@@ -213,7 +216,7 @@ class PhenotypeTree:
         return node
 
     def _new_node(self, genes: np.ndarray, codes: np.ndarray) -> _Node:
-        is_open = np.flatnonzero(self.space.sizes[genes] > 1.0)
+        is_open = self._is_open[genes].nonzero()[0]
         return _Node(
             # A copy, not a view that keeps the whole path in memory.
             genes.copy(),

@@ -104,6 +104,9 @@ class SearchSpace:
         ]
         # For which codes of a parent a condition holds, as far as evaluated.
         self._allowed: dict[tuple[int, tuple[Value, ...]], np.ndarray] = {}
+        self._defaults = np.array(
+            [gene.encode(gene.default) for gene in self.genes]
+        )
 
     def extended(self, genes: Iterable[Gene]) -> "SearchSpace":
         """Returns this space with further genes after its own."""
@@ -115,7 +118,7 @@ class SearchSpace:
 
     def default_genome(self) -> np.ndarray:
         """Returns the genome of the default values."""
-        return np.array([gene.encode(gene.default) for gene in self.genes])
+        return self._defaults.copy()
 
     def encode(self, values: Mapping[str, Value]) -> np.ndarray:
         """Returns the genome of some values.
