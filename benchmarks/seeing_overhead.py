@@ -80,7 +80,9 @@ def measure_training(num_trials: int, verbose: int) -> dict[int, float]:
             began = time.process_time()
             for number in range(num_trials):
                 path = Path(directory) / f"trial_{number}" / FILE_NAME
-                callbacks: list[Any] = [EpochLog(path, overwrite=True)]
+                callbacks: list[Any] = [
+                    EpochLog(path, overwrite=True, get_blocks=tuple)
+                ]
                 if verbose:
                     callbacks.append(display.new_callback(str(number), 0, 1))
                 _tell_of_training(callbacks, model, logs)

@@ -16,13 +16,11 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
+from kt_evolution.display.architecture.blocks import ATTRIBUTE
 from kt_evolution.display.architecture.blocks import TRAINING
 from kt_evolution.display.architecture.blocks import BlockRecord
 from kt_evolution.display.architecture.blocks import Edge
 from kt_evolution.keras_tuner_bridge import private_api
-
-# The attribute of the hyperparameters that holds their last build.
-_ATTRIBUTE = "_kt_evolution_architecture"
 
 
 @dataclasses.dataclass
@@ -183,13 +181,13 @@ class BlockScope:
 def begin_build(hp: kt.HyperParameters) -> Architecture:
     """Starts an empty record for a build with `hp`."""
     architecture = Architecture()
-    setattr(hp, _ATTRIBUTE, architecture)
+    setattr(hp, ATTRIBUTE, architecture)
     return architecture
 
 
 def architecture_of(hp: kt.HyperParameters) -> Architecture:
     """Returns what the last build with `hp` recorded."""
-    recorded: Architecture | None = getattr(hp, _ATTRIBUTE, None)
+    recorded: Architecture | None = getattr(hp, ATTRIBUTE, None)
     return begin_build(hp) if recorded is None else recorded
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections import deque
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
@@ -74,6 +75,49 @@ def by_kind(problems: Iterable[str]) -> list[list[str]]:
     for problem in problems:
         kinds.setdefault(kind_of(problem), []).append(problem)
     return sorted(kinds.values(), key=len, reverse=True)
+
+
+def is_over_limit(problem: str) -> bool:
+    """Returns whether a model was built, and is over a limit."""
+    return not is_error(problem)
+
+
+def reason_of(problem: str) -> str:
+    """Returns a problem in the words of a summary."""
+    reason = problem.replace(f"{OVERSIZED}: The model is larger", "larger")
+    return reason if reason == problem else reason.rstrip(".")
+
+
+def reasons_of(problems: Iterable[str]) -> list[str]:
+    """Returns how often models were rejected for what, most common first.
+
+    Example:
+
+    ```python
+    reasons_of(["TypeError: no", "TypeError: no", "OversizedModelError: ..."])
+    # ["2 x TypeError: no", "1 x larger than max_model_size=30000"]
+    ```
+
+    Args:
+        problems: Iterable of the problems of the rejected models.
+    """
+    return [
+        f"{len(kind)} x {reason_of(kind[-1])}" for kind in by_kind(problems)
+    ]
+
+
+def rejection_summary(problems: Sequence[str]) -> str:
+    """Returns why models were rejected as one line, empty if none was.
+
+    Args:
+        problems: Sequence of the problems of the rejected models.
+    """
+    if not problems:
+        return ""
+    number = len(problems)
+    were = "proposal was" if number == 1 else "proposals were"
+    reasons = ", ".join(reasons_of(problems))
+    return f"{number} {were} turned down before training: {reasons}"
 
 
 @dataclasses.dataclass(frozen=True)

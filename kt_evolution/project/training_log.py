@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from kt_evolution import files
+from kt_evolution.display.architecture.blocks import BlockRecord
+from kt_evolution.display.architecture.blocks import read_blocks
 
 FILE_NAME = "training.jsonl"
 # Lines of later epochs are not valid.
@@ -24,13 +26,19 @@ class TrainingRecord:
     Args:
         curves: List of dicts of metric names to their values by epoch, one
             for each time that a model was fit.
+        num_epochs: Int, for how many epochs the model that was fit last is
+            trained at most, or None if not known.
         layers: List of dicts, the layers of the model that was trained last.
+        blocks: List of the `BlockRecord`s of its architecture, empty if it was
+            not made of blocks.
     """
 
     curves: list[dict[str, list[float]]] = dataclasses.field(
         default_factory=list
     )
+    num_epochs: int | None = None
     layers: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    blocks: list[BlockRecord] = dataclasses.field(default_factory=list)
 
 
 def read_training(folder: Path) -> TrainingRecord:
@@ -56,6 +64,8 @@ def read_training(folder: Path) -> TrainingRecord:
 def _take(record: TrainingRecord, line: dict[str, Any]) -> None:
     if line["event"] == "begin":
         record.curves.append({})
+        epochs = line.get("epochs")
+        record.num_epochs = None if epochs is None else operator.index(epochs)
     elif line["event"] == "epoch":
         epoch = operator.index(line["epoch"])
         if not record.curves or not 0 <= epoch < MAX_EPOCHS:
@@ -67,6 +77,7 @@ def _take(record: TrainingRecord, line: dict[str, Any]) -> None:
             values.append(float(value))
     elif line["event"] == "end":
         record.layers = [_layer_of(layer) for layer in line["layers"]]
+        record.blocks = read_blocks(line.get("blocks", []))
 
 
 def _layer_of(layer: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
 # A picture of more can't be read.
-MAX_MEMBERS = 60
+MAX_MEMBERS = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,12 +19,15 @@ class Member:
         trial: The `TrialRecord`.
         generation: Int, how many births it is away from those without
             parents, at most.
-        place: Float, where it stands in its generation; 0 is the middle.
+        row: Int, its row in a picture. Each member has a row, which leaves
+            room for a text, and is below its parents.
+        place: Float, where it stands in its row; 0 is the middle.
         changed: Dict of names to the values that none of its parents has.
     """
 
     trial: TrialRecord
     generation: int
+    row: int
     place: float
     changed: dict[str, object]
 
@@ -36,8 +39,8 @@ class Family:
     Args:
         members: Dict of trial ids to `Member`s, the oldest first.
         births: List of pairs of the ids of a parent and its child.
-        lines: List of lists of places and generations, the way of the line
-            for each birth, which passes between the members.
+        lines: List of lists of places and rows, the way of the line for each
+            birth, which passes by the members between.
         num_left_out: Int, how many further ancestors there are.
     """
 
@@ -92,7 +95,7 @@ def family_of(
         search: The `SearchRecord`.
         trial_id: String, the trial whose ancestors to find.
         max_members: Int, the nearest ancestors that are kept, the trial
-            itself counted. Defaults to 60.
+            itself counted. Defaults to 30.
 
     Raises:
         ValueError: If there is no such trial.
@@ -112,11 +115,13 @@ def family_of(
             (generations[parent] for parent in parents_of[name]), default=-1
         )
     births = [(parent, name) for name in order for parent in parents_of[name]]
-    places, lines = place(generations, births)
+    rows = {name: row for row, name in enumerate(order)}
+    places, lines = place(rows, births)
     members = {
         name: Member(
             known[name],
             generations[name],
+            rows[name],
             places[name],
             _changed(known[name], [known[one] for one in parents_of[name]]),
         )

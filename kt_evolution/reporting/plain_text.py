@@ -17,6 +17,7 @@ from kt_evolution.project.rejections import lines_of
 from kt_evolution.reporting.progress import progress_of
 from kt_evolution.reporting.rebuild import rebuild_code
 from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.summary import failures_of
 from kt_evolution.reporting.summary import goal_of
 from kt_evolution.reporting.summary import rejections_of
 from kt_evolution.reporting.summary import summary_of
@@ -35,9 +36,12 @@ def overview(search: SearchRecord, num_trials: int = 10) -> str:
     ]
     if search.stop_reason:
         lines.append(f"  stopped            {search.stop_reason}")
-    if search.rejections:
-        lines += ["", "Rejected before training:"]
-        lines += [f"  {line}" for line in rejections_of(search)]
+    for title, reasons in (
+        ("Failed in training:", failures_of(search)),
+        ("Rejected before training:", rejections_of(search)),
+    ):
+        if reasons:
+            lines += ["", title, *(f"  {line}" for line in reasons)]
     for line in lines_of(search.mistakes, search.unbuilt_branches):
         lines += ["", line]
     lines = [printable(line) for line in lines]

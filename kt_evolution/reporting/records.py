@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import re
 from collections.abc import Iterable
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ from kt_evolution.limits import Limit
 from kt_evolution.project.rejections import BranchTally
 from kt_evolution.project.rejections import Mistake
 from kt_evolution.project.rejections import UnbuiltBranch
+
+# The line of a traceback that names the error; its module is left out.
+_ERROR = re.compile(r"(?:\w+\.)*(\w*(?:Error|Exception|Exit)\b)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +101,17 @@ class TrialRecord:
     @property
     def is_completed(self) -> bool:
         return self.status == TrialStatus.COMPLETED
+
+    @property
+    def reason(self) -> str:
+        """String, why it failed, on one line; empty if it did not fail."""
+        lines = [] if self.is_completed else (self.message or "").splitlines()
+        for line in reversed(lines):
+            # What an error says may have several lines.
+            match = _ERROR.match(line)
+            if match:
+                return line[match.start(1) :].rstrip()
+        return next((line.strip() for line in lines[::-1] if line.strip()), "")
 
     @property
     def seconds(self) -> float | None:

@@ -6,18 +6,25 @@ import json
 import os
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import kt_evolution
+from kt_evolution.display.architecture.blocks import BlockRecord
+from kt_evolution.display.architecture.layout import arrange
+from kt_evolution.display.architecture.svg import render as render_architecture
 from kt_evolution.display.formatting import number
 from kt_evolution.optional import import_module
 from kt_evolution.project.journal import JournalError
 from kt_evolution.project.journal import write_atomically
+from kt_evolution.project.training_log import TrainingRecord
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.rebuild import rebuild_code
 from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.summary import failures_of
 from kt_evolution.reporting.summary import rejections_of
 from kt_evolution.reporting.summary import summary_of
 from kt_evolution.reporting.trials_table import table_of
@@ -67,8 +74,8 @@ SECTIONS = (
     Section(
         "family_tree",
         "Family tree",
-        "The ancestors of a trial, each below its parents. The more orange, "
-        "the better. Point at one to see what is new in it.",
+        "The ancestors of a trial, each below its parents, with its score and "
+        "the values that none of its parents has. The more orange, the better.",
         "No trial has parents.",
     ),
     Section(
@@ -152,7 +159,8 @@ def write_report(
         The path of the file.
 
     Raises:
-        ImportError: If plotly, jinja2 or scikit-learn is not installed.
+        ImportError: If plotly, jinja2, scikit-learn or drawsvg is not
+            installed.
         ValueError: If there is no project, or no such trial.
         OSError: If the file can't be written.
     """
@@ -183,6 +191,7 @@ def render(search: SearchRecord, trial_id: str | None = None) -> str:
     shown = ranked[0] if ranked else None
     if trial_id is not None:
         shown = search.individual(trial_id)
+    training = _training(search, shown) if shown else TrainingRecord()
     sections, figures = _drawn(search, shown.trial_id if shown else None)
     texts: dict[str, int] = {}
     for figure in figures.values():
@@ -191,11 +200,15 @@ def render(search: SearchRecord, trial_id: str | None = None) -> str:
     return template.render(
         search=search,
         summary=summary_of(search),
-        rejections=rejections_of(search),
+        reasons={
+            "failed in training": failures_of(search),
+            "turned down before training": rejections_of(search),
+        },
         shown=shown,
         is_best=bool(ranked) and shown is ranked[0],
         code=rebuild_code(search, shown) if shown else "",
-        layers=_layers(search, shown.trial_id) if shown else [],
+        layers=training.layers,
+        architecture=_architecture(training.blocks),
         sections=sections,
         figures=figures,
         texts=list(texts),
@@ -206,8 +219,20 @@ def render(search: SearchRecord, trial_id: str | None = None) -> str:
     )
 
 
-def _layers(search: SearchRecord, trial_id: str) -> list[dict[str, Any]]:
-    return read_training(search.folder / f"trial_{trial_id}").layers
+def _training(search: SearchRecord, trial: TrialRecord) -> TrainingRecord:
+    return read_training(search.folder / f"trial_{trial.trial_id}")
+
+
+def _architecture(blocks: Sequence[BlockRecord]) -> str:
+    """Returns the picture of an architecture as SVG, empty if it has no blocks.
+
+    What a project named is text in it, as drawsvg escapes it.
+    """
+    if not blocks:
+        return ""
+    import_module("drawsvg")
+    drawing = render_architecture(arrange(blocks), paper="none")
+    return str(drawing.as_svg(header=""))
 
 
 def _store_texts(figure: dict[str, Any], texts: dict[str, int]) -> None:

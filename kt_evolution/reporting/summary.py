@@ -5,7 +5,8 @@ import dataclasses
 from kt_evolution.display.formatting import distances
 from kt_evolution.display.formatting import duration
 from kt_evolution.display.formatting import number
-from kt_evolution.project.rejections import by_kind
+from kt_evolution.project.rejections import is_over_limit
+from kt_evolution.project.rejections import reasons_of
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.timeline import busy_seconds
 
@@ -47,7 +48,14 @@ def summary_of(search: SearchRecord) -> list[Fact]:
         facts.append(Fact("on the front", str(len(search.front()))))
     facts.append(Fact("trials", str(len(search.trials)), _statuses(search)))
     if search.rejections:
-        note = "models that can't be trained"
+        num_over = sum(
+            is_over_limit(rejection.problem) for rejection in search.rejections
+        )
+        counts = {
+            "over a limit": num_over,
+            "can't be built": len(search.rejections) - num_over,
+        }
+        note = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
         facts.append(
             Fact("rejected untrained", str(len(search.rejections)), note)
         )
@@ -63,9 +71,13 @@ def summary_of(search: SearchRecord) -> list[Fact]:
 
 
 def rejections_of(search: SearchRecord) -> list[str]:
-    """Returns why models were rejected, the most common kind first."""
-    problems = (rejection.problem for rejection in search.rejections)
-    return [f"{len(kind)} x {kind[-1]}" for kind in by_kind(problems)]
+    """Returns why models were rejected, the most common reason first."""
+    return reasons_of(rejection.problem for rejection in search.rejections)
+
+
+def failures_of(search: SearchRecord) -> list[str]:
+    """Returns why trials failed, the most common reason first."""
+    return reasons_of(trial.reason for trial in search.trials if trial.reason)
 
 
 def _statuses(search: SearchRecord) -> str:

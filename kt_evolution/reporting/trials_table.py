@@ -100,10 +100,9 @@ def _seconds(seconds: float | None) -> Cell:
 
 
 def _problem(trial: TrialRecord) -> Cell:
-    text = "; ".join(trial.broken)
-    if trial.message and not trial.is_completed:
-        text = trial.message.strip()
-    return Cell(text.splitlines()[-1][:80] if text else "", text or None, text)
+    shown = trial.reason or "; ".join(trial.broken)
+    whole = (trial.message or "").strip() if trial.reason else shown
+    return Cell(shown[:80], whole or None, whole)
 
 
 def _kind(column: tuple[Cell, ...]) -> str:

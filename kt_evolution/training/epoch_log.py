@@ -5,14 +5,18 @@ trials. If a trial runs again, the file is overwritten.
 """
 
 import contextlib
+import dataclasses
 import json
 import time
+from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from kt_evolution import files
+from kt_evolution.display.architecture.blocks import BlockRecord
 from kt_evolution.keras_tuner_bridge.scalars import as_numbers
 
 
@@ -23,15 +27,22 @@ class EpochLog(keras.callbacks.Callback):
         path: The path of the file.
         overwrite: Bool, whether to replace the content of the file, which is
             from an earlier run of the trial.
+        get_blocks: Function that returns the `BlockRecord`s of the model.
     """
 
-    def __init__(self, path: Path, overwrite: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        overwrite: bool,
+        get_blocks: Callable[[], Sequence[BlockRecord]],
+    ) -> None:
         super().__init__()
         self._path = path
         self._overwrite = overwrite
+        self._get_blocks = get_blocks
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._write({"event": "begin"})
+        self._write({"event": "begin", "epochs": self.params.get("epochs")})
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
@@ -41,7 +52,9 @@ class EpochLog(keras.callbacks.Callback):
         )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._write({"event": "end", "layers": _layers_of(self.model)})
+        line = {"event": "end", "layers": _layers_of(self.model)}
+        blocks = [dataclasses.asdict(block) for block in self._get_blocks()]
+        self._write({**line, "blocks": blocks} if blocks else line)
 
     def _write(self, line: dict[str, Any]) -> None:
         line["time"] = round(time.time(), 3)

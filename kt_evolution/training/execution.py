@@ -17,6 +17,7 @@ import keras
 import keras_tuner as kt
 
 from kt_evolution.costs import measurement
+from kt_evolution.display.architecture.blocks import BlockRecord
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.divergence import DivergenceWatch
 from kt_evolution.keras_tuner_bridge.objectives import directions_of
@@ -137,6 +138,7 @@ class TrialExecution:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         checks_metrics: bool,
+        get_blocks: Callable[[], Sequence[BlockRecord]],
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Returns the arguments of `fit` for the next execution.
 
@@ -145,6 +147,7 @@ class TrialExecution:
             kwargs: Dict, the others.
             checks_metrics: Bool, whether Keras alone makes the metrics, so
                 that a missing one is an error at the first batch.
+            get_blocks: Function that returns the `BlockRecord`s of the model.
         """
         if self._folds:
             fold = self._folds[len(self.results) % len(self._folds)]
@@ -161,7 +164,11 @@ class TrialExecution:
             callbacks.append(self._new_epoch_stop(kwargs))
         self._divergence = DivergenceWatch()
         callbacks += [
-            EpochLog(self._folder / FILE_NAME, overwrite=not self.results),
+            EpochLog(
+                self._folder / FILE_NAME,
+                overwrite=not self.results,
+                get_blocks=get_blocks,
+            ),
             self._divergence,
         ]
         if checks_metrics:

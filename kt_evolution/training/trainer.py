@@ -10,6 +10,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial
 
 from kt_evolution.callbacks import as_list
+from kt_evolution.display.architecture.blocks import recorded_blocks
 from kt_evolution.project.clock import SearchClock
 from kt_evolution.project.issued_trial import run_mark
 from kt_evolution.project.signals import raise_if_terminated
@@ -175,12 +176,15 @@ class Trainer:
         execution = self._execution_of(trial)
         if execution.is_out_of_time:
             return None
+        hp = trial.hyperparameters
         args, kwargs = execution.arguments(
-            args, kwargs, checks_metrics=makes_metrics_by_keras(tuner)
+            args,
+            kwargs,
+            checks_metrics=makes_metrics_by_keras(tuner),
+            get_blocks=lambda: recorded_blocks(hp),
         )
         if not tuner._is_worker():
             self._show_epochs(execution, args, kwargs)
-        hp = trial.hyperparameters
         model = tuner._try_build(hp)
         if not has_own_fit(tuner.hypermodel):
             check_fit_arguments(model, args, kwargs)

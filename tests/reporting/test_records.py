@@ -1,13 +1,20 @@
 """A search as records: the same from its folder, its tuner and its oracle."""
 
+import dataclasses
 import json
 
 import keras
 import pytest
 
 import kt_evolution
+from kt_evolution.project.rejections import rejection_summary
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting import read_search
+from kt_evolution.reporting.records import RejectionRecord
+from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.summary import failures_of
+from kt_evolution.reporting.summary import rejections_of
+from kt_evolution.reporting.summary import summary_of
 from tests import stock_projects
 from tests.reporting import projects
 from tests.tuner.tuner_helpers import FIT
@@ -269,3 +276,50 @@ def test_a_trial_that_runs_again_begins_its_curves_anew(tmp_path):
     record = read_training(tmp_path / "p" / "trial_0")
     assert len(record.curves) == 1
     assert len(record.curves[0]["val_loss"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (
+            "Traceback\n  File x\nMemoryError: too large\n",
+            "MemoryError: too large",
+        ),
+        (
+            "Traceback\ntf.errors.InvalidArgumentError: bad\n\t[[node]]",
+            "InvalidArgumentError: bad",
+        ),
+        ("the loss is NaN", "the loss is NaN"),
+        (None, ""),
+    ],
+)
+def test_a_failure_has_a_reason_of_one_line(message, reason):
+    trial = TrialRecord("0", 0, "FAILED", {}, {}, message=message)
+    assert trial.reason == reason
+    assert dataclasses.replace(trial, status="COMPLETED").reason == ""
+
+
+def test_failures_and_rejections_are_counted_by_their_reasons(tmp_path):
+    folder = projects.simulate(tmp_path / "p", 12, failed=(2, 5, 7))
+    search = read_search(folder)
+    assert failures_of(search) == ["3 x MemoryError: too large"]
+    problems = [
+        "TypeError: no (raised in a.py, line 3)",
+        "OversizedModelError: The model is larger than max_model_size=30",
+        'It has 9,000 params: Limit("params", max=10).',
+        "OversizedModelError: The model is larger than max_model_size=30",
+    ]
+    search = dataclasses.replace(
+        search,
+        rejections=tuple(RejectionRecord({}, one) for one in problems),
+    )
+    assert rejections_of(search)[0] == "2 x larger than max_model_size=30"
+    (fact,) = [f for f in summary_of(search) if "rejected" in f.label]
+    assert fact.note == "3 over a limit, 1 can't be built"
+    assert rejection_summary(problems) == (
+        "4 proposals were turned down before training: "
+        "2 x larger than max_model_size=30, "
+        "1 x TypeError: no (raised in a.py, line 3), "
+        '1 x It has 9,000 params: Limit("params", max=10).'
+    )
+    assert rejection_summary([]) == ""

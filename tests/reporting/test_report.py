@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 import kt_evolution
+from kt_evolution import nas
 from kt_evolution.reporting import figures
 from kt_evolution.reporting import read_search
 from kt_evolution.reporting import write_report
+from kt_evolution.reporting.lineage import family_of
 from kt_evolution.reporting.report import SECTIONS
 from tests import stock_projects
 from tests.reporting import projects
@@ -179,6 +181,64 @@ def test_a_trained_search_shows_curves_and_the_architecture(tmp_path):
     ):
         np.testing.assert_array_equal(mine, theirs)
     assert isinstance(names["model"], keras.Model)
+
+
+def test_an_architecture_of_blocks_is_drawn_in_place_of_its_layers(tmp_path):
+    tuner = kt_evolution.EvolutionTuner(
+        nas.HyperConvNet((8, 8, 1), num_classes=3, max_depth=1, width=2),
+        objective="val_accuracy",
+        max_trials=1,
+        seed=0,
+        directory=tmp_path,
+        project_name="p",
+    )
+    rng = np.random.default_rng(0)
+    x, y = rng.random((8, 8, 8, 1)), rng.integers(0, 3, 8)
+    tuner.search(x, y, validation_data=(x, y), epochs=1, verbose=0)
+    path = tuner.report(tmp_path / "report.html")
+    page = Page(path.read_text(encoding="utf-8"))
+    assert page.tags.count("svg") == 1
+    assert '<table class="layers">' not in path.read_text(encoding="utf-8")
+    for text in ("stage 1", "softmax over 3 classes", "parameters of all"):
+        assert text in page.text
+    log = tmp_path / "p" / "trial_0" / "training.jsonl"
+    lines = log.read_text(encoding="utf-8").splitlines()
+    assert json.loads(lines[0])["epochs"] == 1
+    # What another person's project names is text, and what can't be drawn is
+    # left out.
+    last = json.loads(lines[-1])
+    last["blocks"][0]["text"] = projects.HOSTILE
+    last["blocks"][0]["path"] = f"</svg>{projects.HOSTILE}"
+    log.write_text("\n".join([*lines[:-1], json.dumps(last)]), "utf-8")
+    write_report(tmp_path / "p", path)
+    hostile = Page(path.read_text(encoding="utf-8"))
+    assert set(hostile.tags) == set(page.tags)
+    assert hostile.tags.count("script") == page.tags.count("script")
+    assert projects.HOSTILE in hostile.text
+    edge = {"source": "a", "target": "a", "operation": "conv"}
+    last["blocks"][0]["edges"] = [edge]
+    log.write_text("\n".join([*lines[:-1], json.dumps(last)]), "utf-8")
+    write_report(tmp_path / "p", path)
+    assert '<table class="layers">' in path.read_text(encoding="utf-8")
+
+
+def test_each_member_of_a_family_tree_shows_its_score_and_what_is_new(single):
+    tree = figures.family_tree(single)
+    members = family_of(single, single.ranked()[0].trial_id).members
+    texts = list(tree.data[2].text)
+    assert len(texts) == len(members)
+    rows = list(tree.data[1].y)
+    assert rows == sorted(rows) and len(set(rows)) == len(rows)
+    for shown, member in zip(texts, members.values(), strict=True):
+        score, new = shown.split("<br>")
+        assert f"trial {member.trial.trial_id}" in score
+        value = member.trial.metrics.get("val_accuracy")
+        if value is not None:
+            shown_value = float(re.search("<b>(.*)</b>", score)[1])
+            assert shown_value == pytest.approx(value, abs=1e-3)
+        assert len(html.unescape(new)) <= 34
+        if member.changed:
+            assert new.split()[0] in member.changed
 
 
 def test_a_search_record_may_be_drawn_by_hand(single):

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
+from kt_evolution.display.architecture.blocks import OPERATION
 from kt_evolution.display.architecture.blocks import Edge
 from kt_evolution.display.architecture.picture import LANE
 from kt_evolution.display.architecture.picture import MARGIN
@@ -50,7 +51,7 @@ def _graph(
         if not edge.operation:
             links.append((edge.source, edge.target))
             continue
-        name = f"operation {number}"
+        name = f"{OPERATION}{number}"
         boxes[name] = Box(
             0,
             0,

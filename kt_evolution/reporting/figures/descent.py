@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from kt_evolution.display.formatting import number
+from kt_evolution.display.formatting import score_rows
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import GRAY
 from kt_evolution.reporting.figures.style import ORANGE
@@ -11,6 +13,7 @@ from kt_evolution.reporting.figures.style import describe
 from kt_evolution.reporting.figures.style import figure
 from kt_evolution.reporting.figures.style import rank_bar
 from kt_evolution.reporting.figures.style import ranks
+from kt_evolution.reporting.figures.style import short
 from kt_evolution.reporting.figures.style import text
 from kt_evolution.reporting.figures.style import values_of
 from kt_evolution.reporting.lineage import Family
@@ -19,9 +22,12 @@ from kt_evolution.reporting.lineage import ancestry_of
 from kt_evolution.reporting.lineage import births_of
 from kt_evolution.reporting.lineage import family_of
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
 
-GENERATION_HEIGHT = 64
+ROW_HEIGHT = 40
+# The text of a row, which fits beside the lines on a phone.
+MAX_TEXT = 34
+# How much wider the texts are than the lines.
+TEXT_SHARE = 2.4
 
 
 def family_tree(
@@ -42,27 +48,22 @@ def family_tree(
     if not any(trial.parents for trial in search.trials) or not ranked:
         return None
     family = family_of(search, trial_id or ranked[0].trial_id)
-    last = max(member.generation for member in family.members.values())
+    members = list(family.members.values())
+    places = [member.place for member in members]
+    places += [place for line in family.lines for place, _ in line]
+    left, right = min(places) - 0.6, max(places) + 0.6
     drawn = figure(
-        height=max(220, 60 + GENERATION_HEIGHT * last),
-        margin={"l": 56, "r": 16, "t": 16, "b": 8},
+        height=40 + ROW_HEIGHT * len(members),
+        margin={"l": 4, "r": 4, "t": 16, "b": 8},
         showlegend=False,
     )
-    places = [place for line in family.lines for place, _ in line]
-    # Room for the curves, which swing out.
     drawn.update_xaxes(
-        visible=False,
-        range=[min(places, default=0) - 1.2, max(places, default=0) + 1.2],
+        visible=False, range=[left, right + TEXT_SHARE * (right - left)]
     )
-    drawn.update_yaxes(
-        title={"text": "generation"},
-        tickmode="linear",
-        dtick=max(1, last // 8),
-        range=[last + 0.5, -0.5],
-        showgrid=False,
-    )
+    drawn.update_yaxes(visible=False, range=[len(members) - 0.4, -0.6])
     drawn.add_trace(_lines(family))
-    drawn.add_trace(_members(search, list(family.members.values())))
+    drawn.add_trace(_members(search, members))
+    drawn.add_trace(_texts(search, members, right))
     if family.num_left_out:
         drawn.add_annotation(
             text=f"{family.num_left_out} older ancestors are left out",
@@ -70,6 +71,7 @@ def family_tree(
             y=1,
             xref="paper",
             yref="paper",
+            yanchor="bottom",
             showarrow=False,
         )
     return drawn
@@ -80,27 +82,61 @@ def _lines(family: Family) -> Any:
         x=[x for line in family.lines for x in (*_column(line, 0), None)],
         y=[y for line in family.lines for y in (*_column(line, 1), None)],
         mode="lines",
-        line={"color": GRAY, "width": 1.2, "shape": "spline", "smoothing": 0.8},
+        line={"color": GRAY, "width": 1.4, "shape": "spline", "smoothing": 0.6},
         hoverinfo="skip",
     )
 
 
 def _members(search: SearchRecord, members: list[Member]) -> Any:
     quality = ranks(search)
-    is_small = len(members) <= 24
     return go.Scatter(
         x=[member.place for member in members],
-        y=[member.generation for member in members],
-        mode="markers+text" if is_small else "markers",
-        text=[_label(member.trial) for member in members],
-        textposition="middle right",
+        y=[member.row for member in members],
+        mode="markers",
         hovertext=[_hover(search, member) for member in members],
         hoverinfo="text",
         marker=_marker(
-            [quality.get(member.trial.trial_id) for member in members],
-            18 if is_small else 13,
+            [quality.get(member.trial.trial_id) for member in members], 13
         ),
     )
+
+
+def _texts(search: SearchRecord, members: list[Member], x: float) -> Any:
+    """Draws what each member scored and what is new in it, beside its row."""
+    names = [one.name for one in search.objectives]
+    scores = score_rows([member.trial.metrics for member in members], names)
+    return go.Scatter(
+        x=[x] * len(members),
+        y=[member.row for member in members],
+        mode="text",
+        text=[
+            f"<b>{text(', '.join(filter(None, score)) or 'failed')}</b>"
+            f"  trial {text(member.trial.trial_id, 12)}"
+            f"<br>{text(_new_in(member), MAX_TEXT)}"
+            for member, score in zip(members, scores, strict=True)
+        ],
+        textposition="middle right",
+        hoverinfo="skip",
+    )
+
+
+def _new_in(member: Member) -> str:
+    """Returns what none of a member's parents has, as much as fits."""
+    trial = member.trial
+    if not trial.parents:
+        return trial.operator or "no parents"
+    parts = [f"{name} {number(x, 3)}" for name, x in member.changed.items()]
+    if not parts:
+        return f"mixes {' and '.join(trial.parents)}"
+    shown = parts[0]
+    for more, part in enumerate(parts[1:], start=1):
+        rest = len(parts) - more - 1
+        longer = f"{shown}, {part}"
+        if len(longer) + (len(f" +{rest}") if rest else 0) > MAX_TEXT:
+            more_text = f" +{len(parts) - more}"
+            return short(shown, MAX_TEXT - len(more_text)) + more_text
+        shown = longer
+    return shown
 
 
 def population(search: SearchRecord) -> Any | None:
@@ -207,10 +243,6 @@ def _marker(
         "size": size,
         "line": {"color": "white", "width": outline},
     }
-
-
-def _label(trial: TrialRecord) -> str:
-    return text(trial.trial_id, 12)
 
 
 def _hover(search: SearchRecord, member: Member) -> str:

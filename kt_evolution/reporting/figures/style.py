@@ -90,8 +90,8 @@ def describe(search: SearchRecord, trial: TrialRecord) -> str:
     if trial.prediction:
         expected = prediction(*trial.prediction)
         lines.append(f"expected {expected}")
-    if trial.message and not trial.is_completed:
-        lines.append(text(trial.message.strip().splitlines()[-1], 60))
+    if trial.reason:
+        lines.append(text(trial.reason, 60))
     lines += [text(limit, 60) + " is broken" for limit in trial.broken]
     return "<br>".join([*lines, *values_of(trial.values)])
 

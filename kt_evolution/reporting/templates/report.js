@@ -3,6 +3,8 @@
   const contentOf = (id) => document.getElementById(id).textContent;
   const root = document.documentElement;
   const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+  // The width of a figure on A4 and Letter paper, within margins.
+  const PAPER_WIDTH = 640;
   const isTouch = matchMedia("(pointer: coarse)").matches;
 
   // Figures, drawn when they come into view, in the colors of the page.
@@ -71,12 +73,16 @@
     });
   }
 
-  function begin() {
+  function load() {
+    if (window.Plotly) return;
     const script = document.createElement("script");
     script.textContent = contentOf("plotly");
     document.head.append(script);
+  }
+
+  function begin() {
+    load();
     elements.forEach((one) => observer.observe(one));
-    addEventListener("beforeprint", () => elements.forEach(draw));
   }
 
   // The page is there before the library, which takes a second to load.
@@ -93,6 +99,25 @@
   prefersDark.addEventListener("change", () =>
     paint(prefersDark.matches ? "dark" : "light")
   );
+
+  // Paper is white, and narrower than most windows. What is printed may not
+  // have come into view.
+
+  let themeOnScreen;
+  addEventListener("beforeprint", () => {
+    load();
+    themeOnScreen = root.dataset.theme;
+    root.dataset.theme = "light";
+    for (const element of elements) {
+      element.style.width = `${PAPER_WIDTH}px`;
+      draw(element);
+    }
+  });
+  addEventListener("afterprint", () => {
+    elements.forEach((one) => (one.style.width = ""));
+    paint(themeOnScreen);
+  });
+
   document.getElementById("theme").addEventListener("click", () =>
     paint(root.dataset.theme === "dark" ? "light" : "dark")
   );
