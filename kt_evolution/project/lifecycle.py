@@ -145,14 +145,8 @@ class TrialLifecycle:
         is_full = max_trials is not None and number >= max_trials
         if is_full or self._is_given_up:
             self._warn_if_all_failed()
-            if is_full and not self.session.has_issued:
-                which = f"all {number} trials" if number > 1 else "the trial"
-                self._print_end(
-                    f"There is nothing left to run: {which} of "
-                    f"max_trials={max_trials} {'have' if number > 1 else 'has'}"
-                    " ended. To go on, run the same code with a larger "
-                    "`max_trials`."
-                )
+            if is_full:
+                self._print_full()
             return None
         trial_id = self._next_id()
         response = self._oracle.populate_space(trial_id)
@@ -210,6 +204,23 @@ class TrialLifecycle:
         if self._oracle.verbose and not self.session.has_printed_end:
             print(text)
         self.session.has_printed_end = True
+
+    def _print_full(self) -> None:
+        """Prints that all trials of `max_trials` have ended."""
+        state = self._project.state
+        number = len(state.trials)
+        which = f"all {number} trials" if number > 1 else "the trial"
+        ended = (
+            f"{which} of max_trials={self._oracle.max_trials} "
+            f"{'have' if number > 1 else 'has'} ended."
+        )
+        if not self.session.has_issued:
+            self._print_end(
+                f"There is nothing left to run: {ended} To go on, run the "
+                "same code with a larger `max_trials`."
+            )
+        elif not (state.ongoing_trials or self.session.has_failed):
+            self._print_end(f"The search is finished: {ended}")
 
     def _warn_if_all_failed(self) -> None:
         """Warns when a search ends without a single result."""

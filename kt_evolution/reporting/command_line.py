@@ -8,9 +8,11 @@ import warnings
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO
 from typing import Any
 
+import kt_evolution
 from kt_evolution.display.terminal import printable_lines
 from kt_evolution.project.journal import JournalError
 
@@ -52,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
         prog="kt-evolution",
         description="Looks at searches: projects of kt_evolution and of "
         "Keras Tuner's own tuners, also while they run.",
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"kt-evolution {kt_evolution.__version__}",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -150,7 +157,28 @@ def _opened(path: str | None) -> Iterator[IO[str]]:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    searches = [_search(options, one) for one in options.directory]
+    searches = list(_searches_with_trials(options))
+    if not searches:
+        raise ValueError(
+            "There is nothing to compare: no folder is that of a project with "
+            f"trials. Received: {', '.join(options.directory)}"
+        )
     from kt_evolution.reporting import plain_text
 
     _print(plain_text.comparison(searches))
+
+
+def _searches_with_trials(options: argparse.Namespace) -> Iterator[Any]:
+    """Yields the searches to compare, and warns of folders without trials."""
+    from kt_evolution.project import reader
+
+    for directory in options.directory:
+        folder = Path(directory)
+        if reader.is_project(folder) or not folder.is_dir():
+            search = _search(options, directory)
+            if search.trials:
+                yield search
+                continue
+        inside = reader.projects_inside(folder)
+        hint = f" It holds the projects {inside}." if inside else ""
+        _show_warning(f"{directory} is left out: it has no trials.{hint}")

@@ -140,6 +140,42 @@ def test_compare_of_trade_offs_has_the_best_of_each(run, folders):
     assert "best val_accuracy  best params" in out
 
 
+def test_compare_leaves_out_folders_without_trials(run, folders, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "oracle.json").write_text("{}")
+    begun = projects.simulate(tmp_path / "begun", 2)
+    journal = begun / "journal.jsonl"
+    journal.write_text(journal.read_text().splitlines()[0] + "\n")
+    parent = folders["own"].parent
+    status, out, err = run("compare", empty, folders["own"], begun, parent)
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()[2:]] == [
+        "project",
+        "own",
+    ]
+    lines = err.splitlines()
+    assert lines[:2] == [
+        f"warning: {folder} is left out: it has no trials."
+        for folder in (empty, begun)
+    ]
+    assert "It holds the projects [" in lines[2]
+    status, out, err = run("compare", empty, begun)
+    assert (status, out) == (1, "")
+    assert "error: There is nothing to compare" in err
+    # A name that is misspelled is still an error.
+    status, _, err = run("compare", folders["own"], tmp_path / "nowhere")
+    assert status == 1 and "nowhere" in err
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    expected = f"kt-evolution {kt_evolution.__version__}"
+    assert capsys.readouterr().out.strip() == expected
+
+
 def test_only_equals_are_compared(run, folders):
     status, _, err = run("compare", folders["own"], folders["random"])
     assert status == 1

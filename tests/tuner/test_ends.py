@@ -120,7 +120,10 @@ def test_a_finished_search_says_what_to_do(tmp_path, capsys):
 
     tuner = new_tuner(tmp_path, build, 3)
     tuner.search(score)
-    assert "nothing left" not in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "nothing left" not in printed
+    end = "The search is finished: all 3 trials of max_trials=3 have ended"
+    assert printed.count(end) == 1
     for finished in (tuner, new_tuner(tmp_path, build, 3)):
         finished.search(score)
         printed = capsys.readouterr().out

@@ -29,8 +29,12 @@ def use_terminal(tuner):
 def test_a_log_has_one_line_for_each_trial(tmp_path, capsys):
     new_tuner(tmp_path).search(**without("verbose"))
     lines = capsys.readouterr().out.strip().splitlines()
+    *lines, end = lines
     assert [line[:6] for line in lines] == ["[1/3] ", "[2/3] ", "[3/3] "]
     assert lines[0].endswith(", default")
+    assert end == (
+        "The search is finished: all 3 trials of max_trials=3 have ended."
+    )
 
 
 def test_a_silent_search_says_nothing(tmp_path, capsys):
