@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kt_evolution.limits import Limit
 
 # How many significant digits are shown, and how many at most, where more are
-# needed to tell values apart. A 32-bit float has no more than `MOST_DIGITS`.
+# needed to distinguish values. A 32-bit float has no more than `MOST_DIGITS`.
 DIGITS = 4
 MOST_DIGITS = 9
 
@@ -49,7 +49,7 @@ def number(value: Any, digits: int = DIGITS) -> str:
 
 
 def numbers(values: Iterable[Any]) -> list[str]:
-    """Returns values with as many digits as tell different ones apart.
+    """Returns values with as many digits as distinguish different ones.
 
     Example:
 

@@ -154,7 +154,7 @@ def best_words(status: SearchStatus, names: list[str]) -> list[str]:
     )
     if status.broken:
         return [
-            "no trial keeps all limits",
+            "no trial is within all limits",
             f"nearest is trial {status.best_trial_id} with "
             f"{', '.join(status.broken)}, {values}",
         ]

@@ -1,7 +1,7 @@
 """How blocks declare their hyperparameters.
 
 Each argument that can be searched takes one value or several. One value is
-fixed. Of several values the first is the default, as in `hp.Choice`.
+fixed. With several values the first is the default, as in `hp.Choice`.
 """
 
 import contextlib

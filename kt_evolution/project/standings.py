@@ -105,7 +105,7 @@ class Standings:
         broken = self._distances(trial)
         if broken:
             warnings.warn(
-                "No trial keeps all limits. Trial "
+                "No trial is within all limits. Trial "
                 f"{trial.trial_id} breaks them least: {', '.join(broken)}",
                 stacklevel=4,
             )

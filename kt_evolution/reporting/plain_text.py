@@ -86,7 +86,7 @@ def best(search: SearchRecord) -> str:
     broken = distances(search.limits, ranked[0].metrics)
     if broken:
         lines.append(
-            "# No trial keeps all limits, and it is the nearest to them: "
+            "# No trial is within all limits, and it is the nearest to them: "
             f"{', '.join(broken)}."
         )
     # A line break in a name would end the comment.

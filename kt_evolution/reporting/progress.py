@@ -21,7 +21,7 @@ class ProgressCurve:
 
     Args:
         trials: List of the completed `TrialRecord`s, in their order.
-        best: Float array, the best objective of those that keep all limits,
+        best: Float array, the best objective of those within all limits,
             NaN until there is one; or with several objectives the
             hypervolume, as a part of that in the end.
         improved: Bool array, whether a trial improved on it.
@@ -51,7 +51,7 @@ def progress_of(search: SearchRecord) -> ProgressCurve:
 
 
 def approach_of(search: SearchRecord) -> ProgressCurve:
-    """Returns how the trials of a search that keep no limits get nearer.
+    """Returns how a search approaches its limits while no trial is within them.
 
     Returns:
         A `ProgressCurve` of the smallest total violation so far: the sum of

@@ -59,7 +59,7 @@ SECTIONS = (
         "Progress",
         "Every completed trial, and the best so far among those that keep all "
         "limits. With several objectives: the hypervolume of the front, as a "
-        "part of the final one. If no trial keeps all limits: how far the "
+        "part of the final one. If no trial is within all limits: how far the "
         "trials are from them, as the sum of the shares by which they exceed "
         "the bounds.",
         "No trial is completed.",
@@ -89,8 +89,8 @@ SECTIONS = (
         "parallel_coordinates",
         "Values",
         "A line for each trial. Drag along an axis to keep a part of it, drag "
-        "its name to move it. Scores are spaced by rank. Of more than 300 "
-        "trials 300 are shown, evenly by rank.",
+        "its name to move it. Scores are spaced by rank. If there are more "
+        "than 300 trials, 300 of them are shown, evenly by rank.",
         "Too few trials are completed.",
         is_wide=True,
     ),
@@ -100,8 +100,8 @@ SECTIONS = (
         "How much worse a random forest predicts the rank of trials that it "
         "has not seen once the values of one hyperparameter are shuffled. "
         "Bars are means over three folds and three shuffles, with standard "
-        "deviations. Of more than 2,000 trials 2,000 are asked about, evenly "
-        "over the search.",
+        "deviations. If there are more than 2,000 trials, 2,000 of them are "
+        "used, evenly over the search.",
         "Too few trials are completed: it takes twelve.",
     ),
     Section(

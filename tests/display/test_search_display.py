@@ -141,7 +141,7 @@ def test_the_nearest_is_shown_while_no_trial_keeps_the_limits(names):
         best=(0.9, 610.0)[: len(names)], broken=("latency 5.3 (33% over 4)",)
     )
     (line, *_) = drawn(Frame(status, names), 200)
-    assert "no trial keeps all limits · nearest is trial 07 with " in line
+    assert "no trial is within all limits · nearest is trial 07 with " in line
     assert "with latency 5.3 (33% over 4), val_accuracy 0.9" in line
     assert "front" not in line and "best" not in line
 

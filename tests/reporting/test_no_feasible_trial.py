@@ -1,4 +1,4 @@
-"""Searches in which no trial keeps the limits."""
+"""Searches in which no trial is within the limits."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_the_summary_says_how_far_the_nearest_is(search):
 def test_the_code_of_the_nearest_is_no_knee(search):
     text = plain_text.best(search)
     assert text.startswith(f"# Trial {nearest(search).trial_id}: ")
-    assert "# No trial keeps all limits, and it is the nearest" in text
+    assert "# No trial is within all limits, and it is the nearest" in text
     assert "knee" not in text
 
 

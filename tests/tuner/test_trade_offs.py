@@ -206,7 +206,7 @@ def test_of_none_that_keeps_a_limit_the_nearest(tmp_path):
         tmp_path, OBJECTIVES, num_trials=10, limits=Limit("cost", max=-1.0)
     )
     assert tuner.get_pareto_trials() == []
-    with pytest.warns(UserWarning, match="No trial keeps all limits"):
+    with pytest.warns(UserWarning, match="No trial is within all limits"):
         best = tuner.oracle.get_best_trials()[0]
     assert point(best)[1] == min(point(t)[1] for t in trials_of(tuner))
 

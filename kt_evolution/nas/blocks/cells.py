@@ -80,7 +80,7 @@ class Cell(SingleBlock):
         operation: String or several, the operations for an input of a node:
             "conv", "separable", "dilated", "depthwise", "max_pool" or
             "average_pool", each followed by a kernel size as in "conv_3", or
-            "identity". Of several values the first is the default, here and
+            "identity". With several values the first is the default, here and
             below. Defaults to seven of them.
         second_operation: String or several, the operations for the second
             input of a node. Defaults to those of `operation`, with "identity"

@@ -176,7 +176,7 @@ class ConvStage(ConvolutionalStage):
     ```
 
     Args:
-        filters: Int or several, the number of output channels. Of several
+        filters: Int or several, the number of output channels. With several
             values the first is the default, here and below. Defaults to 32,
             or 16, 64, 128.
         depth: Int or several, the number of convolutions. Defaults to 2, or

@@ -63,7 +63,7 @@ class Optimizer:
 
     Args:
         optimizer: "adamw", "sgd" (with Nesterov momentum) or "rmsprop", or
-            several. Of several values the first is the default, here and
+            several. With several values the first is the default, here and
             below. Defaults to "adamw", or "sgd".
         learning_rate: Float, or the minimum and the maximum of a range. The
             range is searched on a logarithmic scale; its default is the

@@ -40,7 +40,7 @@ class TokenEncoder(OptionsBlock):
         vocabulary_size: Int, the number of token ids.
         length: Int, the length of the longest sequence. Defaults to None,
             which is unknown; positions are not learned then.
-        output_dim: Int or several, the size of the embedding. Of several
+        output_dim: Int or several, the size of the embedding. With several
             values the first is the default, here and below. Defaults to 64,
             or 32, 128.
         positions: "learned" or "none", or both. Defaults to both.
@@ -108,7 +108,7 @@ class TransformerStage(Stage):
         Vaswani et al. (2017), "Attention is all you need".
 
     Args:
-        depth: Int or several, the number of blocks. Of several values the
+        depth: Int or several, the number of blocks. With several values the
             first is the default, here and below. Defaults to 2, or 1, 3.
         num_heads: Int or several, the number of attention heads. Defaults to
             4, or 2, 8.
@@ -185,7 +185,7 @@ class RecurrentStage(Stage):
 
     Args:
         units: Int or several, the number of output units. Two directions
-            share them, so that an odd number grows by one. Of several values
+            share them, so that an odd number grows by one. With several values
             the first is the default, here and below. Defaults to 64, or 32,
             128.
         depth: Int or several, the number of layers. Defaults to 1, or 2.

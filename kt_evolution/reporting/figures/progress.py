@@ -30,7 +30,8 @@ MAX_MILESTONES = 30
 def best_so_far(search: SearchRecord) -> Any | None:
     """Draws the score of each trial and the best so far.
 
-    While no trial keeps all limits, it is how far trials are from the limits.
+    While no trial is within all limits, it draws how far trials are from
+    them.
     """
     if not search.front():
         return _distance_so_far(search)
