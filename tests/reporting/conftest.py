@@ -5,7 +5,6 @@ import pytest
 import kt_evolution
 from kt_evolution.reporting import read_search
 from tests.reporting import projects
-from tests.tuner.conftest import cheap_garbage_collection  # noqa: F401
 
 
 @pytest.fixture(scope="session")
