@@ -1,6 +1,7 @@
 """Arguments of a tuner and of `fit`, checked before a model is trained."""
 
 import numbers
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,11 @@ def host_arguments(
     kwargs["max_model_size"] = check_optional_count(
         "max_model_size", kwargs.get("max_model_size")
     )
-    kwargs["directory"] = locate_directory(kwargs.get("directory"))
+    directory = kwargs.get("directory")
+    located = locate_directory(directory)
+    # As in the host a path stays a path: user code may append to it with "/".
+    is_path = isinstance(directory, os.PathLike)
+    kwargs["directory"] = Path(located) if is_path else located
     kwargs["project_name"] = check_project_name(kwargs.get("project_name"))
     return kwargs
 

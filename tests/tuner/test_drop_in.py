@@ -1,6 +1,7 @@
 """`EvolutionTuner` where a user had `keras_tuner.RandomSearch`."""
 
 import inspect
+from pathlib import Path
 
 import keras_tuner as kt
 import pytest
@@ -55,6 +56,12 @@ def test_the_arguments_of_the_host_reach_it(tmp_path):
     tuner = new_tuner(tmp_path, loss="mse", metrics=["mae"], max_trials=1)
     tuner.search(**FIT)
     assert tuner.oracle.get_trial("0").metrics.exists("val_mae")
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_the_directory_has_the_type_that_was_given(tmp_path, kind):
+    tuner = new_tuner(kind(tmp_path), max_trials=1)
+    assert tuner.directory == kind(tmp_path)
 
 
 class FitsItself(kt.HyperModel):
