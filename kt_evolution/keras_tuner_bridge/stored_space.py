@@ -41,12 +41,25 @@ def read_declaration(config: Any) -> Declaration:
         raise ValueError(f"{kind} {fields!r}: {error!r}") from error
 
 
+# Begins the names of values that `Hyperband` passes to itself.
+_OF_HYPERBAND = "tuner/"
+
+
 def own_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns values without those that `Hyperband` passes to itself."""
     return {
         name: value
         for name, value in values.items()
-        if not name.startswith("tuner/")
+        if not name.startswith(_OF_HYPERBAND)
+    }
+
+
+def hyperband_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what `Hyperband` passes to itself, such as "epochs"."""
+    return {
+        name.removeprefix(_OF_HYPERBAND): value
+        for name, value in values.items()
+        if name.startswith(_OF_HYPERBAND)
     }
 
 

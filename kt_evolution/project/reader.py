@@ -16,6 +16,7 @@ from kt_evolution.algorithm.space.declarations import Declaration
 from kt_evolution.algorithm.space.genes import Condition
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.display.terminal import printable
+from kt_evolution.keras_tuner_bridge.stored_space import hyperband_values
 from kt_evolution.keras_tuner_bridge.stored_space import own_values
 from kt_evolution.keras_tuner_bridge.stored_space import read_declaration
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
@@ -69,6 +70,7 @@ class StoredTrial:
         start: Float, for how many seconds the search had run when it began,
             or None if the journal has no sessions.
         finish: Float, likewise when it ended.
+        hyperband: Dict of what `Hyperband` passed to itself, such as "epochs".
     """
 
     trial_id: str
@@ -84,6 +86,7 @@ class StoredTrial:
     ended: float | None = None
     start: float | None = None
     finish: float | None = None
+    hyperband: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -324,6 +327,7 @@ def _trial_of_state(state: dict[str, Any]) -> StoredTrial:
             for name, metric in state["metrics"]["metrics"].items()
         },
         message=state.get("message"),
+        hyperband=hyperband_values(state["hyperparameters"]["values"]),
     )
 
 

@@ -33,6 +33,7 @@ from kt_evolution.project.reader import read_stored
 from kt_evolution.reporting.expression import Expression
 from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import RejectionRecord
+from kt_evolution.reporting.records import Rung
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
@@ -226,7 +227,25 @@ def _trial_record(
         ended=trial.ended,
         start=trial.start,
         finish=trial.finish,
+        rung=_rung(trial.hyperband),
         **_kept(limits, metrics),
+    )
+
+
+def _rung(values: Mapping[str, Any]) -> Rung | None:
+    """Returns the rung of a trial of `Hyperband`."""
+    bracket, number, epochs = (
+        values.get(name) for name in ("bracket", "round", "epochs")
+    )
+    if not (
+        isinstance(bracket, int)
+        and isinstance(number, int)
+        and isinstance(epochs, int)
+    ):
+        return None
+    source = values.get("trial_id")
+    return Rung(
+        bracket, number, epochs, source if isinstance(source, str) else None
     )
 
 

@@ -51,6 +51,23 @@ class ObjectiveRecord:
 
 
 @dataclasses.dataclass(frozen=True)
+class Rung:
+    """Where a trial of `Hyperband` stands.
+
+    Args:
+        bracket: Int.
+        round: Int, the number of the rung in its bracket.
+        epochs: Int, for how many epochs it is trained in all.
+        source: String, the trial that it goes on training, or None.
+    """
+
+    bracket: int
+    round: int
+    epochs: int
+    source: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class TrialRecord:
     """One trial, or an individual that was imported from another search.
 
@@ -77,6 +94,7 @@ class TrialRecord:
         start: Float, for how many seconds the search had run when it began,
             pauses left out; None where the journal has no sessions.
         finish: Float, likewise when it ended, or None.
+        rung: Its `Rung` in a project of `Hyperband`, or None.
     """
 
     trial_id: str
@@ -97,6 +115,7 @@ class TrialRecord:
     ended: float | None = None
     start: float | None = None
     finish: float | None = None
+    rung: Rung | None = None
 
     @property
     def is_completed(self) -> bool:

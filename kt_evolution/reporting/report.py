@@ -105,6 +105,20 @@ SECTIONS = (
         "Too few trials are completed: it takes twelve.",
     ),
     Section(
+        "value_slice",
+        "One hyperparameter",
+        "The score of each trial over its value, those first that go with the "
+        "rank most.",
+        "Too few trials are completed.",
+    ),
+    Section(
+        "value_contour",
+        "Two hyperparameters",
+        "The color between the trials is the rank that a Gaussian process "
+        "predicts from these two values alone. The more orange, the better.",
+        "Too few trials use two hyperparameters: it takes twelve.",
+    ),
+    Section(
         "diversity",
         "Diversity",
         "The mean distance of two models, as the surrogate measures it. It "
@@ -124,6 +138,14 @@ SECTIONS = (
         "Workers",
         "Which worker ran which trial, and for how long.",
         "Keras Tuner's own oracles don't store times.",
+    ),
+    Section(
+        "rungs",
+        "Rungs",
+        "The trials of each bracket of Hyperband by the epochs that they were "
+        "trained for. Lines lead to the trial that goes on training a model. "
+        "Behind a bracket is how many trials its rungs have.",
+        "The search has no rungs.",
     ),
     Section(
         "learning_curves",
@@ -281,5 +303,13 @@ def _versions(
         trade_off = import_module("kt_evolution.reporting.figures.trade_off")
         for x, y in trade_off.pairs_of(search):
             yield f"{y} against {x}", draw(search, x, y)
+    elif name in ("value_slice", "value_contour"):
+        landscape = import_module("kt_evolution.reporting.figures.landscape")
+        if name == "value_slice":
+            for one in landscape.slices_of(search):
+                yield one, draw(search, one)
+        else:
+            for x, y in landscape.contours_of(search):
+                yield f"{y} against {x}", draw(search, x, y)
     else:
         yield "", draw(search)

@@ -6,6 +6,7 @@ from typing import Any
 from kt_evolution.display.formatting import duration
 from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import score_rows
+from kt_evolution.reporting.records import Rung
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
@@ -48,10 +49,13 @@ def table_of(search: SearchRecord) -> Table:
     others = [t for t in search.trials if t.trial_id not in places]
     objectives = [one.name for one in search.objectives]
     metrics = [name for name in search.metrics if name not in objectives]
+    rungs = ["bracket", "round", "epochs", "goes on from"]
+    rungs = rungs if any(trial.rung for trial in search.trials) else []
     columns = [
         *["rank", "trial", "status"],
         *objectives,
         *["made by", "parents", "time"],
+        *rungs,
         *search.parameters,
         *metrics,
         "problem",
@@ -70,6 +74,7 @@ def table_of(search: SearchRecord) -> Table:
             Cell(trial.operator.replace("+", " + "), trial.operator or None),
             Cell(", ".join(trial.parents), ", ".join(trial.parents) or None),
             _seconds(trial.seconds),
+            *(_rung(trial.rung) if rungs else []),
             *(_value(trial.values.get(name)) for name in search.parameters),
             *(_value(trial.metrics.get(name)) for name in metrics),
             _problem(trial),
@@ -93,6 +98,13 @@ def _value(value: Any, text: str = "") -> Cell:
         return Cell("")
     key = value if isinstance(value, (int, float)) else str(value)
     return Cell(text or number(value), key, str(value))
+
+
+def _rung(rung: Rung | None) -> list[Cell]:
+    if rung is None:
+        return [Cell("")] * 4
+    numbers = (rung.bracket, rung.round, rung.epochs, rung.source)
+    return [_value(number) for number in numbers]
 
 
 def _seconds(seconds: float | None) -> Cell:

@@ -20,6 +20,9 @@ from kt_evolution.reporting import tables
 from kt_evolution.reporting.diversity import diversity_of
 from kt_evolution.reporting.diversity import points_of
 from kt_evolution.reporting.importance import importance_of
+from kt_evolution.reporting.landscape import landscape_of
+from kt_evolution.reporting.landscape import telling_names
+from kt_evolution.reporting.landscape import telling_pairs
 from kt_evolution.reporting.lineage import ancestry_of
 from kt_evolution.reporting.lineage import family_of
 from kt_evolution.reporting.progress import credits_of
@@ -304,6 +307,28 @@ def test_what_matters_is_found(tmp_path):
     assert (np.diff(found.means) <= 0.0).all()
     assert found.num_trials == 39
     assert found.r2 > 0.5
+
+
+def test_a_landscape_is_highest_where_the_best_trials_are(tmp_path):
+    def measure(values, rng):
+        far = abs(np.log10(values["learning_rate"]) + 4.0)
+        return {"val_accuracy": -far - abs(values["units_0"] - 64) / 64}
+
+    search = read_search(projects.simulate(tmp_path / "p", 40, measure=measure))
+    assert "learning_rate" in telling_names(search, 2)
+    assert len(telling_pairs(search, 3)) == 3
+    found = landscape_of(search, "learning_rate", "units_0")
+    assert len(found.trials) == len(found.codes) == 39
+    row, column = np.unravel_index(found.ranks.argmax(), found.ranks.shape)
+    # 1e-4 is a quarter of the way, 64 a fifth.
+    assert found.grid[column] == pytest.approx(0.25, abs=0.15)
+    assert found.grid[row] == pytest.approx(0.2, abs=0.2)
+    assert landscape_of(search, "learning_rate", "momentum") is None or all(
+        "momentum" in trial.values
+        for trial in landscape_of(search, "learning_rate", "momentum").trials
+    )
+    with pytest.raises(ValueError, match="`name` must be.*'nothing'"):
+        landscape_of(search, "learning_rate", "nothing")
 
 
 def test_few_trials_have_no_importance():

@@ -125,7 +125,7 @@ def column(page, name):
 def test_every_figure_of_a_real_search(visit, trained):
     names = see_all(visit(trained))
     every = {section.name for section in SECTIONS}
-    assert set(names) == every - {"pareto_front"}
+    assert set(names) == every - {"pareto_front", "rungs"}
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_every_figure_of_a_real_search(visit, trained):
 def test_every_figure_of_a_trade_off(visit, trade_off, options, scheme):
     page = visit(trade_off, color_scheme=scheme, **options)
     every = {section.name for section in SECTIONS}
-    assert set(see_all(page)) == every - {"learning_curves"}
+    assert set(see_all(page)) == every - {"learning_curves", "rungs"}
     # Nothing but figures and tables of their own is wider than the screen.
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width == options["viewport"]["width"]
@@ -250,7 +250,7 @@ def test_thirty_trials_of_the_quickstart(visit, tmp_path):
     (journal,) = tmp_path.rglob("journal.jsonl")
     page = visit(write_report(journal.parent, tmp_path / "r.html"))
     every = {section.name for section in SECTIONS}
-    assert set(see_all(page)) == every - {"pareto_front"}
+    assert set(see_all(page)) == every - {"pareto_front", "rungs"}
     assert len(column(page, "rank")) == 30
     page.get_by_role("button", name="val_accuracy", exact=True).click()
     scores = [float(score) for score in column(page, "val_accuracy")]
@@ -267,7 +267,7 @@ def test_a_thousand_trials(visit, tmp_path):
     )
     page = visit(write_report(folder, tmp_path / "r.html"))
     every = {section.name for section in SECTIONS}
-    assert set(see_all(page)) == every - {"learning_curves"}
+    assert set(see_all(page)) == every - {"learning_curves", "rungs"}
     assert len(column(page, "rank")) == 100
     page.locator("#all").click()
     assert len(column(page, "rank")) == 1000

@@ -23,7 +23,7 @@ from tests.tuner.tuner_helpers import build_dense
 
 NAMES = [section.name for section in SECTIONS]
 # Not of simulated searches, which train nothing.
-SIMULATED = [name for name in NAMES if name != "learning_curves"]
+SIMULATED = [name for name in NAMES if name not in ("learning_curves", "rungs")]
 
 
 class Page(html.parser.HTMLParser):
@@ -142,8 +142,39 @@ def test_a_stock_project_says_what_it_lacks(tmp_path):
         "diversity",
         "gene_importance",
         "parallel_coordinates",
+        "value_contour",
+        "value_slice",
     }
     assert "Family tree is not shown. No trial has parents." in page.text
+
+
+def test_a_hyperband_project_shows_its_rungs(tmp_path):
+    folder = stock_projects.hyperband(tmp_path / "past")
+    search = read_search(folder)
+    firsts = [t for t in search.trials if t.rung.bracket == 2]
+    assert [(t.rung.round, t.rung.epochs) for t in firsts].count((0, 1)) > 3
+    drawn = figures.rungs(search)
+    names = [trace.name for trace in drawn.data if trace.name]
+    assert names[-1].startswith("bracket 2: ")
+    assert list(drawn.layout.xaxis.tickvals) == [1, 3, 9]
+    # A line leads to each trial that goes on with the model of another.
+    promoted = [t for t in search.completed if t.rung.source]
+    assert promoted
+    num_lines = sum(
+        list(trace.x).count(None) for trace in drawn.data if not trace.name
+    )
+    assert num_lines == len(promoted)
+    path = write_report(folder, tmp_path / "r.html")
+    page = Page(path.read_text(encoding="utf-8"))
+    assert "figure-rungs-0" in page.figures
+    assert "goes on from" in page.text
+
+
+def test_notes_of_figures_fit_on_a_phone(several):
+    drawn = figures.gene_importance(several)
+    assert max(map(len, drawn.layout.title.text.split("<br>"))) <= 46
+    assert not drawn.layout.annotations
+    assert len(drawn.layout.xaxis.title.text) <= 30
 
 
 def test_problems_are_told(tmp_path):

@@ -15,9 +15,12 @@ A function returns None where there is nothing to draw.
 
 from kt_evolution.reporting.figures.descent import family_tree
 from kt_evolution.reporting.figures.descent import population
+from kt_evolution.reporting.figures.landscape import value_contour
+from kt_evolution.reporting.figures.landscape import value_slice
 from kt_evolution.reporting.figures.progress import best_so_far
 from kt_evolution.reporting.figures.progress import diversity
 from kt_evolution.reporting.figures.progress import operator_credit
+from kt_evolution.reporting.figures.rungs import rungs
 from kt_evolution.reporting.figures.space import gene_importance
 from kt_evolution.reporting.figures.space import parallel_coordinates
 from kt_evolution.reporting.figures.trade_off import pareto_front
@@ -34,5 +37,8 @@ __all__ = [
     "parallel_coordinates",
     "pareto_front",
     "population",
+    "rungs",
+    "value_contour",
+    "value_slice",
     "workers",
 ]

@@ -1,5 +1,6 @@
 """Figures of hyperparameters: what was tried, and what matters."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ from kt_evolution.reporting.figures.style import ranks
 from kt_evolution.reporting.figures.style import short
 from kt_evolution.reporting.figures.style import text
 from kt_evolution.reporting.importance import DORMANT
+from kt_evolution.reporting.importance import Importance
 from kt_evolution.reporting.importance import features_of
 from kt_evolution.reporting.importance import importance_of
+from kt_evolution.reporting.importance import most_telling
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.records import evenly
@@ -29,6 +32,8 @@ MAX_AXES = 10
 MAX_BARS = 20
 MAX_LINES = 300
 MAX_TICKS = 6
+# The longest line of a note, which fits on a phone.
+MAX_LINE = 46
 # The place of lines of trials that don't use a hyperparameter.
 UNUSED = -0.15
 
@@ -41,7 +46,7 @@ def parallel_coordinates(search: SearchRecord) -> Any | None:
         return None
     quality = ranks(search)
     places = np.array([quality[trial.trial_id] for trial in trials])
-    kept = _most_telling(features, places)
+    kept = most_telling(features, places, MAX_AXES)
     axes = [_axis(search.space, names[i], features[:, i]) for i in sorted(kept)]
     for one in search.objectives:
         scores = np.array([trial.metrics[one.name] for trial in trials])
@@ -70,27 +75,7 @@ def _spread(ranked: list[TrialRecord]) -> list[TrialRecord]:
     return evenly(ranked, MAX_LINES)[::-1]
 
 
-def _most_telling(features: np.ndarray, scores: np.ndarray) -> list[int]:
-    """Returns the hyperparameters that go with the score most.
-
-    By how much of the variance of ranks lies between the quarters of their
-    codes, which costs nothing; importance is a figure of its own.
-    """
-    strengths = [_share_explained(column, scores) for column in features.T]
-    return np.argsort(strengths, kind="stable")[-MAX_AXES:].tolist()
-
-
-def _share_explained(codes: np.ndarray, scores: np.ndarray) -> float:
-    """Returns the variance of the means of groups of alike codes."""
-    bounds = np.quantile(codes, [0.25, 0.5, 0.75])
-    groups = np.searchsorted(bounds, codes)
-    means = np.zeros(4)
-    sizes = np.bincount(groups, minlength=4)
-    np.divide(np.bincount(groups, scores, 4), sizes, means, where=sizes > 0)
-    return float(means[groups].var())
-
-
-def _jittered(codes: np.ndarray, size: float) -> np.ndarray:
+def jittered(codes: np.ndarray, size: float) -> np.ndarray:
     """Returns codes of few values a bit apart, so that lines don't hide."""
     if size > MAX_TICKS:
         return codes
@@ -100,21 +85,36 @@ def _jittered(codes: np.ndarray, size: float) -> np.ndarray:
 
 
 def _axis(space: SearchSpace, name: str, codes: np.ndarray) -> dict[str, Any]:
+    size = space.genes[space.genes_named(name)[0]].size
+    ticks = ticks_of(space, name, codes)
+    return {
+        "label": text(name, 18),
+        "values": np.where(codes == DORMANT, UNUSED, jittered(codes, size)),
+        "range": [UNUSED if UNUSED in ticks else 0.0, 1.0],
+        "tickvals": list(ticks),
+        "ticktext": list(ticks.values()),
+    }
+
+
+def ticks_of(
+    space: SearchSpace, name: str, codes: np.ndarray
+) -> dict[float, str]:
+    """Returns the labels of the values of a hyperparameter by their codes.
+
+    Args:
+        space: The `SearchSpace`.
+        name: String, the hyperparameter.
+        codes: Float array, the codes of the trials; `DORMANT` ones are
+            labeled at `UNUSED`.
+    """
     genes = [space.genes[i] for i in space.genes_named(name)]
     ticks = _ticks(genes[0])
     if any(_ticks(gene) != ticks for gene in genes):
         # A name may have other values in another branch.
         ticks = {0.0: "low", 1.0: "high"}
-    is_unused = codes == DORMANT
-    if is_unused.any():
+    if (codes == DORMANT).any():
         ticks[UNUSED] = "not used"
-    return {
-        "label": text(name, 18),
-        "values": np.where(is_unused, UNUSED, _jittered(codes, genes[0].size)),
-        "range": [UNUSED if is_unused.any() else 0.0, 1.0],
-        "tickvals": list(ticks),
-        "ticktext": list(ticks.values()),
-    }
+    return ticks
 
 
 def _ticks(gene: Gene) -> dict[float, str]:
@@ -155,14 +155,21 @@ def gene_importance(search: SearchRecord) -> Any | None:
     if not ranked:
         return None
     names = ranked[0].names[:MAX_BARS]
-    fits = ", ".join(
-        f"{text(one.objective.name)}: R² {one.r2:.2f}" for one in ranked
-    )
+    note = _note(ranked)
+    above = 18 * len(note) + 28 + (34 if len(ranked) > 1 else 0)
     drawn = figure(
-        "fall of R² when the values are shuffled",
-        height=140 + (24 if len(ranked) == 1 else 34) * len(names),
+        "fall of R² when shuffled",
+        height=90 + above + (24 if len(ranked) == 1 else 34) * len(names),
+        margin={"l": 56, "r": 16, "t": above, "b": 48},
         barmode="group",
         showlegend=len(ranked) > 1,
+        title={
+            "text": "<br>".join(note),
+            "font": {"size": 12},
+            **{"xref": "container", "x": 0.01, "xanchor": "left"},
+            **{"yref": "container", "y": 1, "yanchor": "top"},
+            "pad": {"t": 16},
+        },
     )
     drawn.update_yaxes(autorange="reversed", ticksuffix="  ", type="category")
     for i, one in enumerate(ranked):
@@ -183,19 +190,16 @@ def gene_importance(search: SearchRecord) -> Any | None:
                 hoverinfo="x+y",
             )
         )
-    drawn.add_annotation(
-        text=(
-            "Permutation importance, random forests on ranks of "
-            f"{ranked[0].num_trials} trials,<br>asked about trials they have "
-            f"not seen. {fits}; near 0 it says nothing."
-        ),
-        x=1,
-        y=0,
-        xref="paper",
-        yref="paper",
-        xanchor="right",
-        yanchor="bottom",
-        align="right",
-        showarrow=False,
-    )
     return drawn
+
+
+def _note(ranked: list[Importance]) -> list[str]:
+    """Returns how well the forests predict, in lines that fit on a phone."""
+    fits = ", ".join(
+        f"{short(one.objective.name)}: R² {one.r2:.2f}" for one in ranked
+    )
+    note = (
+        f"{ranked[0].num_trials} trials. How well unseen trials are "
+        f"predicted: {fits}; near 0 the bars say nothing."
+    )
+    return [text(line, MAX_LINE) for line in textwrap.wrap(note, MAX_LINE)]
