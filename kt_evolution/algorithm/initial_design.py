@@ -9,7 +9,7 @@ from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
-from kt_evolution.algorithm.space.genes import Gene
+from kt_evolution.algorithm.space.conditions import values_opening
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
@@ -103,7 +103,14 @@ def partial_genome(
     known = dict(values)
     for name, value in values.items():
         for position in space.codes_of(name, value):
-            needed = _values_opening(space, space.genes[position], known)
+            gene = space.genes[position]
+            needed = values_opening(
+                [(one.parent, one.values) for one in gene.conditions],
+                lambda parent: [
+                    space.genes[i] for i in space.genes_named(parent)
+                ],
+                known,
+            )
             if needed is not None:
                 known.update(needed)
                 break
@@ -112,35 +119,3 @@ def partial_genome(
         for position, code in space.codes_of(name, value).items():
             codes[position] = code
     return codes
-
-
-def _values_opening(
-    space: SearchSpace, gene: Gene, known: Mapping[str, Value]
-) -> dict[str, Value] | None:
-    """Returns values that make a gene active, None if there are none."""
-    needed: dict[str, Value] = {}
-    for condition in gene.conditions:
-        settled = {**known, **needed}
-        wanted = condition.values
-        if condition.parent in settled:
-            wanted = tuple(v for v in wanted if v == settled[condition.parent])
-        opening = _first_opening(space, condition.parent, wanted, settled)
-        if opening is None:
-            return None
-        needed.update(opening)
-    return needed
-
-
-def _first_opening(
-    space: SearchSpace,
-    parent: str,
-    wanted: tuple[Value, ...],
-    settled: Mapping[str, Value],
-) -> dict[str, Value] | None:
-    """Returns values that give a parent one of the wanted values."""
-    for value in wanted:
-        for position in space.codes_of(parent, value):
-            outer = _values_opening(space, space.genes[position], settled)
-            if outer is not None:
-                return {**outer, parent: value}
-    return None

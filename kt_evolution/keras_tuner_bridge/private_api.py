@@ -18,6 +18,7 @@ import keras
 import keras_tuner as kt
 
 from kt_evolution import files
+from kt_evolution.algorithm.space.conditions import settle
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.genes import native
 
@@ -119,16 +120,14 @@ def settle_values(hyperparameters: kt.HyperParameters) -> None:
     by name, and missing values are defaults.
     """
     values = hyperparameters.values
-    settled: dict[str, Value] = {}
-    before = -1
-    # In a space that came over gRPC a parent may come after its child.
-    while len(settled) > before:
-        before = len(settled)
-        for hp in hyperparameters.space:
-            if hp.name not in settled and all(
-                condition.is_active(settled) for condition in hp.conditions
-            ):
-                settled[hp.name] = values.get(hp.name, hp.default)
+    space = hyperparameters.space
+    # A parent may stand behind its child once a space came over gRPC.
+    settled, _ = settle(
+        space,
+        lambda i: values.get(space[i].name, space[i].default),
+        range(len(space)),
+        is_sorted=False,
+    )
     hyperparameters.values = {
         **{name: settled[name] for name in values if name in settled},
         **settled,

@@ -1,15 +1,16 @@
 """Exploration: which hyperparameters a hypermodel declares in its branches."""
 
-import contextlib
+import functools
 import warnings
 from typing import Any
 
 import keras_tuner as kt
 
+from kt_evolution.algorithm.space.conditions import values_opening
 from kt_evolution.algorithm.space.genes import Gene
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge import private_api
-from kt_evolution.keras_tuner_bridge.encoding import gene_of
+from kt_evolution.keras_tuner_bridge.encoding import genes_of
 from kt_evolution.keras_tuner_bridge.encoding import key_of
 from kt_evolution.keras_tuner_bridge.redeclarations import has_same_range
 from kt_evolution.keras_tuner_bridge.redeclarations import redeclared
@@ -99,72 +100,28 @@ def _values_reaching(
     space: kt.HyperParameters, scopes: list[Any]
 ) -> dict[str, Any]:
     """Returns values with which the first scope is active, and maybe more."""
-    parents = _Parents(space)
+    by_name: dict[str, list[Any]] = {}
+    for hp in space.space:
+        by_name.setdefault(hp.name, []).append(hp)
+
+    # Hundreds of scopes may share a parent.
+    @functools.cache
+    def genes_named(name: str) -> list[Gene]:
+        return genes_of(by_name.get(name, ()))
+
     chosen: dict[str, Any] = {}
     for scope in scopes:
-        wish = parents.values_opening(scope)
+        conditions = [(one.name, one.values) for one in scope]
+        wish = values_opening(conditions, genes_named, {})
         if wish is not None and all(
             chosen.get(name, value) == value for name, value in wish.items()
         ):
             chosen.update(wish)
     # The rest are defaults: a value of the space may belong to a hyperparameter
     # of the same name in a branch that is inactive now.
-    hp = private_api.share_space(space, chosen)
-    private_api.settle_values(hp)
-    return hp.values
-
-
-class _Parents:
-    """The hyperparameters of a space by name, and the genes of some.
-
-    Hundreds of scopes may share a parent, so its gene is made once.
-
-    Args:
-        space: The search space.
-    """
-
-    def __init__(self, space: kt.HyperParameters) -> None:
-        self._by_name: dict[str, list[Any]] = {}
-        for hp in space.space:
-            self._by_name.setdefault(hp.name, []).append(hp)
-        self._genes: dict[str, list[Gene]] = {}
-        # By the identity of a parent, as far as computed.
-        self._activating: dict[int, dict[str, Any] | None] = {}
-
-    def values_opening(self, conditions: list[Any]) -> dict[str, Any] | None:
-        """Returns values for which conditions hold, None if there are none."""
-        values: dict[str, Any] = {}
-        for condition in conditions:
-            name = condition.name
-            if name not in self._genes:
-                known = self._by_name.get(name, [])
-                self._genes[name] = [gene_of(hp) for hp in known]
-            for parent, gene in zip(
-                self._by_name.get(name, []), self._genes[name], strict=True
-            ):
-                value = _first_in_domain(gene, condition.values)
-                outer = self._values_activating(parent)
-                if value is not None and outer is not None:
-                    values = {**outer, **values, name: value}
-                    break
-            else:
-                return None
-        return values
-
-    def _values_activating(self, parent: Any) -> dict[str, Any] | None:
-        # Nested scopes share their outer parents.
-        if id(parent) not in self._activating:
-            values = self.values_opening(parent.conditions)
-            self._activating[id(parent)] = values
-        return self._activating[id(parent)]
-
-
-def _first_in_domain(gene: Gene, values: list[Any]) -> Any:
-    for value in values:
-        with contextlib.suppress(ValueError):
-            gene.encode(value)
-            return value
-    return None
+    reached = private_api.share_space(space, chosen)
+    private_api.settle_values(reached)
+    return reached.values
 
 
 def warn_of_changed_declarations(

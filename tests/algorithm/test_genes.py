@@ -154,6 +154,6 @@ def test_keys_tell_genes_of_one_name_apart():
 
 def test_a_condition_on_a_missing_parent_does_not_hold():
     condition = Condition("model", ("mlp", "cnn"))
-    assert condition.holds({"model": "cnn"})
-    assert not condition.holds({"model": "rnn"})
-    assert not condition.holds({})
+    assert condition.is_active({"model": "cnn"})
+    assert not condition.is_active({"model": "rnn"})
+    assert not condition.is_active({})

@@ -80,7 +80,7 @@ def test_a_gene_is_active_only_where_its_conditions_hold(space, seed):
         values = space.decode(genome)
         for i in np.flatnonzero(active):
             conditions = space.genes[i].conditions
-            assert all(condition.holds(values) for condition in conditions)
+            assert all(condition.is_active(values) for condition in conditions)
 
 
 @given(spaces(), st.integers(0, 99))

@@ -43,7 +43,7 @@ class Condition:
     parent: str
     values: tuple[Value, ...]
 
-    def holds(self, values: Mapping[str, Value]) -> bool:
+    def is_active(self, values: Mapping[str, Value]) -> bool:
         return self.parent in values and values[self.parent] in self.values
 
 

@@ -9,9 +9,11 @@ import re
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from kt_evolution.algorithm.space.conditions import settle
 from kt_evolution.algorithm.space.dependencies import can_both_hold
 from kt_evolution.algorithm.space.dependencies import parents_first
 from kt_evolution.algorithm.space.genes import LAST_CODE
@@ -91,7 +93,6 @@ class SearchSpace:
         self._is_flat = not any(gene.conditions for gene in self.genes) and (
             len(self._by_name) == self.num_genes
         )
-        self._earlier_same_name = self._earlier_of_same_name()
         self._is_grid = np.array(
             [isinstance(gene, GridGene) for gene in self.genes], dtype=bool
         )
@@ -132,7 +133,9 @@ class SearchSpace:
             ValueError: If a value is outside the domain of its active gene.
         """
         genome = self.default_genome()
-        active = self._active_in(values)
+        _, active = self._settle(
+            lambda i: values.get(self.genes[i].name, self.genes[i].default)
+        )
         for i, gene in enumerate(self.genes):
             if gene.name not in values:
                 continue
@@ -180,36 +183,41 @@ class SearchSpace:
         Returns:
             Bool array of shape `(n, num_genes)`.
         """
-        active = np.ones(genomes.shape, dtype=bool)
         if self._is_flat:
-            return active
-        if self._is_circular:
-            return self._active_in_circles(genomes)
-        # Conditions are evaluated once, because many genes share them.
-        holding: dict[Condition, np.ndarray] = {}
-        for i in self.order:
-            for condition in self.genes[i].conditions:
-                if condition not in holding:
-                    holding[condition] = self._holds(condition, genomes, active)
-                active[:, i] &= holding[condition]
-            for other in self._earlier_same_name[i]:
-                active[:, i] &= ~active[:, other]
-        return active
-
-    def _active_in_circles(self, genomes: np.ndarray) -> np.ndarray:
-        """Returns the active genes, in as many passes as circles require."""
+            return np.ones(genomes.shape, dtype=bool)
         active = np.zeros(genomes.shape, dtype=bool)
+        holding: dict[Condition, np.ndarray] = {}
         num_active = -1
         while num_active < active.sum():
             num_active = active.sum()
             for i in self.order:
-                gene = self.genes[i]
-                same_name = active[:, self.genes_named(gene.name)]
-                holding = ~same_name.any(axis=1)
-                for condition in gene.conditions:
-                    holding &= self._holds(condition, genomes, active)
-                active[:, i] |= holding
+                active[:, i] = self._is_active(i, genomes, active, holding)
+            if not self._is_circular:
+                break
         return active
+
+    def _is_active(
+        self,
+        i: int,
+        genomes: np.ndarray,
+        active: np.ndarray,
+        holding: dict[Condition, np.ndarray],
+    ) -> Any:
+        """Returns in which genomes a gene is active, given its parents.
+
+        Conditions are evaluated once and kept in `holding`, because many genes
+        share them. In a circle a parent may become active later.
+        """
+        is_active: Any = True
+        for n, condition in enumerate(self.genes[i].conditions):
+            if condition not in holding or self._is_circular:
+                holding[condition] = self._holds(condition, genomes, active)
+            holds = holding[condition]
+            is_active = is_active & holds if n else holds
+        for other in self.genes_named(self.genes[i].name):
+            if other != i:
+                is_active = is_active & ~active[:, other]
+        return is_active
 
     def canonicalize(self, genomes: np.ndarray) -> np.ndarray:
         """Returns genomes with the canonical code of every value.
@@ -225,33 +233,6 @@ class SearchSpace:
         for i in self._canonicalized_alone:
             canonical[:, i] = self.genes[i].canonicalize(genomes[:, i])
         return canonical
-
-    def _settle(
-        self, value_of: Callable[[int], Value]
-    ) -> tuple[dict[str, Value], set[int]]:
-        """Returns the value of each name: that of its first active gene.
-
-        Args:
-            value_of: Function of a gene's position.
-
-        Returns:
-            Tuple of the values by name, and of the active genes.
-        """
-        values: dict[str, Value] = {}
-        active: set[int] = set()
-        before = -1
-        while len(active) > before:
-            before = len(active)
-            for i in self.order:
-                gene = self.genes[i]
-                if gene.name not in values and all(
-                    condition.holds(values) for condition in gene.conditions
-                ):
-                    values[gene.name] = value_of(i)
-                    active.add(i)
-            if not self._is_circular:
-                break
-        return values, active
 
     def _repeated_choices(self) -> list[np.ndarray]:
         by_choice: dict[tuple[str, str], list[int]] = {}
@@ -285,22 +266,12 @@ class SearchSpace:
         ]
         return (together or candidates or [-1])[0]
 
-    def _earlier_of_same_name(self) -> list[list[int]]:
-        """Returns for each gene the earlier ones, in order, with its name."""
-        earlier: list[list[int]] = [[]] * self.num_genes
-        met: dict[str, list[int]] = {}
-        for i in self.order:
-            same_name = met.setdefault(self.genes[i].name, [])
-            earlier[i] = list(same_name)
-            same_name.append(i)
-        return earlier
-
-    def _active_in(self, values: Mapping[str, Value]) -> set[int]:
-        """Returns the genes that are active for some values."""
-        _, active = self._settle(
-            lambda i: values.get(self.genes[i].name, self.genes[i].default)
+    def _settle(
+        self, value_of: Callable[[int], Value]
+    ) -> tuple[dict[str, Value], set[int]]:
+        return settle(
+            self.genes, value_of, self.order, is_sorted=not self._is_circular
         )
-        return active
 
     def _holds(
         self, condition: Condition, genomes: np.ndarray, active: np.ndarray
