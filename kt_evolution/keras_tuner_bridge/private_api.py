@@ -232,17 +232,11 @@ def wrapped_function(metric: Any) -> Any:
 
 
 @contextlib.contextmanager
-def silence_nan_warning(is_needed: bool = True) -> Iterator[None]:
+def silence_nan_warning() -> Iterator[None]:
     """Hides the warning of NumPy when the host takes a metric that is NaN.
 
     The message of the failed trial already reports it.
-
-    Args:
-        is_needed: Bool, whether there may be NaN. Defaults to True.
     """
-    if not is_needed:
-        yield
-        return
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
         yield

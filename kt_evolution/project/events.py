@@ -6,7 +6,6 @@ event is a key of its line, and fields with default values are left out.
 """
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from typing import Any
@@ -168,16 +167,6 @@ class TrialEnded(Event):
     crashed: bool = False
     message: str | None = None
     values: dict[str, Value] | None = None
-
-    @property
-    def has_nan(self) -> bool:
-        """Whether a value of a metric is NaN."""
-        return any(
-            math.isnan(value)
-            for metric in self.metrics.values()
-            for step in metric["steps"]
-            for value in step
-        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

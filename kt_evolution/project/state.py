@@ -250,12 +250,13 @@ class SearchState:
         trial.score = event.score
         trial.best_step = event.best_step
         trial.metrics = type(trial.metrics)()
-        with private_api.silence_nan_warning(event.has_nan):
-            for name, metric in event.metrics.items():
-                trial.metrics.register(name, metric["direction"])
-                for step, *values in metric["steps"]:
-                    for value in values:
-                        trial.metrics.update(name, value, step=step)
+        for name, metric in event.metrics.items():
+            trial.metrics.register(name, metric["direction"])
+            history = trial.metrics.metrics[name]
+            for step, *values in metric["steps"]:
+                for value in values:
+                    # `trial.metrics.update` would compute the best value, too.
+                    history.update(float(value), step)
 
     def _revive(self, trial_id: str) -> None:
         """Lets a failed trial run once more."""
