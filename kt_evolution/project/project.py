@@ -290,6 +290,13 @@ class Project:
             return
         if self._given_seed is None:
             self.seed = state.search.seed
+        elif self._given_seed != state.search.seed:
+            warnings.warn(
+                f"The project in {self.folder} was searched with "
+                f"seed={state.search.seed}, and its next proposals will be "
+                f"those of the given seed={self._given_seed}.",
+                stacklevel=2,
+            )
         if state.has_scores:
             check_objective(state.search, self._objective, str(self.folder))
         elif not has_objective(state.search, self._objective):

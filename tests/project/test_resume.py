@@ -1,6 +1,7 @@
 """A search that is resumed is the search that was never stopped."""
 
 import json
+import warnings
 
 import keras_tuner as kt
 import pytest
@@ -57,6 +58,16 @@ def test_random_seed_is_kept_but_a_given_one_wins(tmp_path):
     given = make_oracle(tmp_path, seed=3)
     given._project.open()
     assert given.seed == 3
+
+
+def test_another_seed_is_a_warning_that_has_both(tmp_path):
+    run_trials(make_oracle(tmp_path, seed=3), 1)
+    with pytest.warns(UserWarning, match="with seed=3, .* given seed=5"):
+        make_oracle(tmp_path, seed=5)._project.open()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_oracle(tmp_path, seed=3)._project.open()
+        make_oracle(tmp_path, seed=None)._project.open()
 
 
 def test_random_seeds_differ(tmp_path):
