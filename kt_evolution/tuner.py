@@ -17,6 +17,7 @@ from kt_evolution.algorithm.operators.survival import Survival
 from kt_evolution.algorithm.surrogate import Surrogate
 from kt_evolution.callbacks import SearchCallbacks
 from kt_evolution.costs.measurement import check_costs
+from kt_evolution.display.results import results_text
 from kt_evolution.display.terminal import printable
 from kt_evolution.display.terminal import printing_safely
 from kt_evolution.keras_tuner_bridge import private_api
@@ -336,9 +337,11 @@ class EvolutionTuner(kt.Tuner):
             num_trials: Int, how many trials. Defaults to 10.
         """
         num_trials = check_count("num_trials", num_trials, at_least=0)
-        # Names and values may be those of another person's project.
-        with printing_safely():
-            super().results_summary(num_trials)
+        best = self.oracle.get_best_trials(num_trials)
+        text = results_text(
+            self.project_dir, num_trials, self.oracle.objective, best
+        )
+        print(text)
         if not self._is_worker():
             for line in self.oracle._project.state.models.branches.lines():
                 print(f"\n{printable(line)}")

@@ -12,6 +12,7 @@ from tuner_helpers import trials_of
 from tuner_helpers import values_of
 
 import kt_evolution
+from kt_evolution.display.formatting import number
 
 
 def build(hp):
@@ -225,7 +226,7 @@ def test_summaries_are_the_hosts(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert printed.count("summary") >= 2
     best = tuner.oracle.get_best_trials()[0]
-    assert f"Score: {best.score}" in printed
+    assert f"Score: {number(best.score)}\n" in printed
     tuner.search_space_summary()
 
 
