@@ -42,7 +42,10 @@ class EpochLog(keras.callbacks.Callback):
         self._get_blocks = get_blocks
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._write({"event": "begin", "epochs": self.params.get("epochs")})
+        epochs = self.params.get("epochs")
+        # `fit` takes NumPy's integers as well.
+        epochs = None if epochs is None else int(epochs)
+        self._write({"event": "begin", "epochs": epochs})
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
