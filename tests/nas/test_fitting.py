@@ -20,6 +20,19 @@ from tests.nas.nas_helpers import predictions
 from tests.nas.nas_helpers import with_values
 
 
+def build_eager(space, hp):
+    """Returns a model that is not traced, which takes longer than a step."""
+    model = space.build(hp)
+    model.run_eagerly = True
+    return model
+
+
+def new_tuner(space, directory):
+    return kt_evolution.EvolutionTuner(
+        space, objective="val_accuracy", max_trials=2, directory=directory
+    )
+
+
 def test_labels_are_smoothed_in_training_only():
     space, x = new_space(
         "HyperTabularNet", searched_groups="regularization", total_steps=None
@@ -56,7 +69,7 @@ def test_regressions_come_out_at_the_scale_of_their_targets():
     space, x = new_space("HyperTabularNet", num_classes=None, task="regression")
     space.adapt(x, targets)
     hp = kt.HyperParameters()
-    model = space.build(hp)
+    model = build_eager(space, hp)
     history = space.fit(hp, model, x, targets, verbose=0).history
     assert "mae" in history
     assert np.all(np.abs(predictions(model, x) - 1000) < 500)
@@ -87,8 +100,7 @@ def text_space():
 )
 def test_strings_may_come_in_any_form(make):
     space, hp = text_space(), kt.HyperParameters()
-    model = space.build(hp)
-    model.run_eagerly = True
+    model = build_eager(space, hp)
     x, y = make(TEXTS), np.array([1, 0, 1, 0, 0])
     history = space.fit(hp, model, x, y, validation_data=(x, y), verbose=0)
     again = space.fit(hp, model, x=x, y=y, verbose=0)
@@ -99,7 +111,7 @@ def test_strings_may_come_in_any_form(make):
 def test_raw_strings_go_through_the_vectorizer(tmp_path):
     space, texts = text_space(), np.array(TEXTS)
     hp = kt.HyperParameters()
-    model = space.build(hp)
+    model = build_eager(space, hp)
     x = keras.ops.convert_to_tensor(texts)
     space.fit(hp, model, x, np.array([1, 0, 1, 0, 0]), verbose=0)
     model.save(tmp_path / "model.keras")
@@ -160,12 +172,10 @@ def test_no_category_has_more_numbers_than_it_needs():
 
 @pytest.mark.parametrize("make", [np.array, list, pandas.DataFrame])
 def test_more_categories_than_were_announced_end_the_search(make, tmp_path):
-    space, x = new_space("HyperTabularNet")
+    space, x = new_space("HyperTabularNet", searched_groups="training")
     wrong = x.copy()
     wrong[3, 2] = 5
-    tuner = kt_evolution.EvolutionTuner(
-        space, objective="val_accuracy", max_trials=2, directory=tmp_path
-    )
+    tuner = new_tuner(space, tmp_path)
     with pytest.raises(
         kt.errors.FatalValueError, match="`x` must have.*below 5 in column 2.*5"
     ):
@@ -177,7 +187,9 @@ def test_more_categories_than_were_announced_end_the_search(make, tmp_path):
     missing = x.copy()
     missing[3, 2] = -1
     hp = with_values({})
-    assert space.fit(hp, space.build(hp), make(missing), LABELS, verbose=0)
+    assert space.fit(
+        hp, build_eager(space, hp), make(missing), LABELS, verbose=0
+    )
 
 
 def test_lists_of_weights_are_taken():
@@ -185,7 +197,7 @@ def test_lists_of_weights_are_taken():
     hp, weights = with_values({}), [1.0] * len(LABELS)
     history = space.fit(
         hp,
-        space.build(hp),
+        build_eager(space, hp),
         x,
         LABELS,
         sample_weight=weights,
@@ -206,10 +218,8 @@ def test_lists_of_weights_are_taken():
     ],
 )
 def test_labels_that_do_not_fit_end_the_search(labels, tmp_path):
-    space, x = new_space("HyperTabularNet")
-    tuner = kt_evolution.EvolutionTuner(
-        space, objective="val_accuracy", max_trials=3, directory=tmp_path
-    )
+    space, x = new_space("HyperTabularNet", searched_groups="training")
+    tuner = new_tuner(space, tmp_path)
     with pytest.raises(kt.errors.FatalValueError, match="`y` must be"):
         tuner.search(x, labels, validation_data=(x, LABELS), verbose=0)
     with pytest.raises(
@@ -220,10 +230,8 @@ def test_labels_that_do_not_fit_end_the_search(labels, tmp_path):
 
 
 def test_samples_of_another_shape_end_the_search(tmp_path):
-    space, x = new_space("HyperConvNet")
-    tuner = kt_evolution.EvolutionTuner(
-        space, objective="val_accuracy", max_trials=3, directory=tmp_path
-    )
+    space, x = new_space("HyperConvNet", searched_groups="training")
+    tuner = new_tuner(space, tmp_path)
     wrong = x[:, :, :7]
     with pytest.raises(
         kt.errors.FatalValueError, match=r"`x` must be.*\(8, 8, 1\).*7, 1"
@@ -294,7 +302,7 @@ def test_tables_of_pandas_may_have_any_numbers():
     frame = frame.iloc[:, [0, 1, 2, 4]].convert_dtypes()
     labels = pandas.Series(LABELS).astype("category")
     hp = with_values({})
-    model = space.build(hp)
+    model = build_eager(space, hp)
     history = space.fit(
         hp, model, frame, labels, validation_data=(frame, labels), verbose=0
     ).history
@@ -326,7 +334,7 @@ def test_a_data_set_that_does_not_fit_is_told_from_its_shapes(
 ):
     space, x = new_space("HyperConvNet")
     hp = with_values({})
-    model = space.build(hp)
+    model = build_eager(space, hp)
     good = tf.data.Dataset.from_tensor_slices((x, LABELS)).batch(4)
     tested = tf.data.Dataset.from_tensor_slices((x[:, :rows], labels)).batch(4)
     given = {"x": good, "validation_data": good, "verbose": 0, part: tested}
@@ -353,7 +361,7 @@ def test_a_data_set_of_series_of_any_length_is_trained_on():
         ),
     )
     hp = with_values({})
-    history = space.fit(hp, space.build(hp), data, verbose=0)
+    history = space.fit(hp, build_eager(space, hp), data, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
 
 
@@ -470,7 +478,7 @@ def test_lists_of_samples_and_labels_are_taken(name, as_given):
     hp = with_values({})
     history = space.fit(
         hp,
-        space.build(hp),
+        build_eager(space, hp),
         as_given(x),
         LABELS.tolist(),
         validation_data=(as_given(x), LABELS.tolist()),
@@ -480,19 +488,19 @@ def test_lists_of_samples_and_labels_are_taken(name, as_given):
 
 
 def test_rows_of_other_lengths_end_the_search(tmp_path):
-    space = nas.HyperTextNet((None,), vocabulary_size=5, num_classes=3)
-    tuner = kt_evolution.EvolutionTuner(
-        space, objective="val_accuracy", max_trials=2, directory=tmp_path
+    space = nas.HyperTextNet(
+        (None,), vocabulary_size=5, num_classes=3, searched_groups="training"
     )
+    tuner = new_tuner(space, tmp_path)
     with pytest.raises(kt.errors.FatalValueError, match="`x` must.*pad_seq"):
         tuner.search([[1, 2], [3]], [0, 1])
 
 
 def test_unknown_token_ids_end_the_search(tmp_path):
-    space = nas.HyperTextNet((3,), vocabulary_size=5, num_classes=3)
-    tuner = kt_evolution.EvolutionTuner(
-        space, objective="val_accuracy", max_trials=2, directory=tmp_path
+    space = nas.HyperTextNet(
+        (3,), vocabulary_size=5, num_classes=3, searched_groups="training"
     )
+    tuner = new_tuner(space, tmp_path)
     good = np.ones((8, 3), "int32")
     for wrong in (good * 5, good * -1):
         with pytest.raises(
