@@ -18,6 +18,8 @@ from typing import Any
 if TYPE_CHECKING:
     import keras_tuner as kt
 
+# The metrics of validation data begin with it.
+VALIDATION = "val_"
 # The directions of objectives, and what is done in each.
 VERBS = {"min": "minimize", "max": "maximize"}
 # The host's name of the sum of several objectives.
@@ -95,7 +97,8 @@ LOWER_IS_BETTER = frozenset(
     }
 )
 # Metrics that users misspell, as Keras logs them.
-COMMON = ("loss", "accuracy", "auc", "precision", "recall", "mae", "mse")
+_COMMON = ("loss", "accuracy", "auc", "precision", "recall", "mae", "mse")
+COMMON = (*_COMMON, *(VALIDATION + name for name in _COMMON))
 # In front of a metric's name these words may make it another quantity, such
 # as the "neg_mean_squared_error" of scikit-learn.
 REVERSING = frozenset(
@@ -165,16 +168,37 @@ def infer_direction(name: str) -> str | None:
     return None
 
 
-def close_metric(name: str) -> str | None:
-    """Returns the common metric of Keras that a misspelled name means.
+def closest_metric(
+    name: str, known: Collection[str] = COMMON, similarity: float = 0.6
+) -> str | None:
+    """Returns the known metric that a misspelled name most likely means.
 
     Args:
         name: String, for instance "val_accurcy".
+        known: Strings. Defaults to the common metrics of Keras.
+        similarity: Float in [0, 1], how similar the names must be. Defaults
+            to 0.6.
     """
-    prefix = "val_" if name.startswith("val_") else ""
-    rest = name.removeprefix("val_")
-    matches = difflib.get_close_matches(rest, COMMON, n=1, cutoff=0.75)
-    return prefix + matches[0] if matches else None
+    spelled = {
+        _spelling(each): each
+        for each in known
+        if _is_validated(each) == _is_validated(name)
+    }
+    spelling = _spelling(name)
+    matches = difflib.get_close_matches(
+        spelling, spelled, n=1, cutoff=similarity
+    ) or [each for each in spelled if each.startswith(spelling)]
+    return spelled[matches[0]] if matches else None
+
+
+def _is_validated(name: str) -> bool:
+    return name.lower().startswith(VALIDATION)
+
+
+def _spelling(name: str) -> str:
+    """Returns a text that "val_acc" and "val_accuracy" share."""
+    words = name.lower().removeprefix(VALIDATION).split("_")
+    return "_".join("accuracy" if word == "acc" else word for word in words)
 
 
 def as_objectives(objective: Any, minimized: Collection[str] = ()) -> Any:
@@ -222,7 +246,8 @@ def _as_objective(objective: Any, minimized: Collection[str]) -> "kt.Objective":
     is_minimized = objective in minimized
     direction = "min" if is_minimized else infer_direction(objective)
     if direction is None:
-        close = close_metric(objective)
+        # A metric of the user's own may have a name that is a little similar.
+        close = closest_metric(objective, similarity=0.75)
         hint = f' Did you mean "{close}"?' if close else ""
         raise ValueError(
             "`objective` must be a `keras_tuner.Objective` where the "

@@ -4,7 +4,6 @@ A mistyped objective would be noticed after the first training. Where nothing
 but Keras itself makes the metrics, their names are known at the first batch.
 """
 
-import difflib
 from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
@@ -14,12 +13,13 @@ import keras_tuner as kt
 
 from kt_evolution.costs.measurement import is_cost
 from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge.objectives import VALIDATION
+from kt_evolution.keras_tuner_bridge.objectives import closest_metric
 from kt_evolution.keras_tuner_bridge.objectives import infer_direction
 from kt_evolution.keras_tuner_bridge.objectives import opposite_of
 from kt_evolution.keras_tuner_bridge.scalars import as_number
 from kt_evolution.keras_tuner_bridge.scalars import shape_of
 
-VALIDATION = "val_"
 # The host's name of the objective where none is given.
 DEFAULT_OBJECTIVE = "default_objective"
 # A model that overrides none of these has the same metrics in training and
@@ -83,7 +83,7 @@ def _hint(name: str, logs: Mapping[str, Any]) -> str:
             " Metrics that begin with val_ need `validation_data` or "
             "`validation_split`."
         )
-    similar = closest_name(name, logs)
+    similar = closest_metric(name, logs)
     if similar is not None:
         return f' Did you mean "{similar}"?'
     return " Is it among the `metrics` of `compile`?" if "loss" in logs else ""
@@ -97,30 +97,6 @@ def _hint_for_value(value: Any) -> str:
         f" This one has the shape {shape}: let the metric average over "
         'classes, as `keras.metrics.F1Score(average="macro")` does.'
     )
-
-
-def closest_name(name: str, known: Collection[str]) -> str | None:
-    """Returns the known name that a misspelled one most likely means."""
-    spelled = {
-        _spelling(each): each
-        for each in known
-        if _is_validated(each) == _is_validated(name)
-    }
-    spelling = _spelling(name)
-    matches = difflib.get_close_matches(spelling, spelled, n=1) or [
-        each for each in spelled if each.startswith(spelling)
-    ]
-    return spelled[matches[0]] if matches else None
-
-
-def _is_validated(name: str) -> bool:
-    return name.lower().startswith(VALIDATION)
-
-
-def _spelling(name: str) -> str:
-    """Returns a text that "val_acc" and "val_accuracy" share."""
-    words = name.lower().removeprefix(VALIDATION).split("_")
-    return "_".join("accuracy" if word == "acc" else word for word in words)
 
 
 def can_add_metrics(callback: Any) -> bool:

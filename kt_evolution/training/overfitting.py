@@ -10,11 +10,10 @@ from keras_tuner.engine.trial import Trial
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.display.formatting import text_table
 from kt_evolution.display.terminal import printable_lines
+from kt_evolution.keras_tuner_bridge.objectives import VALIDATION
 from kt_evolution.keras_tuner_bridge.objectives import directions_of
 from kt_evolution.keras_tuner_bridge.objectives import sign_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
-
-VALIDATION = "val_"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from tuner_helpers import build_dense
 from tuner_helpers import trials_of
 
 import kt_evolution
-from kt_evolution.training.metric_check import closest_name
+from kt_evolution.keras_tuner_bridge.objectives import closest_metric
 
 EPOCHS = 3
 F1 = kt.Objective("f1", "max")
@@ -266,4 +266,4 @@ def test_steps_without_the_metric_are_reported_after_an_epoch(tmp_path):
 def test_closest_names(name, closest):
     known = ["accuracy", "loss", "val_accuracy", "val_loss"]
     known += ["val_mean_io_u", "val_precision", "val_f1_score"]
-    assert closest_name(name, known) == closest
+    assert closest_metric(name, known) == closest
