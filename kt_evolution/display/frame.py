@@ -89,6 +89,12 @@ class Frame(JupyterMixin):
                 self._trial_id = None
         self._refresh()
 
+    def update(self, search: SearchStatus) -> None:
+        """Shows how far the search is."""
+        with self._lock:
+            self._status, self._updated = search, time.monotonic()
+        self._refresh()
+
     def end(self) -> None:
         """Shows the last picture."""
         with self._lock:

@@ -19,6 +19,8 @@ from typing import Any
 from filelock import lock_descriptor
 from filelock import unlock_descriptor
 
+from kt_evolution import files
+
 FILE_NAME = "search.lock"
 # The previous holder may delete the file between our opening and locking it.
 ATTEMPTS = 10
@@ -108,6 +110,38 @@ def check_free(folder: Path) -> None:
     if (folder / FILE_NAME).is_file():
         with contextlib.suppress(OSError):
             _hold_of(folder)
+
+
+def is_searching(folder: Path) -> bool:
+    """Returns whether a process searches in a project, without a lock.
+
+    A process on another machine counts as alive until it deletes the file.
+
+    Args:
+        folder: Path, the project.
+    """
+    try:
+        holder = _parse_holder(files.read_own(folder / FILE_NAME, folder))
+    except FileNotFoundError:
+        return False
+    except OSError:
+        # Windows keeps others from reading what is locked.
+        return os.name == "nt"
+    if not holder or os.name == "nt":
+        return False
+    if holder.get("host") != socket.gethostname():
+        return True
+    pid = holder.get("pid")
+    if not isinstance(pid, int) or pid < 1:
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        # It belongs to another user.
+        pass
+    return True
 
 
 class _Hold:
@@ -233,8 +267,15 @@ def _in_use(folder: Path, descriptor: int) -> str:
 def _read_holder(descriptor: int) -> dict[str, Any]:
     try:
         os.lseek(descriptor, START, os.SEEK_SET)
-        holder = json.loads(os.read(descriptor, MAX_LENGTH))
-    except (OSError, ValueError):
+        return _parse_holder(os.read(descriptor, MAX_LENGTH))
+    except OSError:
+        return {}
+
+
+def _parse_holder(text: bytes) -> dict[str, Any]:
+    try:
+        holder = json.loads(text)
+    except ValueError:
         # The holder is just writing it.
         return {}
     return holder if isinstance(holder, dict) else {}

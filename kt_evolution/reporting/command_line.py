@@ -78,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--trial", metavar="ID", help="show this one in full, not the best"
     )
+    report.add_argument(
+        "--follow",
+        action="store_true",
+        help="write it again whenever the search changes, until it ends",
+    )
+    _command(commands, "watch", _watch, "show a search while it runs")
     export = _command(commands, "export", _export, "write all trials")
     export.add_argument("--format", choices=["csv", "json"], default="csv")
     export.add_argument(
@@ -132,10 +138,24 @@ def _best(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
+    if options.follow:
+        from kt_evolution.reporting.report import follow_report
+
+        _print(f"{options.output} follows the search. Ctrl-C ends this.")
+        arguments = (options.output, options.trial, options.objective)
+        with contextlib.suppress(KeyboardInterrupt):
+            follow_report(options.directory, *arguments)
+        return
     search = _search(options)
     from kt_evolution.reporting.report import write_report
 
     _print(str(write_report(search, options.output, options.trial)))
+
+
+def _watch(options: argparse.Namespace) -> None:
+    from kt_evolution.reporting.watching import watch
+
+    watch(options.directory, options.objective)
 
 
 def _export(options: argparse.Namespace) -> None:

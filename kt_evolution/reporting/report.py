@@ -20,6 +20,7 @@ from kt_evolution.project.journal import JournalError
 from kt_evolution.project.journal import write_atomically
 from kt_evolution.project.training_log import TrainingRecord
 from kt_evolution.project.training_log import read_training
+from kt_evolution.reporting.following import follow
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.rebuild import rebuild_code
 from kt_evolution.reporting.records import SearchRecord
@@ -31,6 +32,8 @@ from kt_evolution.reporting.trials_table import table_of
 
 # How many family trees the report offers.
 NUM_TREES = 12
+# A page of a search that runs is read again after so many seconds.
+RELOAD_SECONDS = 15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,6 +164,7 @@ def write_report(
     source: Any,
     path: str | os.PathLike[str] = "report.html",
     trial_id: str | None = None,
+    reload_seconds: int | None = None,
 ) -> Path:
     """Writes a report of a search: one file, which works offline.
 
@@ -176,6 +180,8 @@ def write_report(
         path: String or path, the file. Defaults to "report.html".
         trial_id: String, the trial that is shown in full. Defaults to the
             best.
+        reload_seconds: Int, after how many seconds a browser reads the page
+            again, for a file that is written again. Defaults to never.
 
     Returns:
         The path of the file.
@@ -187,7 +193,7 @@ def write_report(
         OSError: If the file can't be written.
     """
     search = search_of(source)
-    text = render(search, trial_id)
+    text = render(search, trial_id, reload_seconds)
     try:
         write_atomically(path, text)
     except JournalError as error:
@@ -198,7 +204,43 @@ def write_report(
     return Path(path)
 
 
-def render(search: SearchRecord, trial_id: str | None = None) -> str:
+def follow_report(
+    directory: str | os.PathLike[str],
+    path: str | os.PathLike[str] = "report.html",
+    trial_id: str | None = None,
+    objective: str | None = None,
+) -> Path:
+    """Writes a report again whenever a search changes, until it ends.
+
+    A browser that shows the page reads it again. The last page stays as it is.
+
+    Args:
+        directory: String or path, the folder of a project.
+        path: As in `write_report`.
+        trial_id: As in `write_report`.
+        objective: String, see `read_search`.
+
+    Returns:
+        The path of the file.
+    """
+    written: SearchRecord | None = None
+    try:
+        for search in follow(directory, objective):
+            if search is not written:
+                write_report(search, path, trial_id, RELOAD_SECONDS)
+                written = search
+    finally:
+        # Ctrl-C ends this, too.
+        if written is not None:
+            write_report(written, path, trial_id)
+    return Path(path)
+
+
+def render(
+    search: SearchRecord,
+    trial_id: str | None = None,
+    reload_seconds: int | None = None,
+) -> str:
     """Returns the report as HTML, see `write_report`."""
     jinja2 = import_module("jinja2")
     environment = jinja2.Environment(
@@ -226,6 +268,7 @@ def render(search: SearchRecord, trial_id: str | None = None) -> str:
             "failed in training": failures_of(search),
             "turned down before training": rejections_of(search),
         },
+        reload_seconds=reload_seconds,
         shown=shown,
         is_best=bool(ranked) and shown is ranked[0],
         code=rebuild_code(search, shown) if shown else "",

@@ -100,6 +100,13 @@
     paint(prefersDark.matches ? "dark" : "light")
   );
 
+  // The page of a search that runs is written again and again.
+
+  if (root.dataset.reload) {
+    const isBusy = () => document.hidden || document.activeElement !== document.body;
+    setInterval(() => isBusy() || location.reload(), 1000 * root.dataset.reload);
+  }
+
   // Paper is white, and narrower than most windows. What is printed may not
   // have come into view.
 

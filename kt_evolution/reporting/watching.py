@@ -1,0 +1,191 @@
+"""The live display of a search that another process runs."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.live import Live
+
+from kt_evolution.display.formatting import distances
+from kt_evolution.display.formatting import number
+from kt_evolution.display.formatting import origin
+from kt_evolution.display.frame import NUM_ROWS
+from kt_evolution.display.frame import REFRESHES_PER_SECOND
+from kt_evolution.display.frame import Frame
+from kt_evolution.display.frame import plain_line
+from kt_evolution.display.status import SearchStatus
+from kt_evolution.display.status import TrialSummary
+from kt_evolution.display.terminal import printable
+from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
+from kt_evolution.project.training_log import read_training
+from kt_evolution.reporting.following import INTERVAL
+from kt_evolution.reporting.following import JOURNAL
+from kt_evolution.reporting.following import follow
+from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.timeline import busy_seconds
+
+
+def watch(
+    directory: str | os.PathLike[str],
+    objective: str | None = None,
+    interval: float = INTERVAL,
+) -> None:
+    """Shows how a search goes until no process runs it, or until Ctrl-C.
+
+    Args:
+        directory: String or path, the folder of a project.
+        objective: String, see `read_search`.
+        interval: Float, the seconds between two looks. Defaults to 1.
+
+    Raises:
+        ValueError: If there is no project, or no such metric.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    searches = follow(directory, objective, interval)
+    with contextlib.suppress(KeyboardInterrupt):
+        show = _in_place if console.is_terminal else _as_lines
+        search = show(console, searches)
+        reason = search.stop_reason or "no process searches in it"
+        console.print(printable(f"{search.name}: {reason}."), markup=False)
+
+
+def _in_place(
+    console: Console, searches: Iterator[SearchRecord]
+) -> SearchRecord:
+    """Shows a search in place, and returns it as it ended."""
+    search = next(searches)
+    frame = Frame(status_of(search), [one.name for one in search.objectives])
+    shown: set[str] = set()
+    for trial in _ended(search)[:-NUM_ROWS]:
+        shown.add(trial.trial_id)
+    with Live(
+        frame, console=console, refresh_per_second=REFRESHES_PER_SECOND
+    ) as live:
+        _update(frame, search, shown)
+        latest = search
+        for latest in searches:
+            if latest is not search:
+                search = latest
+                _update(frame, search, shown)
+            _show_epochs(frame, search)
+        frame.end()
+        live.refresh()
+    return search
+
+
+def _update(frame: Frame, search: SearchRecord, shown: set[str]) -> None:
+    """Shows the trials that have ended since the last time."""
+    status = status_of(search)
+    frame.update(status)
+    for trial in _ended(search):
+        if trial.trial_id not in shown:
+            shown.add(trial.trial_id)
+            frame.add(summary_of(search, trial), status)
+
+
+def _show_epochs(frame: Frame, search: SearchRecord) -> None:
+    """Shows how far the training of the newest trial that runs is."""
+    running = [one for one in search.trials if one.status == _RUNNING]
+    if not running:
+        return
+    trial = max(running, key=lambda one: (one.began or 0.0, one.number))
+    record = read_training(search.folder / f"trial_{trial.trial_id}")
+    if not record.curves:
+        frame.train(trial.trial_id, 0.0, "")
+        return
+    curve = record.curves[-1]
+    num_done = max(map(len, curve.values()), default=0)
+    words = [f"epoch {num_done}/{record.num_epochs or '?'}"]
+    words += [
+        f"{name} {number(values[-1])}"
+        for name, values in curve.items()
+        if len(values) == num_done
+    ]
+    part = num_done / record.num_epochs if record.num_epochs else 0.0
+    frame.train(trial.trial_id, min(part, 1.0), ", ".join(words))
+
+
+def _as_lines(
+    console: Console, searches: Iterator[SearchRecord]
+) -> SearchRecord:
+    """Prints a line for each trial that ends, and returns the search."""
+    shown: set[str] | None = None
+    search = None
+    for latest in searches:
+        if latest is search:
+            continue
+        search = latest
+        names = [one.name for one in search.objectives]
+        ended = _ended(search)
+        if shown is None:
+            shown = {trial.trial_id for trial in ended[:-1]}
+        for trial in ended:
+            if trial.trial_id not in shown:
+                shown.add(trial.trial_id)
+                line = plain_line(
+                    summary_of(search, trial), status_of(search), names
+                )
+                console.print(printable(line), markup=False)
+    if search is None:
+        raise RuntimeError("A followed search is yielded at least once.")
+    return search
+
+
+_RUNNING = TrialStatus.RUNNING
+
+
+def _ended(search: SearchRecord) -> list[TrialRecord]:
+    """Returns the trials that have ended, in that order."""
+    ended = [trial for trial in search.trials if trial.status != _RUNNING]
+    return sorted(ended, key=lambda trial: (trial.ended or 0.0, trial.number))
+
+
+def status_of(search: SearchRecord) -> SearchStatus:
+    """Returns how far a search is, for a display."""
+    best = search.ranked()[:1]
+    ended = [trial for trial in search.trials if trial.status != _RUNNING]
+    is_single = len(search.objectives) == 1
+    return SearchStatus(
+        num_ended=len(ended),
+        # A project does not say how many trials there will be.
+        max_trials=None,
+        num_running=len(search.trials) - len(ended),
+        num_rejected=len(search.rejections),
+        best_trial_id=best[0].trial_id if best else None,
+        best=_scores(search, best[0]) if best else (),
+        num_on_front=0 if is_single else len(search.front()),
+        broken=distances(search.limits, best[0].metrics) if best else (),
+        seconds=_seconds(search),
+        seconds_left=None,
+    )
+
+
+def _seconds(search: SearchRecord) -> float:
+    """Returns for how long a search has run, also since its last line."""
+    seconds = busy_seconds(search) or 0.0
+    running = [one for one in search.trials if one.status == _RUNNING]
+    with contextlib.suppress(OSError):
+        if running:
+            written = (search.folder / JOURNAL).stat().st_mtime
+            seconds += max(time.time() - written, 0.0)
+    return seconds
+
+
+def summary_of(search: SearchRecord, trial: TrialRecord) -> TrialSummary:
+    """Returns a trial that ended, for a display."""
+    best = search.ranked()[:1]
+    return TrialSummary(
+        trial_id=trial.trial_id,
+        scores=_scores(search, trial) if search.has_objectives(trial) else (),
+        is_best=bool(best) and best[0] is trial,
+        expected=trial.prediction,
+        origin=origin(trial.operator, trial.parents),
+        seconds=trial.seconds or 0.0,
+    )
+
+
+def _scores(search: SearchRecord, trial: TrialRecord) -> tuple[float, ...]:
+    return tuple(trial.metrics[one.name] for one in search.objectives)

@@ -1,0 +1,213 @@
+"""A search that another process runs, seen by `watch` and `--follow`."""
+
+import itertools
+import json
+import os
+
+import pytest
+
+import kt_evolution
+from kt_evolution.project.search_lock import SearchLock
+from kt_evolution.project.search_lock import is_searching
+from kt_evolution.reporting import following
+from kt_evolution.reporting import watching
+from kt_evolution.reporting.command_line import main
+from kt_evolution.reporting.following import follow
+from tests import stock_projects
+from tests.reporting import projects
+
+
+class Elsewhere:
+    """A search that goes on whenever somebody waits.
+
+    Args:
+        folder: The path of the project.
+        num_trials: Int, after how many trials it ends.
+    """
+
+    def __init__(self, folder, num_trials=4):
+        self.folder = folder
+        self.num_trials = num_trials
+        self.oracle = kt_evolution.EvolutionOracle(
+            projects.ACCURACY, 20, seed=0, hyperparameters=projects.space()
+        )
+        self.oracle._set_project_dir(folder.parent, folder.name)
+        self.oracle.verbose = 0
+        self.trial = self.oracle.create_trial("worker0")
+        self.num_ended = 0
+
+    def is_searching(self, folder):
+        return self.num_ended < self.num_trials
+
+    def sleep(self, seconds):
+        number = self.num_ended
+        self.oracle.update_trial(
+            self.trial.trial_id, {"val_accuracy": number / 10}
+        )
+        self.trial.status = "COMPLETED"
+        self.oracle.end_trial(self.trial)
+        self.num_ended += 1
+        if self.num_ended < self.num_trials:
+            self.trial = self.oracle.create_trial("worker0")
+            log = self.folder / f"trial_{self.trial.trial_id}"
+            log.mkdir(exist_ok=True)
+            lines = [
+                {"event": "begin", "epochs": 4},
+                {"event": "epoch", "epoch": 0, "logs": {"loss": 0.25}},
+            ]
+            text = "\n".join(map(json.dumps, lines))
+            (log / "training.jsonl").write_text(text, "utf-8")
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    search = Elsewhere(tmp_path / "p")
+    monkeypatch.setattr(following, "is_searching", search.is_searching)
+    monkeypatch.setattr(following.time, "sleep", search.sleep)
+    return search
+
+
+def test_a_search_is_followed_to_its_end(elsewhere):
+    seen = [
+        sum(trial.is_completed for trial in search.trials)
+        for search in follow(elsewhere.folder)
+    ]
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def test_a_project_that_did_not_change_is_read_once(tmp_path, monkeypatch):
+    folder = projects.simulate(tmp_path / "p", 3)
+    answers = iter([True, True, True, False])
+    monkeypatch.setattr(following, "is_searching", lambda _: next(answers))
+    monkeypatch.setattr(following.time, "sleep", lambda seconds: None)
+    searches = list(follow(folder))
+    assert len(searches) == 4
+    assert all(search is searches[0] for search in searches)
+
+
+def test_watch_prints_a_line_for_each_trial_where_it_is_no_terminal(
+    elsewhere, capsys
+):
+    assert main(["watch", str(elsewhere.folder)]) == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        f"[{number}] trial {number - 1:02}" for number in (1, 2, 3, 4)
+    ]
+    assert "val_accuracy 0.3" in lines[-1]
+    assert last == "p: no process searches in it."
+
+
+def test_watch_shows_the_display_in_place(elsewhere, monkeypatch, capsys):
+    frames = []
+    original = watching.Frame
+
+    def recorded(*args):
+        frames.append(original(*args))
+        return frames[-1]
+
+    trained = []
+
+    def train(self, trial_id, part, text):
+        trained.append((trial_id, part, text))
+
+    monkeypatch.setattr(watching, "Frame", recorded)
+    monkeypatch.setattr(original, "train", train)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    watching.watch(elsewhere.folder)
+    out = capsys.readouterr().out
+    assert "4 trials · best val_accuracy 0.3 (trial 03)" in out
+    assert "made by" in out
+    assert ("01", 0.25, "epoch 1/4, loss 0.25") in trained
+
+
+@pytest.mark.parametrize("command", ["watch", "report"])
+def test_ctrl_c_leaves_quietly(
+    command, elsewhere, monkeypatch, tmp_path, capsys
+):
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(following.time, "sleep", interrupt)
+    more = ["--follow", "-o", str(tmp_path / "r.html")]
+    arguments = [command, str(elsewhere.folder)]
+    assert main([*arguments, *(more if command == "report" else [])]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_report_is_written_until_the_search_ends(elsewhere, tmp_path):
+    path = tmp_path / "r.html"
+    pages = []
+    sleep = following.time.sleep
+
+    def noted(seconds):
+        pages.append(path.read_text("utf-8"))
+        sleep(seconds)
+
+    following.time.sleep = noted
+    assert (
+        main(["report", str(elsewhere.folder), "--follow", "-o", str(path)])
+        == 0
+    )
+    assert len(pages) == 4
+    assert all('data-reload="15"' in page for page in pages)
+    assert [page.count("1 unfinished") for page in pages] == [1] * 4
+    last = path.read_text("utf-8")
+    assert "data-reload=" not in last
+    assert "4 completed" in last
+
+
+def test_following_writes_nothing_into_a_project(elsewhere):
+    def content():
+        return {
+            path: (path.stat().st_mtime_ns, path.stat().st_size)
+            for path in elsewhere.folder.rglob("*")
+        }
+
+    searches = follow(elsewhere.folder)
+    before = content()
+    next(searches)
+    watching.status_of(next(itertools.islice(searches, 0, 1)))
+    changed = content()
+    elsewhere.num_trials = elsewhere.num_ended
+    assert list(searches)
+    assert content().keys() == changed.keys() >= before.keys()
+
+
+def test_a_stock_project_is_followed_too(tmp_path, monkeypatch):
+    folder = stock_projects.random_search(tmp_path / "past", 3)
+    monkeypatch.setattr(following.time, "sleep", lambda seconds: None)
+    first, second = itertools.islice(follow(folder), 2)
+    assert first is second
+    assert watching.status_of(first).num_ended == 3
+
+
+def test_only_a_living_process_searches(tmp_path):
+    assert not is_searching(tmp_path)
+    lock = SearchLock()
+    lock.take(tmp_path)
+    assert is_searching(tmp_path)
+    lock.release()
+    assert not is_searching(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("holder", "expected"),
+    [
+        ({"pid": 2**30, "host": "here"}, False),
+        ({"pid": 2**80, "host": "here"}, False),
+        ({"pid": -1, "host": "here"}, False),
+        ({"pid": "1", "host": "here"}, False),
+        ({"pid": os.getpid(), "host": "here"}, True),
+        ({"pid": 1, "host": "another"}, True),
+        ([], False),
+        ("", False),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="Windows locks what is read")
+def test_the_lock_file_says_who_searches(
+    tmp_path, monkeypatch, holder, expected
+):
+    monkeypatch.setattr("socket.gethostname", lambda: "here")
+    (tmp_path / "search.lock").write_text(" " + json.dumps(holder), "utf-8")
+    assert is_searching(tmp_path) is expected
