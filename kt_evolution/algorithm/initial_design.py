@@ -115,7 +115,5 @@ def partial_genome(
                 known.update(needed)
                 break
     codes = np.full(space.num_genes, np.nan)
-    for name, value in known.items():
-        for position, code in space.codes_of(name, value).items():
-            codes[position] = code
+    space.write(codes, known)
     return codes

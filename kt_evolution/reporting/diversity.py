@@ -85,9 +85,7 @@ def points_of(search: SearchRecord, trials: list[TrialRecord]) -> np.ndarray:
 def genome_of(search: SearchRecord, trial: TrialRecord) -> np.ndarray:
     """Returns the genome of a trial's values, and defaults for the others."""
     genome = search.space.default_genome()
-    for name, value in trial.values.items():
-        for position, code in search.space.codes_of(name, value).items():
-            genome[position] = code
+    search.space.write(genome, trial.values)
     return genome
 
 

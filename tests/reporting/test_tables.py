@@ -1,5 +1,6 @@
 """Searches as tables, and in other people's tools."""
 
+import dataclasses
 import io
 import json
 import subprocess
@@ -10,6 +11,8 @@ import pytest
 
 import kt_evolution
 from kt_evolution import optional
+from kt_evolution.algorithm.space.declarations import Declaration
+from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.reporting import read_search
 from kt_evolution.reporting import to_optuna
 from kt_evolution.reporting.tables import results_dataframe
@@ -128,6 +131,23 @@ def test_an_optuna_study_has_the_same_best(single):
         assert frozen.datetime_start.timestamp() == trial.began
     rate = study.best_trial.distributions["learning_rate"]
     assert (rate.low, rate.high, rate.log) == (1e-5, 1e-1, True)
+
+
+@pytest.mark.parametrize("high", [10**6, 10**15])
+@pytest.mark.parametrize("sampling", ["log", "reverse_log"])
+def test_an_optuna_study_has_a_logarithmic_range_as_declared(
+    single, high, sampling
+):
+    declared = Declaration(
+        "Int", "n", 1, min_value=1, max_value=high, sampling=sampling
+    )
+    trial = dataclasses.replace(single.ranked()[0], values={"n": 5})
+    search = dataclasses.replace(
+        single, space=SearchSpace([declared.gene()]), trials=(trial,)
+    )
+    found = to_optuna(search).trials[0].distributions["n"]
+    assert (found.low, found.high) == (1, high)
+    assert found.log == (sampling == "log")
 
 
 def test_a_stored_study_gets_the_trials_that_it_lacks(tmp_path):

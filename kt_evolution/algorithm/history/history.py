@@ -223,10 +223,9 @@ class History:
         for trial_id, values in (known or {}).items():
             position = self._by_trial[trial_id]
             genome = self.individuals[position].genome
-            for name, value in values.items():
-                for i, code in space.codes_of(name, value).items():
-                    if i >= first_new:
-                        genome[i] = code
+            written = genome.copy()
+            space.write(written, values)
+            genome[first_new:] = written[first_new:]
             self._rows.genomes[position] = genome
         self._index.grow(space)
 

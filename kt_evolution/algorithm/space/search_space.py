@@ -7,6 +7,7 @@ included. `SearchSpace` is the only border between genomes and values.
 import contextlib
 import re
 from collections.abc import Callable
+from collections.abc import Hashable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
@@ -164,6 +165,17 @@ class SearchSpace:
                 codes[i] = self.genes[i].encode(value)
         return codes
 
+    def write(self, genome: np.ndarray, values: Mapping[str, Value]) -> None:
+        """Writes values into a genome, for all genes that can have them.
+
+        Args:
+            genome: Float array of shape `(num_genes,)`; it is changed.
+            values: Dict of names to values.
+        """
+        for name, value in values.items():
+            for i, code in self.codes_of(name, value).items():
+                genome[i] = code
+
     def decode(self, genome: np.ndarray) -> dict[str, Value]:
         """Returns the values of the active genes by name, in space order."""
         # Native floats, so that the values are native too.
@@ -235,20 +247,16 @@ class SearchSpace:
         return canonical
 
     def _repeated_choices(self) -> list[np.ndarray]:
-        by_choice: dict[tuple[str, str], list[int]] = {}
-        for i, gene in enumerate(self.genes):
-            if isinstance(gene, CategoricalGene) and gene.size > 1:
-                choice = (re.sub(r"\d+", "#", gene.name), repr(gene.values))
-                by_choice.setdefault(choice, []).append(i)
-        return [np.array(each) for each in by_choice.values() if len(each) > 1]
+        return _groups(
+            (re.sub(r"\d+", "#", gene.name), repr(gene.values))
+            if isinstance(gene, CategoricalGene) and gene.size > 1
+            else None
+            for gene in self.genes
+        )
 
     def _scopes(self) -> list[np.ndarray]:
-        scopes: dict[str, list[int]] = {}
-        for i, gene in enumerate(self.genes):
-            scope, slash, _ = gene.name.rpartition("/")
-            if slash:
-                scopes.setdefault(scope, []).append(i)
-        return [np.array(each) for each in scopes.values() if len(each) > 1]
+        parts = (gene.name.rpartition("/") for gene in self.genes)
+        return _groups(scope if slash else None for scope, slash, _ in parts)
 
     def _condition_parent(self, gene: Gene) -> int:
         if not gene.conditions:
@@ -302,3 +310,12 @@ class SearchSpace:
     ) -> np.ndarray:
         allowed = [gene.decode(code) in condition.values for code in codes]
         return np.array(allowed, dtype=bool)
+
+
+def _groups(keys: Iterable[Hashable]) -> list[np.ndarray]:
+    """Returns the positions of equal keys that are not None, of two or more."""
+    groups: dict[Hashable, list[int]] = {}
+    for i, key in enumerate(keys):
+        if key is not None:
+            groups.setdefault(key, []).append(i)
+    return [np.array(group) for group in groups.values() if len(group) > 1]

@@ -169,9 +169,9 @@ class GaussianPosterior:
             amplitude=amplitude,
             cholesky=cholesky,
             weights=weights,
-            best=score_scale.offset
-            + score_scale.scale
-            * float((targets - noise_variance * weights).min()),
+            best=score_scale.scores(
+                float((targets - noise_variance * weights).min())
+            ),
             score_scale=score_scale,
         )
 
@@ -220,8 +220,7 @@ class GaussianPosterior:
         """
         points, _ = embed(self.space, genomes, expressed)
         mean, std = self._predict(points)
-        offset, scale = self.score_scale.offset, self.score_scale.scale
-        return offset + scale * mean, scale * std
+        return self.score_scale.scores(mean), self.score_scale.scale * std
 
     @property
     def relevance(self) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Standardization: scores without outliers, with mean 0 and deviation 1."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,10 @@ class ScoreScale:
 
     offset: float = 0.0
     scale: float = 1.0
+
+    def scores(self, standardized: Any) -> Any:
+        """Returns standardized scores, a float or an array, as scores."""
+        return self.offset + self.scale * standardized
 
 
 def standardize(scores: np.ndarray) -> tuple[np.ndarray, ScoreScale]:
