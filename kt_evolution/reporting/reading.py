@@ -37,6 +37,9 @@ from kt_evolution.reporting.records import Rung
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
+# Costs that are whole numbers. All metrics are floats in a project.
+COUNTS = frozenset({"params", "trainable_params", "flops"})
+
 
 def read_search(
     source: str | os.PathLike[str] | Any, objective: str | None = None
@@ -259,7 +262,10 @@ def _metrics_at_best(trial: StoredTrial) -> dict[str, float]:
     }
     if not metrics and trial.score is not None:
         return {"score": trial.score}
-    return metrics
+    return {
+        name: int(value) if name in COUNTS and value.is_integer() else value
+        for name, value in metrics.items()
+    }
 
 
 def _kept(

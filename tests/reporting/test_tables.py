@@ -1,5 +1,6 @@
 """Searches as tables, and in other people's tools."""
 
+import csv
 import dataclasses
 import io
 import json
@@ -173,3 +174,17 @@ def test_an_optuna_study_of_hostile_and_stock_projects(hostile, tmp_path):
     assert projects.HOSTILE in to_optuna(hostile).trials[0].params
     study = to_optuna(stock_projects.hyperband(tmp_path / "past"))
     assert study.best_params.keys() == {"x", "y"}
+
+
+def test_counts_are_whole_numbers(several):
+    (first, *_) = several.completed
+    assert type(first.metrics["params"]) is int
+    assert type(first.metrics["latency"]) is float
+    file = io.StringIO()
+    write_csv(several, file)
+    file.seek(0)
+    rows = list(csv.DictReader(file))
+    counts = [x["metrics.params"] for x in rows if x["status"] == "COMPLETED"]
+    assert all(count.isdigit() for count in counts)
+    frame = results_dataframe(several)
+    assert str(frame["metrics.params"].dtype) == "Int64"
