@@ -336,6 +336,7 @@ _FIELDS_OF: dict[str, dict[str, Field]] = {
         "metrics": ("an object of numbers", _is_dict_of(_is_number)),
         "costs": ("an object of numbers", _is_dict_of(_is_number)),
     },
+    "start": {"rebuilt": _TEXTS},
     "warm_start": {"path": _TEXT, "imported": _COUNT, "dropped": _COUNT},
     "rejected": {"rejected": _LIST},
     "build": {"model": ("an integer", _is_whole)},

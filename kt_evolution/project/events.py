@@ -112,12 +112,15 @@ class TrialStarted(Event):
     Args:
         trial_id: String.
         worker: String, the worker that runs it, or None if not known.
+        rebuilt: List of the keys of the genes that its build requests now, if
+            the hypermodel was edited since the trial was proposed, or None.
     """
 
     kind = "start"
 
     trial_id: str
     worker: str | None = None
+    rebuilt: list[str] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -101,6 +101,20 @@ class KnownModels:
         self._mark_requested(keys)
         self.history.forget_builds(num_outdated)
 
+    def learn_rebuilt(self, trial_id: str, keys: list[str]) -> None:
+        """Applies an edit of the hypermodel before a trial is trained.
+
+        Args:
+            trial_id: String.
+            keys: List of the keys of the genes that its build requests now.
+        """
+        self._mark_requested(keys)
+        self.history.forget_builds(len(self.history))
+        position = self.history.space.position
+        self.history.note_rebuilt(
+            trial_id, tuple(position[key] for key in keys if key in position)
+        )
+
     def learn_rejected(self, record: dict[str, Any]) -> None:
         """Adds a model that can't be trained.
 

@@ -109,8 +109,11 @@ class TrialLifecycle:
             if state.runs.num_starts(trial_id) < (
                 self._oracle.max_starts_per_trial
             ):
+                rebuilt = self._oracle._proposer.check_started(trial_id)
                 self._project.commit(
-                    TrialStarted(trial_id=trial_id, worker=worker)
+                    TrialStarted(
+                        trial_id=trial_id, worker=worker, rebuilt=rebuilt
+                    )
                 )
                 return state.trials[trial_id]
             self.reports.fail_unended(trial_id)

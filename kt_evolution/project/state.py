@@ -205,6 +205,8 @@ class SearchState:
         if event.trial_id in self.retry_queue:
             self.retry_queue.remove(event.trial_id)
         self._release(event.trial_id)
+        if event.rebuilt is not None:
+            self.models.learn_rebuilt(event.trial_id, event.rebuilt)
         values = self._proposed_values[event.trial_id]
         trial = self.new_trial(event.trial_id, values)
         # Hyperparameters discovered since get their defaults.

@@ -15,6 +15,12 @@ from kt_evolution.proposals.dry_build import BuildReport
 
 # How many models are built again when a search is resumed.
 NUM_REBUILT = 8
+# The message about an edit.
+EDITED = (
+    "The hypermodel was edited since the last trials: it asks for other "
+    "hyperparameters. Earlier trials stay in the history, and count as the "
+    "models that it builds with their values."
+)
 
 
 class EarlierBuilds:
@@ -52,6 +58,10 @@ class EarlierBuilds:
     def trust(self) -> None:
         """Trusts all earlier builds that were not checked."""
         self._left = []
+
+    def check_one(self, position: int) -> list[str] | None:
+        """Builds one model again, if an earlier process built it."""
+        return self._check([position]) if position in self._left else None
 
     def check_some(self) -> list[str] | None:
         """Builds a few different models again, once, see `check_all`."""

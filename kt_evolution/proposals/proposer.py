@@ -27,6 +27,7 @@ from kt_evolution.project.project import Project
 from kt_evolution.project.rejections import by_kind
 from kt_evolution.project.state import SearchState
 from kt_evolution.proposals.build_warnings import BuildWarnings
+from kt_evolution.proposals.edits import EDITED
 from kt_evolution.proposals.edits import EarlierBuilds
 from kt_evolution.proposals.feasibility import FeasibilityCheck
 from kt_evolution.proposals.initial_population import InitialPopulation
@@ -172,10 +173,7 @@ class Proposer:
             NothingTrainableError: If no proposal can be trained.
         """
         self.prepare()
-        if self._earlier_builds is None:
-            self._earlier_builds = EarlierBuilds(
-                self._history, self.check.build_noted, self.check.problem_of
-            )
+        self._find_earlier_builds()
         self._import_past()
         record: dict[str, Any] = {}
         num_known = len(self._history)
@@ -298,6 +296,32 @@ class Proposer:
 
     # Edits of the hypermodel between two runs.
 
+    def _find_earlier_builds(self) -> EarlierBuilds:
+        if self._earlier_builds is None:
+            self._earlier_builds = EarlierBuilds(
+                self._history, self.check.build_noted, self.check.problem_of
+            )
+        return self._earlier_builds
+
+    def check_started(self, trial_id: str) -> list[str] | None:
+        """Builds the model of a trial that is to be started again.
+
+        Args:
+            trial_id: String.
+
+        Returns:
+            List of the keys of the genes that its build requests, if the
+            hypermodel was edited since the trial was proposed, otherwise None.
+        """
+        if trial_id in self._history.reevaluations:
+            # Its earlier trainings are those of the earlier hypermodel.
+            return None
+        position = self._history.position_of(trial_id)
+        requested = self._find_earlier_builds().check_one(position)
+        if requested is not None:
+            self._report(EDITED)
+        return requested
+
     def _check_earlier_builds(
         self, record: dict[str, Any], num_known: int, checks_all: bool = False
     ) -> bool:
@@ -347,11 +371,7 @@ class Proposer:
         record["rebuilt"] = list(requested)
         record.pop("repeated", None)
         self._state.models.learn_edit(record["rebuilt"], num_known)
-        self._report(
-            "The hypermodel was edited since the last trials: it asks for "
-            "other hyperparameters. Earlier trials stay in the history, "
-            "and count as the models that it builds with their values."
-        )
+        self._report(EDITED)
 
 
 def _one_of(problems: list[str]) -> str:

@@ -227,6 +227,38 @@ def test_an_unedited_hypermodel_goes_on_as_if_never_stopped(tmp_path, capsys):
     assert "was edited" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "ask", [renamed, all_renamed, added_in_a_branch, reordered]
+)
+@pytest.mark.parametrize("surrogate", [None, "gaussian_process"])
+def test_a_trial_that_ran_at_an_edit_is_the_model_that_it_trains_then(
+    tmp_path, ask, surrogate, capsys
+):
+    search = Search(tmp_path, surrogate)
+    search.run(first, kill_at=3)
+    assert "was edited" not in capsys.readouterr().out
+    tuner = search.run(ask)
+    before, after = search.trained
+    assert len(before) == 3
+    assert len(after) == len(set(after))
+    known = known_by_defaults(ask, before) & every_model(ask)
+    assert set(after) == every_model(ask) - known
+    assert tuner.oracle.trials["0003"].status == "COMPLETED"
+    assert capsys.readouterr().out.count("was edited") == 1
+
+
+@pytest.mark.parametrize("kill_at", [0, 2])
+def test_killed_again_after_an_edit_while_a_trial_ran(tmp_path, kill_at):
+    whole, killed = (Search(tmp_path / name) for name in ("whole", "killed"))
+    for search in (whole, killed):
+        search.run(first, kill_at=3)
+    whole.run(all_renamed)
+    killed.run(all_renamed, kill_at=kill_at)
+    killed.run(all_renamed)
+    assert killed.lines() == whole.lines()
+    assert killed.trained[1] + killed.trained[2] == whole.trained[1]
+
+
 def test_several_edits_in_a_row(tmp_path):
     search = Search(tmp_path)
     for ask in (first, renamed, added, removed, added, first):

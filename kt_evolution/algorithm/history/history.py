@@ -293,6 +293,22 @@ class History:
         """
         self._index.add(individual, position)
 
+    def note_rebuilt(self, trial_id: str, expression: tuple[int, ...]) -> None:
+        """Changes which genes the model of a trial requests.
+
+        The hypermodel was edited between the proposal and the training.
+
+        Args:
+            trial_id: String.
+            expression: Tuple of the positions of the genes, in order.
+        """
+        position = self._by_trial[trial_id]
+        individual = self.individuals[position]
+        individual.expression = expression
+        # As a further build it also counts once earlier builds are outdated.
+        build = Individual(individual.genome.copy(), expression=expression)
+        self.note_repeated(build, position)
+
     def forget_builds(self, num_outdated: int) -> None:
         """Makes all earlier builds outdated: the hypermodel was edited.
 
