@@ -63,6 +63,25 @@ def test_progress_is_the_way_to_the_limits(search):
     assert drawn.layout.yaxis.title.text == "distance to the limits"
 
 
+def test_the_best_is_in_the_picture_though_it_is_far_from_the_others(tmp_path):
+    latencies = iter([3.0, 2.9, 3.1, 3.0, 30.0, *[3.0] * 8, 1.0, 3.0, 3.0])
+
+    def measure(values, rng):
+        return {"val_accuracy": 0.5, "latency": next(latencies)}
+
+    folder = projects.simulate(
+        tmp_path / "p",
+        16,
+        failed=(),
+        measure=measure,
+        limits=kt_evolution.Limit("latency", max=0.5),
+    )
+    drawn = figures.best_so_far(read_search(folder))
+    low, high = drawn.layout.yaxis.range
+    # The nearest is 100% over the limit, what is far out is cut.
+    assert low < 1.0 and 5.0 < high < 59.0
+
+
 def test_a_running_search_says_so(tmp_path):
     oracle = kt_evolution.EvolutionOracle(
         projects.OBJECTIVES,

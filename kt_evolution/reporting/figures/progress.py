@@ -70,7 +70,16 @@ def _draw_trials(
     values: list[float],
 ) -> None:
     """Draws a dot for each trial."""
-    drawn.update_yaxes(**axis_of(values))
+    axis = axis_of(values)
+    if "range" in axis:
+        # The best may be as far from the others as what diverged.
+        low, high = axis["range"]
+        pad, best = 0.06 * (high - low), curve.best[-1]
+        axis["range"] = [
+            float(np.fmin(low, best - pad)),
+            float(np.fmax(high, best + pad)),
+        ]
+    drawn.update_yaxes(**axis)
     drawn.add_trace(
         go.Scatter(
             x=[trial.number for trial in curve.trials],
