@@ -32,6 +32,8 @@ from kt_evolution.reporting.trials_table import table_of
 
 # How many family trees the report offers.
 NUM_TREES = 12
+# A wider picture of an architecture, in pixels, has a row of its own.
+MAX_WIDTH = 560
 # A page of a search that runs is read again after so many seconds.
 RELOAD_SECONDS = 15
 
@@ -288,16 +290,24 @@ def _training(search: SearchRecord, trial: TrialRecord) -> TrainingRecord:
     return read_training(search.folder / f"trial_{trial.trial_id}")
 
 
-def _architecture(blocks: Sequence[BlockRecord]) -> str:
-    """Returns the picture of an architecture as SVG, empty if it has no blocks.
+def _architecture(blocks: Sequence[BlockRecord]) -> dict[str, Any] | None:
+    """Returns the picture of an architecture, None if it has no blocks.
 
     What a project named is text in it, as drawsvg escapes it.
+
+    Returns:
+        Dict with "svg", a string, and "is_wide", whether it has no room beside
+        the values.
     """
     if not blocks:
-        return ""
+        return None
     import_module("drawsvg")
-    drawing = render_architecture(arrange(blocks), paper="none")
-    return str(drawing.as_svg(header=""))
+    picture = arrange(blocks)
+    drawing = render_architecture(picture, paper="none")
+    return {
+        "svg": drawing.as_svg(header=""),
+        "is_wide": picture.width > MAX_WIDTH,
+    }
 
 
 def _store_texts(figure: dict[str, Any], texts: dict[str, int]) -> None:

@@ -222,6 +222,74 @@ def test_light_and_dark_follow_the_system_and_the_button(visit, trade_off):
     assert background() == dark
 
 
+def test_printing_draws_every_figure_light_and_within_the_paper(
+    visit, trained, tmp_path
+):
+    # Nothing was scrolled into view, and the screen is dark.
+    page = visit(trained, color_scheme="dark")
+    page.wait_for_load_state()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    figures = page.locator(".figure")
+    drawn = figures.evaluate_all(
+        "all => all.map(one => one.querySelector('.main-svg')?.clientWidth)"
+    )
+    assert len(drawn) > 8
+    # A4 is 794 pixels wide, with its margins.
+    assert all(width and width <= 660 for width in drawn)
+    assert page.locator("html").get_attribute("data-theme") == "light"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    pdf = page.pdf(path=tmp_path / "r.pdf", print_background=True)
+    # Each figure is many lines.
+    assert len(pdf) > 60_000
+
+
+def test_a_family_tree_is_read_without_pointing_at_it(visit, trade_off):
+    page = visit(trade_off, **PHONE)
+    card = page.locator("#family_tree")
+    card.scroll_into_view_if_needed()
+    card.locator(".scatterlayer .textpoint").first.wait_for()
+    texts = card.locator(".scatterlayer .textpoint text").all()
+    width = card.bounding_box()
+    for text in texts:
+        box = text.bounding_box()
+        assert width["x"] <= box["x"]
+        assert box["x"] + box["width"] <= width["x"] + width["width"]
+        assert "trial" in text.text_content()
+
+
+def test_notes_and_titles_are_within_the_screen_of_a_phone(visit, trade_off):
+    page = visit(trade_off, **PHONE)
+    card = page.locator("#gene_importance")
+    card.scroll_into_view_if_needed()
+    card.locator(".gtitle").wait_for()
+    for text in (card.locator(".gtitle"), card.locator(".xtitle")):
+        box = text.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+        assert box["y"] >= card.locator(".figure").bounding_box()["y"]
+
+
+def test_labels_of_parallel_axes_have_no_shadow(visit, trade_off):
+    page = visit(trade_off, color_scheme="dark")
+    card = page.locator("#parallel_coordinates")
+    card.scroll_into_view_if_needed()
+    label = card.locator(".axis text").first
+    label.wait_for()
+    shadow = label.evaluate("one => getComputedStyle(one).textShadow")
+    assert shadow == "none"
+
+
+def test_the_page_of_a_running_search_reads_itself_again(
+    visit, single, tmp_path
+):
+    path = write_report(single, tmp_path / "r.html", reload_seconds=1)
+    page = visit(path)
+    with page.expect_navigation():
+        pass
+    write_report(single, path)
+    page.locator("html:not([data-reload])").wait_for(state="attached")
+
+
 def test_hostile_names_are_shown_and_do_nothing(visit, hostile, tmp_path):
     page = visit(write_report(hostile, tmp_path / "r.html"))
     assert "gene_importance" in see_all(page)

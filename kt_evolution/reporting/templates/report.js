@@ -117,11 +117,14 @@
     root.dataset.theme = "light";
     for (const element of elements) {
       element.style.width = `${PAPER_WIDTH}px`;
+      element.style.minWidth = "0";
       draw(element);
     }
   });
   addEventListener("afterprint", () => {
-    elements.forEach((one) => (one.style.width = ""));
+    for (const element of elements) {
+      element.style.width = element.style.minWidth = "";
+    }
     paint(themeOnScreen);
   });
 
