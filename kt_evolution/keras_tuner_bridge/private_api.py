@@ -182,21 +182,28 @@ def forget_kernels() -> None:
         context.context().clear_kernel_cache()
 
 
-def check_tuner_arguments(tuner_class: type, kwargs: Mapping[str, Any]) -> None:
+def tuner_arguments(tuner_class: type) -> set[str]:
+    """Returns the names of the arguments of a tuner and of its bases."""
+    return {
+        name
+        for one in tuner_class.__mro__[:-1]
+        for name in inspect.signature(one).parameters
+    } - {"self", "args", "kwargs"}
+
+
+def check_spelling(
+    tuner_class: type, known: set[str], kwargs: Mapping[str, Any]
+) -> None:
     """Raises for an argument that is a misspelling of a known one.
 
     Args:
         tuner_class: The class of the tuner.
+        known: Set of the names of its arguments.
         kwargs: Dict of the arguments that it does not name itself.
 
     Raises:
         TypeError: If there is one. The message has the correct spelling.
     """
-    known = {
-        name
-        for one in tuner_class.__mro__[:-1]
-        for name in inspect.signature(one).parameters
-    } - {"self", "args", "kwargs"}
     for name, value in kwargs.items():
         close = difflib.get_close_matches(name, known, n=1)
         if name not in known and close:

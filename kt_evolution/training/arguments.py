@@ -2,6 +2,7 @@
 
 import numbers
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,23 @@ from kt_evolution.training.cross_validation import CrossValidation
 
 # The host's name of a project that has none.
 UNNAMED = "untitled_project"
+_TRAINING_LENGTH = (
+    "It trains each model for the `epochs` that `search` gets: leave it out, "
+    "set `max_trials` or `stop`, and give `epochs` to `search`, with a "
+    "`keras.callbacks.EarlyStopping` to end bad trials early"
+)
+_ESTIMATED = "It is estimated from the scores of the search: leave it out"
+# What to do about the arguments of the host's other tuners.
+ARGUMENTS_OF_OTHER_TUNERS = {
+    "max_epochs": _TRAINING_LENGTH,
+    "factor": _TRAINING_LENGTH,
+    "hyperband_iterations": (
+        "It searches for a number of trials or for a time: leave it out, and "
+        "set `max_trials` or `stop=kt_evolution.TimeBudget(hours=2)`"
+    ),
+    "alpha": _ESTIMATED,
+    "beta": _ESTIMATED,
+}
 
 
 def host_arguments(
@@ -30,7 +48,9 @@ def host_arguments(
         tuner_class: The class of the tuner.
         given: Dict of the arguments that it does not name itself.
     """
-    private_api.check_tuner_arguments(tuner_class, given)
+    known = private_api.tuner_arguments(tuner_class)
+    _check_other_tuners(tuner_class, known, given)
+    private_api.check_spelling(tuner_class, known, given)
     kwargs = dict(given)
     kwargs["executions_per_trial"] = check_count(
         "executions_per_trial", kwargs.get("executions_per_trial", 1)
@@ -45,6 +65,25 @@ def host_arguments(
     kwargs["directory"] = Path(located) if is_path else located
     kwargs["project_name"] = check_project_name(kwargs.get("project_name"))
     return kwargs
+
+
+def _check_other_tuners(
+    tuner_class: type, known: set[str], given: Mapping[str, Any]
+) -> None:
+    """Raises for an argument that only another tuner of the host has.
+
+    Args:
+        tuner_class: The class of the tuner.
+        known: Set of the names of its arguments.
+        given: Dict of the arguments that it does not name itself.
+    """
+    for name, value in given.items():
+        advice = ARGUMENTS_OF_OTHER_TUNERS.get(name)
+        if advice and name not in known:
+            raise TypeError(
+                f"`{tuner_class.__name__}` has no argument `{name}`. {advice}. "
+                f"Received: {name}={value!r}"
+            )
 
 
 def check_hypermodel(hypermodel: Any, is_trained: bool) -> None:
@@ -143,4 +182,29 @@ def check_fit_arguments(
             "`keras.Model.fit` does: "
             "`search(x, y, validation_data=(x_val, y_val))`. Received: "
             "x=None"
+        )
+
+
+def warn_of_one_epoch(
+    model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> None:
+    """Warns if models train for one epoch because the user gave no number.
+
+    `Hyperband` sets the number itself, so code that was written for it gives
+    none to `search`.
+
+    Args:
+        model: The model. A `fit` of its own may train for any number.
+        args: Tuple, the positional arguments of `fit`.
+        kwargs: Dict, the others.
+    """
+    if type(model).fit is not keras.Model.fit:
+        return
+    if "epochs" not in private_api.fit_arguments(args, kwargs):
+        warnings.warn(
+            "Each trial trains for one epoch only, the default of "
+            "`keras.Model.fit`, because `search` got no `epochs`. Pass the "
+            "number, such as `search(..., epochs=10)`; `epochs=1` trains for "
+            "one epoch without this warning.",
+            stacklevel=2,
         )

@@ -15,6 +15,7 @@ from kt_evolution.project.clock import SearchClock
 from kt_evolution.project.issued_trial import run_mark
 from kt_evolution.project.signals import raise_if_terminated
 from kt_evolution.training.arguments import check_fit_arguments
+from kt_evolution.training.arguments import warn_of_one_epoch
 from kt_evolution.training.checkpoints import save_build_config
 from kt_evolution.training.cross_validation import Fold
 from kt_evolution.training.execution import TrainingPlan
@@ -53,6 +54,7 @@ class Trainer:
         # Workers keep their own clock: the chief's is not visible to them.
         self._clock = SearchClock()
         self._execution: TrialExecution | None = None
+        self._has_checked_epochs = False
         self.folds: Sequence[Fold] = ()
         self.plan = TrainingPlan.of_search(
             oracle.objective,
@@ -68,6 +70,7 @@ class Trainer:
     def on_search_begin(self) -> None:
         """Begins a session."""
         self._clock.end()
+        self._has_checked_epochs = False
         if not self._tuner._is_worker():
             self._tuner.oracle._lifecycle.begin_session()
 
@@ -188,6 +191,7 @@ class Trainer:
         model = tuner._try_build(hp)
         if not has_own_fit(tuner.hypermodel):
             check_fit_arguments(model, args, kwargs)
+            self._check_epochs(trial, model, args, kwargs)
         result = execution.run(
             model,
             lambda: tuner.hypermodel.fit(hp, model, *args, **kwargs),
@@ -196,6 +200,20 @@ class Trainer:
         build_config = Path(tuner._get_build_config_fname(trial.trial_id))
         save_build_config(model, build_config)
         return result
+
+    def _check_epochs(
+        self,
+        trial: Trial,
+        model: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        """Warns once a search if nobody said how long models train."""
+        # Of several workers, the one with the first trial warns.
+        is_said_elsewhere = self._tuner._is_worker() and int(trial.trial_id) > 0
+        if not self._has_checked_epochs and not is_said_elsewhere:
+            warn_of_one_epoch(model, args, kwargs)
+        self._has_checked_epochs = True
 
     def _show_epochs(
         self,
