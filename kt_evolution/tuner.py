@@ -211,12 +211,7 @@ class EvolutionTuner(kt.Tuner):
     def _populate_initial_space(self) -> None:
         # The chief's oracle knows the space of its workers.
         if not self._is_worker():
-            open_project(
-                self.oracle,
-                self._new_dry_build(),
-                self._builds_dry,
-                self._given_space,
-            )
+            open_project(self)
 
     def _new_dry_build(self) -> DryBuild | None:
         if self.hypermodel is None:

@@ -4,8 +4,6 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-import keras_tuner as kt
-
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.project.journal import JournalError
@@ -15,21 +13,14 @@ from kt_evolution.proposals.exploration import explore
 from kt_evolution.proposals.exploration import warn_of_changed_declarations
 
 
-def open_project(
-    oracle: EvolutionOracle,
-    dry_build: DryBuild | None,
-    builds_dry: bool,
-    given_space: kt.HyperParameters,
-) -> None:
+def open_project(tuner: Any) -> None:
     """Resumes the project in the folder, or explores the search space.
 
     Args:
-        oracle: The `EvolutionOracle`.
-        dry_build: The `DryBuild` of the hypermodel, None without one.
-        builds_dry: Bool, whether proposed models are built before they become
-            trials.
-        given_space: The `keras_tuner.HyperParameters` of the user.
+        tuner: The `EvolutionTuner`.
     """
+    oracle, builds_dry = tuner.oracle, tuner._builds_dry
+    dry_build: DryBuild | None = tuner._new_dry_build()
     is_resumed = oracle._project.open()
     if dry_build is None:
         return
@@ -38,7 +29,7 @@ def open_project(
     if is_resumed:
         _print_resumed(oracle)
         known = oracle.get_space()
-        warn_of_changed_declarations(dry_build, known, given_space)
+        warn_of_changed_declarations(dry_build, known, tuner._given_space)
     else:
         requested = explore(dry_build, oracle)
         if builds_dry:
