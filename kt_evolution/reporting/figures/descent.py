@@ -24,6 +24,7 @@ from kt_evolution.reporting.lineage import family_of
 from kt_evolution.reporting.records import SearchRecord
 
 ROW_HEIGHT = 40
+MIN_HEIGHT = 120
 # The text of a row, which fits beside the lines on a phone.
 MAX_TEXT = 34
 # How much wider the texts are than the lines.
@@ -53,7 +54,7 @@ def family_tree(
     places += [place for line in family.lines for place, _ in line]
     left, right = min(places) - 0.6, max(places) + 0.6
     drawn = figure(
-        height=40 + ROW_HEIGHT * len(members),
+        height=max(MIN_HEIGHT, 40 + ROW_HEIGHT * len(members)),
         margin={"l": 4, "r": 4, "t": 16, "b": 8},
         showlegend=False,
     )
