@@ -21,5 +21,5 @@ def import_module(module: str, extra: str = "report") -> Any:
         package = module.partition(".")[0]
         raise ImportError(
             f"{package} is needed for this and can't be imported: {error}. "
-            f'Install it: pip install "kt_evolution[{extra}]"'
+            f'Install it: pip install "kt-evolution[{extra}]"'
         ) from error

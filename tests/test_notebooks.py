@@ -46,6 +46,7 @@ class TestNotebook:
         assert f"/github/{repository()}/blob/main/{path})" in badge
         install = "".join(cells_of(notebook, "code")[0]["source"])
         assert f"git+https://github.com/{repository()}" in install
+        assert '"kt-evolution[tensorflow,notebooks] @ {source}"' in install
 
     def test_names_no_folder_of_a_machine(self, notebook):
         found = re.findall(
@@ -53,10 +54,3 @@ class TestNotebook:
             notebook.read_text(encoding="utf-8"),
         )
         assert found == []
-
-
-def test_the_pages_name_the_same_repository():
-    for page in ("mkdocs.yml", "docs/benchmarks.md"):
-        text = (ROOT / page).read_text(encoding="utf-8")
-        found = set(re.findall(r"github\.com/([\w-]+/[\w-]+)", text))
-        assert found == {repository()}
