@@ -19,6 +19,7 @@ from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
+from kt_evolution.project.search_lock import is_searching
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.following import INTERVAL
 from kt_evolution.reporting.following import JOURNAL
@@ -166,9 +167,8 @@ def status_of(search: SearchRecord) -> SearchStatus:
 def _seconds(search: SearchRecord) -> float:
     """Returns for how long a search has run, also since its last line."""
     seconds = busy_seconds(search) or 0.0
-    running = [one for one in search.trials if one.status == _RUNNING]
     with contextlib.suppress(OSError):
-        if running:
+        if is_searching(search.folder):
             written = (search.folder / JOURNAL).stat().st_mtime
             seconds += max(time.time() - written, 0.0)
     return seconds

@@ -157,6 +157,17 @@ def test_a_report_is_written_until_the_search_ends(elsewhere, tmp_path):
     assert "4 completed" in last
 
 
+def test_the_time_since_a_search_was_interrupted_does_not_count(elsewhere):
+    long_ago = 1_000_000_000
+    os.utime(elsewhere.folder / "journal.jsonl", (long_ago, long_ago))
+    search = next(follow(elsewhere.folder))
+    assert [trial.status for trial in search.trials] == ["RUNNING"]
+    # The search of this process holds the lock.
+    assert watching.status_of(search).seconds > 3600
+    elsewhere.oracle._project.release()
+    assert watching.status_of(search).seconds < 3600
+
+
 def test_following_writes_nothing_into_a_project(elsewhere):
     def content():
         return {
