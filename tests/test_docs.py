@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import keras_tuner
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -75,3 +76,32 @@ def test_every_page_is_in_the_navigation():
     listed = (DOCS.parent / "mkdocs.yml").read_text()
     pages = [str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")]
     assert [page for page in pages if f"- {page}\n" not in listed] == []
+
+
+def test_no_two_pages_have_one_title():
+    pages = sorted(DOCS.rglob("*.md"))
+    titles = [page.read_text().partition("\n")[0] for page in pages]
+    assert len(set(titles)) == len(pages)
+    # The site's own name stands above the titles.
+    assert "# kt_evolution" not in titles
+
+
+def test_the_reference_lists_what_users_of_keras_tuner_call():
+    page = (DOCS / "api" / "search.md").read_text()
+    tuner, oracle = page.split("::: kt_evolution.oracle.EvolutionOracle")
+    listed = re.findall(r"^        - (\w+)$", tuner, re.MULTILINE)
+    methods = {
+        "search",
+        "get_best_models",
+        "get_best_hyperparameters",
+        "results_summary",
+        "search_space_summary",
+        "load_model",
+        "run_trial",
+    }
+    assert methods <= set(listed)
+    assert [name for name in listed if not hasattr(keras_tuner.Tuner, name)]
+    for name in listed:
+        assert hasattr(kt_evolution.EvolutionTuner, name), name
+    for name in re.findall(r"^        - (get_\w+)$", oracle, re.MULTILINE):
+        assert hasattr(kt_evolution.EvolutionOracle, name), name
