@@ -26,7 +26,7 @@ from kt_evolution.keras_tuner_bridge.views import TunerId
 from kt_evolution.limits import Limit
 from kt_evolution.nas.describing import describe_trial
 from kt_evolution.oracle import EvolutionOracle
-from kt_evolution.project.issued_trial import put_message
+from kt_evolution.project.issued_trial import put_report
 from kt_evolution.project.journal import write_atomically
 from kt_evolution.proposals.dry_build import DryBuild
 from kt_evolution.proposals.initial_population import GivenModels
@@ -285,7 +285,7 @@ class EvolutionTuner(kt.Tuner):
 
     def on_trial_end(self, trial: Trial) -> None:
         if self._is_worker():
-            put_message(trial)
+            put_report(trial)
         super().on_trial_end(trial)
         self._saved.prune(trial)
         self._search_callbacks.on_trial_end(self, trial)

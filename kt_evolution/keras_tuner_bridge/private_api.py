@@ -81,8 +81,15 @@ def share_space(
     clone._space.extend(hyperparameters._space)
     for name, same_name in hyperparameters._hps.items():
         clone._hps[name].extend(same_name)
-    clone.values.update(values)
+    clone.values.update(unrecorded(values))
     return clone
+
+
+def unrecorded(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Returns a copy of values; those of a trial don't record it as a read."""
+    if isinstance(values, dict):
+        return dict(dict.items(values))
+    return dict(values)
 
 
 def new_entries(

@@ -122,9 +122,9 @@ class Redeclarations:
         """Warns of the ranges that a build declared differently.
 
         Args:
-            hp: The `RecordingHyperParameters` of the build.
+            hp: The `BuildHyperParameters` of the build.
             build: Function that builds the model of a dict of values, and
-                returns its `RecordingHyperParameters`.
+                returns its `BuildHyperParameters`.
         """
         values = dict(hp.values)
         for key in hp.requested:
@@ -194,7 +194,7 @@ def _cause_among(
         base: Dict of values with the known range.
         values: Dict of values with another range.
         build: Function that builds the model of a dict of values, and
-            returns its `RecordingHyperParameters`.
+            returns its `BuildHyperParameters`.
     """
     while len(suspects) > 1:
         half = suspects[: len(suspects) // 2]

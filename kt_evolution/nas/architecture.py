@@ -83,7 +83,7 @@ class BlockScope:
         self._same_name = architecture.tensors.get(self.path)
         if self._is_another_build(hp, architecture):
             architecture = begin_build(hp)
-        architecture.values = dict(hp.values)
+        architecture.values = private_api.unrecorded(hp.values)
         self._architecture = architecture
         self._blocks_before = len(architecture.blocks)
         self._layers: dict[str, keras.layers.Layer] = {}
@@ -92,10 +92,11 @@ class BlockScope:
         self, hp: kt.HyperParameters, architecture: Architecture
     ) -> bool:
         # Within a build each name is used once, and no value changes.
+        values = private_api.unrecorded(hp.values)
         return any(
             block.path == self.path for block in architecture.blocks
         ) or any(
-            hp.values.get(name) != value
+            values.get(name) != value
             for name, value in architecture.values.items()
         )
 
@@ -229,7 +230,7 @@ def build_architecture(hp: kt.HyperParameters, hypermodel: Any) -> Architecture:
             f"or a build function. Received: hypermodel={hypermodel!r}"
         )
     fresh = kt.HyperParameters()
-    fresh.values = dict(hp.values)
+    fresh.values = private_api.unrecorded(hp.values)
     with private_api.on_cpu():
         getattr(hypermodel, "build", hypermodel)(fresh)
     architecture = architecture_of(fresh)

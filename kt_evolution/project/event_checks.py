@@ -329,6 +329,7 @@ _FIELDS_OF: dict[str, dict[str, Field]] = {
             _is_dict_of(_is_metric("steps", _is_step)),
         ),
         "crashed": ("true or false", lambda value: isinstance(value, bool)),
+        "requested": _TEXTS,
     },
     "import": {
         "trial_id": _TEXT,

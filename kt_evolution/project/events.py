@@ -156,6 +156,8 @@ class TrialEnded(Event):
         message: String, why it failed, or None.
         values: Dict of its values if training declared further
             hyperparameters, None if they are as proposed.
+        requested: List of the keys of the genes that training requested, in
+            order, if it ran to its end and no dry build shows them; else None.
     """
 
     kind = "end"
@@ -170,6 +172,7 @@ class TrialEnded(Event):
     crashed: bool = False
     message: str | None = None
     values: dict[str, Value] | None = None
+    requested: list[str] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

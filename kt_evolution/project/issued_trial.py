@@ -1,21 +1,28 @@
 """A trial as a worker gets it and returns it, also over gRPC.
 
 Keras Tuner's messages have fields for a trial's values and metrics, but for
-nothing else that is needed here. So the run of a trial, and why it failed, are
-sent as values of the trial, as `Hyperband` sends its epochs.
+nothing else that is needed here. So the run of a trial, what its training
+requested, and why it failed, are sent as values of the trial, as `Hyperband`
+sends its epochs.
 """
 
+import contextlib
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge.recording import TrialHyperParameters
 from kt_evolution.project.messages import shortened
 
 # Names among the values and the metrics of a trial in a message.
 RUN = "tuner/run"
 MESSAGE = "tuner/message"
+REQUESTED = "tuner/requested"
 
 
 class IssuedTrial(Trial):
@@ -27,6 +34,8 @@ class IssuedTrial(Trial):
 
     Attributes:
         run: Int, the number of the run, or None before the first.
+        dormant: Frozenset of the names of hyperparameters that its model does
+            not use. Summaries leave them out.
     """
 
     def __init__(
@@ -34,6 +43,17 @@ class IssuedTrial(Trial):
     ) -> None:
         super().__init__(hyperparameters, trial_id, TrialStatus.RUNNING)
         self.run: int | None = None
+        self.dormant: frozenset[str] = frozenset()
+
+    def display_hyperparameters(self) -> None:
+        values = private_api.unrecorded(self.hyperparameters.values)
+        used = {
+            name: value
+            for name, value in values.items()
+            if name not in self.dormant
+        }
+        shown = private_api.share_space(self.hyperparameters, used)
+        Trial(shown, self.trial_id).display_hyperparameters()
 
     def to_proto(self) -> Any:
         proto = super().to_proto()
@@ -60,7 +80,44 @@ def run_mark(trial: Trial) -> dict[str, float]:
     return {} if run is None else {RUN: float(run)}
 
 
-def put_message(trial: Trial) -> None:
-    """Adds the trial's message to the values, with which it is sent."""
+def record_requests(trial: Trial) -> None:
+    """Records from now on which hyperparameters of a trial are requested."""
+    trial.hyperparameters = TrialHyperParameters.of(trial.hyperparameters)
+
+
+@contextlib.contextmanager
+def recorded_training(trial: Trial, is_worker: bool) -> Iterator[None]:
+    """Records what a training requests, without what other hooks read.
+
+    Args:
+        trial: The `Trial`.
+        is_worker: Bool, whether it came from a chief, which records nothing.
+    """
+    if is_worker or isinstance(trial.hyperparameters, TrialHyperParameters):
+        record_requests(trial)
+    try:
+        yield
+    finally:
+        if isinstance(trial.hyperparameters, TrialHyperParameters):
+            trial.hyperparameters.is_recording = False
+
+
+def requests_of(trial: Trial) -> list[str]:
+    """Returns the keys of the genes that the training of a trial requested.
+
+    Returns:
+        List of strings, in order; empty if a worker did not record them, as
+        Keras Tuner's own tuners don't.
+    """
+    hyperparameters = trial.hyperparameters
+    if isinstance(hyperparameters, TrialHyperParameters):
+        return list(hyperparameters.requested)
+    return list(json.loads(hyperparameters.values.get(REQUESTED, "[]")))
+
+
+def put_report(trial: Trial) -> None:
+    """Adds what a worker reports of its trial to the values that are sent."""
+    requested = requests_of(trial)
+    trial.hyperparameters.values[REQUESTED] = json.dumps(requested)
     if trial.message is not None:
         trial.hyperparameters.values[MESSAGE] = shortened(trial.message)

@@ -163,6 +163,20 @@ class KnownModels:
         self._tally(individual, values)
         return individual
 
+    def learn_training(
+        self, trial_id: str, keys: list[str], session: float
+    ) -> None:
+        """Applies what the training of a trial requested.
+
+        Args:
+            trial_id: String.
+            keys: List of the keys of genes, in the order of the requests.
+            session: Float, the session of the training.
+        """
+        position = self.history.space.position
+        genes = [position[key] for key in keys]
+        self.history.learn_training(trial_id, genes, session)
+
     def learn_imported(self, event: ModelImported) -> None:
         """Adds a model that another search evaluated."""
         self.imported_values[event.trial_id] = event.values

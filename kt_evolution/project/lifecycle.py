@@ -21,6 +21,7 @@ from kt_evolution.project.events import SearchStopped
 from kt_evolution.project.events import TrialCreated
 from kt_evolution.project.events import TrialStarted
 from kt_evolution.project.issued_trial import IssuedTrial
+from kt_evolution.project.issued_trial import record_requests
 from kt_evolution.project.project import Project
 from kt_evolution.project.trial_reports import TrialReports
 
@@ -91,6 +92,8 @@ class TrialLifecycle:
             self._project.host_files.write_trial(trial)
             self._oracle.save()
             self._oracle._display.on_trial_begin(trial)
+            if self._oracle._proposer.check.dry_build is None:
+                record_requests(trial)
             return trial
 
     def _next(self, worker: str) -> IssuedTrial | None:

@@ -71,6 +71,8 @@ class StoredTrial:
             or None if the journal has no sessions.
         finish: Float, likewise when it ended.
         hyperband: Dict of what `Hyperband` passed to itself, such as "epochs".
+        requested: Tuple of the keys of the genes that its training requested,
+            or None if it did not record them.
     """
 
     trial_id: str
@@ -87,6 +89,7 @@ class StoredTrial:
     start: float | None = None
     finish: float | None = None
     hyperband: dict[str, Any] = dataclasses.field(default_factory=dict)
+    requested: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass
@@ -291,6 +294,7 @@ def _ended(
         ended=event.time,
         start=start,
         finish=moment,
+        requested=tuple(event.requested) if event.requested else None,
     )
 
 

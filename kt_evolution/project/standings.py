@@ -95,8 +95,18 @@ class Standings:
             if evaluation is not None
         ]
         if self._history.num_objectives > 1:
-            return trials[0]
-        return min(trials, key=lambda trial: self._state.sign * trial.score)
+            best = trials[0]
+        else:
+            best = min(trials, key=lambda one: self._state.sign * one.score)
+        best.dormant = self._dormant(position)
+        return best
+
+    def _dormant(self, position: int) -> frozenset[str]:
+        """Returns the names of hyperparameters that a model does not use."""
+        genes = self._history.space.genes
+        expressed = np.flatnonzero(self._history.expressed[position])
+        used = {genes[i].name for i in expressed}
+        return frozenset(gene.name for gene in genes) - used
 
     def _warn_if_broken(self, trial: Trial) -> None:
         """Warns if even the best trial breaks a limit."""

@@ -21,6 +21,7 @@ from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.objectives import directions_of
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.keras_tuner_bridge.objectives import sign_of
+from kt_evolution.keras_tuner_bridge.recording import plain
 from kt_evolution.keras_tuner_bridge.trial_metrics import execution_metrics
 from kt_evolution.keras_tuner_bridge.trial_metrics import spread_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
@@ -232,6 +233,9 @@ class SearchState:
             self.history.set_values(
                 trial_id, dict(trial.hyperparameters.values)
             )
+        if event.requested is not None:
+            session = event.session or 0.0
+            self.models.learn_training(trial_id, event.requested, session)
         if event.status == TrialStatus.COMPLETED:
             self.num_completed += 1
             self.num_failures_in_a_row = 0
@@ -247,6 +251,8 @@ class SearchState:
             trial.hyperparameters = private_api.share_space(
                 self.hyperparameters, event.values
             )
+        else:
+            trial.hyperparameters = plain(trial.hyperparameters)
         trial.status = event.status
         trial.message = event.message
         trial.score = event.score

@@ -19,6 +19,7 @@ from kt_evolution.keras_tuner_bridge.scalars import as_numbers
 from kt_evolution.project.issued_trial import RUN
 from kt_evolution.project.issued_trial import IssuedTrial
 from kt_evolution.project.issued_trial import message_of
+from kt_evolution.project.issued_trial import requests_of
 from kt_evolution.project.issued_trial import run_of
 from kt_evolution.project.messages import shortened
 from kt_evolution.project.outcomes import divergence_of
@@ -182,6 +183,7 @@ class TrialReports:
                 status=TrialStatus.FAILED if has_crashed else status,
                 message=message and shortened(message),
                 crashed=has_crashed,
+                requested=None if is_retried else self._requested_by(reported),
             )
         )
         if is_retried:
@@ -194,6 +196,18 @@ class TrialReports:
         self._oracle.save()
         self._oracle._display.on_trial_end(ended)
         return self._give_up(workers)
+
+    def _requested_by(self, reported: Trial) -> list[str] | None:
+        """Returns what a training requested, None if that is not known.
+
+        A dry build shows it before. A training that failed half way may have
+        requested more.
+        """
+        has_built = self._oracle._proposer.check.dry_build is not None
+        if has_built or reported.status != TrialStatus.COMPLETED:
+            return None
+        known = self._project.state.history.space.position
+        return [key for key in requests_of(reported) if key in known] or None
 
     def _score(self, trial: IssuedTrial) -> tuple[str, str | None]:
         """Scores a trial, and returns its status and its problem or None."""

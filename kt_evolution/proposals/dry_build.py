@@ -21,6 +21,7 @@ from kt_evolution.costs.measurement import parameter_counts
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.encoding import gene_of
 from kt_evolution.keras_tuner_bridge.encoding import key_of
+from kt_evolution.keras_tuner_bridge.recording import RecordingHyperParameters
 from kt_evolution.keras_tuner_bridge.redeclarations import Redeclaration
 from kt_evolution.keras_tuner_bridge.redeclarations import Redeclarations
 from kt_evolution.keras_tuner_bridge.redeclarations import has_same_range
@@ -33,12 +34,10 @@ from kt_evolution.proposals.mistakes import is_mistake
 from kt_evolution.proposals.mistakes import place_of
 
 
-class RecordingHyperParameters(private_api.HyperParameters):
-    """A `HyperParameters` that records the requests of a build.
+class BuildHyperParameters(RecordingHyperParameters):
+    """A `HyperParameters` that also records how a build declares each.
 
     Attributes:
-        requested: Dict whose keys are the keys of active genes that were
-            requested, in the order of their first request.
         declared: List of the `HyperParameter`s as the build declared them,
             active and inactive.
         redeclared: Dict of the keys of genes that were declared with another
@@ -47,25 +46,14 @@ class RecordingHyperParameters(private_api.HyperParameters):
 
     def __init__(self) -> None:
         super().__init__()
-        self.requested: dict[str, None] = {}
         self.declared: list[Any] = []
         self.redeclared: dict[str, Redeclaration] = {}
 
-    def copy(self) -> "RecordingHyperParameters":
-        clone = RecordingHyperParameters()
-        private_api.share_space(self, self.values, into=clone)
-        # A hypermodel with `tunable=False` is built with a copy.
-        clone.requested = self.requested
+    def copy(self) -> "BuildHyperParameters":
+        clone = super().copy()
         clone.declared = self.declared
         clone.redeclared = self.redeclared
         return clone
-
-    def get(self, name: str) -> Any:
-        value = super().get(name)
-        for hp in self._hps[self._get_name(name)]:
-            if self.is_active(hp):
-                self.requested[key_of(hp)] = None
-        return value
 
     def Boolean(self, name: str, *args: Any, **kwargs: Any) -> Any:
         with _naming(name, args, kwargs):
@@ -92,17 +80,7 @@ class RecordingHyperParameters(private_api.HyperParameters):
         known = self._known(hp)
         if known is not None:
             self._compare(known, hp)
-        value = super()._retrieve(hp)
-        if self.is_active(hp):
-            self.requested[key_of(known or self._hps[hp.name][-1])] = None
-        return value
-
-    def _known(self, declared: Any) -> Any:
-        """Returns the hyperparameter of the space for a declaration."""
-        for known in self._hps[declared.name]:
-            if known.conditions == declared.conditions:
-                return known
-        return None
+        return super()._retrieve(hp)
 
     def _compare(self, known: Any, declared: Any) -> None:
         if not has_same_range(known, declared):
@@ -152,7 +130,7 @@ class BuildReport:
     """
 
     requested: tuple[str, ...]
-    hyperparameters: RecordingHyperParameters
+    hyperparameters: BuildHyperParameters
     costs: Mapping[str, int] = dataclasses.field(default_factory=dict)
     error: BaseException | None = None
     violation: float | None = None
@@ -252,7 +230,7 @@ class DryBuild:
         self, space: kt.HyperParameters, values: dict[str, Any]
     ) -> BuildReport:
         """Builds a model as a call does, without a check of its ranges."""
-        hp = RecordingHyperParameters()
+        hp = BuildHyperParameters()
         private_api.share_space(space, values, into=hp)
         costs: dict[str, int] = {}
         error: BaseException | None = None

@@ -47,6 +47,7 @@ class EarlierBuilds:
             position
             for position in range(history.num_outdated, len(history))
             if history.individuals[position].expression
+            and history.individuals[position].trained_in is None
         ]
         self._is_sampled = False
 

@@ -1,4 +1,4 @@
-"""Which values of a trial count: those that its model was built with."""
+"""Which values of a trial count: those that its model was made with."""
 
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.project.reader import StoredProject
@@ -29,12 +29,16 @@ class Expression:
 
     def counting_values(self, trial: StoredTrial) -> dict[str, Value]:
         """Returns the values of a trial without the dormant ones."""
-        expressed = trial.record.get("expressed")
-        if expressed is None:
+        if trial.requested is not None:
+            # Its training requested nothing else.
+            expressed, built = trial.requested, set(self._names.values())
+        elif "expressed" in trial.record:
+            expressed, built = trial.record["expressed"], self._built
+        else:
             return trial.values
         names = {self._names.get(key, key) for key in expressed}
         return {
             name: value
             for name, value in trial.values.items()
-            if name in names or name not in self._built
+            if name in names or name not in built
         }

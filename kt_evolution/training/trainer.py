@@ -12,6 +12,7 @@ from keras_tuner.engine.trial import Trial
 from kt_evolution.callbacks import as_list
 from kt_evolution.display.architecture.blocks import recorded_blocks
 from kt_evolution.project.clock import SearchClock
+from kt_evolution.project.issued_trial import recorded_training
 from kt_evolution.project.issued_trial import run_mark
 from kt_evolution.project.signals import raise_if_terminated
 from kt_evolution.training.arguments import check_fit_arguments
@@ -104,7 +105,8 @@ class Trainer:
         raise_if_terminated()
         self._execution = None
         execution = self._execution_of(trial)
-        results = self._tuner.run_trial(trial, *args, **kwargs)
+        with recorded_training(trial, self._tuner._is_worker()):
+            results = self._tuner.run_trial(trial, *args, **kwargs)
         # SIGTERM may have ended the training early.
         raise_if_terminated()
         oracle = self._tuner.oracle

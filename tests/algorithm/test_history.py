@@ -318,7 +318,7 @@ def test_a_restart_indexes_each_individual_once(monkeypatch):
     monkeypatch.setattr(
         PhenotypeTree,
         "add",
-        lambda self, genome, path, position: (
+        lambda self, genome, path, position, *predicted: (
             added.append(position),
             add(self, genome, path, position),
         ),

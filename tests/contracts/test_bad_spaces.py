@@ -3,7 +3,7 @@
 import pytest
 
 from kt_evolution.algorithm.space.declarations import SpaceError
-from kt_evolution.proposals.dry_build import RecordingHyperParameters
+from kt_evolution.proposals.dry_build import BuildHyperParameters
 
 BAD = {
     "step 0": (lambda hp: hp.Int("x", 1, 5, step=0), "step=0"),
@@ -67,9 +67,9 @@ BAD = {
 def test_a_bad_declaration_is_named_where_it_is_made(name):
     declare, value = BAD[name]
     with pytest.raises(SpaceError, match=f"(?s)'x'.*{value}"):
-        declare(RecordingHyperParameters())
+        declare(BuildHyperParameters())
 
 
 @pytest.mark.parametrize("largest", [2**40, 2**64, 10**30])
 def test_many_integers_are_no_bad_declaration(largest):
-    assert RecordingHyperParameters().Int("x", 0, largest) == 0
+    assert BuildHyperParameters().Int("x", 0, largest) == 0

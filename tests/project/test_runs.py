@@ -5,7 +5,7 @@ import json
 import pytest
 from keras_tuner.engine.trial import Trial
 
-from kt_evolution.project.issued_trial import put_message
+from kt_evolution.project.issued_trial import put_report
 from kt_evolution.project.issued_trial import run_mark
 from tests.project.oracles import complete
 from tests.project.oracles import crash
@@ -165,7 +165,7 @@ def test_message_of_a_worker_reaches_the_chief(tmp_path):
     trial = over_grpc(oracle.create_trial("worker0"))
     trial.status = "INVALID"
     trial.message = "Traceback: the worker's own line"
-    put_message(trial)
+    put_report(trial)
     oracle.end_trial(over_grpc(trial))
     known = oracle.trials["00"]
     assert known.message == "Traceback: the worker's own line"

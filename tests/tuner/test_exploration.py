@@ -12,7 +12,7 @@ from tuner_helpers import values_of
 
 import kt_evolution
 from kt_evolution.algorithm.space.declarations import SpaceError
-from kt_evolution.proposals.dry_build import RecordingHyperParameters
+from kt_evolution.proposals.dry_build import BuildHyperParameters
 from kt_evolution.proposals.proposer import NothingTrainableError
 
 
@@ -131,7 +131,7 @@ def test_three_hundred_branches_copy_no_conditions(tmp_path, monkeypatch):
 
 
 def test_a_scope_that_was_left_is_still_known():
-    hp = RecordingHyperParameters()
+    hp = BuildHyperParameters()
     hp.Boolean("deep")
     with hp.conditional_scope("deep", [False]):
         hp.Boolean("wide")

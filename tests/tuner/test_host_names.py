@@ -8,8 +8,8 @@ import pytest
 
 import kt_evolution
 from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.proposals.dry_build import BuildHyperParameters
 from kt_evolution.proposals.dry_build import DryBuild
-from kt_evolution.proposals.dry_build import RecordingHyperParameters
 
 METHODS = [
     # Overridden or called, with the arguments that we give or take.
@@ -162,7 +162,7 @@ def test_the_hosts_checkpoint_is_the_last_callback(tmp_path):
     [
         (kt_evolution.EvolutionOracle, kt.Oracle),
         (kt_evolution.EvolutionTuner, kt.Tuner),
-        (RecordingHyperParameters, kt.HyperParameters),
+        (BuildHyperParameters, kt.HyperParameters),
     ],
 )
 def test_private_methods_of_the_host_are_overridden_knowingly(ours, hosts):

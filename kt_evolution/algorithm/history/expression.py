@@ -1,4 +1,4 @@
-"""Expression: which genes individuals express, by what builds requested."""
+"""Expression: which genes individuals express, by what was requested."""
 
 from collections.abc import Iterable
 
@@ -10,10 +10,11 @@ from kt_evolution.algorithm.space.search_space import SearchSpace
 
 
 class Expression:
-    """The genes that some build requested.
+    """The genes that some build or training requested.
 
-    Other genes are requested in training only, so they count as expressed
-    whenever they are active.
+    Genes that no build requested are requested in training only. They count as
+    expressed whenever they are active, unless a training recorded what it
+    requested.
 
     Args:
         space: The `SearchSpace`.
@@ -21,6 +22,7 @@ class Expression:
 
     def __init__(self, space: SearchSpace) -> None:
         self._requested: set[int] = set()
+        self._trained: set[int] = set()
         self.grow(space)
 
     def grow(self, space: SearchSpace) -> None:
@@ -38,8 +40,17 @@ class Expression:
 
     @property
     def is_known(self) -> bool:
-        """Whether a build requested any gene."""
-        return bool(self._requested)
+        """Whether a build or a recorded training requested any gene."""
+        return bool(self._requested or self._trained)
+
+    @property
+    def untrained(self) -> list[int]:
+        """The genes that no recorded training requested, in order."""
+        return [i for i in self._space.order if i not in self._trained]
+
+    def mark_trained(self, genes: Iterable[int]) -> None:
+        """Marks genes as requested by a training that recorded it."""
+        self._trained.update(genes)
 
     def mark(self, genes: Iterable[int]) -> int:
         """Marks genes as requested, and returns how many are new."""
@@ -58,8 +69,9 @@ class Expression:
         """
         is_active = active.tolist()
         path = self._live(individual.expression, is_active)
-        if individual.status is Status.REJECTED:
-            # It was not trained, so it requested no further genes.
+        is_recorded = individual.trained_in is not None
+        if individual.status is Status.REJECTED or is_recorded:
+            # It was not trained, or its training requested no further genes.
             return path
         seen = {self._names[i] for i in path}
         # Without a build, all active genes may have been requested.

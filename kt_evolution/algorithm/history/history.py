@@ -149,6 +149,23 @@ class History:
         """
         return self._index.mark_requested(genes)
 
+    def learn_training(
+        self, trial_id: str, genes: Iterable[int], session: float
+    ) -> None:
+        """Takes what the training of a trial requested.
+
+        The other genes of its individual are dormant.
+
+        Args:
+            trial_id: String.
+            genes: Positions of all genes that were requested, in order.
+            session: Float, its session. Before a later one the user may have
+                edited the function.
+        """
+        if trial_id not in self.reevaluations:
+            position = self._by_trial[trial_id]
+            self._index.learn_training(position, genes, session)
+
     def reevaluate(self, position: int, trial_id: str) -> None:
         """Adds a trial that trains an individual once more.
 
@@ -197,6 +214,7 @@ class History:
         )
         if trial_id not in self.reevaluations:
             individual.status = status
+            self._index.update_status(individual)
         self._rows.set_result(position, individual)
 
     def grow(

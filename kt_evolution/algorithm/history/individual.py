@@ -30,7 +30,7 @@ class Individual:
     Args:
         genome: Float array of shape `(num_genes,)`, canonical codes.
         expression: Tuple of the positions of the genes that the hypermodel's
-            build requested, in order.
+            build requested, in order; or its training, see `trained_in`.
         trial_id: String, the trial that evaluates it; None if it was
             rejected. An imported individual has no trial in this search, and
             an id such as "import/3".
@@ -46,6 +46,8 @@ class Individual:
             None.
         violation: Float, by how much a rejected individual breaks limits that
             are checked before training; None if it breaks none.
+        trained_in: Float, the session whose training recorded `expression`,
+            so no other gene was requested; None if no training did.
     """
 
     genome: np.ndarray
@@ -60,6 +62,7 @@ class Individual:
     prediction: tuple[float, float] | None = None
     user_index: int | None = None
     violation: float | None = None
+    trained_in: float | None = None
 
     @property
     def result(self) -> Evaluation | None:

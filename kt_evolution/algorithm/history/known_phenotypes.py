@@ -1,5 +1,7 @@
 """Known phenotypes: the individuals that have them, also after an edit."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from kt_evolution.algorithm.history.phenotypes import PhenotypeTree
@@ -27,8 +29,13 @@ class KnownPhenotypes:
         self._outdated: dict[bytes, list[tuple[frozenset[int], int, bool]]] = {}
 
     def add(
-        self, genome: np.ndarray, path: list[int], position: int, is_tried: bool
-    ) -> None:
+        self,
+        genome: np.ndarray,
+        path: list[int],
+        position: int,
+        is_tried: bool,
+        predicted: Sequence[int] = (),
+    ) -> bool:
         """Adds a phenotype.
 
         Args:
@@ -36,10 +43,14 @@ class KnownPhenotypes:
             path: List of the positions of the expressed genes, in order.
             position: Int, the individual.
             is_tried: Bool, whether it is of this search.
+            predicted: See `PhenotypeTree.add`.
+
+        Returns:
+            Bool, whether it agrees with those before, see `PhenotypeTree.add`.
         """
-        self.tree.add(genome, path, position)
         if is_tried:
             self._tried.setdefault(_key(genome, path), position)
+        return self.tree.add(genome, path, position, predicted)
 
     def add_outdated(
         self, genome: np.ndarray, path: list[int], position: int, is_tried: bool
@@ -52,7 +63,7 @@ class KnownPhenotypes:
         """Returns whether a phenotype is known, and not only from imports."""
         if self.tree.find(genome) < 0:
             return False
-        return _key(genome, self.tree.predict_path(genome)) in self._tried
+        return _key(genome, self.tree.known_path(genome)) in self._tried
 
     def find_built(
         self, genome: np.ndarray, path: list[int], counts_imports: bool

@@ -16,6 +16,7 @@ Reference:
 import dataclasses
 import itertools
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -37,6 +38,8 @@ class _Node:
             of the row; -1 if none has.
         leaf: Int, the position of the individual whose path ends after the
             row, -1 if there is none.
+        predicted: Sequence of the positions of the genes that this individual
+            may express after the row, whatever their values.
         gene: Int, the position of the gene that is requested after the row
             and has several known values, -1 if there is none.
         children: Dict of the codes of `gene` to the nodes after them.
@@ -48,6 +51,7 @@ class _Node:
     codes: np.ndarray
     last_open: int
     leaf: int = -1
+    predicted: Sequence[int] = ()
     gene: int = -1
     children: "dict[float, _Node]" = dataclasses.field(default_factory=dict)
     complete: set[float] = dataclasses.field(default_factory=set)
@@ -95,7 +99,13 @@ class PhenotypeTree:
         """Whether there is no phenotype."""
         return self._root is None
 
-    def add(self, genome: np.ndarray, path: list[int], position: int) -> None:
+    def add(
+        self,
+        genome: np.ndarray,
+        path: list[int],
+        position: int,
+        predicted: Sequence[int] = (),
+    ) -> bool:
         """Adds an individual.
 
         Args:
@@ -104,11 +114,18 @@ class PhenotypeTree:
                 of their requests.
             position: Int, the individual's position, which `find` returns for
                 this phenotype.
+            predicted: Sequence of the positions of genes that it may express
+                too. All genomes with the values of its path count as its
+                phenotype. Defaults to none.
+
+        Returns:
+            Bool, whether the phenotype is in the tree now. It is not if the
+            path contradicts that of an earlier individual.
         """
         genes = np.array(path, dtype=np.int64)
         if self._root is None:
-            self._root = self._new_leaf(genes, genome, position)
-            return
+            self._root = self._new_leaf(genes, genome, position, predicted)
+            return True
         node = self._root
         trail: list[tuple[_Node, float]] = []
         while True:
@@ -119,19 +136,19 @@ class PhenotypeTree:
             # The requests of a hypermodel that is not deterministic are no
             # tree. Then its first build counts.
             if len(genes) < common or (genes[:common] != row[:common]).any():
-                return
+                return False
             if length < len(row):
                 self._split(node, length)
             genes = genes[len(node.genes) :]
             if not len(genes) or genes[0] != node.gene:
-                return
+                return not len(genes) and node.gene < 0
             code = float(genome[node.gene])
             trail.append((node, code))
             if code not in node.children:
                 break
             node = node.children[code]
             genes = genes[1:]
-        child = self._new_leaf(genes[1:], genome, position)
+        child = self._new_leaf(genes[1:], genome, position, predicted)
         node.children[code] = child
         for parent, code in reversed(trail):
             if not parent.children[code].holds_nothing_new:
@@ -139,6 +156,48 @@ class PhenotypeTree:
             parent.complete.add(code)
             size = self.space.sizes[parent.gene]
             parent.is_complete = len(parent.complete) >= size
+        return True
+
+    def remove(self, genome: np.ndarray, position: int) -> None:
+        """Removes an individual, if `find` returns it for its genome.
+
+        Args:
+            genome: Float array of shape `(num_genes,)`, as it was added.
+            position: Int, the individual's position.
+        """
+        trail: list[tuple[_Node, float]] = []
+        node = self._root
+        while node is not None and node.gene >= 0 and node.matches(genome):
+            code = float(genome[node.gene])
+            trail.append((node, code))
+            node = node.children.get(code)
+        if node is None or node.leaf != position or not node.matches(genome):
+            return
+        is_left = False
+        for parent, code in reversed(trail):
+            parent.complete.discard(code)
+            parent.is_complete = False
+            if not is_left:
+                del parent.children[code]
+            is_left = bool(parent.children)
+        if not is_left:
+            self._root = None
+
+    def known_path(self, genome: np.ndarray) -> list[int]:
+        """Returns the genes that a genome expresses for sure, in order.
+
+        The path ends at the first gene whose value is new.
+        """
+        path: list[int] = []
+        node = self._root
+        while node is not None:
+            length = node.first_difference(genome)
+            path += node.genes[: length + 1].tolist()
+            if length < len(node.genes) or node.gene < 0:
+                break
+            path.append(node.gene)
+            node = node.children.get(float(genome[node.gene]))
+        return path
 
     def find(self, genome: np.ndarray) -> int:
         """Returns the individual with a genome's phenotype, -1 if none has."""
@@ -159,7 +218,7 @@ class PhenotypeTree:
         """
         path = []
         for node in self._nodes_near(genome):
-            path += node.genes.tolist()
+            path += [*node.genes.tolist(), *node.predicted]
             if node.gene >= 0:
                 path.append(node.gene)
         return path
@@ -170,6 +229,8 @@ class PhenotypeTree:
         for node in self._nodes_near(genome):
             if len(node.genes):
                 expressed[node.genes] = True
+            if node.predicted:
+                expressed[list(node.predicted)] = True
             if node.gene >= 0:
                 expressed[node.gene] = True
         return expressed
@@ -208,10 +269,14 @@ class PhenotypeTree:
         return genome
 
     def _new_leaf(
-        self, genes: np.ndarray, genome: np.ndarray, position: int
+        self,
+        genes: np.ndarray,
+        genome: np.ndarray,
+        position: int,
+        predicted: Sequence[int],
     ) -> _Node:
         node = self._new_node(genes, genome[genes])
-        node.leaf = position
+        node.leaf, node.predicted = position, predicted
         node.is_complete = True
         return node
 
@@ -231,6 +296,7 @@ class PhenotypeTree:
             node.genes[length + 1 :], node.codes[length + 1 :]
         )
         rest.leaf, rest.gene = node.leaf, node.gene
+        rest.predicted, node.predicted = node.predicted, ()
         rest.children, rest.complete = node.children, node.complete
         rest.is_complete = node.is_complete
         head = self._new_node(node.genes[:length], node.codes[:length])
