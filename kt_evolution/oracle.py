@@ -42,9 +42,9 @@ from kt_evolution.stopping import StoppingRule
 class EvolutionOracle(kt.Oracle):
     """Searches hyperparameters by evolution.
 
-    It works with every Keras Tuner tuner. `EvolutionTuner` adds the dry
-    build: models that can't be built, are too large, or were trained before
-    cost no trial.
+    It works with every Keras Tuner tuner, and no model is trained twice.
+    `EvolutionTuner` adds the dry build: models that can't be built or are too
+    large cost no trial.
 
     Example:
 

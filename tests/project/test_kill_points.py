@@ -61,7 +61,7 @@ def search_until(folder, point, when, nth):
     """Runs a search that ends at a point of the code."""
     from kt_evolution import tuner
     from kt_evolution.oracle import EvolutionOracle
-    from kt_evolution.project import project
+    from kt_evolution.project import host_files
     from kt_evolution.project.journal import Journal
     from kt_evolution.proposals.dry_build import DryBuild
 
@@ -78,8 +78,8 @@ def search_until(folder, point, when, nth):
         "first line": (Journal, "append", appends("search")),
         "trial line": (Journal, "append", appends("trial")),
         "end line": (Journal, "append", appends("end")),
-        "trial.json": (project, "write_atomically", writes("trial.json")),
-        "oracle.json": (project, "write_atomically", writes("oracle.json")),
+        "trial.json": (host_files, "write_atomically", writes("trial.json")),
+        "oracle.json": (host_files, "write_atomically", writes("oracle.json")),
         "tuner0.json": (tuner, "write_atomically", writes("tuner0.json")),
         "rename": (os, "replace"),
         "create_trial": (EvolutionOracle, "create_trial"),

@@ -219,6 +219,27 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(tmp_path):
     assert len(requests[0]) == 15
 
 
+@pytest.mark.parametrize("num_lines", [2, 3, 7, 12, 17, 18])
+def test_a_search_goes_on_the_same_from_each_line(
+    tmp_path, whole_search, num_lines
+):
+    journal = whole_search / "untitled_project" / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    (tmp_path / "untitled_project").mkdir()
+    copy_of_it = tmp_path / "untitled_project" / "journal.jsonl"
+    copy_of_it.write_text("".join(lines[:num_lines]))
+    search(Layered, tmp_path, max_trials=12, surrogate=None)
+    assert models_in(tmp_path) == models_in(whole_search)
+
+
+@pytest.fixture(scope="module")
+def whole_search(tmp_path_factory):
+    """The folder of a search that was not interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    search(Layered, folder, max_trials=12, surrogate=None)
+    return folder
+
+
 def test_a_trial_that_fails_half_way_says_nothing_of_the_rest(tmp_path):
     class Failing(kt_evolution.EvolutionTuner):
         def run_trial(self, trial, **kwargs):
