@@ -24,4 +24,8 @@ Glossary:
   the largest one.
 - re-evaluation: one more training of a model that was trained before, because
   scores are noisy and the best score may be due to luck.
+- fidelity: for how many epochs an individual was trained.
+- rung: a fidelity at which individuals are compared.
+- paused: trained to a rung below the last one. A paused individual that is
+  trained on, from its own state, is promoted.
 """

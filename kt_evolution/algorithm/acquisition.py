@@ -1,5 +1,6 @@
 """Acquisition: how much is gained by training a model, as far as is known."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -27,6 +28,39 @@ TRAINED, NOT_TRAINED = -1.0, 1.0
 Improvement = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
+@dataclasses.dataclass(frozen=True)
+class KnownScores:
+    """What is known of the individuals' scores, as arrays over the history.
+
+    Args:
+        positions: Int array, the individuals whose scores are known.
+        objectives: Float array of shape `(n, num_objectives)`, the numbers to
+            minimize; infinite where they are not known.
+        violations: Float array of shape `(n, num_limits)`, likewise.
+        noise_variance: Float array of the shape of `objectives`, their
+            variances that are due to noise; NaN where they are not known.
+        extrapolation_variance: Float array of the same shape, the variances of
+            the objectives that are predicted from shorter trainings. Defaults
+            to None: all trainings were complete.
+    """
+
+    positions: np.ndarray
+    objectives: np.ndarray
+    violations: np.ndarray
+    noise_variance: np.ndarray
+    extrapolation_variance: np.ndarray | None = None
+
+    @classmethod
+    def of_completed(cls, history: History) -> "KnownScores":
+        """Returns the scores of the completed individuals."""
+        return cls(
+            history.positions(Status.COMPLETED),
+            history.objectives,
+            history.violations,
+            history.noise_variance,
+        )
+
+
 class Acquisition:
     """The posteriors of the objectives and of each limit.
 
@@ -34,11 +68,9 @@ class Acquisition:
 
     Args:
         surrogate: The `Surrogate`, fitted once to each of them.
-        history: The `History`, with a completed individual at least.
-        objectives: Float array of shape `(n, 1)` or `(n, 2)`, the numbers to
-            minimize; infinite where they are not known.
-        noise_variance: Float array of the same shape, the variances of
-            `objectives` that are due to noise; NaN where they are not known.
+        history: The `History`.
+        known: The `KnownScores`, of an individual at least, with one or two
+            objectives.
 
     Attributes:
         objectives: List of the `Posterior`s of the objectives.
@@ -49,28 +81,25 @@ class Acquisition:
         self,
         surrogate: Surrogate,
         history: History,
-        objectives: np.ndarray,
-        noise_variance: np.ndarray,
+        known: KnownScores,
     ) -> None:
-        self.objectives = fit_each(
-            surrogate, history, objectives, noise_variance
-        )
+        self.objectives = fit_each(surrogate, history, known)
         # Limits that no model has broken so far need no posterior.
         self.limits = [
             fit(
                 surrogate,
                 history,
-                history.positions(Status.COMPLETED),
+                known.positions,
                 violations,
                 np.full(len(history), np.nan),
             )
-            for violations in history.violations.T
+            for violations in known.violations.T
             if np.any(violations[np.isfinite(violations)] > 0.0)
         ]
         trainability = fit_trainability(surrogate, history)
         if trainability is not None:
             self.limits.append(trainability)
-        self._improvement = self._improvement_on(history, objectives)
+        self._improvement = self._improvement_on(history, known)
 
     def predicted_mean(
         self, genomes: np.ndarray, expressed: np.ndarray
@@ -94,22 +123,22 @@ class Acquisition:
         return np.sum(known, axis=0) if known else None
 
     def _improvement_on(
-        self, history: History, objectives: np.ndarray
+        self, history: History, known: KnownScores
     ) -> Improvement | None:
         """Returns the log improvement as a function of means and stds.
 
         None while no individual is feasible.
         """
-        completed = history.positions(Status.COMPLETED)
-        feasible = completed[
-            total_violation(history.violations[completed]) == 0.0
+        objectives = known.objectives
+        feasible = known.positions[
+            total_violation(known.violations[known.positions]) == 0.0
         ]
         if self.limits and not len(feasible):
             return None
         if len(self.objectives) > 1:
             # The reference point leaves room to gain at the front's ends.
-            worst = objectives[completed].max(axis=0)
-            span = np.ptp(objectives[completed], axis=0)
+            worst = objectives[known.positions].max(axis=0)
+            span = np.ptp(objectives[known.positions], axis=0)
             # Pending trials are assumed to score as predicted.
             pending = history.positions(Status.PENDING)
             predicted = self.predicted_mean(
@@ -122,8 +151,9 @@ class Acquisition:
             )
         best = self.objectives[0].best
         if self.limits:
-            known = history.genomes[feasible], history.expressed[feasible]
-            best = float(self.predicted_mean(*known).min())
+            genomes = history.genomes[feasible]
+            expressed = history.expressed[feasible]
+            best = float(self.predicted_mean(genomes, expressed).min())
         return lambda means, stds: log_expected_improvement(
             means[:, 0], stds[:, 0], best
         )
@@ -163,6 +193,7 @@ def fit(
     known: np.ndarray,
     scores: np.ndarray,
     noise_variance: np.ndarray,
+    extrapolation_variance: np.ndarray | None = None,
 ) -> Posterior:
     """Fits a posterior; pending trials are assumed to score as predicted.
 
@@ -173,13 +204,20 @@ def fit(
         scores: Float array of shape `(n,)`, finite for those that are known.
         noise_variance: Float array of shape `(n,)`, the variances of `scores`
             that are due to noise; NaN where they are not known.
+        extrapolation_variance: Float array of shape `(n,)`, the variances of
+            `scores` that are predicted from shorter trainings. Defaults to
+            None, for which a surrogate need not have such an argument.
     """
+    added = {}
+    if extrapolation_variance is not None:
+        added["extrapolation_variance"] = extrapolation_variance[known]
     posterior = surrogate.fit(
         history.space,
         history.genomes[known],
         history.expressed[known],
         scores[known],
         noise_variance[known],
+        **added,
     )
     pending = history.positions(Status.PENDING)
     if len(pending):
@@ -219,16 +257,20 @@ def fit_trainability(
 
 
 def fit_each(
-    surrogate: Surrogate,
-    history: History,
-    objectives: np.ndarray,
-    noise_variance: np.ndarray,
+    surrogate: Surrogate, history: History, known: KnownScores
 ) -> list[Posterior]:
-    """Fits each column of `objectives` to completed individuals, see `fit`."""
-    known = history.positions(Status.COMPLETED)
+    """Fits each objective to the known scores, see `fit`."""
+    extrapolated = known.extrapolation_variance
     return [
-        fit(surrogate, history, known, *columns)
-        for columns in zip(objectives.T, noise_variance.T, strict=True)
+        fit(
+            surrogate,
+            history,
+            known.positions,
+            known.objectives[:, i],
+            known.noise_variance[:, i],
+            None if extrapolated is None else extrapolated[:, i],
+        )
+        for i in range(known.objectives.shape[1])
     ]
 
 

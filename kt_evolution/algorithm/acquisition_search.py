@@ -6,16 +6,17 @@ costs no training. The best of them is improved by steps of single genes, and
 only the result is trained.
 """
 
+import dataclasses
 import itertools
 import math
 
 import numpy as np
 
 from kt_evolution.algorithm.acquisition import Acquisition
+from kt_evolution.algorithm.acquisition import KnownScores
 from kt_evolution.algorithm.acquisition import fit_each
 from kt_evolution.algorithm.acquisition import predicted_mean
 from kt_evolution.algorithm.history.history import History
-from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.operators.survival import Survival
 from kt_evolution.algorithm.ranking import chebyshev
 from kt_evolution.algorithm.ranking import fitness
@@ -69,12 +70,16 @@ class AcquisitionSearch:
         self.population_size = population_size
 
     def __call__(
-        self, history: History, rng: np.random.Generator
+        self,
+        history: History,
+        known: KnownScores,
+        rng: np.random.Generator,
     ) -> tuple[Offspring, Acquisition] | None:
         """Returns the best offspring found, and the acquisition.
 
         Args:
-            history: The `History`, with a completed individual at least.
+            history: The `History`.
+            known: The `KnownScores`, of an individual at least.
             rng: The source of randomness.
 
         Returns:
@@ -82,14 +87,14 @@ class AcquisitionSearch:
             phenotype was found.
         """
         acquisition = Acquisition(
-            self.surrogate, history, *_objectives(history, rng)
+            self.surrogate, history, _with_few_objectives(known, rng)
         )
         pool = _Pool(history, acquisition)
         genomes = _all_genomes(history)
         if genomes is not None:
             pool.add(Offspring.of_genomes(history, genomes, "enumeration"))
         else:
-            self._evolve(pool, rng)
+            self._evolve(pool, known, rng)
         if not len(pool):
             return None
         return pool.best(1), acquisition
@@ -108,16 +113,15 @@ class AcquisitionSearch:
         """
         return predicted_mean(
             fit_each(
-                self.surrogate,
-                history,
-                history.objectives,
-                history.noise_variance,
+                self.surrogate, history, KnownScores.of_completed(history)
             ),
             history.genomes[positions],
             history.expressed[positions],
         )
 
-    def _evolve(self, pool: "_Pool", rng: np.random.Generator) -> None:
+    def _evolve(
+        self, pool: "_Pool", known: KnownScores, rng: np.random.Generator
+    ) -> None:
         history = pool.history
         if history.space.is_tunable.sum() > WIDE and len(history) % 2:
             # Offspring differ from their parents in few of hundreds of genes.
@@ -127,13 +131,13 @@ class AcquisitionSearch:
             # Optimization and 'First-Order' Bayesian Optimization?".
             pool.add(_immigrants(history, NUM_OFFSPRING, rng))
             return
-        known = _candidates_for_survival(history)
+        candidates = _candidates_for_survival(known)
         means = pool.acquisition.predicted_mean(
-            history.genomes[known], history.expressed[known]
+            history.genomes[candidates], history.expressed[candidates]
         )
-        ranks = fitness(means, history.violations[known])
+        ranks = fitness(means, known.violations[candidates])
         survivors = self.survival(ranks, self.population_size)
-        population = Offspring.of_history(history, known[survivors])
+        population = Offspring.of_history(history, candidates[survivors])
         scores = ranks[survivors]
         count = round(IMMIGRANT_SHARE * NUM_OFFSPRING)
         pool.add(_immigrants(history, count, rng))
@@ -201,33 +205,40 @@ class _Pool:
         return everything.take(order[:count])
 
 
-def _objectives(
-    history: History, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the numbers to minimize, and their noise variances.
+def _with_few_objectives(
+    known: KnownScores, rng: np.random.Generator
+) -> KnownScores:
+    """Returns the scores with two objectives at most.
 
-    They are infinite for individuals that are not completed. More than two
-    objectives become one number, with random weights that are new for each
-    proposal, so that the proposals spread over the front.
+    More than two objectives become one number, with random weights that are
+    new for each proposal, so that the proposals spread over the front.
     """
-    if history.num_objectives <= MAX_HYPERVOLUME_OBJECTIVES:
-        return history.objectives, history.noise_variance
-    completed = history.positions(Status.COMPLETED)
-    weights = rng.dirichlet(np.ones(history.num_objectives))
-    scores = np.full(len(history), np.inf)
-    scores[completed] = chebyshev(
-        history.objectives[completed], history.violations[completed], weights
+    num_objectives = known.objectives.shape[1]
+    if num_objectives <= MAX_HYPERVOLUME_OBJECTIVES:
+        return known
+    weights = rng.dirichlet(np.ones(num_objectives))
+    scores = np.full((len(known.objectives), 1), np.inf)
+    scores[known.positions, 0] = chebyshev(
+        known.objectives[known.positions],
+        known.violations[known.positions],
+        weights,
     )
-    return scores[:, None], np.full((len(history), 1), np.nan)
+    unknown = np.full(scores.shape, np.nan)
+    return dataclasses.replace(
+        known,
+        objectives=scores,
+        noise_variance=unknown,
+        extrapolation_variance=None,
+    )
 
 
-def _candidates_for_survival(history: History) -> np.ndarray:
-    """Returns the best and the youngest completed individuals, oldest first."""
-    known = history.positions(Status.COMPLETED)
-    ranks = fitness(history.objectives[known], history.violations[known])
+def _candidates_for_survival(known: KnownScores) -> np.ndarray:
+    """Returns the best and the youngest known individuals, oldest first."""
+    positions = known.positions
+    ranks = fitness(known.objectives[positions], known.violations[positions])
     order = np.argsort(ranks, kind="stable")
-    best = known[order[:MAX_SURVIVAL_CANDIDATES]]
-    return np.union1d(best, known[-MAX_SURVIVAL_CANDIDATES:])
+    best = positions[order[:MAX_SURVIVAL_CANDIDATES]]
+    return np.union1d(best, positions[-MAX_SURVIVAL_CANDIDATES:])
 
 
 def _keys(genomes: np.ndarray, expressed: np.ndarray) -> list[bytes]:

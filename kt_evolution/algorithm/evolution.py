@@ -12,15 +12,19 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import qmc
 
+from kt_evolution.algorithm.acquisition import KnownScores
 from kt_evolution.algorithm.acquisition_search import AcquisitionSearch
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import resolve
+from kt_evolution.algorithm.fidelity.successive_halving import Step
+from kt_evolution.algorithm.fidelity.successive_halving import SuccessiveHalving
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Status
+from kt_evolution.algorithm.history.rungs import rank_paused
 from kt_evolution.algorithm.initial_design import FROM_USER
 from kt_evolution.algorithm.initial_design import WARM_START
+from kt_evolution.algorithm.initial_design import initial_point
 from kt_evolution.algorithm.initial_design import next_from_user
 from kt_evolution.algorithm.initial_design import next_from_warm_start
 from kt_evolution.algorithm.operators.crossover import CROSSOVERS
@@ -31,13 +35,14 @@ from kt_evolution.algorithm.operators.selection import SELECTIONS
 from kt_evolution.algorithm.operators.selection import Selection
 from kt_evolution.algorithm.operators.survival import SURVIVALS
 from kt_evolution.algorithm.operators.survival import Survival
+from kt_evolution.algorithm.proposal import Proposal
+from kt_evolution.algorithm.proposal import first_new
+from kt_evolution.algorithm.proposal import made_new
 from kt_evolution.algorithm.racing import next_to_reevaluate
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import fitness
 from kt_evolution.algorithm.reproduction import Offspring
 from kt_evolution.algorithm.reproduction import Reproduction
-from kt_evolution.algorithm.space.genes import LAST_CODE
-from kt_evolution.algorithm.space.search_space import WIDE
 from kt_evolution.algorithm.surrogate.base import Surrogate
 from kt_evolution.algorithm.surrogate.gaussian_process import SURROGATES
 
@@ -51,30 +56,6 @@ REEVALUATION = "reevaluation"
 MANY_REJECTED = 10
 # How many offspring are made before the nearest new genome is looked up.
 NUM_OFFSPRING = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class Proposal:
-    """A genome to evaluate next, and how it was made.
-
-    Args:
-        genome: Float array of shape `(num_genes,)`, canonical codes.
-        operator: String, for instance "initial" or "crossover+mutation".
-        parents: Tuple of the parents' positions in the history.
-        prediction: The predicted mean and standard deviation of the score, or
-            None.
-        user_index: Int, its position in the user's initial population, or
-            None.
-        reevaluates: Int, the position of the individual that is to be trained
-            again, or None.
-    """
-
-    genome: np.ndarray
-    operator: str
-    parents: tuple[int, ...] = ()
-    prediction: tuple[float, float] | None = None
-    user_index: int | None = None
-    reevaluates: int | None = None
 
 
 class Evolution:
@@ -94,6 +75,8 @@ class Evolution:
             algorithm. Defaults to "gaussian_process".
         reevaluate: Int, how many of the best are trained again before the
             end, see `kt_evolution.algorithm.racing`. Defaults to 0.
+        fidelity: A `SuccessiveHalving`, or None to train every individual to
+            the end. Defaults to None.
     """
 
     def __init__(
@@ -106,6 +89,7 @@ class Evolution:
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
         reevaluate: int = 0,
+        fidelity: SuccessiveHalving | None = None,
     ) -> None:
         self.population_size = check_count("population_size", population_size)
         self.survival = resolve("survival", survival, SURVIVALS, Survival)
@@ -132,6 +116,13 @@ class Evolution:
             "num_initial_points", num_initial_points
         )
         self.reevaluate = check_count("reevaluate", reevaluate, at_least=0)
+        if not isinstance(fidelity, SuccessiveHalving | None):
+            raise TypeError(
+                "`fidelity` must be a `SuccessiveHalving` or None. "
+                f"Received: fidelity={fidelity!r} "
+                f"(of type {type(fidelity).__name__})"
+            )
+        self.fidelity = fidelity
 
     def propose(
         self,
@@ -141,6 +132,7 @@ class Evolution:
         *,
         seed: int = 0,
         initial_population: Sequence[np.ndarray] = (),
+        max_epochs: int | None = None,
     ) -> Proposal | None:
         """Returns the next individual to evaluate.
 
@@ -156,21 +148,60 @@ class Evolution:
             initial_population: Sequence of float arrays of shape
                 `(num_genes,)`, the individuals to try first, in their order.
                 Where a code is NaN it is sampled. Defaults to none.
+            max_epochs: Int, to which epoch a training goes at most. With a
+                fidelity only those that reached it are compared for the best.
+                Defaults to None: the trainings can't be paused.
 
         Returns:
             A `Proposal` whose phenotype is not in the history, or None if
             every phenotype of the space is. An imported phenotype may be
             proposed if it is in the user's initial population, or if it is
-            the best of all. `reevaluates` marks a re-evaluation.
+            the best of all. `reevaluates` marks a re-evaluation and
+            `promotes` a promotion, which are individuals of the history. If
+            `num_left` is below 1, only these are proposed.
         """
         kept = min(self.reevaluate * REEVALUATIONS_EACH, len(history))
         if num_left <= kept:
             again = self.propose_again(history)
             if again is not None:
                 return again
-        return self._from_initial_design(history, rng, initial_population) or (
-            self._propose_new(history, rng, seed) or self.propose_again(history)
-        )
+        if self.fidelity is None or max_epochs is None:
+            step = Step(KnownScores.of_completed(history))
+            found = self._new(history, rng, seed, initial_population, step)
+            return found or self.propose_again(history)
+        for allows_new in (num_left >= 1, False):
+            next_step = self.fidelity.next_step(
+                history, rng, max_epochs, allows_new
+            )
+            if next_step is None:
+                continue
+            found = Proposal.of_promotion(history, next_step) or self._new(
+                history, rng, seed, initial_population, next_step
+            )
+            if found is not None:
+                return dataclasses.replace(found, epochs=next_step.epochs)
+        return self.propose_again(history)
+
+    def propose_last(
+        self, history: History, max_epochs: int
+    ) -> Proposal | None:
+        """Returns the promotion that is due before a search ends.
+
+        It trains the paused individual to the end that is probably the best,
+        so that no search ends with its best individual half trained.
+
+        Args:
+            history: The `History`; it is not changed.
+            max_epochs: Int, the last epoch.
+
+        Returns:
+            A `Proposal`, or None if a completed individual is probably the
+            best, or without a fidelity.
+        """
+        if self.fidelity is None:
+            return None
+        step = self.fidelity.last_step(history, max_epochs)
+        return None if step is None else Proposal.of_promotion(history, step)
 
     def propose_again(self, history: History) -> Proposal | None:
         """Returns the next re-evaluation, None if no more are needed."""
@@ -186,38 +217,60 @@ class Evolution:
             reevaluates=position,
         )
 
+    def _new(
+        self,
+        history: History,
+        rng: np.random.Generator,
+        seed: int,
+        initial_population: Sequence[np.ndarray],
+        step: Step,
+    ) -> Proposal | None:
+        """Returns a new individual, None if every phenotype is known."""
+        return self._from_initial_design(
+            history, rng, initial_population
+        ) or self._propose_new(history, rng, seed, step)
+
     def _propose_new(
-        self, history: History, rng: np.random.Generator, seed: int
+        self,
+        history: History,
+        rng: np.random.Generator,
+        seed: int,
+        step: Step,
     ) -> Proposal | None:
         nearer = self._nearer_to_limits(history, rng)
         if nearer is not None:
             return nearer
-        completed = history.positions(Status.COMPLETED)
+        known = step.known.positions
         sampled = len(history) - len(history.positions(Status.REJECTED))
-        if sampled < self.num_initial_points or not len(completed):
+        if sampled < self.num_initial_points or not len(known):
             return self._initial(history, seed)
-        found = self._from_acquisition(history, rng)
+        if step.is_random:
+            genome = rng.random((1, history.space.num_genes))
+            genome = history.space.canonicalize(genome)[0]
+            return made_new(history, Proposal(genome, "random"))
+        found = self._from_acquisition(history, step.known, rng)
         if found is not None:
             return found
         fit = fitness(
-            history.objectives[completed], history.violations[completed]
+            step.known.objectives[known], step.known.violations[known]
         )
         survivors = self.survival(fit, self.population_size)
         offspring = self.reproduction(
             history,
-            Offspring.of_history(history, completed[survivors]),
+            Offspring.of_history(history, known[survivors]),
             fit[survivors],
             NUM_OFFSPRING,
             rng,
         )
-        return _first_new(history, offspring)
+        return first_new(history, offspring)
 
     def rank(self, history: History) -> np.ndarray:
         """Returns the completed individuals, the best first.
 
         Feasible individuals come before infeasible ones. With several
         objectives the Pareto front comes first, and its knee at the very
-        start.
+        start. While none is completed, these are the paused individuals, those
+        that were trained longest first.
 
         Args:
             history: The `History`; it is not changed.
@@ -227,8 +280,10 @@ class Evolution:
             observed ones if there is no surrogate.
         """
         completed = history.positions(Status.COMPLETED)
+        if not len(completed):
+            return rank_paused(history)
         objectives = history.objectives[completed]
-        if self.acquisition_search is not None and len(completed):
+        if self.acquisition_search is not None:
             objectives = self.acquisition_search.predicted_mean(
                 history, completed
             )
@@ -264,19 +319,22 @@ class Evolution:
             NUM_OFFSPRING,
             rng,
         )
-        return _first_new(history, offspring)
+        return first_new(history, offspring)
 
     def _from_acquisition(
-        self, history: History, rng: np.random.Generator
+        self,
+        history: History,
+        known: KnownScores,
+        rng: np.random.Generator,
     ) -> Proposal | None:
         """Returns the offspring with the largest acquisition."""
         if self.acquisition_search is None:
             return None
-        found = self.acquisition_search(history, rng)
+        found = self.acquisition_search(history, known, rng)
         if found is None:
             return None
         best, acquisition = found
-        proposal = _proposal(best, 0)
+        proposal = Proposal.of_offspring(best, 0)
         if history.num_objectives > 1:
             # With random weights of the objectives, the prediction cannot be
             # compared with that of another proposal.
@@ -312,57 +370,6 @@ class Evolution:
         )
         if not tried:
             genome = history.space.default_genome()
-            return _made_new(history, Proposal(genome, "default"))
-        genome = _initial_point(history, tried - 1, seed)
-        return _made_new(history, Proposal(genome, "initial"))
-
-
-def _proposal(offspring: Offspring, row: int) -> Proposal:
-    # Two offspring of one individual may be crossed: it is one parent.
-    parents = tuple(
-        dict.fromkeys(int(p) for p in offspring.parents[row] if p >= 0)
-    )
-    return Proposal(
-        offspring.genomes[row], str(offspring.operators[row]), parents
-    )
-
-
-def _first_new(history: History, offspring: Offspring) -> Proposal | None:
-    """Returns the first new offspring, or a new genome near the last one."""
-    for row, genome in enumerate(offspring.genomes):
-        if history.find(genome) < 0:
-            return _proposal(offspring, row)
-    return _made_new(history, _proposal(offspring, -1))
-
-
-def _made_new(history: History, proposal: Proposal) -> Proposal | None:
-    """Returns the proposal with the nearest new genome, if there is one."""
-    genome = history.nearest_new(proposal.genome)
-    if genome is None:
-        return None
-    return dataclasses.replace(proposal, genome=genome)
-
-
-def _initial_point(history: History, number: int, seed: int) -> np.ndarray:
-    """Returns one point of a scrambled Sobol sequence.
-
-    Reference:
-        Owen (1998), "Scrambling Sobol' and Niederreiter-Xing points".
-    """
-    space = history.space
-    sampled = np.arange(space.num_genes)
-    if space.num_genes > WIDE:
-        sampled = np.flatnonzero(space.is_tunable)
-    rng = np.random.default_rng(seed)
-    if len(sampled) > qmc.Sobol.MAXDIM:
-        # SciPy has no sequence of more dimensions.
-        rng = np.random.default_rng([seed, number])
-        drawn = rng.random((1, len(sampled)))
-    else:
-        sequence = qmc.Sobol(max(len(sampled), 1), rng=rng)
-        if number:
-            sequence.fast_forward(number)
-        drawn = sequence.random(1)[:, : len(sampled)]
-    point = space.default_genome()[None]
-    point[:, sampled] = np.minimum(drawn, LAST_CODE)
-    return space.canonicalize(point)[0]
+            return made_new(history, Proposal(genome, "default"))
+        genome = initial_point(history, tried - 1, seed)
+        return made_new(history, Proposal(genome, "initial"))

@@ -1,16 +1,19 @@
-"""The initial design: individuals of the user, and the best imported one."""
+"""The initial design: evenly spread points, and individuals of the user."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import qmc
 
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
 from kt_evolution.algorithm.space.conditions import values_opening
+from kt_evolution.algorithm.space.genes import LAST_CODE
 from kt_evolution.algorithm.space.genes import Value
+from kt_evolution.algorithm.space.search_space import WIDE
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
 # The operators of these individuals, as the journal stores them.
@@ -18,6 +21,31 @@ FROM_USER = "given"
 WARM_START = "best import"
 # How often the rest of a partial individual is sampled to find a new one.
 MAX_SAMPLES = 20
+
+
+def initial_point(history: History, number: int, seed: int) -> np.ndarray:
+    """Returns one point of a scrambled Sobol sequence.
+
+    Reference:
+        Owen (1998), "Scrambling Sobol' and Niederreiter-Xing points".
+    """
+    space = history.space
+    sampled = np.arange(space.num_genes)
+    if space.num_genes > WIDE:
+        sampled = np.flatnonzero(space.is_tunable)
+    rng = np.random.default_rng(seed)
+    if len(sampled) > qmc.Sobol.MAXDIM:
+        # SciPy has no sequence of more dimensions.
+        rng = np.random.default_rng([seed, number])
+        drawn = rng.random((1, len(sampled)))
+    else:
+        sequence = qmc.Sobol(max(len(sampled), 1), rng=rng)
+        if number:
+            sequence.fast_forward(number)
+        drawn = sequence.random(1)[:, : len(sampled)]
+    point = space.default_genome()[None]
+    point[:, sampled] = np.minimum(drawn, LAST_CODE)
+    return space.canonicalize(point)[0]
 
 
 def next_from_user(

@@ -8,12 +8,12 @@ from typing import Any
 import keras_tuner as kt
 import numpy as np
 
-from kt_evolution.algorithm.evolution import Proposal
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.initial_design import FROM_USER
 from kt_evolution.algorithm.initial_design import WARM_START
+from kt_evolution.algorithm.proposal import Proposal
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.limits import Limit

@@ -15,7 +15,11 @@ IMPORT = "import"
 class Status(str, enum.Enum):
     """The state of an individual."""
 
+    # It is being trained, or is going to be.
     PENDING = "pending"
+    # It was trained to a rung below the highest, and may be trained on.
+    PAUSED = "paused"
+    # It was trained to the end.
     COMPLETED = "completed"
     # Its training failed, or its score is not finite.
     FAILED = "failed"
@@ -48,6 +52,13 @@ class Individual:
             are checked before training; None if it breaks none.
         trained_in: Float, the session whose training recorded `expression`,
             so no other gene was requested; None if no training did.
+        epochs: Tuple of the epochs to which it was proposed to be trained, in
+            order; empty if it is trained to the end at once.
+        rungs: Dict of the epochs after which it was compared to their
+            `Evaluation`s, as if its training had ended there. See
+            `kt_evolution.algorithm.history.rungs`.
+        can_resume: Bool, whether its training can go on where it stopped.
+            Defaults to True.
     """
 
     genome: np.ndarray
@@ -63,6 +74,14 @@ class Individual:
     user_index: int | None = None
     violation: float | None = None
     trained_in: float | None = None
+    epochs: tuple[int, ...] = ()
+    rungs: dict[int, Evaluation] = dataclasses.field(default_factory=dict)
+    can_resume: bool = True
+
+    @property
+    def epochs_reached(self) -> int:
+        """The highest rung that it reached, 0 if it reached none."""
+        return max(self.rungs, default=0)
 
     @property
     def result(self) -> Evaluation | None:

@@ -70,6 +70,7 @@ class GaussianProcess:
         expressed: np.ndarray,
         scores: np.ndarray,
         noise_variance: np.ndarray | None = None,
+        extrapolation_variance: np.ndarray | None = None,
     ) -> "GaussianPosterior":
         """Returns the posterior of the scores. Keeps nothing between calls.
 
@@ -82,6 +83,9 @@ class GaussianProcess:
             noise_variance: Float array of shape `(n,)`, the variance of each
                 score that is due to noise; NaN where it is not known.
                 Defaults to None: it is not known for any score.
+            extrapolation_variance: Float array of shape `(n,)`, the variance
+                of each score that is predicted from a shorter training; 0 for
+                those that are known. Defaults to None: all are known.
         """
         scores = np.asarray(scores, dtype=float)
         _check_history(space, genomes, expressed, scores)
@@ -90,7 +94,13 @@ class GaussianProcess:
         targets = targets[kept]
         points, features = embed(space, genomes[kept], expressed[kept])
         fitted = choose_points(scores[kept], self.max_fit_points)
-        parameters = fit_parameters(points[fitted], features, targets[fitted])
+        added = np.zeros(len(kept))
+        if extrapolation_variance is not None:
+            # The amplitude of standardized scores is about one.
+            added = extrapolation_variance[kept] / score_scale.scale**2
+        parameters = fit_parameters(
+            points[fitted], features, targets[fitted], added[fitted]
+        )
         residual = nugget(parameters)
         individual_variance = self.repeatability * residual
         posterior = GaussianPosterior.of(
@@ -100,7 +110,7 @@ class GaussianProcess:
             targets,
             parameters,
             max(individual_variance, JITTER),
-            np.full(len(kept), residual - individual_variance),
+            residual - individual_variance + added,
             score_scale=score_scale,
         )
         if noise_variance is None:

@@ -35,7 +35,10 @@ WIDE_SPREAD = 2.0 * 3.0**0.5
 
 
 def fit_parameters(
-    points: np.ndarray, features: np.ndarray, targets: np.ndarray
+    points: np.ndarray,
+    features: np.ndarray,
+    targets: np.ndarray,
+    added_variance: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """Returns the most probable log weights of the features and log noise.
 
@@ -43,21 +46,26 @@ def fit_parameters(
         points: Float array of shape `(n, num_coordinates)`, from `embed`.
         features: Int array, the feature of each coordinate.
         targets: Float array of shape `(n,)`, the standardized scores.
+        added_variance: Float array of shape `(n,)`, variances of the targets
+            in addition to the noise, per unit of amplitude. Defaults to 0.
 
     Returns:
         Float array of shape `(num_features + 1,)`.
     """
     num_features = int(features.max(initial=-1)) + 1
     if num_features > WIDE:
-        return _fit_few_of_many(points, features, targets)
+        return _fit_few_of_many(points, features, targets, added_variance)
     mean, std, bounds = _prior(num_features)
-    return _most_probable(mean, points, features, targets, mean, std, bounds)
+    return _most_probable(
+        mean, points, features, targets, mean, std, bounds, added_variance
+    )
 
 
 def _fit_few_of_many(
     points: np.ndarray,
     features: np.ndarray,
     targets: np.ndarray,
+    added_variance: np.ndarray | float,
 ) -> np.ndarray:
     """Returns parameters with a few length scales, and one for all others.
 
@@ -84,11 +92,18 @@ def _fit_few_of_many(
         mean,
         std,
         bounds,
+        added_variance,
     )
     all_means, all_stds, _ = _prior(num_features, shift)
     at_shared = np.append(np.full(num_features, shared[0]), shared[-1])
     _, slopes = negative_log_posterior(
-        at_shared, points, features, targets, all_means, all_stds
+        at_shared,
+        points,
+        features,
+        targets,
+        all_means,
+        all_stds,
+        added_variance,
     )
     own = np.argsort(slopes[:-1], kind="stable")[:NUM_OWN_LENGTH_SCALES]
     groups[own] = 1 + np.arange(len(own))
@@ -101,7 +116,7 @@ def _fit_few_of_many(
     mean, std, bounds = _prior(1 + len(own), shift, WIDE_SPREAD)
     start = np.append(np.full(1 + len(own), shared[0]), shared[-1])
     fitted = _most_probable(
-        start, coordinates, grouped, targets, mean, std, bounds
+        start, coordinates, grouped, targets, mean, std, bounds, added_variance
     )
     return np.append(fitted[:-1][groups], fitted[-1])
 
@@ -114,11 +129,12 @@ def _most_probable(
     mean: np.ndarray,
     std: np.ndarray,
     bounds: list[tuple[float, float]],
+    added_variance: np.ndarray | float,
 ) -> np.ndarray:
     result = minimize(
         negative_log_posterior,
         start,
-        args=(points, features, targets, mean, std),
+        args=(points, features, targets, mean, std, added_variance),
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
@@ -134,6 +150,7 @@ def negative_log_posterior(
     targets: np.ndarray,
     mean: np.ndarray,
     std: np.ndarray,
+    added_variance: np.ndarray | float = 0.0,
 ) -> tuple[float, np.ndarray]:
     """Returns the negative log posterior of parameters, and its gradient.
 
@@ -146,7 +163,7 @@ def negative_log_posterior(
         points, features, parameters[:-1]
     )
     covariance += MEAN_VARIANCE
-    covariance[diagonal] += nugget(parameters)
+    covariance[diagonal] += nugget(parameters) + added_variance
     cholesky, failed = dpotrf(covariance, lower=1)
     if failed:
         return 1e10, np.zeros_like(parameters)

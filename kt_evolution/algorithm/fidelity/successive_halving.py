@@ -1,0 +1,252 @@
+"""Successive halving: most individuals are trained for a few epochs only."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from kt_evolution.algorithm.acquisition import KnownScores
+from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.fidelity.extrapolation import known_scores
+from kt_evolution.algorithm.fidelity.first_rung import choose_first_rung
+from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.individual import Individual
+from kt_evolution.algorithm.history.individual import Status
+from kt_evolution.algorithm.history.rungs import RungScores
+from kt_evolution.algorithm.history.rungs import epochs_spent
+from kt_evolution.algorithm.ranking import best_first
+from kt_evolution.algorithm.ranking import fitness
+
+# The lowest rung is at this share of all epochs, unless it is given.
+LOWEST_SHARE = 1 / 27
+# When so many full trainings' worth of epochs were spent, half of the next
+# ones go to individuals that are trained to the end without a pause.
+HALF_STRAIGHT = 30.0
+# The share of these for which the surrogate learns from all trainings; for the
+# others it learns from complete ones only.
+PARTIAL_SHARE = 0.5
+# The share of random ones among the individuals that may be paused.
+RANDOM_SHARE = 0.15
+# From fewer individuals the surrogate learns at whatever rungs they are.
+MIN_KNOWN = 12
+# The states of so many of the best at each rung are kept.
+MAX_STATES = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """What is trained next, and what the search for it learns from.
+
+    Args:
+        known: The `KnownScores` from which a new individual is made.
+        epochs: Int, the epoch to which it is trained; None for the last one,
+            without a fidelity.
+        promotes: Int, the position of the paused individual that is trained
+            on, or None for a new individual. Defaults to None.
+        is_random: Bool, whether a new individual is random. Defaults to False.
+    """
+
+    known: KnownScores
+    epochs: int | None = None
+    promotes: int | None = None
+    is_random: bool = False
+
+
+class SuccessiveHalving:
+    """Compares individuals after a few epochs, and trains on the best of them.
+
+    New individuals are trained to a rung and paused. Of all that reached a
+    rung, the best share of 1 / `factor` is promoted to the next one, as soon
+    as they are known to be among it: nothing waits for a rung to fill. The
+    rung at which new ones are looked at first is chosen by how well the rungs
+    predicted the final order, see `first_rung.py`. A growing share is trained
+    to the end without a pause, because what starts slowly would never be
+    promoted.
+
+    Reference:
+        Li et al. (2020), "A System for Massively Parallel Hyperparameter
+        Tuning".
+
+    Example:
+
+    >>> SuccessiveHalving(factor=3).rungs(27)
+    (1, 3, 9, 27)
+
+    Args:
+        factor: Int, at least 2: each rung has this many times the epochs of
+            the rung before it. Defaults to 3.
+        min_epochs: Int, the lowest rung. Defaults to None: it is about 1/27 of
+            all epochs.
+    """
+
+    def __init__(self, factor: int = 3, min_epochs: int | None = None) -> None:
+        self.factor = check_count("factor", factor, at_least=2)
+        self.min_epochs = min_epochs
+        if min_epochs is not None:
+            self.min_epochs = check_count("min_epochs", min_epochs)
+
+    def rungs(self, max_epochs: int) -> tuple[int, ...]:
+        """Returns the epochs of the rungs, ascending.
+
+        Args:
+            max_epochs: Int, the last epoch, which is the last rung.
+        """
+        lowest = self.min_epochs or max(round(LOWEST_SHARE * max_epochs), 1)
+        num_steps = math.log(max(max_epochs / lowest, 1.0), self.factor)
+        # The factor is adjusted, so that the lowest rung is met.
+        count = round(num_steps)
+        factor = (max_epochs / lowest) ** (1.0 / max(count, 1))
+        epochs = [round(max_epochs / factor**step) for step in range(count + 1)]
+        return tuple(sorted({max(one, 1) for one in epochs}))
+
+    def next_step(
+        self,
+        history: History,
+        rng: np.random.Generator,
+        max_epochs: int,
+        allows_new: bool = True,
+    ) -> Step | None:
+        """Returns what is trained next.
+
+        Args:
+            history: The `History`.
+            rng: The source of randomness.
+            max_epochs: Int, the last epoch.
+            allows_new: Bool, whether there may be a new individual. Defaults
+                to True.
+
+        Returns:
+            A `Step`, or None if there may be no new individual and no paused
+            one is to be promoted.
+        """
+        rungs = self.rungs(max_epochs)
+        complete = KnownScores.of_completed(history)
+        if len(rungs) == 1:
+            return Step(complete, max_epochs) if allows_new else None
+        scores = RungScores.of(history, rungs)
+        if not allows_new:
+            return self._promotion(history, scores, 0) or self.last_step(
+                history, max_epochs
+            )
+        if _goes_straight(history, max_epochs):
+            learns_all = rng.random() < PARTIAL_SHARE
+            known = known_scores(history, scores) if learns_all else complete
+            return Step(known, max_epochs)
+        first = choose_first_rung(history, scores, rng)
+        promotion = self._promotion(history, scores, first)
+        if promotion is not None:
+            return promotion
+        is_random = rng.random() < RANDOM_SHARE
+        known = known_scores(history, scores)
+        if len(known.positions) > MIN_KNOWN:
+            # What lower rungs say counts as little as it does for promotions.
+            known = known_scores(history, scores, first)
+        return Step(known, rungs[first], is_random=is_random)
+
+    def last_step(self, history: History, max_epochs: int) -> Step | None:
+        """Returns the promotion that is due before a search ends.
+
+        Args:
+            history: The `History`.
+            max_epochs: Int, the last epoch.
+
+        Returns:
+            A `Step` that trains the paused individual to the end that is
+            probably the best. None if that is a completed one.
+        """
+        scores = RungScores.of(history, self.rungs(max_epochs))
+        known = known_scores(history, scores)
+        candidates = np.array(
+            [
+                position
+                for position in known.positions
+                if history.individuals[position].status is Status.COMPLETED
+                or _can_go_on(history.individuals[position])
+            ],
+            dtype=int,
+        )
+        if not len(candidates):
+            return None
+        # What is predicted of a first epoch is often too good.
+        variance = known.extrapolation_variance
+        uncertain = known.objectives + np.sqrt(
+            0.0 if variance is None else variance
+        )
+        order = best_first(uncertain[candidates], known.violations[candidates])
+        best = int(candidates[order[0]])
+        if history.individuals[best].status is Status.COMPLETED:
+            return None
+        return Step(known, max_epochs, best)
+
+    def unneeded_states(
+        self, history: History, max_epochs: int, num_left: float = math.inf
+    ) -> list[int]:
+        """Returns the paused individuals that will never be promoted.
+
+        Args:
+            history: The `History`.
+            max_epochs: Int, the last epoch.
+            num_left: Float, how many new individuals there will be at most.
+                Defaults to infinity.
+
+        Returns:
+            List of positions. The saved states of their trainings can be
+            deleted; see `discard_state` of `history.rungs`.
+        """
+        scores = RungScores.of(history, self.rungs(max_epochs))
+        unneeded = []
+        for rung in range(len(scores.epochs) - 1):
+            members = scores.members(rung)
+            # Others may still reach the rung, and make room for more.
+            num_coming = num_left + np.sum(scores.level < rung)
+            room = min((len(members) + num_coming) / self.factor, MAX_STATES)
+            order = _best_at(scores, rung)
+            unneeded += [
+                int(position)
+                for position in order[max(int(room), 1) :]
+                if scores.level[position] == rung
+                and _can_go_on(history.individuals[position])
+            ]
+        return unneeded
+
+    def _promotion(
+        self, history: History, scores: RungScores, lowest: int
+    ) -> Step | None:
+        """Returns the promotion that is due, of the highest rung first."""
+        for rung in range(len(scores.epochs) - 2, lowest - 1, -1):
+            order = _best_at(scores, rung)
+            for position in order[: len(order) // self.factor]:
+                if scores.level[position] == rung and _can_go_on(
+                    history.individuals[position]
+                ):
+                    return Step(
+                        KnownScores.of_completed(history),
+                        scores.epochs[rung + 1],
+                        int(position),
+                    )
+        return None
+
+
+def _best_at(scores: RungScores, rung: int) -> np.ndarray:
+    """Returns the positions of those that reached a rung, the best first."""
+    members = scores.members(rung)
+    ranks = fitness(
+        scores.objectives[rung, members], scores.violations[rung, members]
+    )
+    return members[np.argsort(ranks, kind="stable")]
+
+
+def _can_go_on(individual: Individual) -> bool:
+    return individual.status is Status.PAUSED and individual.can_resume
+
+
+def _goes_straight(history: History, max_epochs: int) -> bool:
+    """Returns whether a new individual is trained to the end at once.
+
+    The share of such epochs is t / (t + `HALF_STRAIGHT`) when the epochs of t
+    full trainings were spent. The integral of it is their number in all.
+    """
+    total, straight = epochs_spent(history, max_epochs)
+    spent = total / max_epochs
+    due = spent - HALF_STRAIGHT * math.log1p(spent / HALF_STRAIGHT)
+    return straight + max_epochs / 2 < due * max_epochs

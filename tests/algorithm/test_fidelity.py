@@ -1,0 +1,372 @@
+"""Which individuals are promoted, and how paused ones are understood."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.algorithm.fidelity import SuccessiveHalving
+from kt_evolution.algorithm.fidelity.extrapolation import extrapolate
+from kt_evolution.algorithm.fidelity.extrapolation import fit_line
+from kt_evolution.algorithm.fidelity.extrapolation import known_scores
+from kt_evolution.algorithm.fidelity.first_rung import choose_first_rung
+from kt_evolution.algorithm.history import rungs
+from kt_evolution.algorithm.history.evaluations import Evaluation
+from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.individual import IMPORT
+from kt_evolution.algorithm.history.individual import Individual
+from kt_evolution.algorithm.history.individual import Status
+from kt_evolution.algorithm.history.rungs import RungScores
+from kt_evolution.algorithm.space.genes import OrdinalGene
+from kt_evolution.algorithm.space.search_space import SearchSpace
+from tests.algorithm.curves import PLANE
+from tests.algorithm.curves import CurveSearch
+from tests.algorithm.curves import curve
+from tests.algorithm.curves import final_loss
+from tests.algorithm.test_rungs import history_of
+
+HALVING = SuccessiveHalving(factor=3)
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize(
+    ("options", "epochs", "expected"),
+    [
+        ({"factor": 3}, 27, (1, 3, 9, 27)),
+        ({"factor": 3}, 81, (3, 9, 27, 81)),
+        ({"factor": 2}, 27, (1, 2, 4, 7, 14, 27)),
+        ({"factor": 3, "min_epochs": 9}, 81, (9, 27, 81)),
+        ({"factor": 3, "min_epochs": 100}, 27, (27,)),
+        ({"factor": 3}, 2, (1, 2)),
+        ({"factor": 9}, 1, (1,)),
+    ],
+)
+def test_rungs(options, epochs, expected):
+    assert SuccessiveHalving(**options).rungs(epochs) == expected
+
+
+@pytest.mark.parametrize("epochs", range(1, 200))
+@pytest.mark.parametrize("factor", [2, 3, 4, 10])
+def test_rungs_ascend_to_the_last_epoch(epochs, factor):
+    found = SuccessiveHalving(factor).rungs(epochs)
+    assert found[0] >= 1 and found[-1] == epochs
+    assert all(a < b for a, b in zip(found, found[1:], strict=False))
+
+
+@pytest.mark.parametrize("value", [1, 0, 2.5, "three", True])
+def test_a_bad_factor_is_named(value):
+    with pytest.raises(ValueError, match=f"`factor` must .*factor={value!r}"):
+        SuccessiveHalving(factor=value)
+
+
+def test_bad_arguments_are_named():
+    with pytest.raises(ValueError, match="`min_epochs` must .*min_epochs=0"):
+        SuccessiveHalving(min_epochs=0)
+    with pytest.raises(TypeError, match="`fidelity` must .*fidelity='auto'"):
+        Evolution(fidelity="auto")
+
+
+# Promotions.
+
+
+def step(history, allows_new=False, max_epochs=27):
+    return HALVING.next_step(history, rng(), max_epochs, allows_new)
+
+
+def test_the_best_third_is_promoted_the_best_first():
+    losses = [0.5, 0.9, 0.3, 0.8, 0.7, 0.6]
+    history = history_of(*({1: loss} for loss in losses))
+    promoted = []
+    for _ in range(2):
+        found = step(history)
+        promoted.append((found.promotes, found.epochs))
+        rungs.promote(history, str(found.promotes), found.epochs)
+    assert promoted == [(2, 3), (0, 3)]
+    # The third of six isn't in the best third; but when nothing else is left
+    # to do, the best paused one is trained to the end.
+    found = step(history)
+    assert (found.promotes, found.epochs) == (5, 27)
+
+
+def test_higher_rungs_are_promoted_first():
+    history = history_of(*({1: n, 3: n} for n in (1.0, 2.0, 3.0)), {1: 0.1})
+    found = step(history)
+    assert (found.promotes, found.epochs) == (0, 9)
+
+
+def test_trainings_that_cannot_go_on_are_left_out():
+    history = history_of(*({1: n} for n in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)))
+    rungs.discard_state(history, "0")
+    assert step(history).promotes == 1
+
+
+def test_shorter_trainings_of_another_search_are_partial_scores():
+    history = History(PLANE)
+    one = Individual(
+        np.array([0.1, 0.2]),
+        trial_id="import/0",
+        operator=IMPORT,
+        status=Status.PAUSED,
+        rungs={9: Evaluation((0.3,))},
+        can_resume=False,
+    )
+    history.add(one)
+    assert step(history) is None
+    scores = RungScores.of(history, HALVING.rungs(27))
+    assert known_scores(history, scores).positions.tolist() == [0]
+
+
+def test_before_the_end_the_best_paused_one_is_trained_to_the_end():
+    evolution = Evolution(fidelity=HALVING)
+    history = history_of({1: 0.9, 3: 0.7}, {1: 0.8}, {1: 0.6}, finals={2: 0.1})
+    assert evolution.propose_last(history, 27) is None
+    history = history_of({1: 0.9, 3: 0.1}, {1: 1.5}, {1: 0.6}, finals={2: 0.5})
+    found = evolution.propose_last(history, 27)
+    assert (found.promotes, found.epochs, found.parents) == (0, 27, (0,))
+    np.testing.assert_array_equal(found.genome, history.genomes[0])
+    assert evolution.propose_last(History(PLANE), 27) is None
+    assert Evolution().propose_last(history, 27) is None
+
+
+def test_states_that_no_promotion_needs():
+    history = history_of(*({1: float(n)} for n in range(9)))
+    # With no new individuals only three of nine can be promoted.
+    assert HALVING.unneeded_states(history, 27, 0) == [3, 4, 5, 6, 7, 8]
+    assert HALVING.unneeded_states(history, 27, 9) == [6, 7, 8]
+    assert HALVING.unneeded_states(history, 27) == []
+    history = history_of(*({1: float(n)} for n in range(60)))
+    assert HALVING.unneeded_states(history, 27) == list(range(50, 60))
+
+
+def test_states_that_are_not_needed_are_never_asked_for():
+    evolution = Evolution(fidelity=HALVING, surrogate=None)
+    search = CurveSearch(evolution)
+    num_left, discarded = 40, set()
+    for _ in range(200):
+        before = len(search.history)
+        search.run(1, num_left)
+        num_left -= len(search.history) - before
+        if search.proposals[-1].promotes is not None:
+            assert search.proposals[-1].promotes not in discarded
+        unneeded = HALVING.unneeded_states(search.history, 27, num_left)
+        discarded |= set(unneeded)
+        for position in unneeded:
+            rungs.discard_state(search.history, str(position))
+    assert len(discarded) > 20
+    assert evolution.rank(search.history)[0] == np.argmin(
+        [final_loss(genome) for genome in search.history.genomes]
+    )
+
+
+# Extrapolation.
+
+
+def test_a_line_is_that_of_the_pairs():
+    lower = np.linspace(1.0, 2.0, 200)
+    line = fit_line(lower, 0.5 * lower)
+    assert line.slope == pytest.approx(0.5, abs=0.05)
+    mean, variance = line(np.array([1.2]), np.zeros(1))
+    assert mean[0] == pytest.approx(0.6, abs=0.01)
+    assert 0.0 < variance[0] < 0.01
+
+
+def test_without_pairs_scores_are_expected_to_stay():
+    line = fit_line(np.array([1.0, 2.0, 3.0]), np.full(3, np.inf))
+    mean, variance = line(np.array([2.0]), np.zeros(1))
+    assert mean[0] == 2.0
+    assert variance[0] > 0.0
+
+
+def test_hopeless_individuals_do_not_bend_a_line():
+    lower = np.concatenate([np.linspace(1.0, 2.0, 20), [1e6] * 10])
+    upper = np.concatenate([np.linspace(0.5, 1.5, 20), [1e-6] * 10])
+    line = fit_line(lower, upper)
+    assert line(np.array([1.5]), 0.0)[0][0] == pytest.approx(1.0, abs=0.01)
+
+
+def test_predictions_of_higher_rungs_are_surer_and_no_worse_than_seen():
+    finals = {n: 0.1 * n for n in range(4)}
+    history = history_of(
+        *({1: 1.0 + 0.1 * n, 3: 0.5 + 0.1 * n} for n in range(4)),
+        {1: 1.2},
+        {1: 1.2, 3: 0.7},
+        finals=finals,
+    )
+    scores = RungScores.of(history, (1, 3, 27))
+    mean, variance = extrapolate(scores, 0)
+    assert mean[:4].tolist() == [finals[n] for n in range(4)]
+    assert variance[:4].tolist() == [0.0] * 4
+    assert variance[4] > variance[5] > 0.0
+    assert mean[4] == pytest.approx(0.2, abs=0.1)
+    assert mean[5] == pytest.approx(0.2, abs=0.05)
+    seen = history_of(*({1: 1.0, 3: 1.0} for _ in range(3)), finals={0: 1.0})
+    assert max(extrapolate(RungScores.of(seen, (1, 3, 27)), 0)[0]) <= 1.0
+
+
+# The first rung.
+
+
+def first_rungs(first_epoch_tells):
+    """Returns first rungs, after 100 trainings to the end."""
+    history = History(PLANE)
+    losses, noise = rng(1).random((2, 100))
+    for n in range(100):
+        genome = np.array([n / 100, 0.5])
+        history.add(Individual(genome, trial_id=str(n), epochs=(27,)))
+        for epochs in (1, 3, 9):
+            seen = losses[n] if first_epoch_tells or epochs == 9 else noise[n]
+            rungs.reach(history, str(n), epochs, Evaluation((2.0 + seen,)))
+        history.finish(str(n), Status.COMPLETED, [losses[n]])
+    scores = RungScores.of(history, (1, 3, 9, 27))
+    return [choose_first_rung(history, scores, rng(n)) for n in range(20)]
+
+
+def test_the_first_rung_is_low_if_it_predicts_the_final_order():
+    assert np.mean(first_rungs(True)) < 0.5
+
+
+def test_the_first_rung_is_higher_if_low_ones_disagree():
+    assert np.mean(first_rungs(False)) > 1.5
+
+
+def test_before_anything_is_complete_the_first_rung_is_mostly_low():
+    scores = RungScores.of(History(PLANE), (1, 3, 9, 27))
+    chosen = [
+        choose_first_rung(History(PLANE), scores, rng(n)) for n in range(50)
+    ]
+    assert np.mean(np.array(chosen) == 0) > 0.6
+
+
+# Searches.
+
+
+def test_the_share_that_is_trained_to_the_end_at_once_grows():
+    search = CurveSearch(Evolution(fidelity=HALVING, surrogate=None))
+    shares = []
+    for spent in (10, 60):
+        while search.spent < spent * 27:
+            search.run(1)
+        total, straight = rungs.epochs_spent(search.history, 27)
+        assert total == search.spent
+        shares.append(straight / total)
+    assert shares[0] < 0.25 < shares[1]
+
+
+@pytest.mark.parametrize("surrogate", [None, "gaussian_process"])
+def test_a_search_is_a_pure_function_of_its_history(surrogate):
+    evolution = Evolution(fidelity=HALVING, surrogate=surrogate)
+    search = CurveSearch(evolution)
+    for _ in range(30):
+        before = copy.deepcopy(search.history)
+        first, second = search.propose(), search.propose()
+        np.testing.assert_array_equal(first.genome, second.genome)
+        assert (first.epochs, first.promotes) == (
+            second.epochs,
+            second.promotes,
+        )
+        for one, earlier in zip(
+            search.history.individuals, before.individuals, strict=True
+        ):
+            np.testing.assert_array_equal(one.genome, earlier.genome)
+            assert one.status is earlier.status
+            assert (one.epochs, one.rungs) == (earlier.epochs, earlier.rungs)
+        search.run(1)
+
+
+def test_eight_workers_never_wait_and_train_nothing_twice():
+    search = CurveSearch(Evolution(fidelity=HALVING))
+    running = []
+    for _ in range(60):
+        while len(running) < 8:
+            running.append(search.start())
+        assert all(running)
+        assert len({trial_id for trial_id, _, _ in running}) == 8
+        running.sort(key=lambda one: one[2] - one[1])
+        search.end(*running.pop(0))
+    steps = [(p.promotes, p.epochs) for p in search.proposals if p.promotes]
+    assert len(steps) == len(set(steps)) > 5
+
+
+def test_without_a_fidelity_nothing_is_paused():
+    search = CurveSearch(Evolution()).run(8)
+    assert all(p.epochs is p.promotes is None for p in search.proposals)
+    assert len(search.history.positions(Status.COMPLETED)) == 8
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 5])
+def test_short_trainings(epochs):
+    search = CurveSearch(Evolution(fidelity=HALVING), epochs).run(25)
+    assert all(1 <= p.epochs <= epochs for p in search.proposals)
+    assert len(search.history.positions(Status.COMPLETED))
+
+
+def test_trials_that_run_out_leave_promotions():
+    search = CurveSearch(Evolution(fidelity=HALVING, surrogate=None)).run(20)
+    count = len(search.history)
+    search.run(100, num_left=0)
+    assert len(search.history) == count
+    assert search.propose(num_left=0) is None
+    best = search.evolution.rank(search.history)[0]
+    assert best == np.argmin(
+        [final_loss(genome) for genome in search.history.genomes]
+    )
+
+
+def test_a_space_that_runs_out_leaves_promotions():
+    genes = [OrdinalGene(name, range(3), 0) for name in "xy"]
+    history = History(SearchSpace(genes))
+    search = CurveSearch(Evolution(fidelity=HALVING), history=history).run(100)
+    assert len(history) == 9
+    assert search.propose() is None
+
+
+def of_two(genome, epochs):
+    losses = curve(genome, epochs)
+    return np.stack([losses, curve(1.0 - genome, epochs)], axis=1)
+
+
+def of_three(genome, epochs):
+    return np.column_stack([of_two(genome, epochs), curve(genome, epochs)])
+
+
+@pytest.mark.parametrize("surrogate", [None, "gaussian_process"])
+@pytest.mark.parametrize("loss", [of_two, of_three])
+def test_several_objectives(loss, surrogate):
+    num_objectives = loss(np.array([0.5, 0.5]), 1).shape[1]
+    evolution = Evolution(fidelity=HALVING, surrogate=surrogate)
+    history = History(PLANE, num_objectives)
+    search = CurveSearch(evolution, loss=loss, history=history).run(60)
+    assert len(history.positions(Status.COMPLETED)) > 1
+    assert len(history.positions(Status.PAUSED)) > 5
+    assert len(search.evolution.rank(history))
+
+
+def test_what_breaks_a_limit_is_promoted_last():
+    history = History(PLANE, num_limits=1)
+    for n, violation in enumerate([0.5, -0.1, 0.2, -0.2, 0.3, 0.4]):
+        genome = np.array([n / 100, 0.5])
+        history.add(Individual(genome, trial_id=str(n), epochs=(1,)))
+        rungs.reach(history, str(n), 1, Evaluation((n + 1.0,), (violation,)))
+        rungs.pause(history, str(n))
+    found = step(history)
+    assert (found.promotes, found.epochs) == (1, 3)
+    assert Evolution().rank(history)[:2].tolist() == [1, 3]
+
+
+def test_of_equal_epochs_more_is_found_than_with_full_trainings():
+    wins = 0
+    for seed in range(20):
+        found = []
+        for fidelity in (SuccessiveHalving(), None):
+            evolution = Evolution(fidelity=fidelity, surrogate=None)
+            search = CurveSearch(evolution, seed=seed)
+            while search.spent < 8 * 27:
+                search.run(1)
+            best = evolution.rank(search.history)[0]
+            found.append(final_loss(search.history.genomes[best]))
+        wins += found[0] < found[1]
+    assert wins >= 16
