@@ -8,7 +8,6 @@ import contextlib
 import difflib
 import inspect
 import os
-import warnings
 from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,8 @@ from kt_evolution import files
 from kt_evolution.algorithm.space.conditions import settle
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.genes import native
+from kt_evolution.user_warnings import ignored_warnings
+from kt_evolution.user_warnings import warn_user
 
 
 class _OpenConditions(list[Any]):
@@ -251,8 +252,7 @@ def silence_nan_warning() -> Iterator[None]:
 
     The message of the failed trial already reports it.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
+    with ignored_warnings("All-NaN", category=RuntimeWarning):
         yield
 
 
@@ -285,11 +285,10 @@ def read_state(path: Path) -> dict[str, Any] | None:
             state = files.parse_json(path.read_bytes())
     if isinstance(state, dict):
         return state
-    warnings.warn(
+    warn_user(
         f"{path} is damaged, perhaps because the process was killed while it "
         "wrote the file. The state of the tuner in it is lost. Trials are not "
-        "stored there, and the search goes on.",
-        stacklevel=2,
+        "stored there, and the search goes on."
     )
     return None
 

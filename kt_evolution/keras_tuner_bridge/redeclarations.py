@@ -7,7 +7,6 @@ the first build counts in all builds.
 
 import dataclasses
 import math
-import warnings
 from collections.abc import Callable
 from collections.abc import Iterable
 from typing import Any
@@ -16,6 +15,7 @@ from keras_tuner.engine import hyperparameters as hp_module
 
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.keras_tuner_bridge.encoding import key_of
+from kt_evolution.user_warnings import warn_user
 
 # The attributes that make up a range. The default is not one of them.
 _RANGE = ("min_value", "max_value", "step", "sampling", "value")
@@ -134,7 +134,7 @@ class Redeclarations:
             if key not in self._reported:
                 self._reported.add(key)
                 causes = self._causes_of(key, redeclaration, values, build)
-                warnings.warn(_message(redeclaration, causes), stacklevel=2)
+                warn_user(_message(redeclaration, causes))
 
     def _causes_of(
         self,

@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import random
 import threading
-import warnings
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -37,6 +36,7 @@ from kt_evolution.project.restoring import check_is_ours
 from kt_evolution.project.restoring import replay
 from kt_evolution.project.search_lock import SearchLock
 from kt_evolution.project.state import SearchState
+from kt_evolution.user_warnings import warn_user
 
 
 class Project:
@@ -291,11 +291,10 @@ class Project:
         if self._given_seed is None:
             self.seed = state.search.seed
         elif self._given_seed != state.search.seed:
-            warnings.warn(
+            warn_user(
                 f"The project in {self.folder} was searched with "
                 f"seed={state.search.seed}, and its next proposals will be "
-                f"those of the given seed={self._given_seed}.",
-                stacklevel=2,
+                f"those of the given seed={self._given_seed}."
             )
         if state.has_scores:
             check_objective(state.search, self._objective, str(self.folder))
@@ -308,11 +307,10 @@ class Project:
         for change in redeclared(
             self.state.hyperparameters.space, self._given_space.space
         ):
-            warnings.warn(
+            warn_user(
                 "`hyperparameters` declares one of the project otherwise than "
                 "it was declared when the search began, and that counts: "
                 f"{printable(change)}. To search the new range use another "
-                "`project_name`.",
-                stacklevel=2,
+                "`project_name`."
             )
         self.state.models.grow(self._given_space)

@@ -11,7 +11,6 @@ import os
 import socket
 import stat
 import time
-import warnings
 import weakref
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from filelock import lock_descriptor
 from filelock import unlock_descriptor
 
 from kt_evolution import files
+from kt_evolution.user_warnings import warn_user
 
 FILE_NAME = "search.lock"
 # The previous holder may delete the file between our opening and locking it.
@@ -88,9 +88,7 @@ class SearchLock:
                     "can't be locked: make sure that no other process searches "
                     "in it"
                 )
-            warnings.warn(
-                f"The project in {folder} {problem} ({error}).", stacklevel=2
-            )
+            warn_user(f"The project in {folder} {problem} ({error}).")
 
     def release(self) -> None:
         """Releases the lock, unless another oracle of this process has it."""

@@ -1,7 +1,6 @@
 """Exploration: which hyperparameters a hypermodel declares in its branches."""
 
 import functools
-import warnings
 from typing import Any
 
 import keras_tuner as kt
@@ -15,6 +14,7 @@ from kt_evolution.keras_tuner_bridge.encoding import key_of
 from kt_evolution.keras_tuner_bridge.redeclarations import has_same_range
 from kt_evolution.keras_tuner_bridge.redeclarations import redeclared
 from kt_evolution.proposals.dry_build import DryBuild
+from kt_evolution.user_warnings import warn_user
 
 
 def explore(dry_build: DryBuild, oracle: kt.Oracle) -> list[str]:
@@ -136,9 +136,8 @@ def warn_of_changed_declarations(
             advance.
     """
     for change in changed_declarations(dry_build, known, given):
-        warnings.warn(
+        warn_user(
             "A hyperparameter of the project was declared otherwise when "
             f"the search began, and that counts: {printable(change)}. To "
-            "search the new range use another `project_name`.",
-            stacklevel=2,
+            "search the new range use another `project_name`."
         )

@@ -5,7 +5,6 @@ lines. So a project is read once, and need not exist when the search is resumed.
 """
 
 import os
-import warnings
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from kt_evolution.project.past_projects import PastTrial
 from kt_evolution.project.past_projects import read_project
 from kt_evolution.project.state import SearchState
 from kt_evolution.proposals.dry_build import BuildReport
+from kt_evolution.user_warnings import warn_user
 
 Folder: TypeAlias = str | os.PathLike[str]
 GivenProjects: TypeAlias = Folder | Sequence[Folder]
@@ -177,10 +177,9 @@ def _warn_of_others(
     if not project.trials:
         reasons.append("there is no completed trial")
     if reasons:
-        warnings.warn(
+        warn_user(
             f"Not all trials of `warm_start` {path!r} were imported: "
-            f"{printable('; '.join(reasons))}.",
-            stacklevel=2,
+            f"{printable('; '.join(reasons))}."
         )
 
 

@@ -1,8 +1,8 @@
 """Follows a search that another process runs. It only reads."""
 
+import contextlib
 import os
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from kt_evolution.project.reader import check_project
 from kt_evolution.project.search_lock import is_searching
 from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.user_warnings import ignored_warnings
 
 JOURNAL = "journal.jsonl"
 # Seconds between two looks at a project.
@@ -57,9 +58,7 @@ def follow(
 
 def _read(folder: Path, objective: str | None, is_first: bool) -> SearchRecord:
     """Reads a search, and warns of what can't be read only once."""
-    with warnings.catch_warnings():
-        if not is_first:
-            warnings.simplefilter("ignore")
+    with contextlib.nullcontext() if is_first else ignored_warnings(""):
         return read_search(folder, objective)
 
 

@@ -1,6 +1,5 @@
 """A search as MLflow runs: one for the search, one nested for each trial."""
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.user_warnings import warn_user
 
 SEARCH_TAG = "kt_evolution.project.project"
 TRIAL_TAG = "kt_evolution.trial"
@@ -138,7 +138,7 @@ class MLflowCallback(SearchCallback):
                 self._runs.set_running(False)
         except Exception as error:
             # A failure of MLflow must not end a search.
-            warnings.warn(f"MLflow could not log: {error}", stacklevel=2)
+            warn_user(f"MLflow could not log: {error}")
 
 
 class _SearchRuns:

@@ -8,7 +8,6 @@ import contextlib
 import itertools
 import math
 import os
-import warnings
 from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +35,7 @@ from kt_evolution.reporting.records import RejectionRecord
 from kt_evolution.reporting.records import Rung
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.user_warnings import warn_user
 
 # Costs that are whole numbers. All metrics are floats in a project.
 COUNTS = frozenset({"params", "trainable_params", "flops"})
@@ -78,7 +78,7 @@ def read_search(
         )
     project = read_stored(folder, salvage=True)
     for problem in project.damaged:
-        warnings.warn(problem, stacklevel=2)
+        warn_user(problem)
     objectives = _objectives_of(project, objective)
     limits = tuple(Limit(**config) for config in project.limits)
     expression = Expression(project)

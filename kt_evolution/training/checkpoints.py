@@ -10,7 +10,6 @@ by its own.
 import contextlib
 import json
 import math
-import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from kt_evolution.keras_tuner_bridge.divergence import diverged_losses
 from kt_evolution.keras_tuner_bridge.objectives import names_of
 from kt_evolution.keras_tuner_bridge.scalars import as_numbers
 from kt_evolution.project.journal import write_atomically
+from kt_evolution.user_warnings import ignored_warnings
 
 # The key of the shapes of layers, beside what the host writes of the model.
 LAYERS = "built_layers"
@@ -127,12 +127,13 @@ def load_checkpoint(model: Any, weights: Path, build_config: Path) -> None:
     """
     if weights.stat().st_size == 0:
         raise CheckpointError("the file is empty")
-    with warnings.catch_warnings():
+    with ignored_warnings(
         # A layer that stays unbuilt raises an error with the reason.
-        warnings.filterwarnings("ignore", "Model .* had a build config")
-        warnings.filterwarnings("ignore", ".*was called on layer")
+        "Model .* had a build config",
+        ".*was called on layer",
         # The optimizer of the new model has no variables yet.
-        warnings.filterwarnings("ignore", "Skipping variable loading")
+        "Skipping variable loading",
+    ):
         if not private_api.is_built_throughout(model):
             _build(model, _read(build_config))
         _load_weights(model, weights)
