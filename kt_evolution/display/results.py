@@ -1,18 +1,94 @@
-"""The best trials as text, as Keras Tuner prints them."""
+"""The best trials of a tuner, and their text as Keras Tuner prints it."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 from keras_tuner.engine.trial import Trial
 
+from kt_evolution.algorithm.checks import check_count
 from kt_evolution.display.formatting import score_rows
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
 
 
+def best_values(tuner: Any) -> dict[str, Any]:
+    """Dict, the hyperparameters that the best model uses, and their values.
+
+    Dormant ones are left out: in
+    `for i in range(hp.Int("layers", 1, 3)): hp.Int(f"units_{i}", 8, 64)` a
+    model of one layer does not use `units_1`. The values that
+    `get_best_hyperparameters` returns have it. It is empty if no trial is
+    completed.
+
+    Example:
+
+    ```python
+    tuner.best_values  # {"layers": 1, "units_0": 48}
+    ```
+
+    Args:
+        tuner: The `EvolutionTuner`, whose property this is.
+    """
+    best = tuner.oracle.get_best_trials(1)
+    return _used_values(tuner, best[0]) if best else {}
+
+
+def default_trial(tuner: Any) -> Trial | None:
+    """The `Trial` of the default values, None if there is none.
+
+    Its model is the one to compare with the best.
+
+    Example:
+
+    ```python
+    model = tuner.load_model(tuner.default_trial)
+    ```
+
+    Args:
+        tuner: The `EvolutionTuner`, whose property this is.
+    """
+    return tuner.oracle._standings.default_trial()
+
+
+def results_summary(tuner: Any, num_trials: int = 10) -> None:
+    """Prints the best trials, and what of the space was not searched.
+
+    Hyperparameters that a model does not use are left out.
+
+    Args:
+        tuner: The `EvolutionTuner`, whose method this is.
+        num_trials: Int, how many trials. Defaults to 10.
+    """
+    num_trials = check_count("num_trials", num_trials, at_least=0)
+    best = tuner.oracle.get_best_trials(num_trials)
+    values = [_used_values(tuner, trial) for trial in best]
+    print(
+        results_text(
+            tuner.project_dir, num_trials, tuner.oracle.objective, best, values
+        )
+    )
+    if not tuner._is_worker():
+        for line in tuner.oracle._project.state.models.branches.lines():
+            print(f"\n{printable(line)}")
+
+
+def _used_values(tuner: Any, trial: Trial) -> dict[str, Any]:
+    """Returns the values that the model of a trial uses."""
+    if tuner._is_worker():
+        # Only the chief knows the builds.
+        return dict(trial.hyperparameters.values)
+    values: dict[str, Any] = tuner.oracle._standings.used_values(trial)
+    return values
+
+
 def results_text(
-    folder: str, num_trials: int, objective: Any, trials: Sequence[Trial]
+    folder: str,
+    num_trials: int,
+    objective: Any,
+    trials: Sequence[Trial],
+    values: Sequence[Mapping[str, Any]],
 ) -> str:
     """Returns the text of `results_summary`.
 
@@ -24,6 +100,7 @@ def results_text(
         num_trials: Int, how many trials were asked for.
         objective: The objective of the oracle.
         trials: Sequence of completed `Trial`s, the best first.
+        values: Sequence of their values, dicts of names to values.
     """
     objectives = objectives_of(objective)
     if len(objectives) == 1:
@@ -41,11 +118,10 @@ def results_text(
         *map(str, objectives),
     ]
     shown = score_rows(measured, names)
-    for trial, scores in zip(trials, shown, strict=True):
+    for trial, used, scores in zip(trials, values, shown, strict=True):
         lines += ["", f"Trial {trial.trial_id} summary", "Hyperparameters:"]
-        values = trial.hyperparameters.values
-        lines += [f"{name}: {value}" for name, value in values.items()]
-        if not values:
+        lines += [f"{name}: {value}" for name, value in used.items()]
+        if not used:
             lines.append("default configuration")
         pairs = zip(names, scores, strict=True)
         lines += [f"{name}: {score}" for name, score in pairs]

@@ -53,6 +53,8 @@ class SearchDisplay:
         self._console = Console(highlight=False, soft_wrap=True)
         self._frame: Frame | None = None
         self._began: dict[str, float] = {}
+        # What is printed when the frame has come to its end.
+        self._closing: list[str] = []
 
     # The state of a display in the host's `oracle.json`.
 
@@ -70,6 +72,7 @@ class SearchDisplay:
             yield
             return
         self._frame = Frame(self.search_status(), self.names)
+        self._closing = []
         try:
             if is_notebook:
                 self._frame.show_in_notebook()
@@ -84,6 +87,17 @@ class SearchDisplay:
         finally:
             self._frame.end()
             self._frame = None
+            for text in self._closing:
+                print(text)
+
+    def close(self, text: str) -> None:
+        """Prints a text at the end of a search, below the last picture."""
+        if not self.verbose or not text:
+            return
+        if self._frame is not None:
+            self._closing.append(text)
+        else:
+            print(text)
 
     def interruption(self) -> str:
         """Returns what is printed when the search was interrupted."""
@@ -125,10 +139,20 @@ class SearchDisplay:
     @property
     def fit_verbose(self) -> int:
         """Int, how much Keras's own `fit` is to say."""
-        if self.verbose < 2:
-            return 0
         in_place = self._console.is_terminal or self._console.is_jupyter
-        return 1 if in_place else 2
+        return bars_of(self.verbose, in_place)
+
+
+def bars_of(verbose: int, is_in_place: bool) -> int:
+    """Returns the `verbose` of Keras's `fit` for that of a search.
+
+    Args:
+        verbose: Int, that of the search.
+        is_in_place: Bool, whether a bar can be drawn over.
+    """
+    if verbose < 2:
+        return 0
+    return 1 if is_in_place else 2
 
 
 class EpochProgress(keras.callbacks.Callback):

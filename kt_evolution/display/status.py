@@ -20,7 +20,8 @@ class TrialSummary:
         expected: The mean and standard deviation that the surrogate had
             expected of the score, or None.
         origin: String, how it was made.
-        seconds: Float, how long it took.
+        seconds: Float, how long it took; None if that is not known.
+        reason: String, why it failed; empty if it did not fail.
     """
 
     trial_id: str
@@ -28,7 +29,8 @@ class TrialSummary:
     is_best: bool
     expected: tuple[float, float] | None
     origin: str
-    seconds: float
+    seconds: float | None
+    reason: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +47,7 @@ class SearchStatus:
         num_on_front: Int, with several objectives the size of the front.
         broken: Tuple of strings, how far the best trial is from each limit
             that it breaks. It breaks one only if every trial does.
+        best_trial: The `TrialSummary` of the best trial, or None.
         seconds: Float, for how long the search has run.
         seconds_left: Float, an estimate; None if it can't be estimated.
     """
@@ -59,6 +62,7 @@ class SearchStatus:
     seconds: float
     seconds_left: float | None
     broken: tuple[str, ...] = ()
+    best_trial: TrialSummary | None = None
 
 
 def origin_of(individual: Individual, trial_id: str) -> str:

@@ -41,8 +41,8 @@ class KnownModels:
         history: The `History`.
         branches: The `BranchTally` of the values of builds.
         requested: List of the keys of genes that exploring requested.
-        kinds_of_problems: Set of the problems of rejected models, without
-            their numbers.
+        problems: List of the problems of rejected models.
+        kinds_of_problems: Set of these, without their numbers.
         imports: List of the `ModelImported` events.
         imported_values: Dict of the ids of imported individuals to all of
             their values, also those of unknown hyperparameters.
@@ -55,6 +55,7 @@ class KnownModels:
         self.history = History(SearchSpace(), num_objectives, num_limits)
         self.branches = BranchTally()
         self.requested: list[str] = []
+        self.problems: list[str] = []
         self.kinds_of_problems: set[str] = set()
         self.imports: list[ModelImported] = []
         self.imported_values: dict[str, dict[str, Value]] = {}
@@ -127,6 +128,7 @@ class KnownModels:
         self.history.add(individual)
         values = self.history.space.decode(individual.genome)
         self._tally(individual, values, record["problem"])
+        self.problems.append(record["problem"])
         self.kinds_of_problems.add(kind_of(record["problem"]))
 
     def learn_repeated(self, record: dict[str, Any]) -> None:

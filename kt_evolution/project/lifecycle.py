@@ -6,7 +6,6 @@ in between, the lock is released and memory follows the journal.
 
 import dataclasses
 import itertools
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +14,7 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.display.terminal import printable_lines
 from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.project.closing import closing_text
 from kt_evolution.project.events import RunsInterrupted
 from kt_evolution.project.events import SearchGivenUp
 from kt_evolution.project.events import SearchStopped
@@ -24,6 +24,7 @@ from kt_evolution.project.issued_trial import IssuedTrial
 from kt_evolution.project.issued_trial import record_requests
 from kt_evolution.project.project import Project
 from kt_evolution.project.trial_reports import TrialReports
+from kt_evolution.user_warnings import warn_user
 
 
 @dataclasses.dataclass
@@ -175,6 +176,7 @@ class TrialLifecycle:
         self._oracle.tuner_ids.discard(worker)
         if not self._oracle.tuner_ids:
             self._oracle._proposer.build_warnings.warn_at_end()
+            self._oracle._display.close(closing_text(self._oracle))
             # A request after every worker has stopped begins a new session.
             self.session = Session()
             self._project.clock.end()
@@ -207,8 +209,8 @@ class TrialLifecycle:
 
     def _print_end(self, text: str) -> None:
         """Prints why the search is over, once for all workers."""
-        if self._oracle.verbose and not self.session.has_printed_end:
-            print(text)
+        if not self.session.has_printed_end:
+            self._oracle._display.close(text)
         self.session.has_printed_end = True
 
     def _print_full(self) -> None:
@@ -240,11 +242,10 @@ class TrialLifecycle:
         self._project.commit(SearchGivenUp(reason="no trial completed"))
         failed = f"All {number} trials" if number > 1 else "The only trial"
         they = "they" if number > 1 else "it"
-        warnings.warn(
+        warn_user(
             f"{failed} failed, so there is no result. Fix the cause and run "
             f"the same code again: {they} will run again. The last failure "
-            f"was:\n{last}",
-            stacklevel=2,
+            f"was:\n{last}"
         )
 
     def _last_message(self) -> str:

@@ -36,7 +36,8 @@ MAX_VALUES = 20
 # proposal.
 MAX_EVIDENCE = 300
 # The problem of an error begins with the error's name, that of a limit doesn't.
-_ERROR = re.compile(r"(?:`initial_population\[\d+\]`: )?(\w+): ")
+_FROM_USER = re.compile(r"`initial_population\[\d+\]`: ")
+_ERROR = re.compile(rf"(?:{_FROM_USER.pattern})?(\w+): ")
 # The name of the error of a model that was built.
 OVERSIZED = "OversizedModelError"
 # At the end of a problem, before the place of the user's own line: the line is
@@ -50,6 +51,11 @@ def is_error(problem: str | None) -> bool:
     """Returns whether a model was rejected because its build raised."""
     match = _ERROR.match(problem or "")
     return match is not None and match[1] != OVERSIZED
+
+
+def is_from_user(problem: str) -> bool:
+    """Returns whether a rejected model is one that the user proposed."""
+    return _FROM_USER.match(problem) is not None
 
 
 def is_deliberate(problem: str) -> bool:

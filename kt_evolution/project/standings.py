@@ -1,6 +1,6 @@
 """Standings: the best trials of a search, and its progress."""
 
-import warnings
+from typing import Any
 
 import numpy as np
 from keras_tuner.engine.trial import Trial
@@ -12,6 +12,7 @@ from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
 from kt_evolution.display.formatting import distances
+from kt_evolution.display.formatting import failure_reason
 from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.status import expected_of
@@ -22,6 +23,7 @@ from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
 from kt_evolution.project.project import Project
 from kt_evolution.project.state import SearchState
 from kt_evolution.stopping import SearchProgress
+from kt_evolution.user_warnings import warn_user
 
 
 class Standings:
@@ -57,25 +59,35 @@ class Standings:
     def best(self, num_trials: int) -> list[Trial]:
         """Returns the best completed trials, see `get_best_trials`."""
         with self._project.reading() as state:
-            own = self._positions()
-            order = best_first(
-                state.history.objectives[own], state.history.violations[own]
-            )
-            trials = self._trials_at(own[order[:num_trials]])
+            trials = self.ranked(num_trials)
             if trials and not state.ongoing_trials:
                 self._warn_if_broken(trials[0])
             return trials
 
+    def ranked(self, num_trials: int) -> list[Trial]:
+        """Returns the trials of `best`, without a warning."""
+        with self._project.reading() as state:
+            own = self._positions()
+            order = best_first(
+                state.history.objectives[own], state.history.violations[own]
+            )
+            return self._trials_at(own[order[:num_trials]])
+
     def front(self) -> list[Trial]:
         """Returns the Pareto front, see `get_pareto_trials`."""
         with self._project.reading() as state:
-            own = self._positions()
-            members = front(
-                state.history.objectives[own], state.history.violations[own]
-            )
-            if len(own) and not len(members) and not state.ongoing_trials:
-                self._warn_if_broken(self.best(1)[0])
-            return self._trials_at(own[members])
+            members = self._front()
+            if not len(members) and not state.ongoing_trials:
+                for trial in self.ranked(1):
+                    self._warn_if_broken(trial)
+            return self._trials_at(members)
+
+    def _front(self) -> np.ndarray:
+        """Returns the individuals on the Pareto front."""
+        own = self._positions()
+        return own[
+            front(self._history.objectives[own], self._history.violations[own])
+        ]
 
     def recommended(self, num_trials: int, evolution: Evolution) -> list[Trial]:
         """Returns the trials that are likely to be best, see `recommend`."""
@@ -114,11 +126,40 @@ class Standings:
             return
         broken = self._distances(trial)
         if broken:
-            warnings.warn(
+            warn_user(
                 "No trial is within all limits. Trial "
-                f"{trial.trial_id} breaks them least: {', '.join(broken)}",
-                stacklevel=4,
+                f"{trial.trial_id} breaks them least: {', '.join(broken)}"
             )
+
+    def used_values(self, trial: Trial) -> dict[str, Any]:
+        """Returns the values that the model of a trial uses.
+
+        Args:
+            trial: The `Trial`.
+        """
+        with self._project.reading() as state:
+            position = state.history.position_of(trial.trial_id)
+            genes = state.history.space.genes
+            used = {
+                genes[i].name
+                for i in np.flatnonzero(state.history.expressed[position])
+            }
+            known = {gene.name for gene in genes}
+            return {
+                name: value
+                for name, value in trial.hyperparameters.values.items()
+                if name in used or name not in known
+            }
+
+    def default_trial(self) -> Trial | None:
+        """Returns the trial of the default values, if there is one."""
+        with self._project.reading() as state:
+            genome = state.history.space.default_genome()
+            position = state.history.find(genome)
+            if position < 0:
+                return None
+            individual = state.history.individuals[position]
+            return state.trials.get(individual.trial_id or "")
 
     # Summaries.
 
@@ -128,10 +169,7 @@ class Standings:
             return self._progress()
 
     def _progress(self) -> SearchProgress:
-        own = self._positions()
-        members = own[
-            front(self._history.objectives[own], self._history.violations[own])
-        ]
+        members = self._front()
         ids = {self._history.individuals[p].trial_id for p in members}
         ended = [
             one for one in self._state.end_order if self._is_completed(one)
@@ -151,13 +189,13 @@ class Standings:
         )
 
     def trial_summary(
-        self, trial: Trial, seconds: float, is_best: bool
+        self, trial: Trial, seconds: float | None, is_best: bool
     ) -> TrialSummary:
         """Returns a summary of an ended trial, for a display.
 
         Args:
             trial: The `Trial`.
-            seconds: Float, how long it took.
+            seconds: Float, how long it took, or None.
             is_best: Boolean, whether no trial is better.
         """
         trial_id = trial.trial_id
@@ -170,6 +208,7 @@ class Standings:
             expected=expected_of(self._history, trial_id, self._state.sign),
             origin=origin_of(self._history.individuals[position], trial_id),
             seconds=seconds,
+            reason="" if is_completed else failure_reason(trial.message or ""),
         )
 
     def search_status(
@@ -187,7 +226,7 @@ class Standings:
     def _search_status(
         self, max_trials: int | None, time_budget: float
     ) -> SearchStatus:
-        best = self.best(1)
+        best = self.ranked(1)
         seconds = self._project.clock.seconds
         is_single = self._history.num_objectives == 1
         num_ended = len(self._state.end_order)
@@ -198,12 +237,15 @@ class Standings:
             num_rejected=len(self._history.positions(Status.REJECTED)),
             best_trial_id=best[0].trial_id if best else None,
             best=self._scores_of(best[0]) if best else (),
-            num_on_front=0 if is_single else len(self.front()),
+            num_on_front=0 if is_single else len(self._front()),
             seconds=seconds,
             seconds_left=seconds_left(
                 seconds, num_ended, max_trials, time_budget
             ),
             broken=self._distances(best[0]) if best else (),
+            best_trial=(
+                self.trial_summary(best[0], None, True) if best else None
+            ),
         )
 
     def _distances(self, trial: Trial) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
 """Warnings about models that can't be built, each of them once per process."""
 
-import warnings
-
 from kt_evolution.project.project import Project
 from kt_evolution.project.rejections import Mistake
 from kt_evolution.project.rejections import is_bug
+from kt_evolution.project.rejections import is_from_user
+from kt_evolution.project.rejections import is_over_limit
 from kt_evolution.project.rejections import kind_of
+from kt_evolution.user_warnings import warn_user
 
 
 class BuildWarnings:
@@ -20,23 +21,27 @@ class BuildWarnings:
         self._given: set[str] = set()
 
     def warn_of_rejected(self, problem: str) -> None:
-        """Warns that a proposed model is rejected.
+        """Warns that a proposed model can't be built.
 
         Problems that an earlier process warned of are left out, unless they
         are bugs.
 
         Args:
-            problem: String, why it can't be trained.
+            problem: String, why the model was rejected.
         """
         if is_bug(problem):
             self._warn_of_mistake(Mistake(1, problem))
-        elif (
-            kind_of(problem) not in self._project.state.models.kinds_of_problems
-        ):
+            return
+        is_over = is_over_limit(problem)
+        # The user wants such models to be rejected, but not one of the user's.
+        if is_over and not is_from_user(problem):
+            return
+        if kind_of(problem) not in self._project.state.models.kinds_of_problems:
+            what = "is over a limit" if is_over else "can't be built"
             self._warn(
                 kind_of(problem),
-                "A proposed model can't be trained and was rejected before it "
-                f"cost a trial. {problem}",
+                f"A proposed model {what} and was rejected before it cost a "
+                f"trial. {problem}",
             )
 
     def warn_of_branches(self) -> None:
@@ -58,4 +63,4 @@ class BuildWarnings:
     def _warn(self, key: str, message: str) -> None:
         if key not in self._given:
             self._given.add(key)
-            warnings.warn(message, stacklevel=2)
+            warn_user(message)

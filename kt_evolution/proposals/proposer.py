@@ -16,7 +16,6 @@ from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.history.individual import Individual
-from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.costs.measurement import COUNTED
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.project.events import ModelsRejected
@@ -24,13 +23,14 @@ from kt_evolution.project.events import WarmStarted
 from kt_evolution.project.individuals import record_of
 from kt_evolution.project.past_projects import PastTrial
 from kt_evolution.project.project import Project
-from kt_evolution.project.rejections import by_kind
 from kt_evolution.project.state import SearchState
 from kt_evolution.proposals.build_warnings import BuildWarnings
 from kt_evolution.proposals.edits import EDITED
 from kt_evolution.proposals.edits import EarlierBuilds
 from kt_evolution.proposals.feasibility import FeasibilityCheck
 from kt_evolution.proposals.initial_population import InitialPopulation
+from kt_evolution.proposals.rejection_texts import explanation
+from kt_evolution.proposals.rejection_texts import rejected_share
 from kt_evolution.proposals.warm_start import WarmStart
 from kt_evolution.proposals.warm_start import check_untuned
 
@@ -265,7 +265,7 @@ class Proposer:
         rejected = record.setdefault("rejected", [])
         rejected.append(one)
         if len(rejected) == MAX_REJECTIONS:
-            raise NothingTrainableError(_explain(rejected))
+            raise NothingTrainableError(explanation(rejected))
 
     def _report_rejected(self, rejected: list[dict[str, Any]]) -> None:
         """Records the models that were rejected after the last trial.
@@ -274,22 +274,19 @@ class Proposer:
             NothingTrainableError: If no model of the search can be trained.
         """
         if rejected and not self._state.trials:
-            raise NothingTrainableError(_explain(rejected))
+            raise NothingTrainableError(explanation(rejected))
         if rejected and rejected != self._state.last_rejected:
             self._project.commit(ModelsRejected(rejected=rejected))
 
     def why_nothing_is_left(self) -> str:
         """Returns why there is no further proposal."""
-        num_rejected = len(self._history.positions(Status.REJECTED))
         if not self._history.space.is_tunable.any():
             return (
                 "there is no hyperparameter with several values to search, so "
                 "there is one model only"
             )
         reason = "every model of the search space is known"
-        if num_rejected:
-            reason += f", {num_rejected} of which can't be trained"
-        return reason
+        return reason + rejected_share(self._state.models.problems)
 
     def _record_of(self, individual: Individual) -> dict[str, Any]:
         return record_of(individual, self._history.space, self._state.sign)
@@ -372,23 +369,3 @@ class Proposer:
         record.pop("repeated", None)
         self._state.models.learn_edit(record["rebuilt"], num_known)
         self._report(EDITED)
-
-
-def _one_of(problems: list[str]) -> str:
-    if len(set(problems)) == 1:
-        return problems[0]
-    return f"for instance: {problems[-1]}"
-
-
-def _explain(rejected: list[dict[str, Any]]) -> str:
-    causes = "\n".join(
-        f"  {len(problems)} x {_one_of(problems)}"
-        for problems in by_kind(one["problem"] for one in rejected)
-    )
-    number = len(rejected)
-    models = "models" if number > 1 else "model"
-    return (
-        f"{number} proposed {models} in a row can't be trained:\n"
-        f"{causes}\nNothing is lost. Change the hypermodel or its limits and "
-        "run again."
-    )

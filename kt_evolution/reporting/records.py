@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import math
-import re
 from collections.abc import Iterable
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.display.formatting import failure_reason
 from kt_evolution.keras_tuner_bridge.objectives import SUM_OF_OBJECTIVES
 from kt_evolution.keras_tuner_bridge.objectives import VERBS
 from kt_evolution.keras_tuner_bridge.objectives import sign_of
@@ -22,9 +22,6 @@ from kt_evolution.limits import Limit
 from kt_evolution.project.rejections import BranchTally
 from kt_evolution.project.rejections import Mistake
 from kt_evolution.project.rejections import UnbuiltBranch
-
-# The line of a traceback that names the error; its module is left out.
-_ERROR = re.compile(r"(?:\w+\.)*(\w*(?:Error|Exception|Exit)\b)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,13 +121,7 @@ class TrialRecord:
     @property
     def reason(self) -> str:
         """String, why it failed, on one line; empty if it did not fail."""
-        lines = [] if self.is_completed else (self.message or "").splitlines()
-        for line in reversed(lines):
-            # What an error says may have several lines.
-            match = _ERROR.match(line)
-            if match:
-                return line[match.start(1) :].rstrip()
-        return next((line.strip() for line in lines[::-1] if line.strip()), "")
+        return "" if self.is_completed else failure_reason(self.message or "")
 
     @property
     def seconds(self) -> float | None:

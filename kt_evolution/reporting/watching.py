@@ -159,6 +159,7 @@ def status_of(search: SearchRecord) -> SearchStatus:
         best=_scores(search, best[0]) if best else (),
         num_on_front=0 if is_single else len(search.front()),
         broken=distances(search.limits, best[0].metrics) if best else (),
+        best_trial=summary_of(search, best[0]) if best else None,
         seconds=_seconds(search),
         seconds_left=None,
     )
@@ -183,7 +184,8 @@ def summary_of(search: SearchRecord, trial: TrialRecord) -> TrialSummary:
         is_best=bool(best) and best[0] is trial,
         expected=trial.prediction,
         origin=origin(trial.operator, trial.parents),
-        seconds=trial.seconds or 0.0,
+        seconds=trial.seconds,
+        reason=trial.reason,
     )
 
 

@@ -2,7 +2,6 @@
 
 import numbers
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from kt_evolution.project.locations import check_project_name
 from kt_evolution.project.locations import locate_directory
 from kt_evolution.project.search_lock import check_free
 from kt_evolution.training.cross_validation import CrossValidation
+from kt_evolution.user_warnings import warn_user
 
 # The host's name of a project that has none.
 UNNAMED = "untitled_project"
@@ -201,10 +201,9 @@ def warn_of_one_epoch(
     if type(model).fit is not keras.Model.fit:
         return
     if "epochs" not in private_api.fit_arguments(args, kwargs):
-        warnings.warn(
+        warn_user(
             "Each trial trains for one epoch only, the default of "
             "`keras.Model.fit`, because `search` got no `epochs`. Pass the "
             "number, such as `search(..., epochs=10)`; `epochs=1` trains for "
-            "one epoch without this warning.",
-            stacklevel=2,
+            "one epoch without this warning."
         )

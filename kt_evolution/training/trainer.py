@@ -11,7 +11,11 @@ from keras_tuner.engine.trial import Trial
 
 from kt_evolution.callbacks import as_list
 from kt_evolution.display.architecture.blocks import recorded_blocks
+from kt_evolution.display.search_display import SearchDisplay
+from kt_evolution.display.worker_display import WorkerDisplay
+from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.project.clock import SearchClock
+from kt_evolution.project.issued_trial import message_of
 from kt_evolution.project.issued_trial import recorded_training
 from kt_evolution.project.issued_trial import run_mark
 from kt_evolution.project.signals import raise_if_terminated
@@ -24,6 +28,7 @@ from kt_evolution.training.execution import TrialExecution
 from kt_evolution.training.hooks import has_own_fit
 from kt_evolution.training.hooks import makes_metrics_by_keras
 from kt_evolution.training.hooks import source_of_metrics
+from kt_evolution.training.verbosity import default_verbose
 
 # The position of `verbose` in the signature of `keras.Model.fit`.
 VERBOSE_POSITION = 4
@@ -42,6 +47,7 @@ class Trainer:
     Attributes:
         plan: The `TrainingPlan`.
         folds: The `Fold`s of the data, none without cross-validation.
+        display: The `SearchDisplay` of the oracle, or a `WorkerDisplay`.
     """
 
     def __init__(
@@ -57,6 +63,10 @@ class Trainer:
         self._execution: TrialExecution | None = None
         self._has_checked_epochs = False
         self.folds: Sequence[Fold] = ()
+        self.display: SearchDisplay | WorkerDisplay = oracle._display
+        if tuner._is_worker():
+            objectives = objectives_of(oracle.objective)
+            self.display = WorkerDisplay([one.name for one in objectives])
         self.plan = TrainingPlan.of_search(
             oracle.objective,
             given_objective,
@@ -76,13 +86,21 @@ class Trainer:
             self._tuner.oracle._lifecycle.begin_session()
 
     def on_trial_begin(self) -> None:
-        """Starts the clock of a worker at its first trial.
+        """Notes that a trial of a worker begins.
 
-        Before the chief's clock it would end a trial too early, and the chief
-        would send one more.
+        The first one starts the clock of the worker. Before the chief's clock
+        it would end a trial too early, and the chief would send one more.
         """
+        if isinstance(self.display, WorkerDisplay):
+            self.display.on_trial_begin()
         if self._tuner._is_worker() and not self._clock.is_running:
             self._clock.begin()
+
+    def on_trial_end(self, trial: Trial) -> None:
+        """Prints the trial of a worker, as its chief knows it."""
+        if isinstance(self.display, WorkerDisplay):
+            known = self._tuner.oracle.get_trial(trial.trial_id)
+            self.display.on_trial_end(known, message_of(trial))
 
     def _is_time_over(self) -> bool:
         clock = self._clock
@@ -188,17 +206,17 @@ class Trainer:
             checks_metrics=makes_metrics_by_keras(tuner),
             get_blocks=lambda: recorded_blocks(hp),
         )
-        if not tuner._is_worker():
-            self._show_epochs(execution, args, kwargs)
+        self._show_epochs(execution, args, kwargs)
         model = tuner._try_build(hp)
         if not has_own_fit(tuner.hypermodel):
             check_fit_arguments(model, args, kwargs)
             self._check_epochs(trial, model, args, kwargs)
-        result = execution.run(
-            model,
-            lambda: tuner.hypermodel.fit(hp, model, *args, **kwargs),
-            source_of_metrics(tuner),
-        )
+        with default_verbose(model, self.display.fit_verbose):
+            result = execution.run(
+                model,
+                lambda: tuner.hypermodel.fit(hp, model, *args, **kwargs),
+                source_of_metrics(tuner),
+            )
         build_config = Path(tuner._get_build_config_fname(trial.trial_id))
         save_build_config(model, build_config)
         return result
@@ -224,16 +242,15 @@ class Trainer:
         kwargs: dict[str, Any],
     ) -> None:
         """Shows epochs in the display, and sets Keras's verbosity to match."""
-        display = self._tuner.oracle._display
-        callback = display.new_callback(
+        callback = self.display.new_callback(
             execution.trial_id,
             len(execution.results),
             self._tuner.executions_per_trial,
         )
         if callback is not None:
             kwargs["callbacks"].append(callback)
-        # A custom `fit` may interpret `verbose` differently.
+        # A custom `fit` need not take `verbose`.
         is_positional = len(args) > VERBOSE_POSITION
         is_own_fit = has_own_fit(self._tuner.hypermodel)
         if "verbose" in kwargs or not (is_own_fit or is_positional):
-            kwargs["verbose"] = display.fit_verbose
+            kwargs["verbose"] = self.display.fit_verbose

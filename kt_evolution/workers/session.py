@@ -6,6 +6,7 @@ from typing import Any
 
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.oracle import EvolutionOracle
+from kt_evolution.project.closing import closing_text
 from kt_evolution.project.journal import JournalError
 from kt_evolution.project.signals import raising_terminated
 from kt_evolution.proposals.dry_build import DryBuild
@@ -53,6 +54,7 @@ def searching(tuner: Any, fit_kwargs: dict[str, Any]) -> Iterator[None]:
         KeyboardInterrupt: If nothing was found, or if there are workers.
     """
     if tuner._is_worker():
+        tuner._trainer.display.verbose = fit_kwargs.get("verbose", 1)
         yield
         return
     oracle = tuner.oracle
@@ -68,6 +70,7 @@ def searching(tuner: Any, fit_kwargs: dict[str, Any]) -> Iterator[None]:
         except KeyboardInterrupt:
             tuner.on_search_end()
             print(oracle._display.interruption())
+            print(closing_text(oracle))
             if not oracle.get_best_trials():
                 raise
 

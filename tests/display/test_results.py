@@ -24,7 +24,9 @@ def test_scores_are_told_apart_without_the_digits_of_rounding():
         trial("1", {"val_accuracy": 0.824999988079071}, {}),
     ]
     objective = kt.Objective("val_accuracy", "max")
-    assert results_text("p", 10, objective, trials).splitlines() == [
+    values = [trial.hyperparameters.values for trial in trials]
+    text = results_text("p", 10, objective, trials, values)
+    assert text.splitlines() == [
         "Results summary",
         "Results in p",
         "Showing 10 best trials",
@@ -51,6 +53,7 @@ def test_each_of_several_objectives_is_shown():
     objectives = [kt.Objective("loss", "min"), kt.Objective("params", "min")]
     objective = kt.oracles.RandomSearchOracle(objectives).objective
     found = trial("0", {"loss": 0.25, "params": 9362.0}, {"a\nb": "\x1b[31m"})
-    lines = results_text("p", 1, objective, [found]).splitlines()
+    values = [found.hyperparameters.values]
+    lines = results_text("p", 1, objective, [found], values).splitlines()
     assert lines[3:5] == list(map(str, objectives))
     assert lines[-3:] == ["a\\nb: \\x1b[31m", "loss: 0.25", "params: 9362"]

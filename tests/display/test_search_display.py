@@ -12,6 +12,7 @@ from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.display.formatting import duration
+from kt_evolution.display.formatting import failure_reason
 from kt_evolution.display.frame import Frame
 from kt_evolution.display.frame import best_words
 from kt_evolution.display.frame import interruption
@@ -101,6 +102,61 @@ def test_only_the_newest_results_are_shown():
         frame.add(trial_summary(trial_id=str(number)), search_status())
     shown = [line.split()[0] for line in drawn(frame)[2:]]
     assert shown == [str(number) for number in range(29, 21, -1)]
+
+
+def test_the_best_trial_is_the_first_row():
+    best = trial_summary(trial_id="07", is_best=True, seconds=None)
+    frame = Frame(search_status(best_trial=best), ONE)
+    # It is of an earlier session, which had its time.
+    assert drawn(frame)[2].split()[:2] == ["07", "0.9645"]
+    assert " s " not in drawn(frame)[2]
+    for number in range(10, 30):
+        frame.add(
+            trial_summary(trial_id=str(number), scores=(0.5,), is_best=False),
+            search_status(best_trial=best),
+        )
+    rows = [line.split()[0] for line in drawn(frame)[2:]]
+    assert rows == ["07", *map(str, range(29, 21, -1))]
+    new = trial_summary(trial_id="25", seconds=None)
+    frame.update(search_status(best_trial=new, best_trial_id="25"))
+    rows = [line.split() for line in drawn(frame)[2:]]
+    assert [row[0] for row in rows[:3]] == ["25", "29", "28"]
+    # What is known of it is shown once.
+    assert sum(row[0] == "25" for row in rows) == 1
+    assert rows[0][5:7] == ["12", "s"]
+
+
+def test_a_failed_row_says_why():
+    frame = Frame(search_status(), ONE)
+    failed = trial_summary(scores=(), reason="ValueError: No luck.")
+    frame.add(failed, search_status())
+    row = drawn(frame)[2]
+    assert row.split()[1] == "failed"
+    assert row.rstrip().endswith("12 s ValueError: No luck.")
+    long = trial_summary(scores=(), reason="ValueError: " + "no " * 100)
+    line = plain_line(long, search_status(best_trial_id=None, best=()), ONE)
+    assert line.startswith("[8/20] trial 07: failed: ValueError: no no ")
+    assert "no\u2026; 12 s, crossover" in line and len(line) < 180
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("", ""),
+        ("It was started 3 times.\n", "It was started 3 times."),
+        (
+            "Traceback (most recent call last):\n  x\nkeras.src.OddError: a\nb",
+            "OddError: a",
+        ),
+        (
+            "Traceback:\nValueError: Exception encountered when calling "
+            "Dense.call().\n\n\x1b[1mIts shape is wrong.\x1b[0m\n\nArguments:",
+            "ValueError: Its shape is wrong.",
+        ),
+    ],
+)
+def test_why_a_trial_failed_is_one_line(message, reason):
+    assert failure_reason(message) == reason
 
 
 def test_scores_and_ids_in_a_table_are_told_apart():

@@ -88,9 +88,7 @@ def take_part(folder, directory, tuner_id, port, **kwargs):
     tuner = make_tuner(directory, builds=folder / "builds.txt", **kwargs)
     if tuner_id in WORKERS:
         meet(folder)
-    tuner.search(
-        x[:32], y[:32], validation_data=(x[32:], y[32:]), epochs=1, verbose=0
-    )
+    tuner.search(x[:32], y[:32], validation_data=(x[32:], y[32:]), epochs=1)
 
 
 def meet(folder):
@@ -193,6 +191,22 @@ def test_dry_builds_are_the_chiefs_and_both_workers_train(folder):
     # A worker builds what it trains, and nothing else.
     assert sum(built) == MAX_TRIALS
     assert min(built) > 0
+
+
+def test_a_worker_prints_one_line_for_each_trial(folder, events):
+    ends = [event for event in events if event["event"] == "end"]
+    for name in WORKERS:
+        printed = searches.output(folder / name)
+        assert "/step" not in printed and "Epoch" not in printed
+        lines = [
+            line for line in printed.splitlines() if line.startswith("trial ")
+        ]
+        own = [end["trial_id"] for end in ends if end["worker"] == name]
+        assert [line.split()[1] for line in lines] == [f"{i}:" for i in own]
+        assert all(": val_loss " in line for line in lines)
+    printed = searches.output(folder / "chief")
+    assert f"[{MAX_TRIALS}/{MAX_TRIALS}] trial " in printed
+    assert "Results are in " in printed
 
 
 def test_only_the_chief_writes_the_journal(folder):

@@ -114,15 +114,17 @@ def test_problems_that_differ_in_numbers_are_of_one_kind(tmp_path):
     assert sum("filters" in str(w.message) for w in warned) == 1
 
 
-def test_oversized_models_cost_no_trial(tmp_path):
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_oversized_models_cost_no_trial(tmp_path, capsys):
     def build(hp):
         units = hp.Int("units", 1, 100)
         return keras.Sequential([keras.Input((10,)), keras.layers.Dense(units)])
 
     tuner = new_tuner(tmp_path, build, max_trials=40, max_model_size=500)
-    with pytest.warns(UserWarning, match="max_model_size=500"):
-        # Larger is better: the search pushes against the limit.
-        tuner.search(lambda hp: -hp.get("units"))
+    # Larger is better: the search pushes against the limit.
+    tuner.search(lambda hp: -hp.get("units"))
+    printed = capsys.readouterr().out
+    assert " x larger than max_model_size=500\n" in printed
     assert len(trials_of(tuner, "COMPLETED")) == 40
     assert max(v["units"] for v in values_of(tuner)) == 45
 

@@ -18,7 +18,8 @@ def build(hp):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_models_are_bred_for_the_limit_alone(tmp_path, seed):
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_models_are_bred_for_the_limit_alone(tmp_path, capsys, seed):
     tuner = ScoringTuner(
         build,
         max_trials=3,
@@ -27,8 +28,14 @@ def test_models_are_bred_for_the_limit_alone(tmp_path, seed):
         limits=Limit("params", min=10_000),
         directory=tmp_path,
     )
-    with pytest.warns(UserWarning, match="rejected before"):
-        tuner.search(lambda hp: hp.get("rate"))
+    tuner.search(lambda hp: hp.get("rate"))
+    (line,) = [
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if "proposals were turned down before training: " in line
+    ]
+    assert line.endswith(' params: Limit("params", min=10000).')
+    assert "can't" not in line
     trials = trials_of(tuner, "COMPLETED")
     assert len(trials) == 3
     for trial in trials:

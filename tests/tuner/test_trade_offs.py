@@ -128,38 +128,40 @@ def test_one_objective_has_a_front_too(tmp_path):
 # Limits.
 
 
-def test_no_trial_is_spent_on_what_building_tells(tmp_path):
+def test_no_trial_is_spent_on_what_building_tells(tmp_path, capsys):
     def is_not_sixteen(hp):
         return hp["units"] != 16
 
-    with pytest.warns(UserWarning, match=r"Limit\(\"params\", max=50\)"):
-        tuner = EvolutionTuner(
-            build_dense,
-            objective="val_loss",
-            max_trials=8,
-            seed=0,
-            limits=[Limit("params", max=50), Limit(is_not_sixteen)],
-            directory=tmp_path,
-            project_name="p",
-        )
-        tuner.search(**FIT)
+    tuner = EvolutionTuner(
+        build_dense,
+        objective="val_loss",
+        max_trials=8,
+        seed=0,
+        limits=[Limit("params", max=50), Limit(is_not_sixteen)],
+        directory=tmp_path,
+        project_name="p",
+    )
+    tuner.search(**{**FIT, "verbose": 1})
+    printed = capsys.readouterr().out
+    assert " turned down before training: " in printed
+    assert 'Limit("params", max=50)' in printed
     trials = trials_of(tuner, "COMPLETED")
     assert len(trials) == 8
     assert all(t.metrics.get_best_value("params") <= 50 for t in trials)
 
 
-def test_flops_are_counted_before_training(tmp_path):
-    with pytest.warns(UserWarning, match="flops"):
-        tuner = EvolutionTuner(
-            build_dense,
-            objective="val_loss",
-            max_trials=4,
-            seed=0,
-            limits=Limit("flops", max=60),
-            directory=tmp_path,
-            project_name="p",
-        )
-        tuner.search(**FIT)
+def test_flops_are_counted_before_training(tmp_path, capsys):
+    tuner = EvolutionTuner(
+        build_dense,
+        objective="val_loss",
+        max_trials=4,
+        seed=0,
+        limits=Limit("flops", max=60),
+        directory=tmp_path,
+        project_name="p",
+    )
+    tuner.search(**{**FIT, "verbose": 1})
+    assert ' flops: Limit("flops", max=60)' in capsys.readouterr().out
     trials = trials_of(tuner, "COMPLETED")
     assert len(trials) == 4
     assert all(t.metrics.get_best_value("flops") <= 60 for t in trials)

@@ -1,0 +1,69 @@
+"""What a worker of a chief prints: one line for each of its trials."""
+
+import time
+
+from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution.display.formatting import duration
+from kt_evolution.display.formatting import failure_reason
+from kt_evolution.display.frame import result_words
+from kt_evolution.display.search_display import bars_of
+from kt_evolution.display.status import TrialSummary
+from kt_evolution.display.terminal import printable
+from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
+
+
+class WorkerDisplay:
+    """Prints the trials of a worker. How the search goes, its chief prints.
+
+    Args:
+        names: List of strings, the names of the objectives.
+
+    Attributes:
+        verbose: Int: 0 is silent, 1 a line for each trial, 2 Keras's bars as
+            well.
+    """
+
+    def __init__(self, names: list[str]) -> None:
+        self.verbose = 1
+        self._names = names
+        self._began = time.monotonic()
+
+    def on_trial_begin(self) -> None:
+        self._began = time.monotonic()
+
+    def on_trial_end(self, trial: Trial, message: str | None) -> None:
+        """Prints a trial.
+
+        Args:
+            trial: The `Trial` as its chief knows it.
+            message: String, why it failed, or None.
+        """
+        if not self.verbose:
+            return
+        seconds = time.monotonic() - self._began
+        scores: tuple[float, ...] = ()
+        if trial.status == TrialStatus.COMPLETED:
+            scores = tuple(value_of(trial, name) for name in self._names)
+        summary = TrialSummary(
+            trial_id=trial.trial_id,
+            scores=scores,
+            is_best=False,
+            expected=None,
+            origin="",
+            seconds=seconds,
+            reason="" if scores else failure_reason(message or ""),
+        )
+        words = result_words(summary, self._names)
+        print(printable(f"{words}; {duration(seconds)}"), flush=True)
+
+    def new_callback(
+        self, trial_id: str, number: int, num_executions: int
+    ) -> None:
+        """Returns None: epochs are not shown."""
+
+    @property
+    def fit_verbose(self) -> int:
+        """Int, how much Keras's own `fit` is to say."""
+        return bars_of(self.verbose, is_in_place=False)

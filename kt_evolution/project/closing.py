@@ -1,0 +1,44 @@
+"""What is printed at the end of a search: the winner, and where to look."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from kt_evolution.display.formatting import number
+from kt_evolution.display.frame import best_words
+from kt_evolution.display.terminal import printable
+from kt_evolution.keras_tuner_bridge.objectives import objectives_of
+from kt_evolution.project.rejections import rejection_summary
+
+
+def closing_text(oracle: Any) -> str:
+    """Returns the best model, the rejections, the folder and what is next.
+
+    Args:
+        oracle: The `EvolutionOracle`.
+    """
+    folder = oracle._project.folder
+    problems = oracle._project.state.models.problems
+    lines = [rejection_summary(problems)]
+    best = oracle._standings.ranked(1)
+    if best:
+        names = [one.name for one in objectives_of(oracle.objective)]
+        words = "; ".join(best_words(oracle._search_status(), names))
+        values = ", ".join(
+            f"{name}={number(value)}"
+            for name, value in oracle._standings.used_values(best[0]).items()
+        )
+        lines.append(f"{words[:1].upper()}{words[1:]}")
+        lines.append(f"Its values: {values}" if values else "")
+        lines.append(f"Results are in {folder.absolute()}")
+        lines.append(_next_steps(folder, best[0].trial_id))
+    return "\n".join(printable(line) for line in lines if line)
+
+
+def _next_steps(folder: Path, trial_id: str) -> str:
+    steps = ["`tuner.results_summary()`"]
+    # A `run_trial` of the user saves no weights.
+    if any(folder.glob(f"trial_{trial_id}/*.weights.h5")):
+        steps.append("`tuner.get_best_models()[0]`")
+    command = f"kt-evolution report {shlex.quote(str(folder))}"
+    return f"Next: {', '.join(steps)}, or in a shell `{command}`"

@@ -1,0 +1,50 @@
+"""What is said of rejected models when a search comes to its end."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kt_evolution.project.rejections import by_kind
+from kt_evolution.project.rejections import is_over_limit
+
+
+def rejected_share(problems: Sequence[str]) -> str:
+    """Returns how many of the known models were rejected, empty if none was.
+
+    Args:
+        problems: Sequence of the problems of the rejected models.
+    """
+    num_over = sum(map(is_over_limit, problems))
+    num_unbuilt = len(problems) - num_over
+    text = f", {num_unbuilt} of which can't be trained" if num_unbuilt else ""
+    if num_over:
+        are = "is" if num_over == 1 else "are"
+        text += f", {num_over} of which {are} over a limit"
+    return text
+
+
+def explanation(rejected: Sequence[dict[str, Any]]) -> str:
+    """Returns why no model of a search can be trained.
+
+    Args:
+        rejected: Sequence of the records of the rejected models.
+    """
+    problems = [one["problem"] for one in rejected]
+    causes = "\n".join(
+        f"  {len(kind)} x {_one_of(kind)}" for kind in by_kind(problems)
+    )
+    number = len(rejected)
+    what = "can't be trained"
+    if all(map(is_over_limit, problems)):
+        what = f"{'are' if number > 1 else 'is'} over a limit"
+    models = "models" if number > 1 else "model"
+    return (
+        f"{number} proposed {models} in a row {what}:\n"
+        f"{causes}\nNothing is lost. Change the hypermodel or its limits and "
+        "run again."
+    )
+
+
+def _one_of(problems: Sequence[str]) -> str:
+    if len(set(problems)) == 1:
+        return problems[0]
+    return f"for instance: {problems[-1]}"
