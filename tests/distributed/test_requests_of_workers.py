@@ -1,6 +1,7 @@
 """What workers request in a `run_trial` of their own reaches the chief."""
 
 import os
+import time
 
 import pytest
 
@@ -25,6 +26,12 @@ def take_part(folder, directory, tuner_id, port):
 
     class Layered(kt_evolution.EvolutionTuner):
         def run_trial(self, trial, **kwargs):
+            # A worker that asks after the chief has left waits for ever.
+            searches.note(folder / "begun.txt", trial.trial_id)
+            while not all(
+                (directory / one / "begun.txt").exists() for one in NAMES[1:]
+            ):
+                time.sleep(0.05)
             hp = trial.hyperparameters
             layers = hp.Int("layers", 1, 3)
             return sum(hp.Int(f"units_{i}", 1, 4) for i in range(layers))
@@ -48,6 +55,7 @@ def test_workers_train_no_model_twice(tmp_path):
     ]
     for name, process in zip(NAMES, processes, strict=True):
         process.join(240)
+        process.kill()
         assert process.exitcode == 0, searches.output(tmp_path / name)
     ends = [one for one in searches.events(tmp_path) if one["event"] == "end"]
     assert len(ends) == MAX_TRIALS
