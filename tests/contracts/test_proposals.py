@@ -46,6 +46,8 @@ def test_to_propose_changes_nothing(surrogate):
     evolution = Evolution(surrogate=surrogate)
     history = run(evolution, MIXED, NUM_TRIALS[surrogate])
     ask(evolution, history)
+    # The index of phenotypes is brought up to date when it is read.
+    assert history.expressed.any()
     before = pickle.dumps(history)
     for seed in range(5):
         evolution.propose(history, np.random.default_rng(seed))

@@ -73,7 +73,8 @@ def simulate(
         if int(trial.trial_id) in failed:
             trial.status, trial.message = "FAILED", message
         else:
-            values = trial.hyperparameters.values
+            # As a build would, this requests all hyperparameters.
+            values = dict(trial.hyperparameters.values)
             oracle.update_trial(trial.trial_id, measure(values, rng))
             trial.status = "COMPLETED"
         oracle.end_trial(trial)

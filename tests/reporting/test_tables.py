@@ -74,7 +74,7 @@ def assert_raises_without_project(tuner):
 
 
 def test_what_is_missing_says_how_to_install_it():
-    with pytest.raises(ImportError, match=r'pip install "kt_evolution\[x\]"'):
+    with pytest.raises(ImportError, match=r'pip install "kt-evolution\[x\]"'):
         optional.import_module("no_such_package.module", "x")
 
 
