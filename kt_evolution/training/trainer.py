@@ -1,5 +1,6 @@
 """The trainer: runs one trial of a tuner, and reports its metrics."""
 
+import contextlib
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -208,10 +209,14 @@ class Trainer:
         )
         self._show_epochs(execution, args, kwargs)
         model = tuner._try_build(hp)
-        if not has_own_fit(tuner.hypermodel):
+        quietly: contextlib.AbstractContextManager[None]
+        if has_own_fit(tuner.hypermodel):
+            quietly = default_verbose(model, self.display.fit_verbose)
+        else:
+            quietly = contextlib.nullcontext()
             check_fit_arguments(model, args, kwargs)
             self._check_epochs(trial, model, args, kwargs)
-        with default_verbose(model, self.display.fit_verbose):
+        with quietly:
             result = execution.run(
                 model,
                 lambda: tuner.hypermodel.fit(hp, model, *args, **kwargs),

@@ -88,6 +88,8 @@ def hostile(folder: Path) -> Path:
     hp.Float("%{x}{{ 7 * 7 }}\x1b[31m", 0.0, 1.0)
 
     def measure(values: dict[str, Any], rng: np.random.Generator) -> Any:
+        # What no trial requests is not shown.
+        assert all(values[name] is not None for name in list(values))
         return {
             "val_accuracy": values[HOSTILE] / 9 + 0.01 * rng.random(),
             HOSTILE: 1.0,

@@ -286,8 +286,14 @@ def test_the_message_of_an_old_failure_steers_no_terminal(tmp_path):
 
 
 def test_summaries_of_the_host_steer_no_terminal(capsys, tmp_path):
+    def measure(values, rng):
+        assert values["optimizer"] in ("adam", "sgd")
+        return projects.metrics_of(values, rng)
+
     folder = changed(
-        projects.simulate(tmp_path / "p", 6), "optimizer", CONTROLS
+        projects.simulate(tmp_path / "p", 6, measure=measure),
+        "optimizer",
+        CONTROLS,
     )
 
     class WithoutTraining(kt_evolution.EvolutionTuner):
