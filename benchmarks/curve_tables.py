@@ -52,6 +52,8 @@ DEVELOPMENT = (
     "mlp/digits",
 )
 REPORTED = tuple(name for name in NAMES if name not in DEVELOPMENT)
+LCBENCH_EPOCHS = 50
+GRID_EPOCHS = 27
 FOLDER = pathlib.Path(__file__).parent / "curves"
 # The folder of the files `lcbench/` and `curves/` that aren't kept here.
 DATA = pathlib.Path(os.environ.get("CURVES_DATA", "data"))
@@ -184,7 +186,7 @@ class LCBench(CurveTable):
             for entry in space
             if entry["name"] not in ("OpenML_task_id", "epoch")
         ]
-        super().__init__(f"lcbench/{task}", parameters, 50)
+        super().__init__(f"lcbench/{task}", parameters, LCBENCH_EPOCHS)
         self._session = _session(str(folder / "model.onnx"))
         scales = json.loads((FOLDER / "lcbench_scales.json").read_text())
         if task in scales:
@@ -246,6 +248,11 @@ def _session(file: str) -> Any:
     return onnxruntime.InferenceSession(
         file, options, providers=["CPUExecutionProvider"]
     )
+
+
+def epochs_of(name: str) -> int:
+    """Returns the epochs of a full training, without reading the table."""
+    return LCBENCH_EPOCHS if name.startswith("lcbench/") else GRID_EPOCHS
 
 
 @functools.cache

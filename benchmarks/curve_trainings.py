@@ -26,7 +26,8 @@ from typing import Any
 
 import numpy as np
 
-EPOCHS = 27
+from benchmarks.curve_tables import GRID_EPOCHS
+
 BATCH_SIZE = 32
 GRID = {
     "optimizer": ["adam", "rmsprop", "sgd"],
@@ -81,8 +82,9 @@ def curves_of(
     """Trains all cells of an architecture and an optimizer.
 
     Returns:
-        Float array of shape `(*sizes of the other axes, EPOCHS)`, validation
-        losses. Worse ones than twice that of a uniform guess are equal to it.
+        Float array of shape `(*sizes of the other axes, GRID_EPOCHS)`, the
+        validation losses. Worse ones than twice that of a uniform guess are
+        equal to it.
     """
     import jax
     import jax.numpy as jnp
@@ -150,7 +152,7 @@ def curves_of(
     )
     found = []
     steps = len(y) // BATCH_SIZE
-    for _ in range(EPOCHS):
+    for _ in range(GRID_EPOCHS):
         order = rng.permutation(len(y))[: steps * BATCH_SIZE]
         state, losses = epoch(
             tuple(settings), state, order.reshape(steps, BATCH_SIZE)
@@ -158,7 +160,7 @@ def curves_of(
         found.append(np.asarray(losses))
     worst = 2.0 * math.log(num_classes)
     curves = np.nan_to_num(np.array(found).T, nan=worst, posinf=worst)
-    return np.minimum(curves, worst).reshape(*map(len, inner), EPOCHS)
+    return np.minimum(curves, worst).reshape(*map(len, inner), GRID_EPOCHS)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -171,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     outer = [GRID[name] for name in OUTER]
     found = [curves_of(data, *each) for each in itertools.product(*outer)]
-    curves = np.array(found).reshape(*map(len, GRID.values()), EPOCHS)
+    curves = np.array(found).reshape(*map(len, GRID.values()), GRID_EPOCHS)
     FOLDER.mkdir(exist_ok=True)
     np.savez_compressed(
         FOLDER / f"{options.table}_mlp.npz",

@@ -4,10 +4,13 @@ Example:
 
 ```
 python -m benchmarks.proposal_time --sizes 100 300 1000 10000
+python -m benchmarks.proposal_time --sizes 100 300 --fidelity
 ```
 
 The space has 10 genes: 4 continuous, 3 ordinal, 3 categorical. The history is
-random; nothing is trained. The time includes fit and acquisition search.
+random; nothing is trained. The time includes fit and acquisition search. With
+`--fidelity` all but the best are paused at the rungs of 27 epochs, no promotion
+is due, and the time includes the decision for how long to train.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ import time
 import numpy as np
 
 from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.algorithm.fidelity import SuccessiveHalving
+from kt_evolution.algorithm.history import rungs
+from kt_evolution.algorithm.history.evaluations import Evaluation
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.history.individual import Status
@@ -27,6 +33,8 @@ from kt_evolution.algorithm.space.genes import ContinuousGene
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.scales import Scale
 from kt_evolution.algorithm.space.search_space import SearchSpace
+
+EPOCHS = 27
 
 
 def ten_genes() -> SearchSpace:
@@ -38,25 +46,52 @@ def ten_genes() -> SearchSpace:
     )
 
 
-def random_history(space: SearchSpace, size: int, seed: int) -> History:
+def random_history(
+    space: SearchSpace, size: int, seed: int, fidelity: SuccessiveHalving | None
+) -> History:
     rng = np.random.default_rng([seed, size])
     history = History(space)
     genomes = space.canonicalize(rng.random((size, space.num_genes)))
-    slopes = rng.normal(size=space.num_genes)
+    scores = genomes @ rng.normal(size=space.num_genes)
+    scores += 0.1 * rng.normal(size=size)
     for number, genome in enumerate(genomes):
-        trial_id = str(number)
-        history.add(Individual(genome, trial_id=trial_id))
-        score = float(slopes @ genome + 0.1 * rng.normal())
-        history.finish(trial_id, Status.COMPLETED, [score])
+        epochs = (1,) if fidelity else ()
+        history.add(Individual(genome, trial_id=str(number), epochs=epochs))
+    if fidelity is None:
+        best = np.arange(size)
+    else:
+        best = halve(history, fidelity, scores)
+    for number in best:
+        history.finish(str(number), Status.COMPLETED, [float(scores[number])])
     return history
 
 
-def milliseconds(history: History, repeats: int) -> list[float]:
-    evolution = Evolution()
+def halve(
+    history: History, fidelity: SuccessiveHalving, scores: np.ndarray
+) -> np.ndarray:
+    """Pauses all individuals but those that get to the last rung."""
+    best = np.argsort(scores)
+    for rung, epochs in enumerate(fidelity.rungs(EPOCHS)[:-1]):
+        for number in best:
+            if rung:
+                rungs.promote(history, str(number), epochs)
+            score = float(scores[number]) + 1.0 / epochs
+            rungs.reach(history, str(number), epochs, Evaluation((score,)))
+            rungs.pause(history, str(number))
+        best = best[: len(best) // fidelity.factor]
+    return best
+
+
+def milliseconds(
+    history: History, repeats: int, fidelity: SuccessiveHalving | None
+) -> list[float]:
+    evolution = Evolution(fidelity=fidelity)
     times = []
     for number in range(repeats):
         start = time.perf_counter()
-        evolution.propose(history, np.random.default_rng(number))
+        evolution.propose(
+            history, np.random.default_rng(number), max_epochs=EPOCHS
+        )
         times.append(1000.0 * (time.perf_counter() - start))
     return times
 
@@ -67,12 +102,15 @@ def main() -> None:
         "--sizes", type=int, nargs="+", default=[20, 100, 300, 1000, 10000]
     )
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--fidelity", action="store_true")
     arguments = parser.parse_args()
+    fidelity = SuccessiveHalving() if arguments.fidelity else None
     space = ten_genes()
     print("| trials | median ms | largest ms |")
     print("|---|---|---|")
     for size in arguments.sizes:
-        times = milliseconds(random_history(space, size, 0), arguments.repeats)
+        history = random_history(space, size, 0, fidelity)
+        times = milliseconds(history, arguments.repeats, fidelity)
         print(f"| {size} | {statistics.median(times):.1f} | {max(times):.1f} |")
 
 

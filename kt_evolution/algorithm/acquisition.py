@@ -247,12 +247,12 @@ def fit_trainability(
         history: The `History`.
     """
     failed = history.positions(Status.FAILED, Status.REJECTED)
-    completed = history.positions(Status.COMPLETED)
-    if not len(failed) or not len(completed):
+    trained = history.positions(Status.COMPLETED, Status.PAUSED)
+    if not len(failed) or not len(trained):
         return None
     labels = np.full(len(history), TRAINED)
     labels[failed] = NOT_TRAINED
-    known = np.union1d(completed, failed)
+    known = np.union1d(trained, failed)
     return fit(surrogate, history, known, labels, np.full(len(history), np.nan))
 
 

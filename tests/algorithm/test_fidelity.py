@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 
+from kt_evolution.algorithm.acquisition import fit_trainability
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.fidelity import SuccessiveHalving
 from kt_evolution.algorithm.fidelity.extrapolation import extrapolate
@@ -20,6 +21,7 @@ from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.history.rungs import RungScores
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.algorithm.surrogate.gaussian_process import GaussianProcess
 from tests.algorithm.curves import PLANE
 from tests.algorithm.curves import CurveSearch
 from tests.algorithm.curves import curve
@@ -242,6 +244,23 @@ def test_before_anything_is_complete_the_first_rung_is_mostly_low():
 
 
 # Searches.
+
+
+def test_a_paused_individual_could_be_trained():
+    history = History(PLANE)
+    for n, x in enumerate([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.95]):
+        genome = np.array([x, 0.5])
+        history.add(Individual(genome, trial_id=str(n), epochs=(1,)))
+        if x < 0.45:
+            rungs.reach(history, str(n), 1, Evaluation((x,)))
+        if x < 0.9:
+            # Those that reached no rung have failed.
+            rungs.pause(history, str(n))
+        else:
+            history.finish(str(n), Status.COMPLETED, [x])
+    label = fit_trainability(GaussianProcess(), history)
+    mean, _ = label.predict(np.array([[0.25, 0.5]]), np.ones((1, 2), bool))
+    assert mean[0] < -0.5
 
 
 def test_the_share_that_is_trained_to_the_end_at_once_grows():
