@@ -34,15 +34,15 @@ class Line:
         height: Float, the predicted score at the upper rung for `center`.
         slope: Float.
         variance: Float, the variance around the line.
-        pairs: Float, the number of individuals it rests on, that of the prior
-            included.
+        pairs: Int, the number of individuals that reached both rungs, or 1 if
+            none did and only the prior is known.
     """
 
     center: float
     height: float
     slope: float
     variance: float
-    pairs: float
+    pairs: int
 
     def __call__(
         self, mean: np.ndarray, variance: np.ndarray
@@ -73,7 +73,7 @@ def fit_line(lower: np.ndarray, upper: np.ndarray) -> Line:
     x, y = lower[both[:num_kept]], upper[both[:num_kept]]
     if not len(x):
         center = float(better[0])
-        return Line(center, center, 1.0, float(scale**2), 1.0)
+        return Line(center, center, 1.0, float(scale**2), 1)
     center, height = x.mean(), y.mean()
     prior = PRIOR_PAIRS * max(scale**2, np.finfo(float).tiny)
     across = (x - center) @ (y - height)
@@ -84,12 +84,12 @@ def fit_line(lower: np.ndarray, upper: np.ndarray) -> Line:
         len(x) + PRIOR_DEGREES_OF_FREEDOM
     )
     return Line(
-        float(center),
-        float(height),
-        float(slope),
-        float(variance),
-        len(x) + 0.0,
+        float(center), float(height), float(slope), float(variance), len(x)
     )
+
+
+# Leads past a rung that no individual reached.
+UNCHANGED = Line(0.0, 0.0, 1.0, 0.0, 1)
 
 
 def extrapolate(
@@ -113,7 +113,7 @@ def extrapolate(
     for rung in range(last - 1, -1, -1):
         members = scores.members(rung)
         if not len(members):
-            lines.insert(0, Line(0.0, 0.0, 1.0, 0.0, 1.0))
+            lines.insert(0, UNCHANGED)
             continue
         lines.insert(
             0, fit_line(table[rung, members], table[rung + 1, members])

@@ -139,7 +139,8 @@ class SuccessiveHalving:
         is_random = rng.random() < RANDOM_SHARE
         known = known_scores(history, scores)
         if len(known.positions) > MIN_KNOWN:
-            # What lower rungs say counts as little as it does for promotions.
+            # Rungs below the first one aren't trusted: they promote nothing,
+            # and the surrogate doesn't learn from them.
             known = known_scores(history, scores, first)
         return Step(known, rungs[first], is_random=is_random)
 
@@ -167,7 +168,8 @@ class SuccessiveHalving:
         )
         if not len(candidates):
             return None
-        # What is predicted of a first epoch is often too good.
+        # Predictions from first epochs are often too good, so an uncertain one
+        # counts as worse by its standard deviation.
         variance = known.extrapolation_variance
         uncertain = known.objectives + np.sqrt(
             0.0 if variance is None else variance
