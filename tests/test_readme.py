@@ -56,6 +56,7 @@ def blocks_of(text, language):
     return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
+@pytest.mark.later
 @pytest.mark.usefixtures("short")
 def test_code_of_the_readme_runs_in_order(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -112,6 +113,7 @@ def test_the_commands_of_the_readme_name_what_is_there():
     assert (ROOT / "examples" / "quickstart.py").exists()
 
 
+@pytest.mark.later
 def test_code_of_the_guides_does_what_they_say(names):
     exec(
         code_with("def build_model", GUIDES.parent / "getting_started.md"),

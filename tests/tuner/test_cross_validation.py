@@ -188,7 +188,13 @@ def _compiled(units):
             keras.layers.Dense(1, activation="sigmoid"),
         ]
     )
-    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    # Each of the many short trainings would be traced again.
+    model.compile(
+        "adam",
+        "binary_crossentropy",
+        metrics=["accuracy"],
+        run_eagerly=True,
+    )
     return model
 
 
