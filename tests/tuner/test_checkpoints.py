@@ -14,6 +14,8 @@ from tuner_helpers import build_dense
 import kt_evolution
 from kt_evolution.training import checkpoints
 
+pytestmark = pytest.mark.graph
+
 
 class Subclassed(keras.Model):
     """Makes its variables when it is first called."""

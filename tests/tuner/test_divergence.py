@@ -13,6 +13,8 @@ from tuner_helpers import trials_of
 
 import kt_evolution
 
+pytestmark = pytest.mark.graph
+
 # One positive in ten: a model that predicts NaN is right about the others.
 X = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
 Y = (np.arange(40) % 10 == 0).astype("float32")

@@ -14,6 +14,8 @@ from tuner_helpers import values_of
 
 import kt_evolution
 
+pytestmark = pytest.mark.graph
+
 
 def new_tuner(folder, build=build_dense, **kwargs):
     kwargs.setdefault("objective", "val_loss")

@@ -5,6 +5,8 @@ import pytest
 from tests.backends import searched_layers
 from tests.nas.nas_helpers import SPACES
 
+pytestmark = pytest.mark.graph
+
 
 @pytest.mark.parametrize("kind", ["vector", "tokens"])
 def test_no_model_of_a_common_layer_is_rejected(kind):

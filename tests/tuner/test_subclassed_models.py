@@ -5,6 +5,8 @@ import pytest
 
 from tests.backends import subclassed_models
 
+pytestmark = pytest.mark.graph
+
 # Each is restored in another way; the rest takes longer.
 QUICK = ["list", "tokens", "own weights", "layers in call", "marked as built"]
 
