@@ -4,11 +4,14 @@ A stranger's folder is only data. A link never leads out of it, only regular
 files are opened, and JSON is read without running out of stack.
 """
 
+import contextlib
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from typing import BinaryIO
 
 
 def check_own(path: Path, folder: Path) -> None:
@@ -117,8 +120,9 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def replace(path: Path, text: str) -> None:
-    """Writes a file so that a reader sees all of the old or of the new text.
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file so that a reader sees all of the old or of the new content.
 
     The new file is written beside the old one, under a random name that must
     not exist: an existing file may be a link to another one.
@@ -128,11 +132,19 @@ def replace(path: Path, text: str) -> None:
     """
     new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with open(
-            new, "x", encoding="utf-8", errors="backslashreplace"
-        ) as file:
-            file.write(text)
+        with open(new, "xb") as file:
+            yield file
         os.replace(new, path)
     except BaseException:
         new.unlink(missing_ok=True)
         raise
+
+
+def replace(path: Path, text: str) -> None:
+    """Writes a text so that a reader sees all of the old or of the new one.
+
+    Raises:
+        OSError: If the file can't be written. The old one stays.
+    """
+    with replacing(path) as file:
+        file.write(text.encode("utf-8", "backslashreplace"))

@@ -79,7 +79,8 @@ class EvolutionOracle(kt.Oracle):
         max_starts_per_trial: Int, how often a trial is started that never
             ends because its process dies, for instance out of memory. Then it
             is FAILED, or rejected if the process died in its dry build.
-            Interruptions such as Ctrl-C don't count. Defaults to 3.
+            Interruptions such as Ctrl-C and starts that went on with a
+            training don't count. Defaults to 3.
         population_size: Int, how many individuals breed. Defaults to 20.
         num_initial_points: Int, how many individuals are sampled before the
             first is bred; the first of them has the default values. Defaults

@@ -229,6 +229,19 @@ def fit_arguments(
     return {**dict(zip(names[: len(args)], args, strict=True)), **kwargs}
 
 
+def set_initial_epoch(model: Any, epoch: int | None) -> None:
+    """Sets the epoch with which the `fit` that has begun starts.
+
+    A callback can't set the argument `initial_epoch`, which a `fit` of the
+    user need not pass on. `keras.callbacks.BackupAndRestore` does the same.
+
+    Args:
+        model: The model.
+        epoch: Int, or None for the one of the arguments.
+    """
+    model._initial_epoch = epoch
+
+
 def layers_inside(layer: Any) -> list[Any]:
     """Returns the layers that a layer or model directly consists of."""
     return list(layer._flatten_layers(include_self=False, recursive=False))

@@ -76,6 +76,20 @@ class SearchClock:
         known = self._sessions.get(event.session, 0.0)
         self._sessions[event.session] = max(known, seconds)
 
+    def catch_up(self, session: float, seconds: float) -> None:
+        """Counts the end of an earlier session, which no event has.
+
+        A training that is killed and goes on later has used that time. It
+        counts as time of the session that runs now.
+
+        Args:
+            session: Float, when that session began.
+            seconds: Float, for how long it ran at least.
+        """
+        if self._began is not None and session != self._began:
+            missing = seconds - self._sessions.get(session, 0.0)
+            self._began_monotonic -= max(missing, 0.0)
+
     def is_new(self, event: "Event") -> bool:
         """Returns whether no earlier event has the same session."""
         return event.session is not None and event.session not in self._sessions

@@ -138,6 +138,20 @@ class RunsInterrupted(Event):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RunProgressed(Event):
+    """A run that went on with a training has kept a further epoch of it.
+
+    Args:
+        trial_id: String.
+    """
+
+    kind = "progressed"
+    has_space = False
+
+    trial_id: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrialEnded(Event):
     """A run of a trial came to its end.
 

@@ -15,6 +15,7 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_evolution.display.terminal import printable_lines
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.project.closing import closing_text
+from kt_evolution.project.events import RunProgressed
 from kt_evolution.project.events import RunsInterrupted
 from kt_evolution.project.events import SearchGivenUp
 from kt_evolution.project.events import SearchStopped
@@ -289,3 +290,11 @@ class TrialLifecycle:
             left = state.runs.begun_in(session) if session else []
             if left or state.builds.is_last(session):
                 self._project.commit(RunsInterrupted(trial_ids=left))
+
+    def note_progress(self, trial_id: str) -> None:
+        """Records that a training that was cut goes on, and is further by now.
+
+        Such a start is not one of `max_starts_per_trial`.
+        """
+        with self._project.changing():
+            self._project.commit(RunProgressed(trial_id=trial_id))

@@ -9,6 +9,7 @@ import collections
 import dataclasses
 
 from kt_evolution.project.events import Event
+from kt_evolution.project.events import RunProgressed
 from kt_evolution.project.events import RunsInterrupted
 from kt_evolution.project.events import TrialCreated
 from kt_evolution.project.events import TrialEnded
@@ -43,6 +44,8 @@ class Runs:
         self._open: dict[str, Run] = {}
         # How often each trial was started since a run of it last ended.
         self._num_starts: dict[str, int] = collections.defaultdict(int)
+        # The trials whose newest start does not count.
+        self._excused: set[str] = set()
 
     def apply(self, event: Event) -> None:
         """Applies an event of any kind."""
@@ -50,6 +53,7 @@ class Runs:
             case TrialCreated() | TrialStarted():
                 self._num_begun += 1
                 self._num_starts[event.trial_id] += 1
+                self._excused.discard(event.trial_id)
                 self._open[event.trial_id] = Run(
                     self._num_begun,
                     event.worker,
@@ -61,7 +65,15 @@ class Runs:
                 self._num_starts.pop(event.trial_id, None)
             case RunsInterrupted():
                 for trial_id in event.trial_ids:
-                    self._num_starts[trial_id] -= 1
+                    self._excuse(trial_id)
+            case RunProgressed():
+                self._excuse(event.trial_id)
+
+    def _excuse(self, trial_id: str) -> None:
+        """Leaves the newest start of a trial out of their number."""
+        if trial_id not in self._excused:
+            self._excused.add(trial_id)
+            self._num_starts[trial_id] -= 1
 
     def newest(self, trial_id: str) -> Run | None:
         """Returns a trial's newest run, None if that has ended."""
@@ -70,7 +82,8 @@ class Runs:
     def num_starts(self, trial_id: str) -> int:
         """Returns how often a trial was started since a run of it ended.
 
-        Starts that were interrupted from outside don't count.
+        Starts that were interrupted from outside don't count, and neither do
+        those that went on with a training and came further.
         """
         return self._num_starts.get(trial_id, 0)
 

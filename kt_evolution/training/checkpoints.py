@@ -10,6 +10,7 @@ by its own.
 import contextlib
 import json
 import math
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ class SaveMeasuredEpochs(keras.callbacks.Callback):
     The host's checkpoint saves every epoch that has no objective, and so
     overwrites the best one with `validation_freq=2`. It saves epochs whose
     loss is NaN, and it compares arrays. It can't save a model that was never
-    called as a whole, such as a GAN whose `train_step` calls its networks.
+    called as a whole, such as a GAN whose `train_step` calls its networks. It
+    writes the file in place, so that a kill leaves a part of it.
 
     Args:
         checkpoint: The host's callback that saves the best epoch.
@@ -49,9 +51,13 @@ class SaveMeasuredEpochs(keras.callbacks.Callback):
             # All epochs are equal, and the last one is that of the metrics.
             constants = ()
         self._constants = dict.fromkeys(constants, 0.0)
+        path = Path(checkpoint.filepath)
+        self._new = path.with_name(f".{path.name}")
 
     def set_model(self, model: Any) -> None:
         super().set_model(model)
+        # Left by a process that was killed while it wrote.
+        self._new.unlink(missing_ok=True)
         self.checkpoint.set_model(model)
 
     def on_epoch_end(
@@ -65,7 +71,14 @@ class SaveMeasuredEpochs(keras.callbacks.Callback):
             return
         # By now its layers have all their variables.
         self.model.built = True
-        self.checkpoint.on_epoch_end(epoch, logs)
+        path = self.checkpoint.filepath
+        self.checkpoint.filepath = str(self._new)
+        try:
+            self.checkpoint.on_epoch_end(epoch, logs)
+        finally:
+            self.checkpoint.filepath = path
+        if self._new.is_file():
+            os.replace(self._new, path)
 
 
 def save_build_config(model: Any, path: Path) -> None:
@@ -78,8 +91,26 @@ def save_build_config(model: Any, path: Path) -> None:
     Raises:
         JournalError: If the file can't be written.
     """
-    config = {**(_config_of(model) or {}), LAYERS: _describe(model, set())}
-    write_atomically(path, json.dumps(config))
+    write_atomically(path, json.dumps(build_config_of(model)))
+
+
+def build_config_of(model: Any) -> dict[str, Any]:
+    """Returns what `build_like` needs to build a model again."""
+    return {**(_config_of(model) or {}), LAYERS: _describe(model, set())}
+
+
+def build_like(model: Any, config: dict[str, Any]) -> None:
+    """Makes the variables of a model that Keras makes at the first batch.
+
+    Args:
+        model: The Keras model, as the hypermodel built it.
+        config: Dict, by `build_config_of` a model that was trained.
+
+    Raises:
+        CheckpointError: If it is another model.
+    """
+    if not private_api.is_built_throughout(model):
+        _build(model, config)
 
 
 def _describe(layer: Any, seen: set[int]) -> dict[str, Any] | None:
@@ -135,7 +166,7 @@ def load_checkpoint(model: Any, weights: Path, build_config: Path) -> None:
         "Skipping variable loading",
     ):
         if not private_api.is_built_throughout(model):
-            _build(model, _read(build_config))
+            build_like(model, _read(build_config))
         _load_weights(model, weights)
 
 

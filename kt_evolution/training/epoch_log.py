@@ -1,7 +1,8 @@
 """Writes the training log: the metrics of each epoch, in a file of the trial.
 
 Keras Tuner keeps the best epoch only. Each worker writes the files of its
-trials. If a trial runs again, the file is overwritten.
+trials. If a trial runs again, the file is overwritten, or continued if the
+training is.
 """
 
 import contextlib
@@ -38,10 +39,34 @@ class EpochLog(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self._path = path
-        self._overwrite = overwrite
+        self._is_first = self._overwrite = overwrite
         self._get_blocks = get_blocks
+        self._has_begun = True
+
+    def continue_curve(self) -> None:
+        """Leaves the file as it is, because the training goes on after a cut.
+
+        Call it once training has begun, before the first epoch.
+        """
+        self._has_begun, self._overwrite = True, False
+
+    def begin_curve(self) -> None:
+        """Begins from the first epoch, although the training was to go on."""
+        self._has_begun, self._overwrite = False, self._is_first
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        # Whether the training goes on is known once all callbacks have begun.
+        self._has_begun = False
+
+    def on_epoch_begin(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._has_begun:
+            return
+        self._has_begun = True
         epochs = self.params.get("epochs")
         # `fit` takes NumPy's integers as well.
         epochs = None if epochs is None else int(epochs)
@@ -50,11 +75,13 @@ class EpochLog(keras.callbacks.Callback):
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
+        self._begin()
         self._write(
             {"event": "epoch", "epoch": epoch, "logs": as_numbers(logs)}
         )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._begin()
         line = {"event": "end", "layers": _layers_of(self.model)}
         blocks = [dataclasses.asdict(block) for block in self._get_blocks()]
         self._write({**line, "blocks": blocks} if blocks else line)

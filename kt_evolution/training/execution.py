@@ -28,8 +28,12 @@ from kt_evolution.limits import Limit
 from kt_evolution.project.training_log import FILE_NAME
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.training.checkpoints import SaveMeasuredEpochs
+from kt_evolution.training.continuation import Continuation
+from kt_evolution.training.continuation import from_record
+from kt_evolution.training.continuation import to_record
 from kt_evolution.training.cross_validation import Fold
 from kt_evolution.training.epoch_log import EpochLog
+from kt_evolution.training.keep_epochs import KeepEpochs
 from kt_evolution.training.metric_check import DirectionCheck
 from kt_evolution.training.metric_check import MetricCheck
 from kt_evolution.training.metric_check import can_add_metrics
@@ -107,6 +111,8 @@ class TrialExecution:
         trial_id: String.
         folder: Path, the folder of the trial.
         folds: The `Fold`s of the data, none without cross-validation.
+        continuation: The `Continuation` of the trial, or None if its training
+            is not kept.
 
     Attributes:
         results: List of the results of the executions, such as `History`s.
@@ -118,11 +124,14 @@ class TrialExecution:
         trial_id: str,
         folder: Path,
         folds: Sequence[Fold] = (),
+        continuation: Continuation | None = None,
     ) -> None:
         self.trial_id = trial_id
         self._plan = plan
         self._folder = folder
         self._folds = folds
+        self._continuation = continuation
+        self._keep: KeepEpochs | None = None
         self._costs: list[dict[str, float]] = []
         self._diverged: dict[str, float] = {}
         self._divergence = DivergenceWatch()
@@ -132,6 +141,23 @@ class TrialExecution:
     def is_out_of_time(self) -> bool:
         """Whether a further execution would begin after the time budget."""
         return bool(self.results) and self._plan.is_time_over()
+
+    def take_finished(self, model: Any) -> Any:
+        """Returns the result of the next execution, if an earlier run has it.
+
+        Args:
+            model: The model, as the hypermodel built it.
+        """
+        if self._continuation is None:
+            return None
+        self._continuation.check_build(model)
+        finished = self._continuation.take_finished()
+        if finished is None:
+            return None
+        self._costs.append(finished["costs"])
+        self._diverged |= finished["diverged"]
+        self.results.append(from_record(finished["result"]))
+        return self.results[-1]
 
     def arguments(
         self,
@@ -153,30 +179,57 @@ class TrialExecution:
             fold = self._folds[len(self.results) % len(self._folds)]
             args, others = fold.fit_arguments()
             kwargs = {**others, "callbacks": kwargs["callbacks"]}
+        given = kwargs.get("callbacks", [])
         callbacks = [
             SaveMeasuredEpochs(callback, measurement.COSTS)
             if type(callback).__name__ == "SaveBestEpoch"
             else callback
-            for callback in kwargs.get("callbacks", [])
+            for callback in given
         ]
         checks_metrics &= not any(map(can_add_metrics, callbacks))
         if math.isfinite(self._plan.time_budget):
             callbacks.append(self._new_epoch_stop(kwargs))
         self._divergence = DivergenceWatch()
-        callbacks += [
-            EpochLog(
-                self._folder / FILE_NAME,
-                overwrite=not self.results,
-                get_blocks=get_blocks,
-            ),
-            self._divergence,
-        ]
+        epoch_log = EpochLog(
+            self._folder / FILE_NAME,
+            overwrite=not self.results,
+            get_blocks=get_blocks,
+        )
+        callbacks += [epoch_log, self._divergence]
         if checks_metrics:
             arguments = private_api.fit_arguments(args, kwargs)
             callbacks.append(MetricCheck(self._plan.expected, arguments))
         callbacks.append(DirectionCheck(self._plan.inferred))
         callbacks.append(TerminationWatch())
+        callbacks += self._new_keep_epochs(given, epoch_log)
         return args, {**kwargs, "callbacks": callbacks}
+
+    def _new_keep_epochs(
+        self, given: Sequence[Any], epoch_log: EpochLog
+    ) -> list[KeepEpochs]:
+        """Returns the callback that keeps the state of the training, if any.
+
+        Args:
+            given: List of the callbacks of the user and of the host.
+            epoch_log: The `EpochLog`.
+        """
+        if self._continuation is None:
+            return []
+        named = {type(callback).__name__: callback for callback in given}
+        checkpoint = named.get("SaveBestEpoch")
+        users = [
+            callback
+            for callback in given
+            if callback not in (checkpoint, named.get("TunerCallback"))
+        ]
+        self._continuation.begin_execution(checkpoint)
+        self._keep = KeepEpochs(
+            self._continuation,
+            [*users, self._divergence],
+            checkpoint,
+            epoch_log,
+        )
+        return [self._keep]
 
     def _new_epoch_stop(self, kwargs: Mapping[str, Any]) -> StopAtEpochEnd:
         awaited: set[str] = set()
@@ -203,6 +256,8 @@ class TrialExecution:
         began = time.perf_counter()
         result = fit()
         measured["train_seconds"] = time.perf_counter() - began
+        if self._keep is not None:
+            measured["train_seconds"] += self._keep.seconds
         measured |= measurement.parameter_counts(model)
         measured |= measurement.measure(
             model, self._plan.measured - measured.keys()
@@ -210,6 +265,14 @@ class TrialExecution:
         self._costs.append(measured)
         self.results.append(result)
         self._diverged |= self._divergence.losses
+        if self._continuation is not None:
+            self._continuation.add_finished(
+                {
+                    "result": to_record(result),
+                    "costs": measured,
+                    "diverged": self._divergence.losses,
+                }
+            )
         if not isinstance(result, keras.callbacks.History):
             # An unusable result raises before the next execution.
             metrics_of(result, self._plan.objective, source, measured)

@@ -9,6 +9,7 @@ from keras_tuner.engine.tuner import maybe_distribute
 from kt_evolution import files
 from kt_evolution.training.checkpoints import CheckpointError
 from kt_evolution.training.checkpoints import load_checkpoint
+from kt_evolution.training.continuation import delete_state
 
 # Advice if a model can't be restored.
 REMEDY = (
@@ -36,11 +37,15 @@ class SavedModels:
         return Path(self._tuner._get_checkpoint_fname(trial_id))
 
     def prune(self, ended: Trial) -> None:
-        """Deletes the weights of all but the best trials.
+        """Deletes what is not needed once a run of a trial has ended.
+
+        This is the state of its training, and the weights of all but the best
+        trials. A trial that crashed and is run again starts from its beginning.
 
         Args:
-            ended: The `Trial` that has ended.
+            ended: The `Trial`.
         """
+        delete_state(Path(self._tuner.get_trial_dir(ended.trial_id)))
         if self._num_kept is None:
             return
         oracle = self._tuner.oracle

@@ -23,12 +23,14 @@ from kt_evolution.project.signals import raise_if_terminated
 from kt_evolution.training.arguments import check_fit_arguments
 from kt_evolution.training.arguments import warn_of_one_epoch
 from kt_evolution.training.checkpoints import save_build_config
+from kt_evolution.training.continuation import Continuation
 from kt_evolution.training.cross_validation import Fold
 from kt_evolution.training.execution import TrainingPlan
 from kt_evolution.training.execution import TrialExecution
 from kt_evolution.training.hooks import has_own_fit
 from kt_evolution.training.hooks import makes_metrics_by_keras
 from kt_evolution.training.hooks import source_of_metrics
+from kt_evolution.training.unfinished import UnfinishedTrials
 from kt_evolution.training.verbosity import default_verbose
 
 # The position of `verbose` in the signature of `keras.Model.fit`.
@@ -63,6 +65,7 @@ class Trainer:
         self._clock = SearchClock()
         self._execution: TrialExecution | None = None
         self._has_checked_epochs = False
+        self._unfinished = UnfinishedTrials(tuner)
         self.folds: Sequence[Fold] = ()
         self.display: SearchDisplay | WorkerDisplay = oracle._display
         if tuner._is_worker():
@@ -85,6 +88,7 @@ class Trainer:
         self._has_checked_epochs = False
         if not self._tuner._is_worker():
             self._tuner.oracle._lifecycle.begin_session()
+            self._unfinished.delete_ended()
 
     def on_trial_begin(self) -> None:
         """Notes that a trial of a worker begins.
@@ -122,8 +126,9 @@ class Trainer:
             kwargs: Dict, the others.
         """
         raise_if_terminated()
-        self._execution = None
-        execution = self._execution_of(trial)
+        execution = self._execution = self._new_execution(
+            trial, self._unfinished.of(trial)
+        )
         with recorded_training(trial, self._tuner._is_worker()):
             results = self._tuner.run_trial(trial, *args, **kwargs)
         # SIGTERM may have ended the training early.
@@ -146,11 +151,19 @@ class Trainer:
         """Returns the execution of a trial; one called by hand begins here."""
         trial_id = trial.trial_id
         if self._execution is None or self._execution.trial_id != trial_id:
-            folder = Path(self._tuner.get_trial_dir(trial_id))
-            self._execution = TrialExecution(
-                self.plan, trial_id, folder, self.folds
-            )
+            self._execution = self._new_execution(trial, None)
         return self._execution
+
+    def _new_execution(
+        self, trial: Trial, continuation: Continuation | None
+    ) -> TrialExecution:
+        return TrialExecution(
+            self.plan,
+            trial.trial_id,
+            Path(self._tuner.get_trial_dir(trial.trial_id)),
+            self.folds,
+            continuation,
+        )
 
     def _count_costs(self, trial: Trial) -> Mapping[str, float]:
         """Returns the costs of a model that the tuner didn't train."""
@@ -201,6 +214,10 @@ class Trainer:
         if execution.is_out_of_time:
             return None
         hp = trial.hyperparameters
+        model = tuner._try_build(hp)
+        finished = execution.take_finished(model)
+        if finished is not None:
+            return finished
         args, kwargs = execution.arguments(
             args,
             kwargs,
@@ -208,7 +225,6 @@ class Trainer:
             get_blocks=lambda: recorded_blocks(hp),
         )
         self._show_epochs(execution, args, kwargs)
-        model = tuner._try_build(hp)
         quietly: contextlib.AbstractContextManager[None]
         if has_own_fit(tuner.hypermodel):
             quietly = default_verbose(model, self.display.fit_verbose)

@@ -67,9 +67,15 @@ def make_tuner(directory, builds=None, fails=False, **kwargs):
     )
 
 
-def take_part(folder, directory, tuner_id, port, **kwargs):
+def take_part(folder, directory, tuner_id, port, epochs=1, **kwargs):
     """Runs the same code that each process of a distributed search runs."""
+    import keras
     import numpy as np
+
+    class Slow(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            searches.note(folder / "epochs.txt", str(epoch))
+            time.sleep(0.2)
 
     os.environ["KERASTUNER_TUNER_ID"] = tuner_id
     os.environ["KERASTUNER_ORACLE_IP"] = "127.0.0.1"
@@ -88,7 +94,13 @@ def take_part(folder, directory, tuner_id, port, **kwargs):
     tuner = make_tuner(directory, builds=folder / "builds.txt", **kwargs)
     if tuner_id in WORKERS:
         meet(folder)
-    tuner.search(x[:32], y[:32], validation_data=(x[32:], y[32:]), epochs=1)
+    tuner.search(
+        x[:32],
+        y[:32],
+        validation_data=(x[32:], y[32:]),
+        epochs=epochs,
+        callbacks=[Slow()] if epochs > 1 else [],
+    )
 
 
 def meet(folder):
@@ -298,3 +310,36 @@ def open_alone(folder):
     tuner.get_best_models()
     score = tuner.oracle.get_best_trials()[0].score
     (folder / "best.json").write_text(json.dumps(score))
+
+
+@pytest.mark.later
+def test_worker_that_is_killed_goes_on_with_its_training(tmp_path):
+    port = free_port()
+
+    def start(name):
+        return searches.start(
+            take_part, tmp_path / name, tmp_path, name, port, epochs=4
+        )
+
+    processes = [start("chief"), start("worker1")]
+    killed = start("worker0")
+    epochs = tmp_path / "worker0" / "epochs.txt"
+    while num_lines(epochs) < 3:
+        assert killed.is_alive(), searches.output(tmp_path / "worker0")
+        time.sleep(0.01)
+    killed.kill()
+    killed.join()
+    processes.append(start("worker0"))
+    for process in processes:
+        process.join(240)
+        assert process.exitcode == 0
+    printed = searches.output(tmp_path / "worker0")
+    assert "was interrupted. It goes on after epoch " in printed
+    assert len(searches.ended(tmp_path)) == MAX_TRIALS
+    begun = [
+        num_lines(tmp_path / name / "epochs.txt")
+        for name in ("worker0", "worker1")
+    ]
+    # No epoch twice but the one that was cut.
+    assert sum(begun) == 4 * MAX_TRIALS + 1
+    assert not list(tmp_path.glob("project/trial_*/unfinished"))

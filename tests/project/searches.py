@@ -125,6 +125,9 @@ def _call(function, folder: Path, args: Any, kwargs: Any) -> None:
 # What is on disk afterwards.
 
 
+STARTS = ("start", "build", "interrupted", "progressed")
+
+
 def events(folder: Path) -> list[dict[str, Any]]:
     """Returns the whole lines of the journal, without times and starts."""
     path = folder / "project" / "journal.jsonl"
@@ -134,7 +137,7 @@ def events(folder: Path) -> list[dict[str, Any]]:
     for line in path.read_bytes().split(b"\n")[:-1]:
         with contextlib.suppress(ValueError):
             event = json.loads(line)
-            if event["event"] in ("start", "build", "interrupted"):
+            if event["event"] in STARTS:
                 # How often a trial or a build was started depends on what
                 # ended it.
                 continue

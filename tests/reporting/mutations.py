@@ -12,6 +12,7 @@ import kt_evolution
 from kt_evolution.project.events import BuildBegan
 from kt_evolution.project.events import Event
 from kt_evolution.project.events import ModelsRejected
+from kt_evolution.project.events import RunProgressed
 from kt_evolution.project.events import RunsInterrupted
 from kt_evolution.project.events import SearchGivenUp
 from kt_evolution.project.events import SearchStopped
@@ -170,6 +171,7 @@ def every_line(root: Path) -> list[dict[str, Any]]:
         RunsInterrupted(trial_ids=[again], **session),
         BuildBegan(model=7, **session),
         TrialStarted(trial_id=again, worker="worker0", **session),
+        RunProgressed(trial_id=again, **session),
     ]
     ended: list[Event] = [
         SearchGivenUp(reason="x", **session),

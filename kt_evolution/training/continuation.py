@@ -1,0 +1,395 @@
+"""What is kept of an unfinished trial, so that it goes on when it is killed.
+
+`keras.callbacks.BackupAndRestore` keeps weights, the optimizer and the number
+of the epoch of one `fit`, in files that a kill can tear, and deletes them when
+`fit` ends. Here callbacks, earlier metrics, seed generators, the best epoch and
+finished executions are kept as well, until the result of the trial is in the
+journal.
+"""
+
+import contextlib
+import dataclasses
+import math
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kt_evolution import files
+from kt_evolution.project.training_log import FILE_NAME
+from kt_evolution.training.snapshots import SnapshotError
+from kt_evolution.training.snapshots import read_snapshot
+from kt_evolution.training.snapshots import write_snapshot
+from kt_evolution.training.training_state import signature_of
+
+# In the folder of a trial, while the trial is not finished.
+FOLDER = "unfinished"
+STATE = "state.npz"
+# A file of another version is not read.
+VERSION = 1
+_HISTORY = {"history", "epoch", "params"}
+# The part of the time of training that may be spent on keeping its state.
+MAX_SHARE = 0.02
+OTHER_MODEL = "the hypermodel builds another model than before"
+
+
+class Pace:
+    """Decides how often a state is written, by how long the last one took."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._began = 0.0
+
+    def begin(self) -> None:
+        """Starts to count the time of training."""
+        self._began = time.perf_counter()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether training took long enough for another write."""
+        trained = time.perf_counter() - self._began
+        return self._seconds <= MAX_SHARE * trained
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Measures how long a write takes."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._began = time.perf_counter()
+            self._seconds = self._began - began
+
+
+@dataclasses.dataclass
+class Best:
+    """The best epoch so far, and the training log up to there.
+
+    Args:
+        value: Float, its objective, or None without a checkpoint.
+        file: String, the file with its weights beside the state, or None.
+        log_size: Int, the bytes of the training log that belong to it.
+    """
+
+    value: float | None = None
+    file: str | None = None
+    log_size: int = 0
+
+
+@dataclasses.dataclass
+class Kept:
+    """What is known of an unfinished trial.
+
+    Args:
+        values: Dict of the values of its hyperparameters.
+        signature: String, the `signature_of` its model before training.
+        finished: List of dicts, the results of finished executions.
+        first: `Best` before the running execution.
+        best: `Best` by now.
+        clock: Tuple of the session and its seconds, or None.
+        reason: String, why the running execution can't go on, or None.
+        epoch: Dict, the state of the running execution, or None.
+    """
+
+    values: dict[str, Any]
+    signature: str = ""
+    finished: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    first: Best = dataclasses.field(default_factory=Best)
+    best: Best = dataclasses.field(default_factory=Best)
+    clock: Any = None
+    reason: str | None = None
+    epoch: dict[str, Any] | None = None
+
+    def to_record(self) -> dict[str, Any]:
+        """Returns values and arrays, for a file."""
+        first, best = vars(self.first), vars(self.best)
+        return {**vars(self), "first": first, "best": best, "version": VERSION}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Kept":
+        """Returns what a file has.
+
+        Raises:
+            SnapshotError: If another version wrote it.
+        """
+        if record.pop("version") != VERSION:
+            raise SnapshotError("another version wrote it")
+        first, best = Best(**record["first"]), Best(**record["best"])
+        return cls(**{**record, "first": first, "best": best})
+
+
+class Continuation:
+    """The unfinished state of one trial, on disk and in memory.
+
+    Args:
+        folder: Path, the folder of the trial.
+        values: Mapping of the values of its hyperparameters.
+        pace: The `Pace` of the search.
+        problem: String, why no training of the search can be kept, or None.
+        stamp: Function that returns the session of the clock and its seconds,
+            or None.
+        note_progress: Function that is called when a run that goes on has
+            kept more than earlier runs.
+        say: Function that takes a sentence for the user.
+        warn: Function that takes a warning, which is shown once.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        values: Mapping[str, Any],
+        pace: Pace,
+        problem: str | None,
+        stamp: Callable[[], Any],
+        note_progress: Callable[[], None],
+        say: Callable[[str], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._trial_folder = folder
+        self._folder = folder / FOLDER
+        self.pace = pace
+        self.problem = problem
+        self._stamp = stamp
+        self._note_progress = note_progress
+        self.say = say
+        self.warn = warn
+        self._is_kept = True
+        own = {
+            name: value
+            for name, value in values.items()
+            # A worker gets the number of its run among the values.
+            if not name.startswith("tuner/")
+        }
+        self.found = self._read(own)
+        # The state of the running execution, as an earlier run has left it.
+        self.current: Kept | None = None
+        # Whether this run goes on, and has kept no epoch of its own yet.
+        self.awaits_progress = False
+        self._now = Kept(own)
+        self._best_mark: Any = None
+
+    def _read(self, values: Mapping[str, Any]) -> Kept | None:
+        """Returns what an earlier run of the trial has left, if it fits."""
+        path = self._folder / STATE
+        try:
+            files.check_own(path, self._trial_folder.parent)
+            if not path.is_file():
+                return None
+            kept = Kept.from_record(read_snapshot(path))
+            same = values.keys() & kept.values.keys()
+            for best in (kept.first, kept.best):
+                if best.file is not None:
+                    self._check_best(best.file)
+            is_other = any(values[name] != kept.values[name] for name in same)
+        except (
+            OSError,
+            SnapshotError,
+            TypeError,
+            AttributeError,
+            KeyError,
+        ) as e:
+            self.say_dropped(f"{path} can't be used: {e}")
+            return None
+        if is_other:
+            self.say_dropped(
+                "its hyperparameters have other values than before"
+            )
+            return None
+        return kept
+
+    def _check_best(self, name: str) -> None:
+        """Raises unless the weights of an epoch are beside the state."""
+        path = self._folder / name
+        files.check_own(path, self._trial_folder.parent)
+        if Path(name).name != name or not path.is_file():
+            raise SnapshotError(f"{path} is missing")
+
+    def say_dropped(self, reason: str) -> None:
+        """Prints why a training does not go on."""
+        self.say(f"It starts from its beginning, because {reason}.")
+
+    # Executions.
+
+    def check_build(self, model: Any) -> None:
+        """Drops what was found if it is of another model.
+
+        Args:
+            model: The model, as the hypermodel built it.
+        """
+        self._now.signature = signature = signature_of(model)
+        if self.found is not None and self.found.signature != signature:
+            self.found = None
+            self.say_dropped(OTHER_MODEL)
+
+    def take_finished(self) -> dict[str, Any] | None:
+        """Returns what was kept of the next execution, if it was finished."""
+        number = len(self._now.finished)
+        if self.found is None or number >= len(self.found.finished):
+            return None
+        self._now.finished.append(self.found.finished[number])
+        self.awaits_progress = True
+        return self._now.finished[-1]
+
+    def add_finished(self, finished: dict[str, Any]) -> None:
+        """Keeps the result of an execution, once the next one begins."""
+        self._now.finished.append(finished)
+
+    def begin_execution(self, checkpoint: Any) -> None:
+        """Prepares an execution that is trained.
+
+        Args:
+            checkpoint: The host's callback that saves the best epoch, or None.
+        """
+        self.current, self.found = self.found, None
+        if self.current is not None:
+            self._now.first = self.current.first
+            self._restore(self.current.best, checkpoint)
+            if self.current.reason is not None:
+                self.drop_epochs(checkpoint)
+                self.say_dropped(self.current.reason)
+            if self.current.reason or self.current.epoch:
+                return
+        if self._now.finished:
+            self.write(checkpoint)
+        value = getattr(checkpoint, "best_value", None)
+        self._now.first = dataclasses.replace(self._now.best, value=value)
+
+    def drop_epochs(self, checkpoint: Any) -> None:
+        """Forgets the epochs of the running execution, which is begun again.
+
+        Args:
+            checkpoint: The host's callback that saves the best epoch, or None.
+        """
+        self._restore(self._now.first, checkpoint)
+
+    # Writing.
+
+    def write(self, checkpoint: Any, **changes: Any) -> None:
+        """Writes the state, and never fails the training for it.
+
+        Args:
+            checkpoint: The host's callback that saves the best epoch, or None.
+            **changes: Fields of `Kept` that are other ones now.
+        """
+        if not self._is_kept:
+            return
+        kept = dataclasses.replace(self._now, **changes)
+        try:
+            self._folder.mkdir(exist_ok=True)
+            files.check_own(self._folder / STATE, self._trial_folder.parent)
+            kept.best = self._link_best(checkpoint)
+            kept.clock = self._stamp()
+            write_snapshot(self._folder / STATE, kept.to_record())
+            self._drop_others({kept.best.file, kept.first.file})
+        except SnapshotError as error:
+            self._is_kept = False
+            self.delete()
+            self.warn(
+                "A trial that is interrupted will start from its beginning, "
+                f"because its state can't be kept: {error}"
+            )
+        except OSError as error:
+            self.warn(
+                "The state of a training can't be written, so it starts from "
+                "an earlier epoch or from its beginning if it is interrupted: "
+                f"{error}"
+            )
+        else:
+            # The arrays are not held in memory.
+            self._now = dataclasses.replace(kept, epoch=None, reason=None)
+            if kept.epoch is not None and self.awaits_progress:
+                self.awaits_progress = False
+                self._note_progress()
+
+    # The best epoch, whose weights the host overwrites, and the log.
+
+    def _link_best(self, checkpoint: Any) -> Best:
+        """Keeps the weights of the best epoch beside the state."""
+        log_size = 0
+        with contextlib.suppress(OSError):
+            log_size = os.path.getsize(self._trial_folder / FILE_NAME)
+        if checkpoint is None or not math.isfinite(checkpoint.best_value):
+            return Best(log_size=log_size)
+        file = self._now.best.file
+        weights = Path(checkpoint.filepath)
+        if weights.is_file():
+            status = weights.stat()
+            mark = (status.st_ino, status.st_mtime_ns, status.st_size)
+            if mark != self._best_mark:
+                file = f"best_{secrets.token_hex(8)}.weights.h5"
+                _link_or_copy(weights, self._folder / file)
+                self._best_mark = mark
+        return Best(float(checkpoint.best_value), file, log_size)
+
+    def _drop_others(self, best_files: set[str | None]) -> None:
+        for path in self._folder.iterdir():
+            if path.name != STATE and path.name not in best_files:
+                path.unlink(missing_ok=True)
+
+    def _restore(self, best: Best, checkpoint: Any) -> None:
+        """Puts the log and the best epoch back to an earlier state."""
+        self._now.best = best
+        self._best_mark = None
+        log = self._trial_folder / FILE_NAME
+        with contextlib.suppress(OSError):
+            files.check_own(log, self._trial_folder.parent)
+            if log.stat().st_size > best.log_size:
+                os.truncate(log, best.log_size)
+        if checkpoint is None or best.value is None:
+            return
+        checkpoint.best_value = best.value
+        if best.file is None:
+            return
+        link, weights = self._folder / best.file, Path(checkpoint.filepath)
+        files.check_own(link, self._trial_folder.parent)
+        if not (weights.is_file() and weights.samefile(link)):
+            new = weights.with_name(f".{weights.name}.kept")
+            new.unlink(missing_ok=True)
+            _link_or_copy(link, new)
+            os.replace(new, weights)
+
+    def delete(self) -> None:
+        """Deletes the state."""
+        delete_state(self._trial_folder)
+
+
+def to_record(result: Any) -> Any:
+    """Returns the result of an execution as a value that can be kept."""
+    if not isinstance(result, keras.callbacks.History):
+        return result
+    return {
+        "history": result.history,
+        "epoch": result.epoch,
+        "params": result.params,
+    }
+
+
+def from_record(record: Any) -> Any:
+    """Returns the result of an execution from its record."""
+    if not isinstance(record, dict) or record.keys() != _HISTORY:
+        return record
+    history = keras.callbacks.History()
+    vars(history).update(record)
+    return history
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        # Not every file system has links.
+        shutil.copyfile(source, target)
+
+
+def delete_state(trial_folder: Path) -> None:
+    """Deletes what is kept of a trial."""
+    folder = trial_folder / FOLDER
+    if folder.is_dir() and files.is_own(folder, trial_folder.parent):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,75 @@
+"""The trials of a search that were begun and have not ended."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from keras_tuner.engine.trial import Trial
+
+from kt_evolution.training.continuation import FOLDER
+from kt_evolution.training.continuation import Continuation
+from kt_evolution.training.continuation import Pace
+from kt_evolution.training.continuation import delete_state
+
+
+class UnfinishedTrials:
+    """Keeps what was trained of a tuner's trials until they end.
+
+    Args:
+        tuner: The `EvolutionTuner`.
+    """
+
+    def __init__(self, tuner: Any) -> None:
+        self._tuner = tuner
+        self._pace = Pace()
+        self._has_warned = False
+
+    def of(self, trial: Trial) -> Continuation:
+        """Returns the `Continuation` of a trial that is started."""
+        tuner, problem = self._tuner, None
+        if tuner.distribution_strategy is not None:
+            problem = "a distribution strategy spreads its variables"
+        continuation = Continuation(
+            Path(tuner.get_trial_dir(trial.trial_id)),
+            trial.hyperparameters.values,
+            self._pace,
+            problem,
+            self._stamp,
+            lambda: self._note_progress(trial.trial_id),
+            lambda sentence: self._say(trial.trial_id, sentence),
+            self._warn,
+        )
+        found = continuation.found
+        if found is not None and found.clock is not None:
+            if not tuner._is_worker():
+                tuner.oracle._project.clock.catch_up(*found.clock)
+        return continuation
+
+    def delete_ended(self) -> None:
+        """Deletes what a process left that was killed as a trial ended."""
+        project = Path(self._tuner.project_dir)
+        ended = {f"trial_{name}" for name in self._tuner.oracle.end_order}
+        for folder in project.glob(f"trial_*/{FOLDER}"):
+            if folder.parent.name in ended:
+                delete_state(folder.parent)
+
+    def _stamp(self) -> tuple[float | None, float | None] | None:
+        # The chief's clock is not visible to a worker.
+        if self._tuner._is_worker():
+            return None
+        clock = self._tuner.oracle._project.clock
+        return clock.stamp() if clock.is_running else None
+
+    def _note_progress(self, trial_id: str) -> None:
+        # A worker's chief does not know of it.
+        if not self._tuner._is_worker():
+            self._tuner.oracle._lifecycle.note_progress(trial_id)
+
+    def _say(self, trial_id: str, sentence: str) -> None:
+        if getattr(self._tuner.oracle, "verbose", 1):
+            print(f"Trial {trial_id} was interrupted. {sentence}")
+
+    def _warn(self, text: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            warnings.warn(text, stacklevel=2)

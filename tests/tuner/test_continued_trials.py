@@ -1,0 +1,537 @@
+"""A trial that is cut goes on from its last epoch, or says why it does not."""
+
+import errno
+import itertools
+import json
+import shutil
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+from tuner_helpers import X
+from tuner_helpers import Y
+
+import kt_evolution
+from kt_evolution.project import clock
+from kt_evolution.training import continuation
+
+EPOCHS = 4
+NOT_GONE_ON = "It starts from its beginning, because "
+
+
+@pytest.fixture(autouse=True)
+def each_epoch_is_kept(monkeypatch):
+    monkeypatch.setattr(continuation, "MAX_SHARE", float("inf"))
+
+
+class Cut(keras.callbacks.Callback):
+    """Interrupts a search in an epoch, and notes all that begin.
+
+    What it notes is of the class, because it is no state of a training.
+    """
+
+    at = None
+    begun = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begun.append(epoch)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.at == len(self.begun) - 1:
+            raise KeyboardInterrupt
+
+
+def build(hp, rate=0.05, units=4, seed=3):
+    hp.Fixed("one", 1)
+    # The same weights and the same dropout in any process.
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(units, activation="relu"),
+            keras.layers.Dropout(0.2),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile(
+        keras.optimizers.Adam(rate),
+        "binary_crossentropy",
+        metrics=["accuracy"],
+        run_eagerly=True,
+    )
+    return model
+
+
+class Found:
+    """A search of one trial in a folder, which may be cut."""
+
+    def __init__(
+        self, folder, cut=None, hypermodel=build, callbacks=(), **kwargs
+    ):
+        fit = {
+            "x": X,
+            "y": Y,
+            "validation_data": (X, Y),
+            "epochs": EPOCHS,
+            "batch_size": 16,
+            "shuffle": False,
+        }
+        fit |= {name: kwargs.pop(name) for name in fit if name in kwargs}
+        fit = {name: value for name, value in fit.items() if value is not None}
+        options = {
+            "objective": "val_loss",
+            "max_trials": 1,
+            "seed": 0,
+            "directory": folder,
+            "project_name": "project",
+            **kwargs,
+        }
+        self.folder = folder / "project" / "trial_0"
+        self.state = self.folder / "unfinished" / "state.npz"
+        self.tuner = kt_evolution.EvolutionTuner(hypermodel, **options)
+        Cut.at, Cut.begun = cut, []
+        self.begun = Cut.begun
+        try:
+            self.tuner.search(**fit, callbacks=[*callbacks, Cut()])
+            self.is_cut = False
+        except KeyboardInterrupt:
+            self.is_cut = True
+        self.trial = next(iter(self.tuner.oracle.trials.values()))
+
+    @property
+    def metrics(self):
+        metrics = {
+            name: metric.get_best_value()
+            for name, metric in self.trial.metrics.metrics.items()
+        }
+        metrics.pop("train_seconds", None)
+        return {**metrics, "best_step": self.trial.best_step}
+
+    @property
+    def curves(self):
+        lines = (self.folder / "training.jsonl").read_text().splitlines()
+        return [{**json.loads(line), "time": None} for line in lines]
+
+    @property
+    def weights(self):
+        (model,) = self.tuner.get_best_models()
+        return model.get_weights()
+
+
+def check_same(found, expected):
+    assert found.trial.status == "COMPLETED", found.trial.message
+    assert found.metrics == expected.metrics
+    assert [
+        {k: v for k, v in line.items() if k != "layers"}
+        for line in found.curves
+    ] == [
+        {k: v for k, v in line.items() if k != "layers"}
+        for line in expected.curves
+    ]
+    for one, other in zip(found.weights, expected.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not found.state.parent.exists()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A search that is not cut, of the model that most tests have."""
+    return Found(tmp_path_factory.mktemp("whole"))
+
+
+def check_goes_on(tmp_path, cut, make_callbacks=list, **kwargs):
+    """A search that is cut in an epoch is as one that is not."""
+    whole = Found(tmp_path / "whole", callbacks=make_callbacks(), **kwargs)
+    folder = tmp_path / f"cut_{cut}"
+    first = Found(folder, cut, callbacks=make_callbacks(), **kwargs)
+    assert first.is_cut
+    rest = Found(folder, callbacks=make_callbacks(), **kwargs)
+    # No epoch twice but the one that was cut.
+    assert first.begun[:-1] + rest.begun == whole.begun
+    check_same(rest, whole)
+
+
+def check_starts_over(
+    tmp_path, capsys, reason, cut=2, before=None, whole=None, **kwargs
+):
+    """A search that is cut trains its execution from the first epoch."""
+    whole = whole or Found(tmp_path / "whole", **kwargs)
+    first = Found(tmp_path / "cut", cut, **{**kwargs, **(before or {})})
+    assert first.is_cut
+    capsys.readouterr()
+    rest = Found(tmp_path / "cut", **kwargs)
+    text = capsys.readouterr().out
+    assert f"Trial 0 was interrupted. {NOT_GONE_ON}" in text
+    assert reason in text
+    assert rest.begun == whole.begun
+    check_same(rest, whole)
+    return rest
+
+
+@pytest.mark.parametrize("cut", [2, 4, 7])
+def test_executions_that_were_finished_are_not_trained_again(tmp_path, cut):
+    check_goes_on(tmp_path, cut, executions_per_trial=2)
+
+
+def test_folds_that_were_finished_are_not_trained_again(tmp_path):
+    data = {"validation_data": None, "cross_validation": 3}
+    check_goes_on(tmp_path, 2 * EPOCHS + 1, **data)
+
+
+def test_several_objectives(tmp_path):
+    objectives = [
+        kt.Objective("val_loss", "min"),
+        kt.Objective("val_accuracy", "max"),
+    ]
+    check_goes_on(tmp_path, 2, objective=objectives)
+
+
+def test_says_after_which_epoch_it_goes_on(tmp_path, capsys):
+    Found(tmp_path, 2)
+    Found(tmp_path)
+    text = capsys.readouterr().out
+    assert "Trial 0 was interrupted. It goes on after epoch 2." in text
+
+
+def test_best_epoch_is_restored_where_the_cut_one_was_better(tmp_path):
+    """The host's checkpoint overwrites the best one before the state is."""
+
+    class Rates(keras.callbacks.Callback):
+        """Diverges from the third epoch."""
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.optimizer.learning_rate = 0.05 if epoch < 2 else 30.0
+
+    check_goes_on(tmp_path, 3, lambda: [Rates()])
+
+
+def test_weights_of_a_finished_execution_survive_an_unfit_one(tmp_path, capsys):
+    whole = Found(tmp_path / "whole", executions_per_trial=2)
+    first = Found(
+        tmp_path / "cut",
+        EPOCHS + 3,
+        executions_per_trial=2,
+        callbacks=[keras.callbacks.TerminateOnNaN()],
+    )
+    assert first.is_cut
+    rest = Found(tmp_path / "cut", executions_per_trial=2)
+    assert "its callbacks are other ones" in capsys.readouterr().out
+    assert rest.begun == list(range(EPOCHS))
+    check_same(rest, whole)
+
+
+def model_checkpoint(folder):
+    return keras.callbacks.ModelCheckpoint(
+        folder / "mine.keras", "val_loss", save_best_only=True
+    )
+
+
+def test_callbacks_of_keras_keep_their_state(tmp_path):
+    check_goes_on(
+        tmp_path,
+        2,
+        lambda: [
+            model_checkpoint(tmp_path),
+            keras.callbacks.EarlyStopping("val_loss", patience=2),
+            keras.callbacks.ReduceLROnPlateau("val_loss", patience=1),
+            keras.callbacks.TerminateOnNaN(),
+        ],
+    )
+
+
+def test_cut_between_the_last_epoch_and_the_end_of_the_trial(tmp_path, whole):
+    class Broken(keras.callbacks.Callback):
+        cuts = iter([True, False])
+
+        def on_train_end(self, logs=None):
+            if next(self.cuts):
+                raise KeyboardInterrupt
+
+    first = Found(tmp_path / "cut", callbacks=[Broken()])
+    assert first.is_cut
+    rest = Found(tmp_path / "cut", callbacks=[Broken()])
+    assert rest.begun == []
+    check_same(rest, whole)
+
+
+def test_cut_after_early_stopping(tmp_path):
+    class Stops(keras.callbacks.Callback):
+        cuts = iter([False, True, False])
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+        def on_train_end(self, logs=None):
+            if next(self.cuts):
+                raise KeyboardInterrupt
+
+    whole = Found(tmp_path / "whole", callbacks=[Stops()])
+    assert whole.begun == [0, 1]
+    assert Found(tmp_path / "cut", callbacks=[Stops()]).is_cut
+    rest = Found(tmp_path / "cut", callbacks=[Stops()])
+    assert rest.begun == []
+    check_same(rest, whole)
+
+
+# What is unsure is trained from the beginning.
+
+
+class SeveralFits(kt.HyperModel):
+    def build(self, hp):
+        return build(hp)
+
+    def fit(self, hp, model, *args, **kwargs):
+        model.fit(*args, **{**kwargs, "epochs": 2})
+        return model.fit(*args, **kwargs)
+
+
+def test_first_of_several_fits_goes_on(tmp_path):
+    check_goes_on(tmp_path, 1, hypermodel=SeveralFits())
+
+
+def test_several_fits_start_over_from_the_second(tmp_path, capsys):
+    check_starts_over(
+        tmp_path,
+        capsys,
+        "calls `Model.fit` several times",
+        4,
+        hypermodel=SeveralFits(),
+    )
+
+
+def loop(begins, notes_epochs):
+    """Returns a hypermodel with a loop instead of `fit`."""
+
+    class Loop(kt.HyperModel):
+        def build(self, hp):
+            return build(hp)
+
+        def fit(self, hp, model, x, y, callbacks, epochs, **kwargs):
+            for callback in callbacks:
+                callback.set_model(model)
+                callback.set_params({"epochs": epochs})
+                if begins:
+                    callback.on_train_begin()
+            losses = []
+            for epoch in range(epochs):
+                for callback in callbacks:
+                    if notes_epochs or isinstance(callback, Cut):
+                        callback.on_epoch_begin(epoch)
+                loss = model.train_on_batch(x, y)[0]
+                losses.append(float(loss))
+                for callback in callbacks:
+                    callback.on_train_batch_end(0)
+                for callback in callbacks:
+                    callback.on_epoch_end(epoch, {"val_loss": losses[-1]})
+            return {"val_loss": min(losses)}
+
+    return Loop()
+
+
+@pytest.mark.parametrize(
+    ("begins", "notes_epochs"), list(itertools.product([0, 1], repeat=2))
+)
+def test_loops_start_over(tmp_path, capsys, begins, notes_epochs):
+    hypermodel = loop(begins, notes_epochs)
+    reason = "has a loop instead of `Model.fit`"
+    check_starts_over(tmp_path, capsys, reason, hypermodel=hypermodel)
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        ({"hypermodel": lambda hp: build(hp, units=5)}, "another model"),
+        ({"hypermodel": lambda hp: build(hp, rate=0.01)}, "another model"),
+        ({"epochs": EPOCHS + 1}, "the number of epochs is 4, and was 5"),
+        ({"batch_size": 8}, "the number of steps is 2, and was 4"),
+        (
+            {"callbacks": [keras.callbacks.EarlyStopping("loss", patience=9)]},
+            "its callbacks are other ones",
+        ),
+    ],
+)
+def test_what_changed_starts_over(tmp_path, capsys, whole, before, reason):
+    check_starts_over(tmp_path, capsys, reason, before=before, whole=whole)
+
+
+def test_callback_with_other_arguments_starts_over(tmp_path, capsys):
+    stop = keras.callbacks.EarlyStopping
+    check_starts_over(
+        tmp_path,
+        capsys,
+        "its callbacks are other ones than before",
+        before={"callbacks": [stop("loss", patience=9)]},
+        callbacks=[stop("loss", patience=1, min_delta=10.0)],
+    )
+
+
+class Opaque(keras.callbacks.Callback):
+    """Has a state that can't be kept."""
+
+    def on_train_begin(self, logs=None):
+        self.curve = iter(())
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.curve = itertools.chain(self.curve, [epoch])
+
+
+def test_callback_whose_state_cannot_be_kept_starts_over(tmp_path, capsys):
+    check_starts_over(
+        tmp_path,
+        capsys,
+        "`Opaque.curve` of a callback is a chain, which can't be kept",
+        callbacks=[Opaque()],
+    )
+
+
+class TwoOptimizers(keras.Sequential):
+    def compile(self, *args, **kwargs):
+        super().compile(*args, **kwargs)
+        self.second = keras.optimizers.SGD()
+
+
+def test_second_optimizer_starts_over(tmp_path, capsys):
+    def build_two(hp):
+        model = TwoOptimizers(build(hp).layers)
+        model.compile("sgd", "binary_crossentropy", run_eagerly=True)
+        return model
+
+    reason = "its model has optimizers besides `model.optimizer`"
+    check_starts_over(tmp_path, capsys, reason, hypermodel=build_two)
+
+
+def test_distribution_strategy_starts_over(tmp_path, capsys):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("Only TensorFlow has strategies.")
+    import tensorflow as tf
+
+    check_starts_over(
+        tmp_path,
+        capsys,
+        "a distribution strategy spreads its variables",
+        distribution_strategy=tf.distribute.get_strategy(),
+    )
+
+
+def damage(state):
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) // 2)
+    state.write_bytes(content)
+
+
+def link_away(state):
+    outside = state.parents[3] / "outside.npz"
+    shutil.move(state, outside)
+    state.symlink_to(outside)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        damage,
+        link_away,
+        lambda state: state.write_bytes(b""),
+        lambda state: state.write_bytes(b"\x80\x04."),
+        lambda state: [p.unlink() for p in state.parent.glob("best_*")],
+    ],
+)
+def test_damaged_state_starts_over(tmp_path, capsys, whole, spoil):
+    first = Found(tmp_path / "cut", 2)
+    spoil(first.state)
+    capsys.readouterr()
+    rest = Found(tmp_path / "cut")
+    assert f"{first.state}" in capsys.readouterr().out
+    assert rest.begun == whole.begun
+    check_same(rest, whole)
+
+
+def test_full_disk_fails_no_training(tmp_path, monkeypatch, whole):
+    def write(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(continuation, "write_snapshot", write)
+    with pytest.warns(UserWarning, match="No space left") as warned:
+        found = Found(tmp_path / "full", executions_per_trial=1)
+    assert sum("No space left" in str(w.message) for w in warned) == 1
+    check_same(found, whole)
+
+
+def test_retry_after_a_crash_starts_from_the_beginning(tmp_path):
+    class Crashes(keras.callbacks.Callback):
+        crashes = iter([False, False, True])
+
+        def on_epoch_end(self, epoch, logs=None):
+            if next(self.crashes, False):
+                raise RuntimeError("A crash.")
+
+    found = Found(tmp_path, callbacks=[Crashes()], max_retries_per_trial=1)
+    assert found.begun == [0, 1, 2, 0, 1, 2, 3]
+    assert found.trial.status == "COMPLETED"
+
+
+# Times and starts.
+
+
+def test_seconds_of_training_are_those_of_all_parts(tmp_path, monkeypatch):
+    class Slow(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            times[0] += 100.0
+
+    times = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: times[0])
+    Found(tmp_path, 2, callbacks=[Slow()])
+    times[0] += 5000.0
+    found = Found(tmp_path, callbacks=[Slow()])
+    seconds = found.trial.metrics.get_best_value("train_seconds")
+    assert seconds == 100.0 * EPOCHS
+
+
+def test_time_budget_counts_the_parts_of_a_trial(tmp_path, monkeypatch):
+    class Slow(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            times[0] += 10.0
+
+    times = [1e6]
+    monkeypatch.setattr(clock, "monotonic", lambda: times[0])
+    monkeypatch.setattr(clock, "now", lambda: times[0])
+    stop = {"stop": kt_evolution.TimeBudget(seconds=30)}
+    Found(tmp_path, 2, callbacks=[Slow()], **stop)
+    # As if killed: no event has the time of the interruption.
+    journal = tmp_path / "project" / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if '"interrupted"' not in line]
+    assert len(kept) == len(lines) - 1
+    journal.write_text("".join(kept))
+    times[0] += 1e6
+    rest = Found(tmp_path, callbacks=[Slow()], **stop)
+    assert rest.begun == [2]
+    assert rest.tuner.oracle.progress().seconds == 30.0
+
+
+def kill(tmp_path, cut):
+    """A search that dies in an epoch, as far as its files know."""
+    found = Found(tmp_path, cut)
+    journal = tmp_path / "project" / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    assert '"interrupted"' in lines[-1]
+    journal.write_text("".join(lines[:-1]))
+    return found
+
+
+def test_starts_that_came_further_are_not_counted(tmp_path, whole):
+    begun = [kill(tmp_path, 1).begun for _ in range(EPOCHS - 1)]
+    assert begun == [[0, 1], [1, 2], [2, 3]]
+    rest = Found(tmp_path)
+    assert rest.begun == [3]
+    assert rest.trial.status == "COMPLETED"
+    check_same(rest, whole)
+
+
+def test_starts_that_came_no_further_are_counted(tmp_path):
+    assert kill(tmp_path, 1).begun == [0, 1]
+    for _ in range(2):
+        assert kill(tmp_path, 0).begun == [1]
+    rest = Found(tmp_path)
+    assert rest.begun == []
+    assert "started 3 times" in rest.trial.message
