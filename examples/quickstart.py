@@ -103,6 +103,9 @@ def report(tuner, validation, test):
         ("best model", best),
         ("default model", tuner.default_trial),
     ):
+        # The default trial may have failed.
+        if trial is None:
+            continue
         model = tuner.load_model(trial)
         scores = [trial.score]
         for images, labels in (validation, test):

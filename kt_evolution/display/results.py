@@ -1,5 +1,6 @@
 """The best trials of a tuner, and their text as Keras Tuner prints it."""
 
+import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +10,12 @@ from keras_tuner.engine.trial import Trial
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.display.formatting import score_rows
 from kt_evolution.display.terminal import printable
+from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
+
+# How many trials a worker asks its chief for: a message of gRPC is bounded.
+MAX_TRIALS_IN_MESSAGE = 1000
 
 
 def best_values(tuner: Any) -> dict[str, Any]:
@@ -38,7 +43,8 @@ def best_values(tuner: Any) -> dict[str, Any]:
 def default_trial(tuner: Any) -> Trial | None:
     """The `Trial` of the default values, None if there is none.
 
-    Its model is the one to compare with the best.
+    Its model is the one to compare with the best. A worker of a distributed
+    search finds it among the 1,000 best completed trials.
 
     Example:
 
@@ -49,7 +55,37 @@ def default_trial(tuner: Any) -> Trial | None:
     Args:
         tuner: The `EvolutionTuner`, whose property this is.
     """
-    return tuner.oracle._standings.default_trial()
+    if tuner._is_worker():
+        return _default_trial_of_chief(tuner.oracle)
+    trial: Trial | None = tuner.oracle._standings.default_trial()
+    return trial
+
+
+def _default_trial_of_chief(oracle: Any) -> Trial | None:
+    """Returns the completed trial of the default values, if there is one.
+
+    Args:
+        oracle: The stub of the oracle that a worker has.
+    """
+    space = oracle.get_space()
+    space.values = {}
+    private_api.settle_values(space)
+    for trial in oracle.get_best_trials(MAX_TRIALS_IN_MESSAGE):
+        values = trial.hyperparameters.values
+        # A hyperparameter that was discovered later had its default.
+        if all(
+            _is_same(values.get(name, default), default)
+            for name, default in space.values.items()
+        ):
+            return trial
+    return None
+
+
+def _is_same(value: Any, default: Any) -> bool:
+    """Returns whether a value is the default; messages have 32-bit floats."""
+    if isinstance(value, float) and isinstance(default, float):
+        return math.isclose(value, default, rel_tol=1e-6)
+    return bool(value == default)
 
 
 def results_summary(tuner: Any, num_trials: int = 10) -> None:

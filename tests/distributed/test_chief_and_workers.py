@@ -101,6 +101,8 @@ def take_part(folder, directory, tuner_id, port, epochs=1, **kwargs):
         epochs=epochs,
         callbacks=[Slow()] if epochs > 1 else [],
     )
+    found = tuner.default_trial
+    searches.note(folder / "default.txt", str(found and found.trial_id))
 
 
 def meet(folder):
@@ -237,6 +239,13 @@ def test_values_come_back_as_they_were_proposed(events):
         elif event["event"] == "end":
             values = proposed[event["trial_id"]]
             assert event.get("values", values).items() >= values.items()
+
+
+def test_workers_find_the_default_trial(folder, events):
+    first = next(one for one in events if one["event"] == "trial")
+    for name in ("chief", *WORKERS):
+        default = (folder / name / "default.txt").read_text().strip()
+        assert default == first["trial_id"]
 
 
 def test_costs_that_a_worker_measured_are_the_chiefs(events):
