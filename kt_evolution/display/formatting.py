@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kt_evolution.display.terminal import printable
+from kt_evolution.display.terminal import unstyled
 
 if TYPE_CHECKING:
     from kt_evolution.limits import Limit
@@ -30,8 +31,6 @@ FEW_WORDS = 100
 
 # The line of a traceback that names the error; its module is left out.
 _ERROR = re.compile(r"(?:\w+\.)*(\w*(?:Error|Exception|Exit)\b)")
-# How Keras begins and ends bold text.
-_BOLD = re.compile(r"\x1b\[[01]m")
 
 
 def number(value: Any, digits: int = DIGITS) -> str:
@@ -195,7 +194,7 @@ def failure_reason(message: str) -> str:
     Args:
         message: String, a traceback or a sentence.
     """
-    lines = [line.rstrip() for line in _BOLD.sub("", message).splitlines()]
+    lines = [line.rstrip() for line in unstyled(message).splitlines()]
     lines = [line for line in lines if line]
     # What an error says may have several lines.
     for number in reversed(range(len(lines))):

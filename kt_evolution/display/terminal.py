@@ -6,7 +6,19 @@ them moves the cursor, recolors the screen, or looks like a line of its own.
 
 import contextlib
 import io
+import re
 from collections.abc import Iterator
+
+# How a terminal is told to color a text, or to make it bold.
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def unstyled(text: str) -> str:
+    """Returns a text without the colors and bold letters of a terminal.
+
+    Messages of Keras have them.
+    """
+    return _STYLE.sub("", text)
 
 
 def printable(text: str) -> str:

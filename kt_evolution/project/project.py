@@ -159,12 +159,20 @@ class Project:
             self.open()
             if not self._search_lock.is_taken:
                 self._search_lock.take(self.folder)
-                if self._journal is not None and self._journal.has_changed():
-                    # Another process has continued the search since then.
-                    self._read_again()
-                    self.open()
+                self._follow_journal()
             if not self._search_lock.is_read_only:
                 self.host_files.write_doubtful(self.state)
+
+    def _follow_journal(self) -> None:
+        """Begins as a new process would, where that makes a difference."""
+        # Another process may have continued the search since then. A search
+        # that was given up without a result gives its trials another chance,
+        # except to a worker that comes too late to a chief.
+        is_behind = self._journal is not None and self._journal.has_changed()
+        is_retried = self.state.is_revived and not private_api.is_chief()
+        if is_behind or is_retried:
+            self._read_again()
+            self.open()
 
     def release(self) -> None:
         """Lets other processes search in the project."""

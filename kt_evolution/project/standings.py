@@ -229,7 +229,10 @@ class Standings:
         best = self.ranked(1)
         seconds = self._project.clock.seconds
         is_single = self._history.num_objectives == 1
-        num_ended = len(self._state.end_order)
+        # Failed trials may wait for another chance.
+        num_ended = len(
+            set(self._state.end_order).difference(self._state.retry_queue)
+        )
         return SearchStatus(
             num_ended=num_ended,
             max_trials=max_trials,

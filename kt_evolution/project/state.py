@@ -330,12 +330,16 @@ class SearchState:
         queued, too: the cause was the user's code or machine, not the values.
         """
         self.ongoing_trials.clear()
-        is_revived = self._is_given_up and not self.num_completed
         self.retry_queue = [
             trial_id
             for trial_id in self.trials
-            if is_revived or trial_id not in self._ended
+            if self.is_revived or trial_id not in self._ended
         ]
+
+    @property
+    def is_revived(self) -> bool:
+        """Bool, whether a restart runs failed trials again."""
+        return self._is_given_up and not self.num_completed
 
     def keep_running(self, running: Mapping[str, IssuedTrial]) -> None:
         """Leaves trials to the workers that had them before a restart.

@@ -51,6 +51,43 @@ def test_trials_that_all_failed_run_again_once_the_cause_is_fixed(tmp_path):
     assert len(again.oracle.get_best_trials(9)) == 4
 
 
+def test_the_same_tuner_runs_failed_trials_again(tmp_path, capsys):
+    made = tuner(tmp_path)
+    made.oracle.verbose = 1
+    with pytest.warns(UserWarning, match="All 4 trials failed"):
+        made.search(fail)
+    capsys.readouterr()
+    made.search(score)
+    trials = made.oracle.trials.values()
+    assert [trial.status for trial in trials] == ["COMPLETED"] * 4
+    printed = capsys.readouterr().out
+    for number in range(1, 5):
+        assert printed.count(f"[{number}/4]") == 1
+    assert "There is nothing left to run" not in printed
+
+
+def test_the_same_tuner_goes_on_after_failures_in_a_row(tmp_path):
+    made = tuner(tmp_path, max_consecutive_failed_trials=2)
+    with pytest.raises(RuntimeError, match="2 trials in a row failed"):
+        made.search(fail)
+    made.search(score)
+    trials = made.oracle.trials.values()
+    assert [trial.status for trial in trials] == ["COMPLETED"] * 4
+
+
+def test_failures_are_warned_of_without_the_colors_of_a_terminal(tmp_path):
+    escape = chr(27)
+
+    def fail_in_bold(hp):
+        raise ValueError(f"{escape}[1mIn{escape}[0m a {escape}[38;5;34mlayer")
+
+    made = tuner(tmp_path)
+    with pytest.warns(UserWarning, match="ValueError: In a layer") as caught:
+        made.search(fail_in_bold)
+    assert "x1b" not in str(caught[0].message)
+    assert escape not in made.oracle.trials["0"].message
+
+
 def test_failures_beside_a_result_stay_as_they_are(tmp_path):
     made = tuner(tmp_path)
     made.search(
