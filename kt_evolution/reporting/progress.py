@@ -32,6 +32,20 @@ class ProgressCurve:
     improved: np.ndarray
 
 
+def progress_caption(search: SearchRecord) -> str:
+    """Returns what the curve of a search shows, for the report."""
+    if search.limits and not search.front():
+        return (
+            "No trial is within all limits: how far each completed trial is "
+            "from them, as the sum of the shares by which it exceeds the "
+            "bounds, and the nearest so far."
+        )
+    if len(search.objectives) > 1:
+        return "The hypervolume of the front, as a part of the final one."
+    among = " among those within all limits" if search.limits else ""
+    return f"Every completed trial, and the best so far{among}."
+
+
 def progress_of(search: SearchRecord) -> ProgressCurve:
     """Returns the best so far after each completed trial."""
     trials = search.completed

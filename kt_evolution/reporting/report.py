@@ -21,6 +21,7 @@ from kt_evolution.project.journal import write_atomically
 from kt_evolution.project.training_log import TrainingRecord
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.following import follow
+from kt_evolution.reporting.progress import progress_caption
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.rebuild import rebuild_code
 from kt_evolution.reporting.records import SearchRecord
@@ -45,7 +46,8 @@ class Section:
     Args:
         name: String, the name of a function of `figures`.
         title: String.
-        caption: String, what is seen and how it was computed.
+        caption: String, what is seen and how it was computed; or a function
+            that returns it for a `SearchRecord`.
         missing: String, why there may be nothing to see.
         is_wide: Bool, whether it can't be read on the width of a phone and
             is scrolled there. Defaults to False.
@@ -53,7 +55,7 @@ class Section:
 
     name: str
     title: str
-    caption: str
+    caption: str | Callable[[SearchRecord], str]
     missing: str
     is_wide: bool = False
 
@@ -62,11 +64,7 @@ SECTIONS = (
     Section(
         "best_so_far",
         "Progress",
-        "Every completed trial, and the best so far among those that keep all "
-        "limits. With several objectives: the hypervolume of the front, as a "
-        "part of the final one. If no trial is within all limits: how far the "
-        "trials are from them, as the sum of the shares by which they exceed "
-        "the bounds.",
+        progress_caption,
         "No trial is completed.",
     ),
     Section(
@@ -337,7 +335,16 @@ def _drawn(
                 # Other JSON encoders refuse halves of surrogate pairs.
                 figures[key] = json.loads(figure.to_json(engine="json"))
                 choices[label] = key
-        sections.append({"about": section, "choices": choices})
+        caption = section.caption
+        sections.append(
+            {
+                "about": section,
+                "caption": caption
+                if isinstance(caption, str)
+                else caption(search),
+                "choices": choices,
+            }
+        )
     return sections, figures
 
 

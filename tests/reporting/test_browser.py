@@ -269,6 +269,22 @@ def test_notes_and_titles_are_within_the_screen_of_a_phone(visit, trade_off):
         assert box["y"] >= card.locator(".figure").bounding_box()["y"]
 
 
+def test_titles_of_axes_do_not_stand_between_the_ticks(visit, trade_off):
+    page = visit(trade_off, viewport={"width": 1280, "height": 900})
+    see_all(page)
+    for name in ("best_so_far", "population", "value_slice", "value_contour"):
+        lowest_tick, title = page.evaluate(
+            """name => {
+              const all = selector => [...document.querySelectorAll(
+                `#${name} ${selector}`)].map(e => e.getBoundingClientRect());
+              return [Math.max(...all('.xtick text').map(r => r.bottom)),
+                      all('.xtitle')[0].top];
+            }""",
+            name,
+        )
+        assert lowest_tick <= title + 1, name
+
+
 def test_labels_of_parallel_axes_have_no_shadow(visit, trade_off):
     page = visit(trade_off, color_scheme="dark")
     card = page.locator("#parallel_coordinates")

@@ -10,7 +10,10 @@ from kt_evolution.reporting.figures.style import ORANGE
 from kt_evolution.reporting.figures.style import SCALE
 from kt_evolution.reporting.figures.style import axis_of
 from kt_evolution.reporting.figures.style import describe
+from kt_evolution.reporting.figures.style import draw_outside
 from kt_evolution.reporting.figures.style import figure
+from kt_evolution.reporting.figures.style import figure_with_bar
+from kt_evolution.reporting.figures.style import integer_ticks
 from kt_evolution.reporting.figures.style import rank_bar
 from kt_evolution.reporting.figures.style import ranks
 from kt_evolution.reporting.figures.style import short
@@ -153,12 +156,7 @@ def population(search: SearchRecord) -> Any | None:
         for parent, child in births_of(search)
         if parent in known and child in known
     ]
-    drawn = figure(
-        "trial",
-        text(objective.name),
-        showlegend=False,
-        margin={"l": 56, "r": 16, "t": 64, "b": 48},
-    )
+    drawn = figure_with_bar("trial", text(objective.name))
     drawn.update_yaxes(**axis_of(list(heights.values())))
     drawn.add_trace(
         go.Scatter(
@@ -172,12 +170,15 @@ def population(search: SearchRecord) -> Any | None:
         )
     )
     quality = ranks(search)
+    numbers = [trial.number for trial in trials]
+    texts = [describe(search, trial) for trial in trials]
+    drawn.update_xaxes(**integer_ticks(numbers))
     drawn.add_trace(
         go.Scatter(
-            x=[trial.number for trial in trials],
+            x=numbers,
             y=list(heights.values()),
             mode="markers",
-            hovertext=[describe(search, trial) for trial in trials],
+            hovertext=texts,
             hoverinfo="text",
             marker={
                 **_marker(
@@ -190,6 +191,7 @@ def population(search: SearchRecord) -> Any | None:
         )
     )
     _mark_best(drawn, search, heights)
+    draw_outside(drawn, numbers, list(heights.values()), texts)
     return drawn
 
 

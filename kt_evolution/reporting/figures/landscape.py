@@ -11,7 +11,8 @@ from kt_evolution.reporting.figures.space import ticks_of
 from kt_evolution.reporting.figures.style import SCALE
 from kt_evolution.reporting.figures.style import axis_of
 from kt_evolution.reporting.figures.style import descriptions
-from kt_evolution.reporting.figures.style import figure
+from kt_evolution.reporting.figures.style import draw_outside
+from kt_evolution.reporting.figures.style import figure_with_bar
 from kt_evolution.reporting.figures.style import rank_bar
 from kt_evolution.reporting.figures.style import ranks
 from kt_evolution.reporting.figures.style import text
@@ -43,20 +44,22 @@ def value_slice(search: SearchRecord, name: str | None = None) -> Any | None:
         return None
     objective = search.objectives[0]
     scores = [trial.metrics[objective.name] for trial in trials]
-    drawn = figure(text(name), text(objective.name), showlegend=False)
-    drawn.update_layout(margin={"l": 56, "r": 16, "t": 48, "b": 48})
+    drawn = figure_with_bar(text(name), text(objective.name))
     drawn.update_xaxes(**_axis(search, name, codes[:, 0]))
     drawn.update_yaxes(**axis_of(scores))
+    places = _places(search, name, codes[:, 0])
+    texts = descriptions(search, trials)
     drawn.add_trace(
         go.Scatter(
-            x=_places(search, name, codes[:, 0]),
+            x=places,
             y=scores,
             mode="markers",
-            hovertext=descriptions(search, trials),
+            hovertext=texts,
             hoverinfo="text",
             marker={**_marker(search, trials), "colorbar": rank_bar()},
         )
     )
+    draw_outside(drawn, places, scores, texts)
     return drawn
 
 
@@ -85,8 +88,7 @@ def value_contour(
     found = landscape_of(search, x, y)
     if found is None:
         return None
-    drawn = figure(text(x), text(y), showlegend=False)
-    drawn.update_layout(margin={"l": 56, "r": 16, "t": 48, "b": 48})
+    drawn = figure_with_bar(text(x), text(y))
     drawn.update_xaxes(**_axis(search, x, found.codes[:, 0]), showgrid=False)
     drawn.update_yaxes(**_axis(search, y, found.codes[:, 1]), showgrid=False)
     drawn.add_trace(

@@ -10,10 +10,13 @@ from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import BLUE
 from kt_evolution.reporting.figures.style import COLORS
 from kt_evolution.reporting.figures.style import GRAY
+from kt_evolution.reporting.figures.style import LIGHT_BLUE
 from kt_evolution.reporting.figures.style import ORANGE
 from kt_evolution.reporting.figures.style import axis_of
 from kt_evolution.reporting.figures.style import descriptions
+from kt_evolution.reporting.figures.style import draw_outside
 from kt_evolution.reporting.figures.style import figure
+from kt_evolution.reporting.figures.style import integer_ticks
 from kt_evolution.reporting.figures.style import is_log
 from kt_evolution.reporting.figures.style import text
 from kt_evolution.reporting.progress import UNKNOWN
@@ -45,6 +48,7 @@ def best_so_far(search: SearchRecord) -> Any | None:
     scores = [trial.metrics[objective.name] for trial in progress.trials]
     _draw_trials(drawn, search, progress, scores)
     _draw_best(drawn, search, progress, "best so far")
+    _draw_outside(drawn, search, progress, scores)
     return drawn
 
 
@@ -57,6 +61,7 @@ def _distance_so_far(search: SearchRecord) -> Any | None:
     violations = total_violation(search.violations(approach.trials))
     _draw_trials(drawn, search, approach, violations.tolist())
     _draw_best(drawn, search, approach, "nearest so far")
+    _draw_outside(drawn, search, approach, violations.tolist())
     if not is_log(violations):
         drawn.update_yaxes(rangemode="tozero")
     drawn.update_yaxes(tickformat=".2~%")
@@ -86,11 +91,21 @@ def _draw_trials(
             y=values,
             mode="markers",
             name="trial",
-            marker={"color": BLUE, "size": 7, "opacity": 0.55},
+            marker={"color": LIGHT_BLUE, "size": 7},
             text=descriptions(search, curve.trials),
             hoverinfo="text",
         )
     )
+
+
+def _draw_outside(
+    drawn: Any,
+    search: SearchRecord,
+    curve: ProgressCurve,
+    values: list[float],
+) -> None:
+    numbers = [trial.number for trial in curve.trials]
+    draw_outside(drawn, numbers, values, descriptions(search, curve.trials))
 
 
 def _draw_best(
@@ -98,6 +113,7 @@ def _draw_best(
 ) -> None:
     """Draws the best so far as a line, with a dot for each improvement."""
     numbers = [trial.number for trial in curve.trials]
+    drawn.update_xaxes(**integer_ticks(numbers))
     is_hypervolume = len(search.objectives) > 1 and bool(search.front())
     drawn.add_trace(
         go.Scatter(
@@ -134,6 +150,9 @@ def diversity(search: SearchRecord) -> Any | None:
     if len(found.trials) < 3:
         return None
     drawn = figure("trial", "mean distance, 1 = that of all trials")
+    drawn.update_xaxes(
+        **integer_ticks([trial.number for trial in found.trials[2:]])
+    )
     drawn.update_yaxes(rangemode="tozero")
     for name, values, color in (
         ("latest 20", found.recent, BLUE),
@@ -160,8 +179,10 @@ def operator_credit(search: SearchRecord) -> Any | None:
     credits = credits_of(search)
     if {credit.operator for credit in credits} <= {UNKNOWN}:
         return None
-    last = max(trial.number for trial in search.completed)
+    completed = [trial.number for trial in search.completed]
+    last = max(completed)
     drawn = figure("trial", "successes so far")
+    drawn.update_xaxes(**integer_ticks(completed))
     drawn.update_yaxes(tickformat=",d", rangemode="tozero")
     if max(sum(credit.succeeded) for credit in credits) <= FEW_SUCCESSES:
         # Plotly would mark halves, and write them as whole numbers.

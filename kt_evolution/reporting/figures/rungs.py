@@ -6,6 +6,7 @@ from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import COLORS
 from kt_evolution.reporting.figures.style import axis_of
 from kt_evolution.reporting.figures.style import descriptions
+from kt_evolution.reporting.figures.style import draw_outside
 from kt_evolution.reporting.figures.style import figure
 from kt_evolution.reporting.figures.style import text
 from kt_evolution.reporting.records import SearchRecord
@@ -49,7 +50,15 @@ def rungs(search: SearchRecord) -> Any | None:
                 hoverinfo="text",
             )
         )
+    _draw_outside(drawn, search, name)
     return drawn
+
+
+def _draw_outside(drawn: Any, search: SearchRecord, name: str) -> None:
+    trials = [trial for trial in search.completed if trial.rung]
+    epochs = [trial.rung.epochs for trial in trials if trial.rung]
+    values = [trial.metrics[name] for trial in trials]
+    draw_outside(drawn, epochs, values, descriptions(search, trials))
 
 
 def _promotions(

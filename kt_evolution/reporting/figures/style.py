@@ -16,6 +16,8 @@ from kt_evolution.reporting.records import TrialRecord
 
 # Colors that differ clearly on white and on black.
 BLUE = "#3b82f6"
+# For small dots, which are to stand out from black, too.
+LIGHT_BLUE = "#60a5fa"
 ORANGE = "#f97316"
 GREEN = "#10b981"
 RED = "#ef4444"
@@ -26,6 +28,8 @@ SCALE = [[0.0, "#8496b0"], [0.4, "#6366f1"], [0.75, "#e0479e"], [1.0, ORANGE]]
 HEIGHT = 420
 MAX_NAME = 32
 MAX_VALUES = 14
+# An axis of more integers has no fractions among its ticks.
+MAX_TICKS = 10
 
 
 def figure(x: str = "", y: str = "", **layout: Any) -> Any:
@@ -52,6 +56,16 @@ def figure(x: str = "", y: str = "", **layout: Any) -> Any:
     )
     empty.update_layout(**layout)
     return empty
+
+
+def figure_with_bar(x: str, y: str) -> Any:
+    """Returns an empty figure with room for `rank_bar`, see `figure`."""
+    drawn = figure(x, y, showlegend=False)
+    drawn.update_layout(margin={"l": 56, "r": 16, "t": 64, "b": 48})
+    # Beside a color bar, plotly takes the labels of the ticks for flat, and
+    # would draw the title between them.
+    drawn.update_xaxes(title_standoff=32)
+    return drawn
 
 
 def _axis(title: str, standoff: int) -> dict[str, Any]:
@@ -176,3 +190,64 @@ def axis_of(values: Sequence[float] | np.ndarray) -> dict[str, Any]:
         return {"type": "log"}
     found = focus(values)
     return {"range": found} if found else {}
+
+
+def integer_ticks(numbers: Sequence[int]) -> dict[str, Any]:
+    """Returns the ticks of an axis of trials, without fractions.
+
+    Plotly marks halves where there are few trials.
+    """
+    is_short = bool(numbers) and max(numbers) - min(numbers) <= MAX_TICKS
+    return {"dtick": 1} if is_short else {}
+
+
+def draw_outside(
+    drawn: Any,
+    x: Sequence[float] | np.ndarray,
+    y: Sequence[float] | np.ndarray,
+    texts: Sequence[str],
+) -> None:
+    """Draws what the range of the y axis leaves out at its edges.
+
+    Args:
+        drawn: The figure, whose y axis has its range.
+        x: Sequence of the places of all trials.
+        y: Sequence of their values.
+        texts: Sequence of what is shown of each with the mouse over it.
+    """
+    if drawn.layout.yaxis.range is None:
+        return
+    low, high = drawn.layout.yaxis.range
+    values = np.asarray(y, dtype=float)
+    for edge, where, side, symbol, is_outside in (
+        (low, 0, "below", "triangle-down", values < low),
+        (high, 1, "above", "triangle-up", values > high),
+    ):
+        places = np.flatnonzero(is_outside)
+        if not len(places):
+            continue
+        drawn.add_trace(
+            go.Scatter(
+                x=[x[i] for i in places],
+                y=[edge] * len(places),
+                mode="markers",
+                showlegend=False,
+                cliponaxis=False,
+                marker={"color": RED, "size": 10, "symbol": symbol},
+                hovertext=[texts[i] for i in places],
+                hoverinfo="text",
+            )
+        )
+        drawn.add_annotation(
+            text=f"{len(places)} trial{'s' if len(places) > 1 else ''} {side}",
+            font={"color": RED},
+            showarrow=False,
+            xref="paper",
+            x=1,
+            xanchor="right",
+            yref="paper",
+            y=where,
+            yanchor="top" if where else "bottom",
+            # Beside the markers.
+            yshift=-8 if where else 8,
+        )
