@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import inspect
 import os
+import reprlib
 from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
@@ -225,7 +226,7 @@ def fit_arguments(
     args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Returns arguments of `keras.Model.fit` by name, positional ones first."""
-    names = list(inspect.signature(keras.Model.fit).parameters)[1:]
+    names = _names_of_fit()
     return {**dict(zip(names[: len(args)], args, strict=True)), **kwargs}
 
 
@@ -240,6 +241,32 @@ def set_initial_epoch(model: Any, epoch: int | None) -> None:
         epoch: Int, or None for the one of the arguments.
     """
     model._initial_epoch = epoch
+
+
+def _names_of_fit() -> list[str]:
+    return list(inspect.signature(keras.Model.fit).parameters)[1:]
+
+
+def check_fit_spelling(kwargs: Mapping[str, Any]) -> None:
+    """Raises for an argument that `keras.Model.fit` does not have.
+
+    Args:
+        kwargs: Dict of the keyword arguments.
+
+    Raises:
+        keras_tuner.errors.FatalTypeError: If there is one. The message has the
+            correct spelling, if there is a similar argument.
+    """
+    known = _names_of_fit()
+    for name, value in kwargs.items():
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean `{close[0]}`?" if close else ""
+            raise kt.errors.FatalTypeError(
+                "`search` passes its arguments on to `keras.Model.fit`, which "
+                f"has no argument `{name}`.{hint} "
+                f"Received: {name}={reprlib.repr(value)}"
+            )
 
 
 def layers_inside(layer: Any) -> list[Any]:

@@ -157,7 +157,7 @@ def drop_unset(fit_kwargs: dict[str, Any]) -> None:
 def check_fit_arguments(
     model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> None:
-    """Raises if there is nothing to train a model with, or no epoch.
+    """Raises if there is no data or epoch, or if `fit` lacks an argument.
 
     Args:
         model: The model. A `fit` of its own may take any arguments.
@@ -165,10 +165,14 @@ def check_fit_arguments(
         kwargs: Dict, the others.
 
     Raises:
-        keras_tuner.errors.FatalValueError: If so. It names the argument.
+        keras_tuner.errors.FatalTypeError: If Keras's `fit` has no such
+            argument.
+        keras_tuner.errors.FatalValueError: If there is no data or epoch. Both
+            errors name the argument.
     """
     if type(model).fit is not keras.Model.fit:
         return
+    private_api.check_fit_spelling(kwargs)
     arguments = private_api.fit_arguments(args, kwargs)
     epochs = arguments.get("epochs", 1)
     if not isinstance(epochs, numbers.Integral) or epochs < 1:

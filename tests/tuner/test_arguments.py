@@ -4,6 +4,8 @@ What can only be meant in one way works. The rest is an error that names the
 argument and the value.
 """
 
+import re
+
 import keras
 import keras_tuner as kt
 import numpy as np
@@ -253,6 +255,40 @@ def test_a_search_without_data_is_an_error_at_once(tmp_path, kwargs):
 def test_epochs_must_be_a_whole_number(tmp_path, epochs):
     with pytest.raises(ValueError, match="`epochs` must.*Received: epochs="):
         fit(tmp_path, epochs=epochs)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("epoch", "`epoch`. Did you mean `epochs`? Received: epoch=5"),
+        ("zzz", "no argument `zzz`. Received: zzz=5"),
+    ],
+)
+def test_arguments_that_fit_does_not_have_are_an_error_at_once(
+    tmp_path, argument, message
+):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        fit(tmp_path, **{argument: 5})
+    # Nothing is spent.
+    assert len(trials_of(fit(tmp_path), "COMPLETED")) == 1
+
+
+def test_a_fit_of_a_model_may_have_further_arguments(tmp_path):
+    class Model(keras.Sequential):
+        def fit(self, *args, epoch, **kwargs):
+            return super().fit(*args, **kwargs)
+
+    def build_own(hp):
+        hp.Int("units", 1, 9)
+        model = Model([keras.Input((4,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse", run_eagerly=True)
+        return model
+
+    tuner = kt_evolution.EvolutionTuner(
+        build_own, "val_loss", max_trials=1, directory=tmp_path
+    )
+    tuner.search(**FIT, epoch=1)
+    assert len(trials_of(tuner, "COMPLETED")) == 1
 
 
 @pytest.mark.parametrize("verbose", [None, np.int64(0), "auto"])
