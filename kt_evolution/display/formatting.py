@@ -28,6 +28,8 @@ DIGITS = 4
 MOST_DIGITS = 9
 # In characters.
 FEW_WORDS = 100
+# From so many times a bound on, a share of it in percent is hard to read.
+MANY_TIMES = 10.0
 
 # The line of a traceback that names the error; its module is left out.
 _ERROR = re.compile(r"(?:\w+\.)*(\w*(?:Error|Exception|Exit)\b)")
@@ -160,6 +162,8 @@ def _distance(name: str, value: float, side: str, bound: float) -> str:
     shown, limit = numbers([value, bound])
     if not bound:
         return f"{name} {shown} ({side} {limit})"
+    if value / bound >= MANY_TIMES:
+        return f"{name} {shown} ({value / bound:,.0f} times {limit})"
     percent = 100.0 * abs((value - bound) / bound)
     share = f"{percent:,.0f}" if percent >= 10.0 else f"{percent:.2g}"
     return f"{name} {shown} ({share}% {side} {limit})"

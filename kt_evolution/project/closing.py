@@ -1,6 +1,7 @@
 """What is printed at the end of a search: the winner, and where to look."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ from kt_evolution.display.frame import best_words
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.project.rejections import rejection_summary
+
+# So many values are printed.
+MAX_VALUES = 10
 
 
 def closing_text(oracle: Any) -> str:
@@ -24,15 +28,20 @@ def closing_text(oracle: Any) -> str:
     if best:
         names = [one.name for one in objectives_of(oracle.objective)]
         words = "; ".join(best_words(oracle._search_status(), names))
-        values = ", ".join(
-            f"{name}={number(value)}"
-            for name, value in oracle._standings.used_values(best[0]).items()
-        )
+        values = values_line(oracle._standings.used_values(best[0]))
         lines.append(f"{words[:1].upper()}{words[1:]}")
         lines.append(f"Its values: {values}" if values else "")
         lines.append(f"Results are in {folder.absolute()}")
         lines.append(_next_steps(folder, best[0].trial_id))
     return "\n".join(printable(line) for line in lines if line)
+
+
+def values_line(values: Mapping[str, Any]) -> str:
+    """Returns values as one line, the first of them where there are many."""
+    shown = [f"{name}={number(value)}" for name, value in values.items()]
+    line = ", ".join(shown[:MAX_VALUES])
+    rest = len(shown) - MAX_VALUES
+    return f"{line} and {rest} more (`tuner.best_values`)" if rest > 0 else line
 
 
 def _next_steps(folder: Path, trial_id: str) -> str:

@@ -107,9 +107,19 @@ def reasons_of(problems: Iterable[str]) -> list[str]:
     Args:
         problems: Iterable of the problems of the rejected models.
     """
-    return [
-        f"{len(kind)} x {reason_of(kind[-1])}" for kind in by_kind(problems)
-    ]
+    return [_counted(kind) for kind in by_kind(problems)]
+
+
+def _counted(kind: Sequence[str]) -> str:
+    """Returns how often a kind of problem occurred, with the last of them."""
+    reason = reason_of(kind[-1])
+    if len(set(kind)) == 1:
+        return f"{len(kind)} x {reason}"
+    # The numbers in it are those of one model.
+    error = _ERROR.match(reason)
+    name = f" {reason[: error.end(1)]}" if error else ""
+    text = reason[error.end() :] if error else reason
+    return f"{len(kind)} x{name}, for instance: {text}"
 
 
 def rejection_summary(problems: Sequence[str]) -> str:

@@ -91,9 +91,15 @@ def test_how_far_a_trial_is_from_the_limits():
         "latency 5.31 (33% over 4)",
         "val_accuracy 0.89 (1.1% under 0.9)",
         "loss 0.5 (over 0)",
-        "params 2561 (25,510% over 10)",
+        "params 2561 (256 times 10)",
     )
     assert distances(limits[:2], {"latency": 4.0}) == (
         "val_accuracy is not known",
     )
     assert distances(limits[:1], {"latency": 3.0}) == ()
+    assert distances([Limit("x", max=0.0001)], {"x": 2.412332}) == (
+        "x 2.412 (24,123 times 0.0001)",
+    )
+    assert distances([Limit("x", max=-2.0)], {"x": 8.0}) == (
+        "x 8 (500% over -2)",
+    )

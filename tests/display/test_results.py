@@ -4,6 +4,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
 from kt_evolution.display.results import results_text
+from kt_evolution.project.closing import values_line
 
 
 def trial(trial_id, metrics, values=None):
@@ -57,3 +58,11 @@ def test_each_of_several_objectives_is_shown():
     lines = results_text("p", 1, objective, [found], values).splitlines()
     assert lines[3:5] == list(map(str, objectives))
     assert lines[-3:] == ["a\\nb: \\x1b[31m", "loss: 0.25", "params: 9362"]
+
+
+def test_a_long_line_of_values_ends_with_how_many_more_there_are():
+    values = {f"units_{i}": 16 * i for i in range(34)}
+    line = values_line(values)
+    assert line.startswith("units_0=0, ")
+    assert line.endswith("units_9=144 and 24 more (`tuner.best_values`)")
+    assert values_line({"x": 1, "y": 0.5}) == "x=1, y=0.5"

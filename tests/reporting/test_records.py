@@ -7,6 +7,7 @@ import keras
 import pytest
 
 import kt_evolution
+from kt_evolution.project.rejections import reasons_of
 from kt_evolution.project.rejections import rejection_summary
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting import read_search
@@ -297,6 +298,23 @@ def test_a_failure_has_a_reason_of_one_line(message, reason):
     trial = TrialRecord("0", 0, "FAILED", {}, {}, message=message)
     assert trial.reason == reason
     assert dataclasses.replace(trial, status="COMPLETED").reason == ""
+
+
+def test_messages_that_differ_in_their_numbers_are_an_instance():
+    assert reasons_of(
+        [
+            "RuntimeError: boom u=64",
+            "RuntimeError: boom u=198",
+            "It has 9 params",
+            "It has 8 params",
+            "It has 7 params",
+            "ValueError: no 1",
+        ]
+    ) == [
+        "3 x, for instance: It has 7 params",
+        "2 x RuntimeError, for instance: boom u=198",
+        "1 x ValueError: no 1",
+    ]
 
 
 def test_failures_and_rejections_are_counted_by_their_reasons(tmp_path):

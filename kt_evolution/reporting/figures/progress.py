@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from kt_evolution.algorithm.ranking import total_violation
+from kt_evolution.display.formatting import MANY_TIMES
 from kt_evolution.reporting.diversity import diversity_of
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import BLUE
@@ -64,7 +65,13 @@ def _distance_so_far(search: SearchRecord) -> Any | None:
     _draw_outside(drawn, search, approach, violations.tolist())
     if not is_log(violations):
         drawn.update_yaxes(rangemode="tozero")
-    drawn.update_yaxes(tickformat=".2~%")
+    # As in the texts, a large share of the bound is a multiple of it.
+    is_far = violations.max() >= MANY_TIMES
+    drawn.update_yaxes(
+        **{"tickformat": ",~r", "ticksuffix": "x"}
+        if is_far
+        else {"tickformat": ".2~%"}
+    )
     return drawn
 
 
