@@ -319,6 +319,7 @@ class EvolutionTuner(kt.Tuner):
         """Returns the trained model of a trial.
 
         Raises:
+            TypeError: If `trial` is no `Trial`.
             CheckpointError: A `ValueError`, if the trial's weights are not on
                 disk, are damaged, or are those of another model than the
                 hypermodel builds now.

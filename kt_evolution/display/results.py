@@ -1,13 +1,17 @@
 """The best trials of a tuner, and their text as Keras Tuner prints it."""
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.display.formatting import failure_reason
 from kt_evolution.display.formatting import score_rows
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge import private_api
@@ -91,23 +95,44 @@ def _is_same(value: Any, default: Any) -> bool:
 def results_summary(tuner: Any, num_trials: int = 10) -> None:
     """Prints the best trials, and what of the space was not searched.
 
-    Hyperparameters that a model does not use are left out.
+    Hyperparameters that a model does not use are left out. If no trial is
+    completed, why trials failed is printed.
 
     Args:
         tuner: The `EvolutionTuner`, whose method this is.
         num_trials: Int, how many trials. Defaults to 10.
     """
     num_trials = check_count("num_trials", num_trials, at_least=0)
-    best = tuner.oracle.get_best_trials(num_trials)
+    completed = tuner.oracle.get_best_trials(max(num_trials, 1))
+    best = completed[:num_trials]
     values = [_used_values(tuner, trial) for trial in best]
     print(
         results_text(
             tuner.project_dir, num_trials, tuner.oracle.objective, best, values
         )
     )
+    if not completed:
+        print("\nNo trial is completed.")
     if not tuner._is_worker():
+        if not completed:
+            print(_failures_text(tuner.oracle.trials.values()), end="")
         for line in tuner.oracle._project.state.models.branches.lines():
             print(f"\n{printable(line)}")
+
+
+def _failures_text(trials: Iterable[Trial]) -> str:
+    """Returns how many trials failed, and for what, empty if none did."""
+    reasons = Counter(
+        failure_reason(trial.message or "")
+        for trial in trials
+        if trial.status == TrialStatus.FAILED
+    )
+    if not reasons:
+        return ""
+    number = reasons.total()
+    lines = [f"{number} {'trials' if number > 1 else 'trial'} failed:"]
+    lines += [f"  {count} x {why}" for why, count in reasons.most_common()]
+    return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def _used_values(tuner: Any, trial: Trial) -> dict[str, Any]:

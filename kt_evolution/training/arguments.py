@@ -48,6 +48,13 @@ def host_arguments(
         tuner_class: The class of the tuner.
         given: Dict of the arguments that it does not name itself.
     """
+    if "oracle" in given:
+        raise TypeError(
+            f"`{tuner_class.__name__}` creates its oracle from its own "
+            "arguments: leave `oracle` out. To use an `EvolutionOracle` of "
+            "your own, pass it to `keras_tuner.Tuner(oracle=...)`. "
+            f"Received: oracle={given['oracle']!r}"
+        )
     known = private_api.tuner_arguments(tuner_class)
     _check_other_tuners(tuner_class, known, given)
     private_api.check_spelling(tuner_class, known, given)

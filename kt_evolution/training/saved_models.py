@@ -66,10 +66,18 @@ class SavedModels:
             trial: The `Trial`.
 
         Raises:
+            TypeError: If `trial` is no `Trial`, such as the id of one.
             CheckpointError: If the weights are not on disk, or are not those
                 of the model that the hypermodel builds.
             OSError: If a link leads from there to another folder.
         """
+        if not isinstance(trial, Trial):
+            raise TypeError(
+                "`trial` must be a `Trial`, such as those of "
+                "`tuner.oracle.get_best_trials()`, or "
+                "`tuner.oracle.get_trial(trial_id)`. "
+                f"Received: trial={trial!r}"
+            )
         tuner, trial_id = self._tuner, trial.trial_id
         weights = self._weights_of(trial_id)
         self._check(trial_id, weights)

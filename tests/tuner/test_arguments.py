@@ -181,6 +181,12 @@ def test_none_at_all_is_a_number(trained):
     assert trained.oracle.get_best_trials(0) == []
 
 
+def test_a_tuner_takes_no_oracle(tmp_path):
+    oracle = kt_evolution.EvolutionOracle("val_loss")
+    with pytest.raises(TypeError, match="leave `oracle` out.*keras_tuner.Tune"):
+        kt_evolution.EvolutionTuner(build, oracle=oracle, directory=tmp_path)
+
+
 class CountsEpochs(keras.callbacks.Callback):
     epochs = 0
 

@@ -81,6 +81,36 @@ def test_without_a_result_there_are_no_best_values(tmp_path):
     assert tuner.default_trial is None
 
 
+def test_the_summary_says_that_no_trial_is_completed(tmp_path, capsys):
+    def fail(hp):
+        if hp["layers"] == 2:
+            raise ValueError("Two layers.")
+        raise OSError("no disk")
+
+    tuner = ScoringTuner(build, max_trials=3, seed=0, directory=tmp_path)
+    tuner.results_summary()
+    printed = capsys.readouterr().out
+    assert printed.endswith("\nNo trial is completed.\n")
+    with pytest.warns(UserWarning, match="All 3 trials failed"):
+        tuner.search(fail)
+    capsys.readouterr()
+    tuner.results_summary()
+    printed = capsys.readouterr().out
+    start = "\nNo trial is completed.\n3 trials failed:\n"
+    assert start in printed
+    counted = printed.split(start)[1].splitlines()
+    assert sorted(line.split(" x ")[1] for line in counted) == [
+        "OSError: no disk",
+        "ValueError: Two layers.",
+    ]
+    assert sum(int(line.split(" x ")[0]) for line in counted) == 3
+
+
+def test_a_model_is_loaded_by_its_trial_not_by_an_id(tuner):
+    with pytest.raises(TypeError, match="`trial` must.*Received: trial='77'"):
+        tuner.load_model("77")
+
+
 def test_an_interrupted_search_shows_the_winner(tmp_path, capsys):
     def score(hp):
         if len(tuner.oracle.trials) == 3:
