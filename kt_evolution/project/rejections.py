@@ -72,7 +72,7 @@ def is_bug(problem: str) -> bool:
 
 def kind_of(problem: str) -> str:
     """Returns a problem without its numbers, which depend on the values."""
-    return re.sub(r"\d+(\.\d+)?", "#", problem)
+    return re.sub(r"\d+(,\d{3})*(\.\d+)?", "#", problem)
 
 
 def by_kind(problems: Iterable[str]) -> list[list[str]]:

@@ -47,4 +47,4 @@ def explanation(rejected: Sequence[dict[str, Any]]) -> str:
 def _one_of(problems: Sequence[str]) -> str:
     if len(set(problems)) == 1:
         return problems[0]
-    return f"for instance: {problems[-1]}"
+    return f"{problems[-1]} (The numbers are those of the last model.)"

@@ -1,5 +1,7 @@
 """Limits that next to nothing keeps are searched for, without trials."""
 
+import re
+
 import keras
 import pytest
 from tuner_helpers import ScoringTuner
@@ -40,3 +42,23 @@ def test_models_are_bred_for_the_limit_alone(tmp_path, capsys, seed):
     assert len(trials) == 3
     for trial in trials:
         assert trial.metrics.get_best_value("params") >= 10_000
+
+
+def test_a_limit_that_no_model_keeps_is_explained(tmp_path):
+    tuner = ScoringTuner(
+        build,
+        max_trials=3,
+        seed=0,
+        limits=Limit("params", max=3),
+        directory=tmp_path,
+    )
+    with pytest.raises(RuntimeError) as caught:
+        tuner.search(lambda hp: 1.0)
+    first, cause, advice = str(caught.value).splitlines()
+    assert first == "100 proposed models in a row are over a limit:"
+    assert re.fullmatch(
+        r"  100 x It has [\d,]+ params: Limit\(\"params\", max=3\)\. "
+        r"\(The numbers are those of the last model\.\)",
+        cause,
+    )
+    assert advice.startswith("Nothing is lost. Change the hypermodel or its ")
