@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kt_evolution.project.rejections import by_kind
 from kt_evolution.project.rejections import is_over_limit
+from kt_evolution.project.rejections import reasons_of
 
 
 def rejected_share(problems: Sequence[str]) -> str:
@@ -29,9 +29,7 @@ def explanation(rejected: Sequence[dict[str, Any]]) -> str:
         rejected: Sequence of the records of the rejected models.
     """
     problems = [one["problem"] for one in rejected]
-    causes = "\n".join(
-        f"  {len(kind)} x {_one_of(kind)}" for kind in by_kind(problems)
-    )
+    causes = "\n".join(f"  {reason}" for reason in reasons_of(problems))
     number = len(rejected)
     what = "can't be trained"
     if all(map(is_over_limit, problems)):
@@ -42,9 +40,3 @@ def explanation(rejected: Sequence[dict[str, Any]]) -> str:
         f"{causes}\nNothing is lost. Change the hypermodel or its limits and "
         "run again."
     )
-
-
-def _one_of(problems: Sequence[str]) -> str:
-    if len(set(problems)) == 1:
-        return problems[0]
-    return f"{problems[-1]} (The numbers are those of the last model.)"
