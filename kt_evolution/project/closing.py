@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from kt_evolution.display.formatting import number
 from kt_evolution.display.frame import best_words
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
-from kt_evolution.project.rejections import rejection_summary
+from kt_evolution.project.rejections import reasons_of
 
 # So many values are printed.
 MAX_VALUES = 10
@@ -51,3 +52,17 @@ def _next_steps(folder: Path, trial_id: str) -> str:
         steps.append("`tuner.get_best_models()[0]`")
     command = f"kt-evolution report {shlex.quote(str(folder))}"
     return f"Next: {', '.join(steps)}, or in a shell `{command}`"
+
+
+def rejection_summary(problems: Sequence[str]) -> str:
+    """Returns why models were rejected as one line, empty if none was.
+
+    Args:
+        problems: Sequence of the problems of the rejected models.
+    """
+    if not problems:
+        return ""
+    number = len(problems)
+    were = "proposal was" if number == 1 else "proposals were"
+    reasons = ", ".join(reasons_of(problems))
+    return f"{number} {were} turned down before training: {reasons}"

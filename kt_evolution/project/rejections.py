@@ -122,20 +122,6 @@ def _counted(kind: Sequence[str]) -> str:
     return f"{len(kind)} x{name}, for instance: {text}"
 
 
-def rejection_summary(problems: Sequence[str]) -> str:
-    """Returns why models were rejected as one line, empty if none was.
-
-    Args:
-        problems: Sequence of the problems of the rejected models.
-    """
-    if not problems:
-        return ""
-    number = len(problems)
-    were = "proposal was" if number == 1 else "proposals were"
-    reasons = ", ".join(reasons_of(problems))
-    return f"{number} {were} turned down before training: {reasons}"
-
-
 @dataclasses.dataclass(frozen=True)
 class Rejection:
     """A model that was rejected because its build raised.

@@ -7,8 +7,8 @@ import keras
 import pytest
 
 import kt_evolution
+from kt_evolution.project.closing import rejection_summary
 from kt_evolution.project.rejections import reasons_of
-from kt_evolution.project.rejections import rejection_summary
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting import read_search
 from kt_evolution.reporting.records import RejectionRecord
