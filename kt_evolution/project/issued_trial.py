@@ -1,14 +1,15 @@
 """A trial as a worker gets it and returns it, also over gRPC.
 
 Keras Tuner's messages have fields for a trial's values and metrics, but for
-nothing else that is needed here. So the run of a trial, what its training
-requested, and why it failed, are sent as values of the trial, as `Hyperband`
-sends its epochs.
+nothing else that is needed here. So the run of a trial, the epoch after which
+it is paused, what its training requested and reached, and why it failed, are
+sent as values of the trial, as `Hyperband` sends its epochs.
 """
 
 import contextlib
 import json
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import keras_tuner as kt
@@ -23,6 +24,10 @@ from kt_evolution.project.messages import shortened
 RUN = "tuner/run"
 MESSAGE = "tuner/message"
 REQUESTED = "tuner/requested"
+EPOCHS = "tuner/epochs"
+RUNGS = "tuner/rungs"
+PAUSED = "tuner/paused"
+REACHED = "tuner/reached"
 
 
 class IssuedTrial(Trial):
@@ -36,6 +41,13 @@ class IssuedTrial(Trial):
         run: Int, the number of the run, or None before the first.
         dormant: Frozenset of the names of hyperparameters that its model does
             not use. Summaries leave them out.
+        epochs: Int, after how many epochs its training is paused, counted from
+            its first run; None or the last rung if it is trained to the end.
+        rungs: Tuple of the epochs at which trials are compared, ascending. The
+            last one is the `epochs` of the search. It is empty without a
+            fidelity.
+        is_paused: Bool, whether its run was paused, as the trainer reports.
+        reached: List of dicts, see `rungs_of`.
     """
 
     def __init__(
@@ -44,6 +56,10 @@ class IssuedTrial(Trial):
         super().__init__(hyperparameters, trial_id, TrialStatus.RUNNING)
         self.run: int | None = None
         self.dormant: frozenset[str] = frozenset()
+        self.epochs: int | None = None
+        self.rungs: tuple[int, ...] = ()
+        self.is_paused = False
+        self.reached: list[dict[str, Any]] = []
 
     def display_hyperparameters(self) -> None:
         values = private_api.unrecorded(self.hyperparameters.values)
@@ -57,8 +73,15 @@ class IssuedTrial(Trial):
 
     def to_proto(self) -> Any:
         proto = super().to_proto()
-        if self.run is not None and self.status == TrialStatus.RUNNING:
-            proto.hyperparameters.values.values[RUN].int_value = self.run
+        if self.status != TrialStatus.RUNNING:
+            return proto
+        values = proto.hyperparameters.values.values
+        if self.run is not None:
+            values[RUN].int_value = self.run
+        if self.epochs is not None:
+            values[EPOCHS].int_value = self.epochs
+        if self.rungs:
+            values[RUNGS].string_value = json.dumps(self.rungs)
         return proto
 
 
@@ -113,6 +136,72 @@ def requests_of(trial: Trial) -> list[str]:
     if isinstance(hyperparameters, TrialHyperParameters):
         return list(hyperparameters.requested)
     return list(json.loads(hyperparameters.values.get(REQUESTED, "[]")))
+
+
+# How far a trial is trained.
+
+
+def schedule_of(trial: Trial) -> tuple[int | None, tuple[int, ...]]:
+    """Returns after how many epochs a trial is paused, and the rungs.
+
+    Args:
+        trial: The `Trial` as the trainer got it, from its oracle or its chief.
+
+    Returns:
+        Tuple of `IssuedTrial.epochs` and `IssuedTrial.rungs`.
+    """
+    if isinstance(trial, IssuedTrial):
+        return trial.epochs, trial.rungs
+    values = trial.hyperparameters.values
+    rungs = json.loads(values.get(RUNGS, "[]"))
+    return values.get(EPOCHS), tuple(rungs)
+
+
+def report_rungs(
+    trial: Trial, is_paused: bool, reached: Sequence[dict[str, Any]]
+) -> None:
+    """Adds how far a run has trained a trial to what is reported of it.
+
+    Args:
+        trial: The `Trial` that the trainer got.
+        is_paused: Bool, whether the run was paused. Otherwise the trial ends.
+        reached: List of dicts, see `rungs_of`.
+    """
+    if isinstance(trial, IssuedTrial):
+        trial.is_paused, trial.reached = is_paused, list(reached)
+        return
+    values = trial.hyperparameters.values
+    values[PAUSED], values[REACHED] = is_paused, json.dumps(reached)
+
+
+def is_paused(trial: Trial) -> bool:
+    """Returns whether the run of a worker's report was paused.
+
+    Such a trial is reported as COMPLETED. The metrics that were reported of it
+    are those of the best epoch so far.
+    """
+    if isinstance(trial, IssuedTrial):
+        return trial.is_paused
+    return bool(trial.hyperparameters.values.get(PAUSED, False))
+
+
+def rungs_of(trial: Trial) -> list[dict[str, Any]]:
+    """Returns how good a trial was after fewer epochs, as its worker reports.
+
+    Returns:
+        List of dicts, ascending by "epochs", which is an int: after how many
+        epochs. "metrics" is a dict of names to floats and "best_step" an int:
+        the metrics with costs, and the epoch, that the trial would have had if
+        its training had ended there. There is one for each rung below the last
+        that the training has reached in all of its runs; those of earlier runs
+        are repeated. If the run was paused, the last dict has the epoch at
+        which it was, which is no rung if a time budget was over. Rungs that a
+        training passed without a stop are missing if only the final result is
+        known, because `HyperModel.fit` returns another value than a `History`.
+    """
+    if isinstance(trial, IssuedTrial):
+        return trial.reached
+    return list(json.loads(trial.hyperparameters.values.get(REACHED, "[]")))
 
 
 def put_report(trial: Trial) -> None:
