@@ -7,12 +7,14 @@ import dataclasses
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.console import ConsoleOptions
 from rich.console import RenderResult
 from rich.jupyter import JupyterMixin
+from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -66,7 +68,8 @@ class Frame(JupyterMixin):
 
     def begin(self, trial_id: str) -> None:
         with self._lock:
-            self._trial_id, self._part, self._epochs = trial_id, 0.0, ""
+            # Without colors an empty bar looks like a full one.
+            self._trial_id, self._part, self._epochs = trial_id, 0.0, "running"
         self._refresh()
 
     def train(self, trial_id: str, part: float, text: str | None) -> None:
@@ -135,8 +138,14 @@ class Frame(JupyterMixin):
         # Only a trial that this frame saw has its time.
         row = known.get(best.trial_id, best)
         self._best = [dataclasses.replace(row, is_best=True)]
-        others = [row for row in self._rows if row.trial_id != best.trial_id]
-        return others + self._best
+        others = [
+            dataclasses.replace(other, is_best=False)
+            for other in self._rows
+            if other.trial_id != best.trial_id
+        ]
+        # Its color is not seen everywhere.
+        origin = f"best: {row.origin}"
+        return [*others, dataclasses.replace(self._best[0], origin=origin)]
 
 
 def search_line(
@@ -153,17 +162,27 @@ def search_line(
     count = f"{status.num_ended}"
     if status.max_trials:
         count += f"/{status.max_trials}"
-    parts = [f"{count} trials", *best_words(status, names)]
-    times = duration(status.seconds + passed)
+    best = best_words(status, names)
+    times = time_words = duration(status.seconds + passed)
     if status.seconds_left:
         left = max(status.seconds_left - passed, 0.0)
-        times += f", about {duration(left)} left"
-    parts.append(times)
-    if status.num_running > 1:
-        parts.append(f"{status.num_running} workers")
-    if status.num_rejected:
-        parts.append(f"{status.num_rejected} rejected")
-    return _bar_line("Search", part, " · ".join(parts))
+        time_words = f"about {duration(left)} left"
+        times += f", {time_words}"
+    workers = [f"{status.num_running} workers"] * (status.num_running > 1)
+    rejected = [f"{status.num_rejected} rejected"] * (status.num_rejected > 0)
+    start = f"{count} trials"
+    brief = [
+        word.removesuffix(f" (trial {status.best_trial_id})") for word in best
+    ]
+    versions = [
+        [start, *best, times, *workers, *rejected],
+        [start, *best, times, *workers],
+        [start, *best, times],
+        [start, *best, time_words],
+        [start, *brief, time_words],
+        [start, time_words],
+    ]
+    return _bar_line("Search", part, *map(" · ".join, versions))
 
 
 def best_words(status: SearchStatus, names: list[str]) -> list[str]:
@@ -253,7 +272,28 @@ def interruption(status: SearchStatus, names: list[str]) -> str:
     )
 
 
-def _bar_line(title: str, part: float | None, text: str) -> Table:
+class _Versions:
+    """The longest of some lines of text that fits, or the shortest, cut."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = [Text(printable(text)) for text in texts]
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> RenderResult:
+        fitting = [
+            text for text in self._texts if text.cell_len <= options.max_width
+        ]
+        yield fitting[0] if fitting else self._texts[-1]
+
+    def __rich_measure__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Measurement:
+        return Measurement(1, self._texts[0].cell_len)
+
+
+def _bar_line(title: str, part: float | None, *texts: str) -> Table:
+    """Returns a title, a bar and the longest of the texts that fits."""
     # Where the line is too narrow, the text is cut and not the bar.
     line = Table.grid(padding=(0, 1), expand=True)
     line.add_column(width=max(TITLE_WIDTH, len(title)), no_wrap=True)
@@ -264,7 +304,5 @@ def _bar_line(title: str, part: float | None, text: str) -> Table:
         completed=part or 0.0,
         width=BAR_WIDTH,
     )
-    line.add_row(
-        Text(printable(title), style="bold"), bar, Text(printable(text))
-    )
+    line.add_row(Text(printable(title), style="bold"), bar, _Versions(texts))
     return line

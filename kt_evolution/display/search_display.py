@@ -122,6 +122,17 @@ class SearchDisplay:
             line = plain_line(trial_summary, search_status, self.names)
             self._console.print(printable(line), markup=False)
 
+    def on_build(self, trial_id: str, number: int, num_executions: int) -> None:
+        """Shows that the model of a trial is built.
+
+        Args:
+            trial_id: String.
+            number: Int, how many executions of the trial came before.
+            num_executions: Int, how many there will be.
+        """
+        if self._frame is not None:
+            self._frame.train(trial_id, number / num_executions, "building")
+
     def new_callback(
         self, trial_id: str, number: int, num_executions: int
     ) -> "EpochProgress | None":
@@ -178,6 +189,10 @@ class EpochProgress(keras.callbacks.Callback):
         self.number = number
         self.num_executions = num_executions
         self._epoch = 0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        done = self.number / self.num_executions
+        self.frame.train(self.trial_id, done, "training")
 
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, Any] | None = None

@@ -58,6 +58,9 @@ class WorkerDisplay:
         words = result_words(summary, self._names)
         print(printable(f"{words}; {duration(seconds)}"), flush=True)
 
+    def on_build(self, trial_id: str, number: int, num_executions: int) -> None:
+        """Does nothing: a worker shows trials that have ended."""
+
     def new_callback(
         self, trial_id: str, number: int, num_executions: int
     ) -> None:

@@ -24,9 +24,11 @@ from kt_evolution.project.clock import SearchClock
 from kt_evolution.project.event_checks import EventCheck
 from kt_evolution.project.event_checks import check_trial_file
 from kt_evolution.project.event_checks import check_version
+from kt_evolution.project.events import BuildBegan
 from kt_evolution.project.events import Event
 from kt_evolution.project.events import ModelImported
 from kt_evolution.project.events import ModelsRejected
+from kt_evolution.project.events import RunsInterrupted
 from kt_evolution.project.events import SearchDefined
 from kt_evolution.project.events import SearchStopped
 from kt_evolution.project.events import TrialCreated
@@ -108,6 +110,8 @@ class StoredProject:
         last_rejected: List of dicts, the records of the models that were
             rejected after the last trial.
         stop_reason: String, why a stopping rule ended the search, or None.
+        is_interrupted: Bool, whether the process ended between two trials,
+            while a model was built.
         damaged: List of strings, one for each trial or line that can't be
             read.
         clock: The `SearchClock`, which adds up the sessions of the search.
@@ -126,6 +130,7 @@ class StoredProject:
         default_factory=list
     )
     stop_reason: str | None = None
+    is_interrupted: bool = False
     damaged: list[str] = dataclasses.field(default_factory=list)
     clock: SearchClock = dataclasses.field(default_factory=SearchClock)
 
@@ -217,6 +222,7 @@ def _take(
     """Applies an event to a project."""
     project.clock.apply(event)
     moment = project.clock.seconds if event.session is not None else None
+    project.is_interrupted = isinstance(event, (BuildBegan, RunsInterrupted))
     if event.space is not None:
         project.add_to_space(event.space)
     if event.limits is not None:

@@ -102,6 +102,7 @@ def read_search(
         tuple(project.damaged),
         tuple(_rejections(project, space)),
         project.clock.seconds if project.clock.has_sessions else None,
+        project.is_interrupted,
     )
 
 

@@ -162,6 +162,7 @@ class SearchRecord:
         rejections: Tuple of `RejectionRecord`s, in their order.
         seconds: Float, for how long it ran, pauses left out; None where the
             journal has no sessions.
+        is_interrupted: Bool, whether its process ended between two trials.
     """
 
     folder: Path
@@ -176,6 +177,7 @@ class SearchRecord:
     problems: tuple[str, ...] = ()
     rejections: tuple[RejectionRecord, ...] = ()
     seconds: float | None = None
+    is_interrupted: bool = False
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -14,11 +15,16 @@ from kt_evolution.display.formatting import origin
 from kt_evolution.display.frame import NUM_ROWS
 from kt_evolution.display.frame import REFRESHES_PER_SECOND
 from kt_evolution.display.frame import Frame
+from kt_evolution.display.frame import best_words
 from kt_evolution.display.frame import plain_line
 from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
+from kt_evolution.project.closing import rejection_summary
+from kt_evolution.project.closing import values_line
+from kt_evolution.project.reader import is_project
+from kt_evolution.project.reader import projects_inside
 from kt_evolution.project.search_lock import is_searching
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.following import INTERVAL
@@ -36,21 +42,75 @@ def watch(
 ) -> None:
     """Shows how a search goes until no process runs it, or until Ctrl-C.
 
+    It waits for a project that is not there yet, and prints the best trial
+    at the end.
+
     Args:
         directory: String or path, the folder of a project.
         objective: String, see `read_search`.
         interval: Float, the seconds between two looks. Defaults to 1.
 
     Raises:
-        ValueError: If there is no project, or no such metric.
+        ValueError: If the path is that of a file or of a folder of other
+            projects, or if there is no such metric.
     """
     console = Console(highlight=False, soft_wrap=True)
-    searches = follow(directory, objective, interval)
     with contextlib.suppress(KeyboardInterrupt):
+        _wait_for(console, Path(directory), interval)
+        searches = follow(directory, objective, interval)
         show = _in_place if console.is_terminal else _as_lines
         search = show(console, searches)
-        reason = search.stop_reason or "no process searches in it"
-        console.print(printable(f"{search.name}: {reason}."), markup=False)
+        for line in _ending(search):
+            console.print(printable(line), markup=False)
+
+
+def _wait_for(console: Console, folder: Path, interval: float) -> None:
+    """Waits until a folder is a project, and prints that it does."""
+    if _is_there(folder):
+        return
+    line = f"Waiting for a search in {folder}, until Ctrl-C."
+    console.print(printable(line), markup=False)
+    while not _is_there(folder):
+        time.sleep(interval)
+
+
+def _is_there(folder: Path) -> bool:
+    """Returns whether there is a project, or what can't become one.
+
+    For a file and for a folder of other projects `follow` raises.
+    """
+    is_file = folder.exists() and not folder.is_dir()
+    return is_project(folder) or is_file or bool(projects_inside(folder))
+
+
+def _ending(search: SearchRecord) -> list[str]:
+    """Returns how a search ended, with its rejections and its best trial."""
+    problems = [rejection.problem for rejection in search.rejections]
+    lines = [f"{search.name}: {_how_it_ended(search)}."]
+    if problems:
+        lines.append(rejection_summary(problems))
+    for best in search.ranked()[:1]:
+        names = [one.name for one in search.objectives]
+        words = "; ".join(best_words(status_of(search), names))
+        lines.append(f"{words[:1].upper()}{words[1:]}")
+        if best.values:
+            lines.append(f"Its values: {values_line(best.values)}")
+    return lines
+
+
+def _how_it_ended(search: SearchRecord) -> str:
+    """Returns whether a search that no process runs is finished."""
+    num_ended = len(_ended(search))
+    num_left = len(search.trials) - num_ended
+    ended = f"{num_ended} trial{'' if num_ended == 1 else 's'} ended"
+    if search.stop_reason:
+        return f"finished, {ended}: {search.stop_reason.rstrip('.')}"
+    if num_left:
+        are = "is" if num_left == 1 else "are"
+        return f"interrupted, {ended} and {num_left} {are} unfinished"
+    if search.is_interrupted or not num_ended:
+        return f"interrupted, {ended}"
+    return f"finished, {ended}"
 
 
 def _in_place(
@@ -95,7 +155,9 @@ def _show_epochs(frame: Frame, search: SearchRecord) -> None:
     trial = max(running, key=lambda one: (one.began or 0.0, one.number))
     record = read_training(search.folder / f"trial_{trial.trial_id}")
     if not record.curves:
-        frame.train(trial.trial_id, 0.0, "")
+        # Its length is known once the training has begun.
+        doing = "training" if record.num_epochs else "running"
+        frame.train(trial.trial_id, 0.0, doing)
         return
     curve = record.curves[-1]
     num_done = max(map(len, curve.values()), default=0)

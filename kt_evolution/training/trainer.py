@@ -214,6 +214,7 @@ class Trainer:
         if execution.is_out_of_time:
             return None
         hp = trial.hyperparameters
+        self.display.on_build(*self._place_of(execution))
         model = tuner._try_build(hp)
         finished = execution.take_finished(model)
         if finished is not None:
@@ -256,6 +257,18 @@ class Trainer:
             warn_of_one_epoch(model, args, kwargs)
         self._has_checked_epochs = True
 
+    def _place_of(self, execution: TrialExecution) -> tuple[str, int, int]:
+        """Returns the trial, its executions before this one, and of how many.
+
+        Args:
+            execution: The `TrialExecution`.
+        """
+        return (
+            execution.trial_id,
+            len(execution.results),
+            self._tuner.executions_per_trial,
+        )
+
     def _show_epochs(
         self,
         execution: TrialExecution,
@@ -263,11 +276,7 @@ class Trainer:
         kwargs: dict[str, Any],
     ) -> None:
         """Shows epochs in the display, and sets Keras's verbosity to match."""
-        callback = self.display.new_callback(
-            execution.trial_id,
-            len(execution.results),
-            self._tuner.executions_per_trial,
-        )
+        callback = self.display.new_callback(*self._place_of(execution))
         if callback is not None:
             kwargs["callbacks"].append(callback)
         # A custom `fit` need not take `verbose`.

@@ -19,6 +19,7 @@ from kt_evolution.display.frame import interruption
 from kt_evolution.display.frame import plain_line
 from kt_evolution.display.frame import search_line
 from kt_evolution.display.search_display import EpochProgress
+from kt_evolution.display.search_display import SearchDisplay
 from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.status import expected_of
@@ -94,6 +95,38 @@ def test_a_frame_tells_of_the_search_the_trial_and_the_results():
             "07 0.9645 0.95 ± 0.012 12 s crossover and mutation of 03 and 05"
         ).split()
     )
+
+
+def test_a_trial_says_what_it_does_before_its_first_epoch_ends():
+    # An empty bar without colors looks like a full one.
+    frame = Frame(search_status(), ONE)
+    frame.begin("08")
+    assert drawn(frame)[1].rstrip().endswith(" running")
+    display = SearchDisplay(search_status, trial_summary, ONE)
+    display._frame = frame
+    display.on_build("08", 1, 2)
+    assert drawn(frame)[1].rstrip().endswith(" building")
+    callback = display.new_callback("08", 1, 2)
+    callback.set_params({"epochs": 2, "steps": 4})
+    callback.on_train_begin()
+    assert drawn(frame)[1].rstrip().endswith(" training")
+    assert frame._part == 0.5
+    callback.on_epoch_begin(0)
+    callback.on_train_batch_end(1)
+    assert drawn(frame)[1].rstrip().endswith(" training")
+    callback.on_epoch_end(0, {"loss": 0.1})
+    assert drawn(frame)[1].rstrip().endswith("epoch 1/2, loss 0.1")
+
+
+def test_the_best_row_is_marked_without_colors():
+    best = trial_summary()
+    frame = Frame(search_status(best_trial=best), ONE)
+    earlier = trial_summary(trial_id="05", scores=(0.9,), origin="mutation")
+    for _ in range(2):
+        frame.add(earlier, search_status(best_trial=best))
+        pinned = drawn(frame)[2]
+        assert pinned.rstrip().endswith(f" best: {best.origin}")
+    assert "best: mutation" not in "\n".join(drawn(frame))
 
 
 def test_only_the_newest_results_are_shown():
@@ -328,5 +361,18 @@ def test_a_narrow_terminal_keeps_the_title_and_the_bar():
     console = Console(width=80, file=io.StringIO())
     console.print(search_line(status, ["val_accuracy"]))
     line = console.file.getvalue().rstrip("\n")
+    assert line.startswith("Search    \u2501") and len(line) == 80
+    # The time that is left counts more than what fits no more.
+    assert line.rstrip().endswith(
+        "7/30 trials · best val_accuracy 0.9645 · about 20:40 left"
+    )
+    console = Console(width=100, file=io.StringIO())
+    console.print(search_line(status, ["val_accuracy"]))
+    line = console.file.getvalue()
+    assert "(trial 07) · 31:40, about 20:40 left" in line
+    assert "rejected" not in line
+    console = Console(width=30, file=io.StringIO())
+    console.print(search_line(status, ["val_accuracy"]))
+    line = console.file.getvalue().rstrip("\n")
     assert line.startswith("Search    \u2501") and line.endswith("\u2026")
-    assert "7/30 trials" in line and len(line) == 80
+    assert len(line) == 30

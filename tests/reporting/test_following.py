@@ -40,6 +40,8 @@ class Elsewhere:
         return self.num_ended < self.num_trials
 
     def sleep(self, seconds):
+        # Otherwise a search that is not seen to end is followed for ever.
+        assert self.num_ended <= self.num_trials
         number = self.num_ended
         self.oracle.update_trial(
             self.trial.trial_id, {"val_accuracy": number / 10}
@@ -89,12 +91,73 @@ def test_watch_prints_a_line_for_each_trial_where_it_is_no_terminal(
     elsewhere, capsys
 ):
     assert main(["watch", str(elsewhere.folder)]) == 0
-    *lines, last = capsys.readouterr().out.splitlines()
+    *lines, last, best, values = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == [
         f"[{number}] trial {number - 1:02}" for number in (1, 2, 3, 4)
     ]
     assert "val_accuracy 0.3" in lines[-1]
-    assert last == "p: no process searches in it."
+    assert last == "p: finished, 4 trials ended."
+    assert best == "Best val_accuracy 0.3 (trial 03)"
+    assert values.startswith("Its values: layers=")
+
+
+def test_watch_waits_for_a_search_that_is_not_there_yet(
+    tmp_path, monkeypatch, capsys
+):
+    naps = []
+
+    def sleep(seconds):
+        naps.append(seconds)
+        assert len(naps) < 10
+        if len(naps) == 3:
+            projects.simulate(tmp_path / "p", 2)
+
+    monkeypatch.setattr(following, "is_searching", lambda folder: False)
+    monkeypatch.setattr(watching.time, "sleep", sleep)
+    assert main(["watch", str(tmp_path / "p")]) == 0
+    first, *_, last, best, _ = capsys.readouterr().out.splitlines()
+    assert first == f"Waiting for a search in {tmp_path / 'p'}, until Ctrl-C."
+    assert last == "p: finished, 2 trials ended."
+    assert main(["watch", str(tmp_path)]) == 1
+    assert "It holds the projects" in capsys.readouterr().err
+    file = tmp_path / "p" / "journal.jsonl"
+    assert main(["watch", str(file)]) == 1
+    assert f"'{file}'" in capsys.readouterr().err
+
+
+def test_watch_says_that_a_search_ended_before_its_trials(
+    elsewhere, monkeypatch, capsys
+):
+    monkeypatch.setattr(following, "is_searching", lambda folder: False)
+    assert main(["watch", str(elsewhere.folder)]) == 0
+    assert capsys.readouterr().out == (
+        "p: interrupted, 0 trials ended and 1 is unfinished.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ({"event": "build", "model": 1}, "interrupted, 2 trials ended"),
+        (
+            {"event": "interrupted", "trial_ids": []},
+            "interrupted, 2 trials ended",
+        ),
+        (
+            {"event": "stopped", "reason": "the loss is 0"},
+            "finished, 2 trials ended: the loss is 0",
+        ),
+    ],
+)
+def test_watch_says_whether_a_search_is_finished(
+    tmp_path, monkeypatch, capsys, line, expected
+):
+    folder = projects.simulate(tmp_path / "p", 2)
+    with open(folder / "journal.jsonl", "a", encoding="utf-8") as file:
+        file.write(json.dumps({**line, "time": 2e9}) + "\n")
+    monkeypatch.setattr(following, "is_searching", lambda folder: False)
+    assert main(["watch", str(folder)]) == 0
+    assert f"p: {expected}.\n" in capsys.readouterr().out
 
 
 def test_watch_shows_the_display_in_place(elsewhere, monkeypatch, capsys):
