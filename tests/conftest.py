@@ -22,14 +22,12 @@ settings.register_profile("same_examples", derandomize=True, deadline=None)
 settings.load_profile("same_examples")
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def cheap_garbage_collection():
-    """Leaves out the backend's own objects, which are never collected.
+    """Leaves out what is alive when the tests of a module begin.
 
     The host collects twice for each trial, and Keras whenever a session is
-    cleared, half a second each time.
+    cleared, which takes up to half a second with the backend's own objects.
     """
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()

@@ -51,6 +51,7 @@ def names():
     }
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 @pytest.mark.usefixtures("eager")
 def test_code_runs(page, names, tmp_path, monkeypatch):

@@ -169,11 +169,13 @@ def check_starts_over(
     return rest
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("cut", [2, 4, 7])
 def test_executions_that_were_finished_are_not_trained_again(tmp_path, cut):
     check_goes_on(tmp_path, cut, executions_per_trial=2)
 
 
+@pytest.mark.later
 def test_folds_that_were_finished_are_not_trained_again(tmp_path):
     data = {"validation_data": None, "cross_validation": 3}
     check_goes_on(tmp_path, 2 * EPOCHS + 1, **data)
@@ -206,6 +208,7 @@ def test_best_epoch_is_restored_where_the_cut_one_was_better(tmp_path):
     check_goes_on(tmp_path, 3, lambda: [Rates()])
 
 
+@pytest.mark.later
 def test_weights_of_a_finished_execution_survive_an_unfit_one(tmp_path, capsys):
     whole = Found(tmp_path / "whole", executions_per_trial=2)
     first = Found(
@@ -290,6 +293,7 @@ def test_first_of_several_fits_goes_on(tmp_path):
     check_goes_on(tmp_path, 1, hypermodel=SeveralFits())
 
 
+@pytest.mark.later
 def test_several_fits_start_over_from_the_second(tmp_path, capsys):
     check_starts_over(
         tmp_path,
@@ -329,6 +333,7 @@ def loop(begins, notes_epochs):
     return Loop()
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(
     ("begins", "notes_epochs"), list(itertools.product([0, 1], repeat=2))
 )
@@ -338,6 +343,7 @@ def test_loops_start_over(tmp_path, capsys, begins, notes_epochs):
     check_starts_over(tmp_path, capsys, reason, hypermodel=hypermodel)
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(
     ("before", "reason"),
     [
@@ -391,6 +397,7 @@ class TwoOptimizers(keras.Sequential):
         self.second = keras.optimizers.SGD()
 
 
+@pytest.mark.later
 def test_second_optimizer_starts_over(tmp_path, capsys):
     def build_two(hp):
         model = TwoOptimizers(build(hp).layers)
@@ -401,6 +408,7 @@ def test_second_optimizer_starts_over(tmp_path, capsys):
     check_starts_over(tmp_path, capsys, reason, hypermodel=build_two)
 
 
+@pytest.mark.later
 def test_distribution_strategy_starts_over(tmp_path, capsys):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("Only TensorFlow has strategies.")
@@ -426,6 +434,7 @@ def link_away(state):
     state.symlink_to(outside)
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(
     "spoil",
     [
