@@ -29,6 +29,7 @@ from kt_evolution.nas.describing import describe_trial
 from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.project.issued_trial import put_report
 from kt_evolution.project.journal import write_atomically
+from kt_evolution.project.signals import raise_if_interrupted
 from kt_evolution.proposals.dry_build import DryBuild
 from kt_evolution.proposals.initial_population import GivenModels
 from kt_evolution.proposals.warm_start import GivenProjects
@@ -256,6 +257,10 @@ class EvolutionTuner(kt.Tuner):
             super().search(*fit_args, **fit_kwargs)
 
     # One trial.
+
+    def pre_create_trial(self) -> None:
+        raise_if_interrupted()
+        super().pre_create_trial()
 
     def _run_and_update_trial(
         self, trial: Trial, *fit_args: Any, **fit_kwargs: Any

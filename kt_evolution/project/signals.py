@@ -1,35 +1,82 @@
-"""SIGTERM, with which schedulers end a process, as an exception.
+"""SIGTERM and Ctrl-C, as exceptions that end a search and are not lost.
 
-So there is time for a last line. Python drops an exception that is raised
-during garbage collection, and the user's code may catch all exceptions.
-Therefore `raise_if_terminated` raises it again, between two trials, builds or
-batches.
+With an exception at SIGTERM, with which schedulers end a process, there is time
+for a last line. Python drops an exception that is raised during garbage
+collection or in a callback of C code, and the user's code may catch all
+exceptions. Therefore `raise_if_interrupted` raises it again, between two
+trials, builds or batches.
 """
 
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 # Whether SIGTERM was received in the present search.
-_is_received = False
+_is_terminated = False
+# Whether Python dropped the `KeyboardInterrupt` of a Ctrl-C.
+_is_interrupt_dropped = False
 
 
 class Terminated(BaseException):
     """The process must end, because it received SIGTERM."""
 
 
-def is_terminated() -> bool:
-    """Returns whether the process must end."""
-    return _is_received
+def is_interrupted() -> bool:
+    """Returns whether the search should have ended already."""
+    return _is_terminated or _is_interrupt_dropped
 
 
-def raise_if_terminated() -> None:
-    """Raises `Terminated` if the process should have ended already."""
-    if _is_received:
+def raise_if_interrupted() -> None:
+    """Raises the exception that should have ended the search already.
+
+    Raises:
+        Terminated: If the process received SIGTERM.
+        KeyboardInterrupt: If Python dropped that of a Ctrl-C. It is raised
+            once: code of the user that catches it handles it.
+    """
+    global _is_interrupt_dropped
+    if _is_terminated:
         raise Terminated
+    if _is_interrupt_dropped:
+        _is_interrupt_dropped = False
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def noting_dropped_interrupts() -> Iterator[None]:
+    """Notes a Ctrl-C whose exception Python drops, and says nothing of it.
+
+    Python would print the exception and go on. Only the main thread receives
+    Ctrl-C. The handler of SIGINT stays as it is, because a second Ctrl-C must
+    end the search at once, and the user's code may catch `KeyboardInterrupt`.
+    """
+    global _is_interrupt_dropped
+    if not _is_main_thread():
+        yield
+        return
+    former = sys.unraisablehook
+
+    def note(unraisable: Any) -> None:
+        global _is_interrupt_dropped
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            _is_interrupt_dropped = True
+        elif not issubclass(unraisable.exc_type, Terminated):
+            former(unraisable)
+
+    sys.unraisablehook = note
+    try:
+        yield
+    finally:
+        sys.unraisablehook = former
+        _is_interrupt_dropped = False
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 @contextlib.contextmanager
@@ -39,8 +86,7 @@ def raising_terminated() -> Iterator[None]:
     Code within the context can handle it like Ctrl-C. A handler of the user
     stays installed, and only the main thread can install one.
     """
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if not in_main_thread or (
+    if not _is_main_thread() or (
         signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
     ):
         yield
@@ -51,14 +97,14 @@ def raising_terminated() -> Iterator[None]:
         if os.getpid() != owner:
             # A fork, such as a worker that loads data, has the handler too.
             _end_by_sigterm()
-        global _is_received
-        _is_received = True
+        global _is_terminated
+        _is_terminated = True
         raise Terminated
 
     signal.signal(signal.SIGTERM, terminate)
     try:
         yield
-        raise_if_terminated()
+        raise_if_interrupted()
     except Terminated:
         _end_by_sigterm()
     finally:
@@ -67,8 +113,8 @@ def raising_terminated() -> Iterator[None]:
 
 
 def _forget() -> None:
-    global _is_received
-    _is_received = False
+    global _is_terminated
+    _is_terminated = False
 
 
 def _end_by_sigterm() -> None:

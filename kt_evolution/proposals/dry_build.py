@@ -27,7 +27,7 @@ from kt_evolution.keras_tuner_bridge.redeclarations import Redeclarations
 from kt_evolution.keras_tuner_bridge.redeclarations import has_same_range
 from kt_evolution.project.messages import shortened
 from kt_evolution.project.signals import Terminated
-from kt_evolution.project.signals import raise_if_terminated
+from kt_evolution.project.signals import raise_if_interrupted
 from kt_evolution.proposals.mistakes import BUGS
 from kt_evolution.proposals.mistakes import first_line
 from kt_evolution.proposals.mistakes import is_mistake
@@ -244,7 +244,7 @@ class DryBuild:
         except BaseException as caught:
             # `sys.exit` ends this build and not the search.
             error = caught
-        raise_if_terminated()
+        raise_if_interrupted()
         if violation > 0.0:
             error = OversizedModelError(
                 f"The model is larger than max_model_size={self.max_model_size}"

@@ -33,12 +33,12 @@ from kt_evolution.training.continuation import from_record
 from kt_evolution.training.continuation import to_record
 from kt_evolution.training.cross_validation import Fold
 from kt_evolution.training.epoch_log import EpochLog
+from kt_evolution.training.interruption import InterruptionWatch
 from kt_evolution.training.keep_epochs import KeepEpochs
 from kt_evolution.training.metric_check import DirectionCheck
 from kt_evolution.training.metric_check import MetricCheck
 from kt_evolution.training.metric_check import can_add_metrics
 from kt_evolution.training.metrics import metrics_of
-from kt_evolution.training.termination import TerminationWatch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,7 +200,7 @@ class TrialExecution:
             arguments = private_api.fit_arguments(args, kwargs)
             callbacks.append(MetricCheck(self._plan.expected, arguments))
         callbacks.append(DirectionCheck(self._plan.inferred))
-        callbacks.append(TerminationWatch())
+        callbacks.append(InterruptionWatch())
         callbacks += self._new_keep_epochs(given, epoch_log)
         return args, {**kwargs, "callbacks": callbacks}
 

@@ -19,7 +19,7 @@ from kt_evolution.project.clock import SearchClock
 from kt_evolution.project.issued_trial import message_of
 from kt_evolution.project.issued_trial import recorded_training
 from kt_evolution.project.issued_trial import run_mark
-from kt_evolution.project.signals import raise_if_terminated
+from kt_evolution.project.signals import raise_if_interrupted
 from kt_evolution.training.arguments import check_fit_arguments
 from kt_evolution.training.arguments import warn_of_one_epoch
 from kt_evolution.training.checkpoints import save_build_config
@@ -125,14 +125,14 @@ class Trainer:
             args: Tuple, the positional arguments of `search`.
             kwargs: Dict, the others.
         """
-        raise_if_terminated()
+        raise_if_interrupted()
         execution = self._execution = self._new_execution(
             trial, self._unfinished.of(trial)
         )
         with recorded_training(trial, self._tuner._is_worker()):
             results = self._tuner.run_trial(trial, *args, **kwargs)
-        # SIGTERM may have ended the training early.
-        raise_if_terminated()
+        # SIGTERM or Ctrl-C may have ended the training early.
+        raise_if_interrupted()
         oracle = self._tuner.oracle
         reported = oracle.get_trial(trial.trial_id).metrics
         if results is None and reported.exists(oracle.objective.name):

@@ -8,6 +8,7 @@ from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.project.closing import closing_text
 from kt_evolution.project.journal import JournalError
+from kt_evolution.project.signals import noting_dropped_interrupts
 from kt_evolution.project.signals import raising_terminated
 from kt_evolution.proposals.dry_build import DryBuild
 from kt_evolution.proposals.exploration import explore
@@ -55,7 +56,8 @@ def searching(tuner: Any, fit_kwargs: dict[str, Any]) -> Iterator[None]:
     """
     if tuner._is_worker():
         tuner._trainer.display.verbose = fit_kwargs.get("verbose", 1)
-        yield
+        with noting_dropped_interrupts():
+            yield
         return
     oracle = tuner.oracle
     with _claimed_project(oracle):
@@ -65,7 +67,11 @@ def searching(tuner: Any, fit_kwargs: dict[str, Any]) -> Iterator[None]:
             return
         oracle.verbose = fit_kwargs.get("verbose", oracle.verbose)
         try:
-            with oracle._display.live(), _noted_interruption(oracle):
+            with (
+                oracle._display.live(),
+                _noted_interruption(oracle),
+                noting_dropped_interrupts(),
+            ):
                 yield
         except KeyboardInterrupt:
             tuner.on_search_end()

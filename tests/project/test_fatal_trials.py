@@ -7,9 +7,7 @@ import sys
 import time
 from contextlib import nullcontext
 
-import keras
 import keras_tuner as kt
-import numpy as np
 import pytest
 
 import kt_evolution
@@ -230,103 +228,6 @@ def search_that_waits(folder, forks=False):
     Tuner(
         max_trials=2, seed=0, directory=folder, project_name="project"
     ).search(verbose=0)
-
-
-class EndsTheProcess:
-    """Receives SIGTERM where Python ignores what is raised."""
-
-    def __del__(self):
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-class EndsTheProcessInABatch(keras.callbacks.Callback):
-    def __init__(self, log, name):
-        super().__init__()
-        self.log, self.name = log, name
-
-    def __deepcopy__(self, memo):
-        return self
-
-    def on_train_batch_end(self, batch, logs=None):
-        searches.note(self.log, f"begun batch-{batch}")
-        if self.name == "train" and batch == 1:
-            EndsTheProcess()
-
-    def on_test_batch_end(self, batch, logs=None):
-        searches.note(self.log, f"begun test-{batch}")
-        if self.name == "test" and batch == 1:
-            EndsTheProcess()
-
-
-def search_that_loses_sigterm(folder, where):
-    log = folder / "log.txt"
-
-    def build(hp):
-        hp.Float("x", 0.0, 1.0)
-        if where == "build" and log.exists():
-            EndsTheProcess()
-        if where == "turns down" and log.exists():
-            try:
-                os.kill(os.getpid(), signal.SIGTERM)
-                time.sleep(1)
-            except BaseException as error:
-                raise ValueError("It can't be built.") from error
-        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-        model.compile("sgd", "mse", run_eagerly=True)
-        return model
-
-    class Tuner(kt_evolution.EvolutionTuner):
-        def run_trial(self, trial, *args, **kwargs):
-            searches.note(log, f"begun {trial.trial_id}")
-            if where == "run":
-                EndsTheProcess()
-            if where in ("train", "test"):
-                return super().run_trial(trial, *args, **kwargs)
-            return trial.hyperparameters.get("x")
-
-        def on_trial_end(self, trial):
-            super().on_trial_end(trial)
-            if where == "trial end":
-                EndsTheProcess()
-
-    x = np.zeros((64, 1))
-    Tuner(
-        build,
-        "loss" if where in ("train", "test") else None,
-        max_trials=3,
-        seed=0,
-        directory=folder,
-        project_name="project",
-    ).search(
-        x,
-        x,
-        validation_data=(x, x),
-        batch_size=2,
-        epochs=3,
-        callbacks=[EndsTheProcessInABatch(log, where)],
-        verbose=0,
-    )
-
-
-LOST = {
-    # Where SIGTERM is lost: what is begun, and the trials that end.
-    "run": (["0"], []),
-    "trial end": (["0"], ["0"]),
-    "build": (["0"], ["0"]),
-    "turns down": (["0"], ["0"]),
-    "train": (["0", "batch-0", "batch-1", "test-0"], []),
-    "test": (["0", *(f"batch-{i}" for i in range(32)), "test-0", "test-1"], []),
-}
-
-
-@pytest.mark.parametrize("where", LOST)
-def test_sigterm_that_python_drops_ends_the_search_soon(tmp_path, where):
-    code = searches.run(search_that_loses_sigterm, tmp_path, where)
-    assert code == -signal.SIGTERM
-    begun, ended = LOST[where]
-    assert searches.begun(tmp_path) == begun
-    assert list(searches.ended(tmp_path)) == ended
-    assert lines(tmp_path / "project", "rejected") == []
 
 
 def killed_fork():

@@ -1,15 +1,15 @@
-"""Ends a training early if the process must end."""
+"""Ends a training early if the search must end."""
 
 from typing import Any
 
 import keras
 
-from kt_evolution.project.signals import is_terminated
-from kt_evolution.project.signals import raise_if_terminated
+from kt_evolution.project.signals import is_interrupted
+from kt_evolution.project.signals import raise_if_interrupted
 
 
-class TerminationWatch(keras.callbacks.Callback):
-    """Ends a training soon after a SIGTERM that was lost, see `signals`."""
+class InterruptionWatch(keras.callbacks.Callback):
+    """Ends a training soon after a lost SIGTERM or Ctrl-C, see `signals`."""
 
     # Keras may call it in another thread: the logs of a batch, which it does
     # not read, need no wait for the device.
@@ -18,16 +18,16 @@ class TerminationWatch(keras.callbacks.Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        if is_terminated():
+        if is_interrupted():
             self.model.stop_training = True
 
     def on_test_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        if is_terminated():
+        if is_interrupted():
             self.model.stop_evaluating = True
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        raise_if_terminated()
+        raise_if_interrupted()

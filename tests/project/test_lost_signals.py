@@ -1,0 +1,186 @@
+"""Signals that end a search, received where Python or the user drops them."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+import kt_evolution
+from kt_evolution.project.signals import is_interrupted
+from kt_evolution.project.signals import noting_dropped_interrupts
+from kt_evolution.project.signals import raise_if_interrupted
+from tests.project import searches
+from tests.project.test_fatal_trials import lines
+
+
+class Signaled:
+    """Receives a signal where Python ignores what is raised."""
+
+    def __init__(self, sent):
+        self.sent = sent
+
+    def __del__(self):
+        os.kill(os.getpid(), self.sent)
+
+
+class SignaledInABatch(keras.callbacks.Callback):
+    def __init__(self, log, name, sent):
+        super().__init__()
+        self.log, self.name, self.sent = log, name, sent
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def on_train_batch_end(self, batch, logs=None):
+        searches.note(self.log, f"begun batch-{batch}")
+        if self.name == "train" and batch == 1:
+            Signaled(self.sent)
+
+    def on_test_batch_end(self, batch, logs=None):
+        searches.note(self.log, f"begun test-{batch}")
+        if self.name == "test" and batch == 1:
+            Signaled(self.sent)
+
+
+def search_that_loses(folder, where, sent):
+    log = folder / "log.txt"
+
+    def build(hp):
+        hp.Float("x", 0.0, 1.0)
+        if where == "build" and log.exists():
+            Signaled(sent)
+        if where == "turns down" and log.exists():
+            try:
+                os.kill(os.getpid(), sent)
+                time.sleep(1)
+            except BaseException as error:
+                raise ValueError("It can't be built.") from error
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse", run_eagerly=True)
+        return model
+
+    class Tuner(kt_evolution.EvolutionTuner):
+        def run_trial(self, trial, *args, **kwargs):
+            searches.note(log, f"begun {trial.trial_id}")
+            if where == "run":
+                Signaled(sent)
+            if where in ("train", "test"):
+                return super().run_trial(trial, *args, **kwargs)
+            return trial.hyperparameters.get("x")
+
+        def on_trial_end(self, trial):
+            super().on_trial_end(trial)
+            if where == "trial end":
+                Signaled(sent)
+
+    x = np.zeros((64, 1))
+    Tuner(
+        build,
+        "loss" if where in ("train", "test") else None,
+        max_trials=3,
+        seed=0,
+        directory=folder,
+        project_name="project",
+    ).search(
+        x,
+        x,
+        validation_data=(x, x),
+        batch_size=2,
+        epochs=3,
+        callbacks=[SignaledInABatch(log, where, sent)],
+        verbose=0,
+    )
+
+
+LOST = {
+    # Where a signal is lost: what is begun, and the trials that end.
+    "run": (["0"], []),
+    "trial end": (["0"], ["0"]),
+    "build": (["0"], ["0"]),
+    "turns down": (["0"], ["0"]),
+    "train": (["0", "batch-0", "batch-1", "test-0"], []),
+    "test": (["0", *(f"batch-{i}" for i in range(32)), "test-0", "test-1"], []),
+}
+
+
+@pytest.mark.parametrize("where", LOST)
+def test_sigterm_that_python_drops_ends_the_search_soon(tmp_path, where):
+    code = searches.run(search_that_loses, tmp_path, where, signal.SIGTERM)
+    assert code == -signal.SIGTERM
+    begun, ended = LOST[where]
+    assert searches.begun(tmp_path) == begun
+    assert list(searches.ended(tmp_path)) == ended
+    assert lines(tmp_path / "project", "rejected") == []
+
+
+def search_that_loses_ctrl_c(folder, where):
+    former = sys.unraisablehook
+    try:
+        search_that_loses(folder, where, signal.SIGINT)
+    except KeyboardInterrupt:
+        searches.note(folder / "log.txt", "begun nothing")
+    assert sys.unraisablehook is former
+
+
+# The user's code may handle a Ctrl-C, but not a SIGTERM.
+@pytest.mark.parametrize("where", [one for one in LOST if one != "turns down"])
+def test_ctrl_c_that_python_drops_ends_the_search_soon(tmp_path, where):
+    searches.run(search_that_loses_ctrl_c, tmp_path, where)
+    begun, ended = LOST[where]
+    last = [] if ended else ["nothing"]
+    assert searches.begun(tmp_path) == begun + last
+    assert list(searches.ended(tmp_path)) == ended
+    assert lines(tmp_path / "project", "rejected") == []
+    output = searches.output(tmp_path)
+    assert "Exception ignored" not in output
+    assert f"Interrupted after {len(ended)} trials" in output
+
+
+def search_that_catches_ctrl_c(folder):
+    class Tuner(kt_evolution.EvolutionTuner):
+        def run_trial(self, trial, *args, **kwargs):
+            # As `fit` of users who end a training by hand.
+            with contextlib.suppress(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(1)
+            return trial.hyperparameters.Float("x", 0.0, 1.0)
+
+    tuner = Tuner(
+        max_trials=2, seed=0, directory=folder, project_name="project"
+    )
+    tuner.search(verbose=0)
+    assert len(tuner.oracle.get_best_trials(2)) == 2
+
+
+def test_ctrl_c_that_the_user_handles_does_not_end_the_search(tmp_path):
+    assert searches.run(search_that_catches_ctrl_c, tmp_path) == 0
+
+
+def test_what_python_drops_of_others_is_still_printed(capsys):
+    class Bad:
+        def __del__(self):
+            raise ValueError("bad")
+
+    former = sys.unraisablehook
+    seen = []
+    sys.unraisablehook = seen.append
+    try:
+        with noting_dropped_interrupts():
+            Bad()
+            assert not is_interrupted()
+            Signaled(signal.SIGINT)
+            assert is_interrupted()
+            with pytest.raises(KeyboardInterrupt):
+                raise_if_interrupted()
+            # It is raised once.
+            raise_if_interrupted()
+            Signaled(signal.SIGINT)
+        assert not is_interrupted()
+    finally:
+        sys.unraisablehook = former
+    assert [one.exc_type for one in seen] == [ValueError]
