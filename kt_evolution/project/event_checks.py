@@ -6,8 +6,6 @@ or an id that is a path.
 """
 
 import functools
-import math
-import re
 import reprlib
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -15,27 +13,38 @@ from collections.abc import Mapping
 from typing import Any
 from typing import TypeAlias
 
-from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.keras_tuner_bridge.objectives import is_direction
-from kt_evolution.keras_tuner_bridge.stored_space import read_declaration
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
-from kt_evolution.limits import Limit
 from kt_evolution.project.events import VERSION
+from kt_evolution.project.field_checks import is_any_id
+from kt_evolution.project.field_checks import is_code
+from kt_evolution.project.field_checks import is_count
+from kt_evolution.project.field_checks import is_dict_of
+from kt_evolution.project.field_checks import is_finite
+from kt_evolution.project.field_checks import is_id
+from kt_evolution.project.field_checks import is_limit
+from kt_evolution.project.field_checks import is_list_of
+from kt_evolution.project.field_checks import is_metric
+from kt_evolution.project.field_checks import is_none_or
+from kt_evolution.project.field_checks import is_number
+from kt_evolution.project.field_checks import is_observation
+from kt_evolution.project.field_checks import is_pair
+from kt_evolution.project.field_checks import is_positive
+from kt_evolution.project.field_checks import is_rung
+from kt_evolution.project.field_checks import is_space
+from kt_evolution.project.field_checks import is_step
+from kt_evolution.project.field_checks import is_text
+from kt_evolution.project.field_checks import is_time
+from kt_evolution.project.field_checks import is_value
+from kt_evolution.project.field_checks import is_whole
 from kt_evolution.project.journal import JournalError
 
 # The description of a valid field, and its test.
 Field: TypeAlias = tuple[str, Callable[[Any], bool]]
 
-# Our ids are numbers; those of earlier versions of Keras Tuner are hashes.
-OUR_ID = re.compile(r"[0-9]{1,18}")
-ANY_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 STATUSES = frozenset(
     value for name, value in vars(TrialStatus).items() if name.isupper()
 )
-# Larger integers can't be converted to floats.
-MAX_INTEGER = 2**1000
-# In seconds since the epoch, at the end of the year 9999.
-MAX_TIME = 253_402_300_799
 
 
 def check_version(line: Any, folder: str) -> None:
@@ -106,8 +115,17 @@ class EventCheck:
         if kind == "trial":
             self._check_record(event)
             self._trial_ids.add(event["trial_id"])
-        elif kind == "start":
+        elif kind in ("start", "promote"):
             self._check_known("trial_id", event["trial_id"])
+        elif kind == "pause":
+            self._check_known("trial_id", event["trial_id"])
+            if [one["epochs"] for one in event["rungs"]][-1:] != [
+                event["epochs"]
+            ]:
+                raise ValueError("the last of `rungs` must have its `epochs`")
+        elif kind == "discard":
+            for trial_id in event["trial_ids"]:
+                self._check_known("trial_ids", trial_id)
         elif kind == "end":
             self._check_known("trial_id", event["trial_id"])
             if event["status"] == TrialStatus.COMPLETED:
@@ -162,190 +180,91 @@ def _check(value: Any, fields: Mapping[str, Field], required: Any) -> None:
                 )
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and OUR_ID.fullmatch(value) is not None
-
-
-def _is_any_id(value: Any) -> bool:
-    return isinstance(value, str) and ANY_ID.fullmatch(value) is not None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, float) or (
-        isinstance(value, int) and abs(value) < MAX_INTEGER
-    )
-
-
-def _is_finite(value: Any) -> bool:
-    return _is_number(value) and math.isfinite(value)
-
-
-def _is_whole(value: Any) -> bool:
-    return type(value) is int and abs(value) < MAX_INTEGER
-
-
-def _is_count(value: Any) -> bool:
-    return _is_whole(value) and value >= 0
-
-
-def _is_time(value: Any) -> bool:
-    return _is_number(value) and 0 <= value <= MAX_TIME
-
-
-def _is_value(value: Any) -> bool:
-    return isinstance(value, str) or _is_number(value)
-
-
-def _is_none_or(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: value is None or test(value)
-
-
-def _is_list_of(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, list) and all(map(test, value))
-
-
-def _is_dict_of(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    # JSON has no other names than strings.
-    return lambda value: (
-        isinstance(value, dict) and all(map(test, value.values()))
-    )
-
-
-def _is_pair(value: Any) -> bool:
-    return _is_list_of(_is_finite)(value) and len(value) == 2
-
-
-def _is_code(value: Any) -> bool:
-    return _is_number(value) and 0.0 <= value < 1.0
-
-
-def _is_step(value: Any) -> bool:
-    """Returns whether it is a list of an epoch and the values of a metric."""
-    return (
-        isinstance(value, list)
-        and len(value) > 1
-        and all(map(_is_number, value))
-        and math.isfinite(value[0])
-    )
-
-
-def _is_observation(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("value"), list)
-        and _is_step([value.get("step"), *value["value"]])
-    )
-
-
-def _is_metric(key: str, test: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: (
-        isinstance(value, dict)
-        and is_direction(value.get("direction"))
-        and _is_list_of(test)(value.get(key))
-    )
-
-
-def _is_space(value: Any) -> bool:
-    """Returns whether Keras Tuner can make these hyperparameters."""
-    return _is_list_of(is_hyperparameter)(value)
-
-
-def is_hyperparameter(config: Any) -> bool:
-    """Returns whether Keras Tuner can make a hyperparameter of a config."""
-    try:
-        declaration = read_declaration(config)
-        values = [declaration.default]
-        for condition in declaration.conditions:
-            values += condition.values
-        if not all(map(_is_value, values)):
-            return False
-        declaration.gene()
-    except SpaceError:
-        # It can be shown, although it can't be searched.
-        return True
-    except Exception:
-        # Extreme numbers may raise anything.
-        return False
-    return True
-
-
-def _is_limit(config: Any) -> bool:
-    try:
-        return not Limit(**config).is_function
-    except (TypeError, ValueError, OverflowError):
-        return False
-
-
-_TEXT: Field = ("a string", _is_text)
-_TIME: Field = ("a time in seconds since 1970", _is_time)
-_COUNT: Field = ("an integer of at least 0", _is_count)
-_FINITE: Field = ("a finite number", _is_finite)
+_TEXT: Field = ("a string", is_text)
+_TIME: Field = ("a time in seconds since 1970", is_time)
+_COUNT: Field = ("an integer of at least 0", is_count)
+_FINITE: Field = ("a finite number", is_finite)
 _VALUES: Field = (
     "an object of numbers, strings and booleans",
-    _is_dict_of(_is_value),
+    is_dict_of(is_value),
 )
 _LIST: Field = ("a list", lambda value: isinstance(value, list))
-_TEXTS: Field = ("a list of strings", _is_list_of(_is_text))
+_TEXTS: Field = ("a list of strings", is_list_of(is_text))
+_EPOCHS: Field = ("an integer of at least 1", is_positive)
+_METRICS: Field = (
+    "an object of directions and steps",
+    is_dict_of(is_metric("steps", is_step)),
+)
+_RUNGS: Field = ("a list of epochs and metrics", is_list_of(is_rung))
 
 # Fields with the same meaning in all lines.
 _FIELDS: dict[str, Field] = {
     "event": _TEXT,
-    "trial_id": ("a number in digits", _is_id),
+    "trial_id": ("a number in digits", is_id),
     "time": _TIME,
-    "trial_ids": ("a list of numbers in digits", _is_list_of(_is_id)),
+    "trial_ids": ("a list of numbers in digits", is_list_of(is_id)),
     "began": _TIME,
     "session": _TIME,
-    "seconds": ("a number of seconds", _is_time),
+    "seconds": ("a number of seconds", is_time),
     "worker": _TEXT,
     "reason": _TEXT,
-    "message": ("a string or null", _is_none_or(_is_text)),
+    "message": ("a string or null", is_none_or(is_text)),
     "values": _VALUES,
     "record": ("an object", lambda value: isinstance(value, dict)),
-    "space": ("a list of hyperparameters", _is_space),
-    "limits": ("a list of limits", _is_list_of(_is_limit)),
-    "score": ("a number or null", _is_none_or(_is_number)),
-    "best_step": ("a number or null", _is_none_or(_is_finite)),
+    "space": ("a list of hyperparameters", is_space),
+    "limits": ("a list of limits", is_list_of(is_limit)),
+    "score": ("a number or null", is_none_or(is_number)),
+    "best_step": ("a number or null", is_none_or(is_finite)),
     "status": (
         "the status of a trial",
-        lambda value: _is_text(value) and value in STATUSES,
+        lambda value: is_text(value) and value in STATUSES,
     ),
 }
 _FIELDS_OF: dict[str, dict[str, Field]] = {
     "search": {
-        "version": ("an integer", _is_whole),
+        "version": ("an integer", is_whole),
         "seed": _COUNT,
         "objective": (
             'an object of names and "min" or "max"',
-            lambda x: _is_dict_of(is_direction)(x) and bool(x),
+            lambda x: is_dict_of(is_direction)(x) and bool(x),
         ),
     },
+    "trial": {"epochs": _EPOCHS},
+    "pause": {
+        "epochs": _EPOCHS,
+        "score": _FINITE,
+        "metrics": _METRICS,
+        "rungs": _RUNGS,
+        "requested": _TEXTS,
+    },
+    "promote": {"epochs": _EPOCHS, "rebuilt": _TEXTS},
     "end": {
-        "metrics": (
-            "an object of directions and steps",
-            _is_dict_of(_is_metric("steps", _is_step)),
-        ),
+        "metrics": _METRICS,
         "crashed": ("true or false", lambda value: isinstance(value, bool)),
         "requested": _TEXTS,
+        "rungs": _RUNGS,
     },
     "import": {
         "trial_id": _TEXT,
-        "source": ("the id of a trial", _is_any_id),
-        "metrics": ("an object of numbers", _is_dict_of(_is_number)),
-        "costs": ("an object of numbers", _is_dict_of(_is_number)),
+        "source": ("the id of a trial", is_any_id),
+        "metrics": ("an object of numbers", is_dict_of(is_number)),
+        "costs": ("an object of numbers", is_dict_of(is_number)),
     },
     "start": {"rebuilt": _TEXTS},
     "warm_start": {"path": _TEXT, "imported": _COUNT, "dropped": _COUNT},
     "rejected": {"rejected": _LIST},
-    "build": {"model": ("an integer", _is_whole)},
+    "build": {"model": ("an integer", is_whole)},
 }
 _REQUIRED: dict[str, tuple[str, ...]] = {
     "search": ("version", "seed", "objective"),
     "trial": ("trial_id", "values", "record", "time"),
     "start": ("trial_id", "time"),
+    "pause": (
+        *("trial_id", "epochs", "score", "best_step"),
+        *("metrics", "rungs", "time"),
+    ),
+    "promote": ("trial_id", "epochs", "time"),
+    "discard": ("trial_ids",),
     "interrupted": ("trial_ids",),
     "build": ("model", "time"),
     "end": ("trial_id", "status", "score", "best_step", "metrics", "time"),
@@ -356,14 +275,14 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
 }
 # The record of an individual, also of a rejected one.
 RECORD_FIELDS: dict[str, Field] = {
-    "genome": ("an object of codes in [0, 1)", _is_dict_of(_is_code)),
+    "genome": ("an object of codes in [0, 1)", is_dict_of(is_code)),
     "operator": _TEXT,
     "expressed": _TEXTS,
     "asked": _TEXTS,
     "parents": _TEXTS,
-    "prediction": ("a mean and a standard deviation", _is_pair),
-    "given": ("an integer", _is_whole),
-    "excess": ("a number", _is_number),
+    "prediction": ("a mean and a standard deviation", is_pair),
+    "given": ("an integer", is_whole),
+    "excess": ("a number", is_number),
     "problem": _TEXT,
     "reevaluates": _FIELDS["trial_id"],
     "rejected": _LIST,
@@ -373,12 +292,12 @@ RECORD_FIELDS: dict[str, Field] = {
 }
 _FILE_METRICS: Field = (
     "an object of directions and observations",
-    _is_dict_of(_is_metric("observations", _is_observation)),
+    is_dict_of(is_metric("observations", is_observation)),
 )
 _FILE_FIELDS: dict[str, Field] = {
     **{
         name: _FIELDS[name]
         for name in ("status", "score", "best_step", "message")
     },
-    "trial_id": ("letters and digits", _is_any_id),
+    "trial_id": ("letters and digits", is_any_id),
 }

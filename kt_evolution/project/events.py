@@ -7,15 +7,11 @@ event is a key of its line, and fields with default values are left out.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.project import clock
-
-if TYPE_CHECKING:
-    from keras_tuner.engine.trial import Trial
 
 VERSION = 1
 
@@ -95,6 +91,8 @@ class TrialCreated(Event):
             "rebuilt" has the genes that builds request since the hypermodel
             was edited, "asked" those that exploring requested.
         worker: String, the worker that runs it, or None if not known.
+        epochs: Int, the epoch to which it is trained; None for the last one,
+            without a fidelity.
     """
 
     kind = "trial"
@@ -103,6 +101,7 @@ class TrialCreated(Event):
     values: dict[str, Value]
     record: dict[str, Any]
     worker: str | None = None
+    epochs: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -119,6 +118,25 @@ class TrialStarted(Event):
     kind = "start"
 
     trial_id: str
+    worker: str | None = None
+    rebuilt: list[str] | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrialPromoted(Event):
+    """A paused trial was given to a worker, which trains it on.
+
+    Args:
+        trial_id: String.
+        epochs: Int, the epoch to which it is trained now.
+        worker: String, the worker that runs it, or None if not known.
+        rebuilt: List of strings, see `TrialStarted`.
+    """
+
+    kind = "promote"
+
+    trial_id: str
+    epochs: int
     worker: str | None = None
     rebuilt: list[str] | None = None
 
@@ -152,6 +170,38 @@ class RunProgressed(Event):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class TrialPaused(Event):
+    """A trial was trained to a rung, and may be trained on from there.
+
+    Args:
+        trial_id: String.
+        epochs: Int, for how many epochs it was trained in all.
+        score: Float, that of the best epoch so far.
+        best_step: Int, the epoch that the score belongs to.
+        metrics: Dict, see `TrialEnded`.
+        rungs: List of dicts, the rungs that this run reached, see `rungs_of`
+            in `issued_trial.py`. The last one has `epochs`.
+        worker: String, the worker that ran it, or None if not known.
+        began: Float, when that run began, or None if not known.
+        values: Dict of its values, see `TrialEnded`.
+        requested: List of the keys of genes, see `TrialEnded`.
+    """
+
+    kind = "pause"
+
+    trial_id: str
+    epochs: int
+    score: float
+    best_step: int | None
+    metrics: dict[str, dict[str, Any]]
+    rungs: list[dict[str, Any]]
+    worker: str | None = None
+    began: float | None = None
+    values: dict[str, Value] | None = None
+    requested: list[str] | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrialEnded(Event):
     """A run of a trial came to its end.
 
@@ -172,6 +222,8 @@ class TrialEnded(Event):
             hyperparameters, None if they are as proposed.
         requested: List of the keys of the genes that training requested, in
             order, if it ran to its end and no dry build shows them; else None.
+        rungs: List of the rungs that the run passed, see `TrialPaused`, or
+            None if there are none.
     """
 
     kind = "end"
@@ -187,6 +239,21 @@ class TrialEnded(Event):
     message: str | None = None
     values: dict[str, Value] | None = None
     requested: list[str] | None = None
+    rungs: list[dict[str, Any]] | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StatesDiscarded(Event):
+    """Paused trials will not be trained on, so their states are deleted.
+
+    Args:
+        trial_ids: List of strings.
+    """
+
+    kind = "discard"
+    has_space = False
+
+    trial_ids: list[str]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -312,25 +379,3 @@ def from_line(line: Mapping[str, Any]) -> Event | None:
     names = _NAMES[line["event"]]
     fields = {name: value for name, value in line.items() if name in names}
     return kind(**{"time": None, **fields})
-
-
-def result_of(trial: "Trial") -> dict[str, Any]:
-    """Returns the fields of a `TrialEnded` that are known from a trial."""
-    return {
-        "trial_id": trial.trial_id,
-        "status": trial.status,
-        # Keras Tuner computes means with NumPy.
-        "score": None if trial.score is None else float(trial.score),
-        "best_step": trial.best_step,
-        "message": trial.message,
-        "metrics": {
-            name: {
-                "direction": metric.direction,
-                "steps": [
-                    [observation.step, *observation.value]
-                    for observation in metric.get_history()
-                ],
-            }
-            for name, metric in trial.metrics.metrics.items()
-        },
-    }

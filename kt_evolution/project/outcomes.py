@@ -8,7 +8,7 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.keras_tuner_bridge.divergence import diverged_losses
 from kt_evolution.project.events import TrialEnded
-from kt_evolution.project.events import result_of
+from kt_evolution.project.results import result_of
 from kt_evolution.project.state import SearchState
 
 

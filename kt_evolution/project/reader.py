@@ -33,6 +33,8 @@ from kt_evolution.project.events import SearchDefined
 from kt_evolution.project.events import SearchStopped
 from kt_evolution.project.events import TrialCreated
 from kt_evolution.project.events import TrialEnded
+from kt_evolution.project.events import TrialPaused
+from kt_evolution.project.events import TrialPromoted
 from kt_evolution.project.events import TrialStarted
 from kt_evolution.project.events import from_line
 from kt_evolution.project.journal import Journal
@@ -58,7 +60,8 @@ class StoredTrial:
 
     Args:
         trial_id: String.
-        status: String, a `TrialStatus`; "RUNNING" if it was interrupted.
+        status: String, a `TrialStatus`; "RUNNING" if it was interrupted and
+            "IDLE" if it is paused.
         values: Dict of names to values.
         score: Float, or None.
         best_step: Int, the epoch of the score, or None.
@@ -75,6 +78,10 @@ class StoredTrial:
         hyperband: Dict of what `Hyperband` passed to itself, such as "epochs".
         requested: Tuple of the keys of the genes that its training requested,
             or None if it did not record them.
+        epochs: Tuple of the epochs to which it was to be trained, in order;
+            empty if it was to be trained to the end at once.
+        rungs: Dict of the epochs after which it was compared to the metrics of
+            its best epoch up to there.
     """
 
     trial_id: str
@@ -92,6 +99,8 @@ class StoredTrial:
     finish: float | None = None
     hyperband: dict[str, Any] = dataclasses.field(default_factory=dict)
     requested: tuple[str, ...] | None = None
+    epochs: tuple[int, ...] = ()
+    rungs: dict[int, dict[str, float]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -247,16 +256,14 @@ def _take(
                 worker=event.worker,
                 began=event.time,
                 start=moment,
+                epochs=() if event.epochs is None else (event.epochs,),
             )
-        case TrialStarted():
+        case TrialStarted() | TrialPromoted():
             project.stop_reason = None
-            trials[event.trial_id] = dataclasses.replace(
-                trials[event.trial_id],
-                worker=event.worker,
-                began=event.time,
-                start=moment,
+            trials[event.trial_id] = _started(
+                trials[event.trial_id], event, moment
             )
-        case TrialEnded():
+        case TrialEnded() | TrialPaused():
             trial = trials[event.trial_id]
             # A repeated line changes nothing, but a failed trial may have run
             # again.
@@ -264,23 +271,50 @@ def _take(
                 trials[event.trial_id] = _ended(trial, event, moment)
 
 
+def _started(
+    trial: StoredTrial,
+    event: TrialStarted | TrialPromoted,
+    moment: float | None,
+) -> StoredTrial:
+    """Returns a trial that was given to a worker once more.
+
+    Args: See `_ended`.
+    """
+    epochs, status = trial.epochs, trial.status
+    if isinstance(event, TrialPromoted):
+        epochs += (event.epochs,)
+    if status == TrialStatus.IDLE:
+        status = TrialStatus.RUNNING
+    return dataclasses.replace(
+        trial,
+        status=status,
+        worker=event.worker,
+        began=event.time,
+        start=moment,
+        epochs=epochs,
+    )
+
+
 def _ended(
-    trial: StoredTrial, event: TrialEnded, moment: float | None
+    trial: StoredTrial, event: TrialEnded | TrialPaused, moment: float | None
 ) -> StoredTrial:
     """Returns a trial with the result of a run.
 
     Args:
         trial: The `StoredTrial`.
-        event: The `TrialEnded`.
+        event: The event of the run's end.
         moment: Float, for how many seconds the search had run, or None.
     """
     start = trial.start
     if event.began not in (None, trial.began) and moment is not None:
         # The trial was started again meanwhile.
         start = moment - ((event.time or 0.0) - (event.began or 0.0))
+    status, message = TrialStatus.IDLE, None
+    if isinstance(event, TrialEnded):
+        status, message = event.status, event.message
     return dataclasses.replace(
         trial,
-        status=event.status,
+        status=status,
         values=own_values(event.values or trial.values),
         score=event.score,
         best_step=event.best_step,
@@ -294,13 +328,15 @@ def _ended(
             )
             for name, metric in event.metrics.items()
         },
-        message=event.message,
+        message=message,
         worker=event.worker or trial.worker,
         began=event.began or trial.began,
         ended=event.time,
         start=start,
         finish=moment,
         requested=tuple(event.requested) if event.requested else None,
+        rungs=trial.rungs
+        | {one["epochs"]: one["metrics"] for one in event.rungs or ()},
     )
 
 

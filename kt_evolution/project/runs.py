@@ -1,8 +1,9 @@
 """The runs of trials, from the lines of the journal.
 
 A trial may run several times: it runs again after a crash, and after its
-process died. Each start is a line of the journal: the line that creates the
-trial, and one line for each further start.
+process died, and when it was paused and is promoted. Each start is a line of
+the journal: the line that creates the trial, and one line for each further
+start.
 """
 
 import collections
@@ -13,6 +14,8 @@ from kt_evolution.project.events import RunProgressed
 from kt_evolution.project.events import RunsInterrupted
 from kt_evolution.project.events import TrialCreated
 from kt_evolution.project.events import TrialEnded
+from kt_evolution.project.events import TrialPaused
+from kt_evolution.project.events import TrialPromoted
 from kt_evolution.project.events import TrialStarted
 
 
@@ -50,7 +53,7 @@ class Runs:
     def apply(self, event: Event) -> None:
         """Applies an event of any kind."""
         match event:
-            case TrialCreated() | TrialStarted():
+            case TrialCreated() | TrialStarted() | TrialPromoted():
                 self._num_begun += 1
                 self._num_starts[event.trial_id] += 1
                 self._excused.discard(event.trial_id)
@@ -60,7 +63,7 @@ class Runs:
                     event.time or 0.0,
                     event.session,
                 )
-            case TrialEnded():
+            case TrialEnded() | TrialPaused():
                 self._open.pop(event.trial_id, None)
                 self._num_starts.pop(event.trial_id, None)
             case RunsInterrupted():

@@ -252,7 +252,9 @@ class Standings:
         )
 
     def _distances(self, trial: Trial) -> tuple[str, ...]:
-        return distances(self._state.limits, self._state.metrics_of(trial))
+        return distances(
+            self._state.limits, self._state.scoring.metrics_of(trial)
+        )
 
     def _scores_of(self, trial: Trial) -> tuple[float, ...]:
         return tuple(

@@ -6,25 +6,20 @@ stopped. What a proposal learns before its line is in `KnownModels`.
 """
 
 import collections
-import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 import keras_tuner as kt
-from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_evolution.algorithm.history import rungs
+from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.keras_tuner_bridge import private_api
-from kt_evolution.keras_tuner_bridge.objectives import directions_of
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.keras_tuner_bridge.objectives import sign_of
-from kt_evolution.keras_tuner_bridge.recording import plain
-from kt_evolution.keras_tuner_bridge.trial_metrics import execution_metrics
-from kt_evolution.keras_tuner_bridge.trial_metrics import spread_of
-from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
 from kt_evolution.limits import Limit
 from kt_evolution.project.builds import Builds
 from kt_evolution.project.clock import SearchClock
@@ -34,13 +29,18 @@ from kt_evolution.project.events import ModelsRejected
 from kt_evolution.project.events import SearchDefined
 from kt_evolution.project.events import SearchGivenUp
 from kt_evolution.project.events import SearchStopped
+from kt_evolution.project.events import StatesDiscarded
 from kt_evolution.project.events import TrialCreated
 from kt_evolution.project.events import TrialEnded
+from kt_evolution.project.events import TrialPaused
+from kt_evolution.project.events import TrialPromoted
 from kt_evolution.project.events import TrialStarted
 from kt_evolution.project.events import WarmStarted
 from kt_evolution.project.issued_trial import IssuedTrial
 from kt_evolution.project.known_models import KnownModels
+from kt_evolution.project.results import take_result
 from kt_evolution.project.runs import Runs
+from kt_evolution.project.scoring import Scoring
 
 
 class SearchState:
@@ -53,12 +53,14 @@ class SearchState:
             state.
 
     Attributes:
+        scoring: The `Scoring`, from metrics to evaluations.
         models: The `KnownModels`.
         hyperparameters: The search space, a `keras_tuner.HyperParameters`.
         trials: Dict of ids to `Trial`s, in the order of creation.
         ongoing_trials: Dict of workers to the trials that they run.
         start_order: List of trial ids.
         end_order: List of the ids of trials that have ended for good.
+        paused: Dict whose keys are the ids of the trials that are paused.
         retry_queue: List of the ids of trials to run again.
         run_times: Dict of trial ids to how many of their runs have ended.
         history: The `History`.
@@ -79,6 +81,7 @@ class SearchState:
         self.clock = clock
         clock.forget()
         self.sign = sign_of(objective.direction)
+        self.scoring = Scoring(objective, limits)
         self.models = KnownModels(
             len(objectives_of(objective)), len(limits), self.sign
         )
@@ -88,12 +91,15 @@ class SearchState:
         self.ongoing_trials: dict[str, IssuedTrial] = {}
         self.start_order: list[str] = []
         self.end_order: list[str] = []
+        self.paused: dict[str, None] = {}
         self.retry_queue: list[str] = []
         self.run_times: dict[str, int] = collections.defaultdict(int)
         self.runs = Runs()
         self.builds = Builds()
         self.stop_reason: str | None = None
         self.num_completed = 0
+        # How often a trial was paused, and promoted.
+        self.num_pauses = self.num_promotions = 0
         self.num_failures_in_a_row = 0
         self.sources: set[str] = set()
         # The records of models that were rejected after the last trial.
@@ -112,7 +118,17 @@ class SearchState:
     @property
     def has_scores(self) -> bool:
         """Whether a model was evaluated by the objective."""
-        return bool(self.history.imports) or self.num_completed > 0
+        return bool(self.history.imports) or self.has_results
+
+    @property
+    def has_results(self) -> bool:
+        """Whether a trial was completed or paused."""
+        return self.num_completed + self.num_pauses > 0
+
+    @property
+    def num_decisions(self) -> int:
+        """Int, how often it was decided what is trained next."""
+        return len(self.trials) + self.num_promotions
 
     def proposed_values(self, trial_id: str) -> dict[str, Value]:
         """Returns the values with which a trial was created."""
@@ -156,8 +172,17 @@ class SearchState:
                 self._create(event)
             case TrialStarted():
                 self._start(event)
+            case TrialPromoted():
+                self.num_promotions += 1
+                rungs.promote(self.history, event.trial_id, event.epochs)
+                self._start(event)
+            case TrialPaused():
+                self._pause(event)
             case TrialEnded():
                 self._end(event)
+            case StatesDiscarded():
+                for trial_id in event.trial_ids:
+                    rungs.discard_state(self.history, trial_id)
             case SearchGivenUp():
                 self.num_failures_in_a_row = 0
                 self._is_given_up = True
@@ -176,6 +201,10 @@ class SearchState:
         match event:
             case TrialCreated():
                 return event.trial_id in self.trials
+            case TrialPromoted():
+                return event.trial_id not in self.paused
+            case TrialPaused():
+                return event.trial_id in self._ended | self.paused.keys()
             case TrialEnded():
                 return event.trial_id in self._ended
             case ModelImported():
@@ -189,20 +218,35 @@ class SearchState:
         trial = self.new_trial(event.trial_id, event.values)
         self.start_order.append(event.trial_id)
         self._proposed_values[event.trial_id] = dict(event.values)
+        if event.epochs is not None:
+            rungs.begin(self.history, event.trial_id, event.epochs)
         self._issue(trial, event.worker)
 
     def _issue(self, trial: IssuedTrial, worker: str | None) -> None:
         """Gives a trial to a worker."""
         run = self.runs.newest(trial.trial_id)
         trial.run = run.number if run is not None else None
+        trial.epochs = self._target_of(trial.trial_id)
         self.trials[trial.trial_id] = trial
         if worker is not None:
             self.ongoing_trials[worker] = trial
 
-    def _start(self, event: TrialStarted) -> None:
+    def _individual(self, trial_id: str) -> Individual:
+        return self.history.individuals[self.history.position_of(trial_id)]
+
+    def _target_of(self, trial_id: str) -> int | None:
+        """Returns the epoch to which a trial is trained, if there is one."""
+        if trial_id in self.history.reevaluations:
+            return None
+        return next(reversed(self._individual(trial_id).epochs), None)
+
+    def _start(self, event: TrialStarted | TrialPromoted) -> None:
         self.stop_reason = None
         if event.trial_id in self._ended:
             self._revive(event.trial_id)
+        if event.trial_id in self.paused:
+            del self.paused[event.trial_id]
+            rungs.resume(self.history, event.trial_id)
         if event.trial_id in self.retry_queue:
             self.retry_queue.remove(event.trial_id)
         self._release(event.trial_id)
@@ -214,57 +258,65 @@ class SearchState:
         private_api.settle_values(trial.hyperparameters)
         self._issue(trial, event.worker)
 
+    def _pause(self, event: TrialPaused) -> None:
+        trial_id = event.trial_id
+        self._take_run(event)
+        self.paused[trial_id] = None
+        self.num_pauses += 1
+        self.num_failures_in_a_row = 0
+        if event.values is not None:
+            # It goes on with what its training has declared.
+            self._proposed_values[trial_id] = dict(event.values)
+        self._learn_values(event)
+        self._reach(event)
+        rungs.pause(self.history, trial_id)
+
     def _end(self, event: TrialEnded) -> None:
         trial_id = event.trial_id
-        trial = self.trials[trial_id]
-        self._take_result(trial, event)
-        self._release(trial_id)
-        if trial_id in self.retry_queue:
-            self.retry_queue.remove(trial_id)
+        self._take_run(event)
         self.run_times[trial_id] += 1
         if event.status == TrialStatus.INVALID:
             self.retry_queue.append(trial_id)
             return
         self._ended.add(trial_id)
         self.end_order.append(trial_id)
-        # Values as they were proposed are those of the genome.
-        is_changed = event.values is not None
-        if is_changed and trial_id not in self.history.reevaluations:
-            self.history.set_values(
-                trial_id, dict(trial.hyperparameters.values)
-            )
-        if event.requested is not None:
-            session = event.session or 0.0
-            self.models.learn_training(trial_id, event.requested, session)
+        self._learn_values(event)
+        self._reach(event)
         if event.status == TrialStatus.COMPLETED:
             self.num_completed += 1
             self.num_failures_in_a_row = 0
             del self._proposed_values[trial_id]
-            self._finish(trial_id, self.metrics_of(trial))
+            trial = self.trials[trial_id]
+            self._finish(trial_id, self.scoring.metrics_of(trial))
         else:
             self.num_failures_in_a_row += event.crashed
             self.history.finish(trial_id, Status.FAILED)
 
-    def _take_result(self, trial: IssuedTrial, event: TrialEnded) -> None:
-        """Gives a trial the result of its run."""
-        if event.values is not None:
-            trial.hyperparameters = private_api.share_space(
-                self.hyperparameters, event.values
-            )
-        else:
-            trial.hyperparameters = plain(trial.hyperparameters)
-        trial.status = event.status
-        trial.message = event.message
-        trial.score = event.score
-        trial.best_step = event.best_step
-        trial.metrics = type(trial.metrics)()
-        for name, metric in event.metrics.items():
-            trial.metrics.register(name, metric["direction"])
-            history = trial.metrics.metrics[name]
-            for step, *values in metric["steps"]:
-                for value in values:
-                    # `trial.metrics.update` would compute the best value, too.
-                    history.update(float(value), step)
+    def _take_run(self, event: TrialEnded | TrialPaused) -> None:
+        """Gives a trial the result of its run, and takes it from its worker."""
+        trial_id = event.trial_id
+        take_result(self.trials[trial_id], event, self.hyperparameters)
+        self._release(trial_id)
+        if trial_id in self.retry_queue:
+            self.retry_queue.remove(trial_id)
+
+    def _learn_values(self, event: TrialEnded | TrialPaused) -> None:
+        """Applies what a training has declared and requested."""
+        trial_id = event.trial_id
+        # Values as they were proposed are those of the genome.
+        is_changed = event.values is not None
+        if is_changed and trial_id not in self.history.reevaluations:
+            values = self.trials[trial_id].hyperparameters.values
+            self.history.set_values(trial_id, dict(values))
+        if event.requested is not None:
+            session = event.session or 0.0
+            self.models.learn_training(trial_id, event.requested, session)
+
+    def _reach(self, event: TrialEnded | TrialPaused) -> None:
+        """Applies how good a trial was at the rungs that its run reached."""
+        for one in event.rungs or ():
+            evaluation = self.scoring.evaluation_of(one["metrics"])
+            rungs.reach(self.history, event.trial_id, one["epochs"], evaluation)
 
     def _revive(self, trial_id: str) -> None:
         """Lets a failed trial run once more."""
@@ -274,39 +326,15 @@ class SearchState:
         self.history.finish(trial_id, Status.PENDING)
 
     def _finish(self, trial_id: str, metrics: Mapping[str, float]) -> None:
+        one = self.scoring.evaluation_of(metrics)
         self.history.finish(
             trial_id,
             Status.COMPLETED,
-            [
-                # It is missing in a project of another search.
-                sign_of(objective.direction)
-                * metrics.get(objective.name, math.nan)
-                for objective in objectives_of(self.objective)
-            ],
-            self.violations(metrics),
-            *spread_of(metrics, self.objective),
+            one.objectives,
+            one.violations,
+            one.stds,
+            one.num_runs,
         )
-
-    def metrics_of(self, trial: Trial) -> dict[str, float]:
-        """Returns the relevant metrics of a completed trial's best epoch."""
-        names = [
-            *directions_of(self.objective),
-            *(limit.name for limit in self.limits),
-            *execution_metrics(self.objective),
-        ]
-        metrics = {
-            name: value_of(trial, name)
-            for name in names
-            if trial.metrics.exists(name)
-        }
-        if self.history.num_objectives == 1:
-            # A subclass of the oracle may score trials by itself.
-            metrics[self.objective.name] = trial.score
-        return metrics
-
-    def violations(self, metrics: Mapping[str, float]) -> list[float]:
-        """Returns the violation of each limit on metrics."""
-        return [limit.violation(metrics) for limit in self.limits]
 
     def _release(self, trial_id: str) -> None:
         """Removes a trial from the workers that run it."""
@@ -333,13 +361,21 @@ class SearchState:
         self.retry_queue = [
             trial_id
             for trial_id in self.trials
-            if self.is_revived or trial_id not in self._ended
+            if trial_id not in self._ended | self.paused.keys()
+            or (trial_id in self._ended and self.is_revived)
+            or (trial_id in self.paused and self._is_cut(trial_id))
         ]
 
     @property
     def is_revived(self) -> bool:
         """Bool, whether a restart runs failed trials again."""
-        return self._is_given_up and not self.num_completed
+        return self._is_given_up and not self.has_results
+
+    def _is_cut(self, trial_id: str) -> bool:
+        """Returns whether a time budget ended a training before its target."""
+        one = self._individual(trial_id)
+        is_paused = one.status is Status.PAUSED and one.can_resume
+        return is_paused and one.epochs_reached < one.epochs[-1]
 
     def keep_running(self, running: Mapping[str, IssuedTrial]) -> None:
         """Leaves trials to the workers that had them before a restart.

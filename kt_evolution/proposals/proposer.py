@@ -150,7 +150,7 @@ class Proposer:
             individual.expression = self.check.expression_of(report)
         costs: dict[str, float] = dict(report.costs) if report else {}
         metrics = {**costs, **trial.metrics}
-        self._state.violations(metrics)
+        self._state.scoring.violations(metrics)
         for objective in objectives_of(self._state.objective):
             if objective.name not in metrics:
                 raise ValueError(f"Its {objective.name} is not known.")

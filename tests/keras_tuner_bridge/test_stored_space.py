@@ -10,6 +10,7 @@ from kt_evolution.keras_tuner_bridge.encoding import declaration_of
 from kt_evolution.keras_tuner_bridge.stored_space import read_declaration
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.project import event_checks
+from kt_evolution.project import field_checks
 from tests.keras_tuner_bridge.test_encoding import GRIDS
 from tests.reporting.mutations import INTRUDERS
 from tests.reporting.mutations import places_of
@@ -78,7 +79,7 @@ def test_what_is_read_of_a_damaged_config_is_what_the_host_makes(name):
     declare = nested if name == "nested" else GRIDS[name][0]
     for config in stored(declare):
         for damaged in changed(config):
-            if not event_checks.is_hyperparameter(damaged):
+            if not field_checks.is_hyperparameter(damaged):
                 continue
             ours = read_declaration(damaged)
             assert repr(ours) == repr(declaration_of(host_of(damaged)))

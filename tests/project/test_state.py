@@ -8,13 +8,22 @@ import numpy as np
 import pytest
 
 import kt_evolution
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.project.clock import SearchClock
+from kt_evolution.project.event_checks import EventCheck
 from kt_evolution.project.events import BuildBegan
+from kt_evolution.project.events import StatesDiscarded
+from kt_evolution.project.events import TrialCreated
+from kt_evolution.project.events import TrialEnded
+from kt_evolution.project.events import TrialPaused
+from kt_evolution.project.events import TrialPromoted
+from kt_evolution.project.events import TrialStarted
 from kt_evolution.project.events import from_line
 from kt_evolution.project.events import to_line
 from kt_evolution.project.journal import Journal
 from kt_evolution.project.project import Project
 from kt_evolution.project.state import SearchState
+from tests.project.oracles import make_oracle
 
 ONE = kt.Objective("val_loss", "min")
 SEVERAL = [kt.Objective("val_loss", "min"), kt.Objective("val_accuracy", "max")]
@@ -84,6 +93,7 @@ def picture(state):
         for name in (
             *["start_order", "end_order", "retry_queue", "stop_reason"],
             *["num_completed", "num_failures_in_a_row", "num_recorded"],
+            *["paused", "num_pauses", "num_promotions"],
             *["sources", "last_rejected", "recorded_limits"],
         )
     } | {
@@ -102,6 +112,11 @@ def picture(state):
         "reevaluations": dict(history.reevaluations),
         "statuses": [one.status for one in history.individuals],
         "evaluations": [one.evaluations for one in history.individuals],
+        "rungs": [
+            (one.epochs, one.rungs, one.can_resume)
+            for one in history.individuals
+        ],
+        "targets": [trial.epochs for trial in state.trials.values()],
         "origins": [
             (one.trial_id, one.operator, one.parents, one.prediction)
             for one in history.individuals
@@ -170,3 +185,128 @@ def test_a_line_and_its_event_are_the_same(tmp_path):
     assert {"search", "trial", "start", "end"} <= {x["event"] for x in lines}
     for line in lines:
         assert to_line(from_line(line)) == line
+
+
+def fields_at(epochs, score):
+    """Returns what events say of a run that was promoted by one rung."""
+    return {
+        "score": score,
+        "best_step": epochs - 1,
+        "metrics": {
+            "score": {"direction": "max", "steps": [[epochs - 1, score]]}
+        },
+        "rungs": [
+            {"epochs": e, "best_step": e - 1, "metrics": {"score": score}}
+            for e in (1, 3, 9)
+            if e == min(epochs, 9)
+        ],
+    }
+
+
+def paused(trial_id, epochs, score, **fields):
+    """Returns the event of a trial that was paused."""
+    fields = {**fields_at(epochs, score), **fields}
+    return TrialPaused(trial_id=trial_id, epochs=epochs, **fields)
+
+
+NO_RESULT = {"score": None, "best_step": None, "metrics": {}}
+VALUES = {"x": 3, "y": 0.5, "kind": "b"}
+# A trial that is promoted twice, the second time past a rung, one whose
+# promoted run crashes for good, one that fails at once, and one whose state
+# is deleted. All requested what there is, except where they say so.
+FIDELITY = [
+    TrialCreated(trial_id="00", values=VALUES, record={}, worker="a", epochs=1),
+    paused("00", 1, 0.25, worker="a"),
+    TrialCreated(
+        trial_id="01", values=VALUES | {"x": 4}, record={}, worker="a", epochs=3
+    ),
+    TrialPromoted(trial_id="00", epochs=3, worker="b"),
+    paused("01", 3, 0.5, values=VALUES | {"x": 4, "met": 2.0}),
+    paused("00", 3, 0.75, requested=["x", "kind"]),
+    TrialPromoted(trial_id="00", epochs=27, worker="b"),
+    TrialPromoted(trial_id="01", epochs=9, worker="a"),
+    TrialEnded(
+        trial_id="01",
+        status="INVALID",
+        **NO_RESULT,
+    ),
+    TrialStarted(trial_id="01", worker="a"),
+    TrialEnded(
+        trial_id="01",
+        status="FAILED",
+        crashed=True,
+        **NO_RESULT,
+    ),
+    TrialCreated(trial_id="02", values=VALUES | {"x": 5}, record={}, epochs=1),
+    paused("02", 1, 0.125),
+    StatesDiscarded(trial_ids=["02"]),
+    TrialEnded(trial_id="00", status="COMPLETED", **fields_at(27, 0.875)),
+]
+
+
+def test_live_and_restored_states_are_equal_with_a_fidelity(tmp_path):
+    oracle = make_oracle(tmp_path)
+    project = oracle._project
+    targets, idle = [], []
+    for event in FIDELITY:
+        project.commit(event)
+        assert picture(project.state) == picture(restored(project))
+        state = project.state
+        targets.append({w: t.epochs for w, t in state.ongoing_trials.items()})
+        idle.append(
+            [t for t, one in state.trials.items() if one.status == "IDLE"]
+        )
+        assert idle[-1] == sorted(state.paused)
+    assert targets[3:8] == [
+        *[{"a": 3, "b": 3}, {"b": 3}, {}],
+        *[{"b": 27}, {"a": 9, "b": 27}],
+    ]
+    assert idle[5:8] == [["00", "01"], ["01"], []]
+    one, two, three = state.history.individuals
+    assert (one.status, one.epochs) == (Status.COMPLETED, (1, 3, 27))
+    assert [r.objectives for r in one.rungs.values()] == [
+        *[(-0.25,), (-0.75,), (-0.875,)]
+    ]
+    assert (two.status, two.epochs) == (Status.FAILED, (3, 9))
+    assert (three.status, three.can_resume) == (Status.PAUSED, False)
+    assert state.num_decisions == 6
+    resumed = make_oracle(tmp_path)
+    assert resumed._project.open()
+    assert picture(resumed._project.state) == picture(state)
+    assert [*resumed.end_order, *resumed._retry_queue] == ["01", "00"]
+
+
+def test_lines_of_a_fidelity_are_events_and_are_checked(tmp_path):
+    oracle = make_oracle(tmp_path)
+    for event in FIDELITY:
+        oracle._project.commit(event)
+    check = EventCheck()
+    for line in Journal(tmp_path / "p" / "journal.jsonl").read():
+        check(line)
+        assert to_line(from_line(line)) == line
+    for wrong in (
+        to_line(paused("00", 3, 0.5)) | {"rungs": []},
+        to_line(paused("00", 3, 0.5)) | {"score": None},
+        to_line(paused("00", 3, 0.5)) | {"epochs": 0},
+        to_line(TrialPromoted(trial_id="77", epochs=3)),
+        to_line(StatesDiscarded(trial_ids=["77"])),
+        to_line(FIDELITY[0]) | {"epochs": "3"},
+    ):
+        with pytest.raises(ValueError, match="must"):
+            check(wrong)
+
+
+def test_a_trial_that_a_time_budget_cut_goes_on_after_a_restart(tmp_path):
+    oracle = make_oracle(tmp_path)
+    for event in FIDELITY[0], paused("00", 1, 0.25):
+        oracle._project.commit(event)
+    cut = TrialCreated(
+        trial_id="01", values=VALUES | {"x": 4}, record={}, epochs=9
+    )
+    oracle._project.commit(cut)
+    oracle._project.commit(paused("01", 3, 0.5))
+    resumed = make_oracle(tmp_path)
+    trial = resumed.create_trial("tuner0")
+    assert (trial.trial_id, trial.epochs) == ("01", 9)
+    statuses = [one.status for one in resumed.history.individuals]
+    assert statuses == [Status.PAUSED, Status.PENDING]

@@ -7,7 +7,8 @@ the last epoch, or when a callback ended its training. The order of the calls
 of a trial that is promoted once, of 27 epochs:
 
 ```python
-history.add(Individual(genome, trial_id="7", epochs=(3,)))
+history.add(Individual(genome, trial_id="7"))
+begin(history, "7", 3)
 reach(history, "7", 3, evaluation)
 pause(history, "7")
 promote(history, "7", 27)
@@ -26,6 +27,18 @@ from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.ranking import best_first
+
+
+def begin(history: History, trial_id: str, epochs: int) -> None:
+    """Records to which epoch a new individual is trained at first.
+
+    Args:
+        history: The `History`.
+        trial_id: String, the trial that trains it.
+        epochs: Int, the epoch.
+    """
+    individual = history.individuals[history.position_of(trial_id)]
+    individual.epochs = (epochs,)
 
 
 def reach(
@@ -66,6 +79,14 @@ def promote(history: History, trial_id: str, epochs: int) -> None:
     """
     individual = history.individuals[history.position_of(trial_id)]
     individual.epochs += (epochs,)
+    history.finish(trial_id, Status.PENDING)
+
+
+def resume(history: History, trial_id: str) -> None:
+    """Marks a paused individual as pending, with the target that it had.
+
+    A time budget may end a training between two rungs.
+    """
     history.finish(trial_id, Status.PENDING)
 
 
