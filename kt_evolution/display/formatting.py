@@ -36,8 +36,9 @@ _ERROR = re.compile(r"(?:\w+\.)*(\w*(?:Error|Exception|Exit)\b)")
 
 
 def number(value: Any, digits: int = DIGITS) -> str:
-    """Returns a value with four digits, or all those of an integer.
+    """Returns a number with four digits, or all those of an integer.
 
+    Counts have commas between thousands, so that a column of them is aligned.
     A value that is close to an integer gets as many digits as show that it is
     not the integer.
 
@@ -48,13 +49,26 @@ def number(value: Any, digits: int = DIGITS) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     if math.isfinite(value) and value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}" if abs(value) >= 10_000 else str(int(value))
+        return f"{int(value):,}"
     shortest = _shortest(value)
     for more in range(digits, MOST_DIGITS + 1):
         text = f"{shortest:.{more}g}"
         if not float(text).is_integer():
             return text
     return f"{shortest:.{digits}g}"
+
+
+def setting(value: Any, digits: int = DIGITS) -> str:
+    """Returns the value of a hyperparameter: a `number` as code has it.
+
+    It has no commas, because values are copied and are listed with commas.
+
+    Args:
+        value: Any value.
+        digits: Int, see `number`. Defaults to 4.
+    """
+    text = number(value, digits)
+    return text if isinstance(value, str) else text.replace(",", "")
 
 
 def numbers(values: Iterable[Any]) -> list[str]:
@@ -101,7 +115,7 @@ def score_rows(
 def same_width(ids: Iterable[str]) -> list[str]:
     """Returns ids of trials with spaces before those that are shorter.
 
-    Ids have the digits of `max_trials`, which may be larger in a later session.
+    Ids get wider once there are more trials than the first `max_trials`.
     """
     listed = list(ids)
     width = max(map(len, listed), default=0)

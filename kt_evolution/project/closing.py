@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kt_evolution.display.formatting import number
+from kt_evolution.display.formatting import setting
 from kt_evolution.display.frame import best_words
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
@@ -39,7 +39,7 @@ def closing_text(oracle: Any) -> str:
 
 def values_line(values: Mapping[str, Any]) -> str:
     """Returns values as one line, the first of them where there are many."""
-    shown = [f"{name}={number(value)}" for name, value in values.items()]
+    shown = [f"{name}={setting(value)}" for name, value in values.items()]
     line = ", ".join(shown[:MAX_VALUES])
     rest = len(shown) - MAX_VALUES
     return f"{line} and {rest} more (`tuner.best_values`)" if rest > 0 else line

@@ -141,10 +141,12 @@ class TrialLifecycle:
 
     def _next_id(self) -> str:
         trials = self._project.state.trials
-        digits = len(str(self._oracle.max_trials))
+        # A larger `max_trials` later does not make ids wider: they name
+        # folders, which other tools sort.
+        newest = next(reversed(trials), str(self._oracle.max_trials))
         # Unreadable lines of the journal may have been deleted.
         numbers = itertools.count(len(trials))
-        ids = (str(number).zfill(digits) for number in numbers)
+        ids = (str(number).zfill(len(newest)) for number in numbers)
         return next(name for name in ids if name not in trials)
 
     def _new(self, worker: str) -> IssuedTrial | None:

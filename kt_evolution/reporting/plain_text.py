@@ -10,6 +10,7 @@ from kt_evolution.display.formatting import numbers
 from kt_evolution.display.formatting import origin
 from kt_evolution.display.formatting import same_width
 from kt_evolution.display.formatting import score_rows
+from kt_evolution.display.formatting import setting
 from kt_evolution.display.formatting import text_table
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge.objectives import best_of
@@ -60,7 +61,7 @@ def overview(search: SearchRecord, num_trials: int = 10) -> str:
             ids[place - 1],
             *results[place - 1],
             *([origin(trial.operator, trial.parents)] if made_by else []),
-            " ".join(f"{k}={number(v)}" for k, v in trial.values.items()),
+            " ".join(f"{k}={setting(v)}" for k, v in trial.values.items()),
         ]
         for place, trial in enumerate(shown, start=1)
     ]

@@ -15,6 +15,7 @@ from kt_evolution.display.architecture.blocks import BlockRecord
 from kt_evolution.display.architecture.layout import arrange
 from kt_evolution.display.architecture.svg import render as render_architecture
 from kt_evolution.display.formatting import number
+from kt_evolution.display.formatting import setting
 from kt_evolution.optional import import_module
 from kt_evolution.project.journal import JournalError
 from kt_evolution.project.journal import write_atomically
@@ -250,7 +251,7 @@ def render(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["number"] = number
+    environment.filters |= {"number": number, "setting": setting}
     ranked = search.ranked()
     shown = ranked[0] if ranked else None
     if trial_id is not None:

@@ -1,11 +1,13 @@
 """The table of trials in the report."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from kt_evolution.display.formatting import duration
 from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import score_rows
+from kt_evolution.display.formatting import setting
 from kt_evolution.reporting.records import Rung
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
@@ -72,10 +74,10 @@ def table_of(search: SearchRecord) -> Table:
                 for name, text in zip(objectives, results[i], strict=True)
             ),
             Cell(trial.operator.replace("+", " + "), trial.operator or None),
-            Cell(", ".join(trial.parents), ", ".join(trial.parents) or None),
+            _parents(trial.parents),
             _seconds(trial.seconds),
             *(_rung(trial.rung) if rungs else []),
-            *(_value(trial.values.get(name)) for name in search.parameters),
+            *(_setting(trial.values.get(name)) for name in search.parameters),
             *(_value(trial.metrics.get(name)) for name in metrics),
             _problem(trial),
         ]
@@ -91,6 +93,16 @@ def _rank(place: int | None, on_front: bool) -> Cell:
         return Cell("")
     title = "on the Pareto front" if on_front else ""
     return Cell(f"{place} ★" if on_front else str(place), place, title)
+
+
+def _parents(parents: Sequence[str]) -> Cell:
+    # With a comma between them two ids would look like one number.
+    shown = " and ".join(parents)
+    return Cell(shown, shown or None)
+
+
+def _setting(value: Any) -> Cell:
+    return Cell("") if value is None else _value(value, setting(value))
 
 
 def _value(value: Any, text: str = "") -> Cell:

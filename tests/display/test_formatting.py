@@ -10,13 +10,15 @@ from kt_evolution.display.formatting import numbers
 from kt_evolution.display.formatting import prediction
 from kt_evolution.display.formatting import same_width
 from kt_evolution.display.formatting import score_rows
+from kt_evolution.display.formatting import setting
 from kt_evolution.limits import Limit
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (9362.0, "9362"),
+        (9362.0, "9,362"),
+        (999, "999"),
         (61_234, "61,234"),
         # The nearest 32-bit float to 0.825.
         (0.824999988079071, "0.825"),
@@ -39,6 +41,19 @@ def test_a_number(value, text):
     assert number(value) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (20_000, "20000"),
+        (1024.0, "1024"),
+        (0.00123456, "0.001235"),
+        ("a,b",) * 2,
+    ],
+)
+def test_a_value_of_a_hyperparameter_can_be_copied(value, text):
+    assert setting(value) == text
+
+
 def test_scores_that_differ_look_different():
     near = [0.999970018863678, 0.9999799728393555, 1.0, 0.999970018863678]
     assert numbers(near) == ["0.99997", "0.99998", "1", "0.99997"]
@@ -55,7 +70,7 @@ def test_scores_that_differ_look_different():
 
 def test_rows_of_scores():
     rows = score_rows([{"a": 0.12341, "b": 9362.0}, {"a": 0.12342}], ["a", "b"])
-    assert rows == [["0.12341", "9362"], ["0.12342", ""]]
+    assert rows == [["0.12341", "9,362"], ["0.12342", ""]]
     assert score_rows([], ["a"]) == []
 
 
@@ -91,7 +106,7 @@ def test_how_far_a_trial_is_from_the_limits():
         "latency 5.31 (33% over 4)",
         "val_accuracy 0.89 (1.1% under 0.9)",
         "loss 0.5 (over 0)",
-        "params 2561 (256 times 10)",
+        "params 2,561 (256 times 10)",
     )
     assert distances(limits[:2], {"latency": 4.0}) == (
         "val_accuracy is not known",

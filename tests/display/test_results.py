@@ -57,7 +57,7 @@ def test_each_of_several_objectives_is_shown():
     values = [found.hyperparameters.values]
     lines = results_text("p", 1, objective, [found], values).splitlines()
     assert lines[3:5] == list(map(str, objectives))
-    assert lines[-3:] == ["a\\nb: \\x1b[31m", "loss: 0.25", "params: 9362"]
+    assert lines[-3:] == ["a\\nb: \\x1b[31m", "loss: 0.25", "params: 9,362"]
 
 
 def test_a_long_line_of_values_ends_with_how_many_more_there_are():

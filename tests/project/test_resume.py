@@ -7,6 +7,7 @@ import keras_tuner as kt
 import pytest
 
 import kt_evolution
+from kt_evolution.project.events import TrialCreated
 from tests.project import searches
 from tests.project.oracles import complete
 from tests.project.oracles import make_oracle
@@ -337,3 +338,29 @@ def test_space_that_grew_is_restored(tmp_path):
         return events
 
     assert read("whole") == read("resumed")
+
+
+def test_ids_have_one_width_also_with_a_larger_max_trials(tmp_path):
+    run_trials(make_oracle(tmp_path, max_trials=10), 2)
+    # None has four letters, and so ids of four digits as the host's.
+    for max_trials in (1000, None, 5):
+        run_trials(make_oracle(tmp_path, max_trials=max_trials), 1)
+    oracle = make_oracle(tmp_path)
+    oracle._project.open()
+    assert list(oracle.trials) == ["00", "01", "02", "03", "04"]
+    assert oracle.start_order == list(oracle.trials)
+
+
+@pytest.mark.parametrize(("widest", "following"), [("9", "10"), ("012", "013")])
+def test_ids_go_on_from_the_newest(tmp_path, widest, following):
+    oracle = make_oracle(tmp_path, max_trials=int(widest) + 1)
+    oracle._project.open()
+    old = [str(number) for number in range(int(widest))]
+    # As a project in which ids became wider.
+    for trial_id in [*old, widest]:
+        oracle._project.commit(
+            TrialCreated(
+                trial_id=trial_id, values={}, record={}, worker="tuner0"
+            )
+        )
+    assert oracle._lifecycle._next_id() == following

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import score_rows
+from kt_evolution.display.formatting import setting
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import GRAY
 from kt_evolution.reporting.figures.style import ORANGE
@@ -129,7 +129,7 @@ def _new_in(member: Member) -> str:
     trial = member.trial
     if not trial.parents:
         return trial.operator or "no parents"
-    parts = [f"{name} {number(x, 3)}" for name, x in member.changed.items()]
+    parts = [f"{name} {setting(x, 3)}" for name, x in member.changed.items()]
     if not parts:
         return f"mixes {' and '.join(trial.parents)}"
     shown = parts[0]

@@ -10,6 +10,7 @@ from kt_evolution.algorithm.space.genes import LAST_CODE
 from kt_evolution.algorithm.space.genes import Gene
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.display.formatting import number
+from kt_evolution.display.formatting import setting
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import COLORS
 from kt_evolution.reporting.figures.style import SCALE
@@ -128,7 +129,7 @@ def _ticks(gene: Gene) -> dict[float, str]:
         codes = np.linspace(0.0, LAST_CODE, MAX_TICKS)
     values = [gene.decode(code) for code in codes.tolist()]
     # A value's line runs through its own code, the middle of a range of them.
-    return {gene.encode(value): short(number(value), 14) for value in values}
+    return {gene.encode(value): short(setting(value), 14) for value in values}
 
 
 def _score_axis(label: str, scores: np.ndarray) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import origin
 from kt_evolution.display.formatting import prediction
+from kt_evolution.display.formatting import setting
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
@@ -113,7 +114,7 @@ def describe(search: SearchRecord, trial: TrialRecord) -> str:
 def values_of(values: dict[str, Any]) -> list[str]:
     """Returns lines of names and values, so many that they can be read."""
     lines = [
-        f"{text(name)} = {text(number(value), 40)}"
+        f"{text(name)} = {text(setting(value), 40)}"
         for name, value in list(values.items())[:MAX_VALUES]
     ]
     if len(values) > MAX_VALUES:
