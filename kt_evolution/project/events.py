@@ -284,16 +284,18 @@ class SearchStopped(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelsRejected(Event):
-    """Models were rejected after the last trial.
+    """Models were rejected after the last trial, or before the first.
 
     Only reports use this event. A restart builds the models again, because the
-    build function may have been corrected.
+    build function may have been corrected. So it has no hyperparameters: those
+    of builds before the first trial may have been corrected, too.
 
     Args:
         rejected: List of records of individuals, each with its "problem".
     """
 
     kind = "rejected"
+    has_space = False
 
     rejected: list[dict[str, Any]]
 

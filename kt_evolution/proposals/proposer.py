@@ -265,6 +265,7 @@ class Proposer:
         rejected = record.setdefault("rejected", [])
         rejected.append(one)
         if len(rejected) == MAX_REJECTIONS:
+            self._commit_rejected(rejected)
             raise NothingTrainableError(explanation(rejected))
 
     def _report_rejected(self, rejected: list[dict[str, Any]]) -> None:
@@ -273,8 +274,15 @@ class Proposer:
         Raises:
             NothingTrainableError: If no model of the search can be trained.
         """
+        self._commit_rejected(rejected)
         if rejected and not self._state.trials:
             raise NothingTrainableError(explanation(rejected))
+
+    def _commit_rejected(self, rejected: list[dict[str, Any]]) -> None:
+        """Writes models that no trial follows, unless they are the last line's.
+
+        A search that no change of the hypermodel helped rejects them again.
+        """
         if rejected and rejected != self._state.last_rejected:
             self._project.commit(ModelsRejected(rejected=rejected))
 

@@ -14,6 +14,7 @@ from kt_evolution.display.formatting import setting
 from kt_evolution.display.formatting import text_table
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge.objectives import best_of
+from kt_evolution.project.closing import rejection_summary
 from kt_evolution.project.rejections import lines_of
 from kt_evolution.reporting.progress import progress_of
 from kt_evolution.reporting.rebuild import rebuild_code
@@ -78,7 +79,11 @@ def best(search: SearchRecord) -> str:
     """
     ranked = search.ranked()
     if not ranked:
-        raise ValueError(f"No trial of {search.folder} is completed.")
+        problems = [rejection.problem for rejection in search.rejections]
+        raise ValueError(
+            f"No trial of {search.folder} is completed. "
+            f"{rejection_summary(problems)}".rstrip()
+        )
     lines = [
         f"# Trial {ranked[0].trial_id}: {one.name} "
         + number(ranked[0].metrics[one.name])

@@ -1,8 +1,10 @@
 """Each proposal is built before it may cost a trial."""
 
+import json
 import random
 import sys
 import warnings
+from pathlib import Path
 
 import keras
 import keras_tuner as kt
@@ -16,6 +18,8 @@ from tuner_helpers import values_of
 from kt_evolution.costs.measurement import parameter_counts
 from kt_evolution.proposals.edits import NUM_REBUILT
 from kt_evolution.proposals.proposer import NothingTrainableError
+from kt_evolution.reporting.command_line import main
+from kt_evolution.reporting.reading import read_search
 
 
 def new_tuner(folder, build, max_trials=10, **kwargs):
@@ -148,6 +152,79 @@ def test_a_small_space_with_nothing_to_train_says_so(tmp_path):
         pytest.raises(NothingTrainableError, match="3 x ZeroDivisionError"),
     ):
         tuner.search(lambda hp: 0.0)
+
+
+def rejected_lines(tuner):
+    text = (Path(tuner.project_dir) / "journal.jsonl").read_text("utf-8")
+    events = [json.loads(line) for line in text.splitlines()]
+    return [event for event in events if event["event"] == "rejected"]
+
+
+@pytest.mark.parametrize(("largest", "number"), [(10**6, 100), (3, 3)])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_rejections_before_the_first_trial_are_shown(
+    tmp_path, capsys, largest, number
+):
+    proposed = []
+
+    def build(hp):
+        proposed.append(hp.Int("a", 1, largest))
+        return 1 / 0
+
+    for run in range(2):
+        tuner = new_tuner(tmp_path, build)
+        proposed.append("search")
+        with pytest.raises(NothingTrainableError):
+            tuner.search(lambda hp: 0.0)
+        # The next run makes the same proposals, and writes them only once.
+        assert len(rejected_lines(tuner)) == 1, run
+    proposals = " ".join(map(str, proposed)).split("search")
+    assert proposals[1].split()[:number] == proposals[2].split()[:number]
+    capsys.readouterr()
+    folder = str(tuner.project_dir)
+    reason = f"{number} x ZeroDivisionError: division by zero"
+    for command, status in (("show", 0), ("best", 1), ("watch", 0)):
+        assert main([command, folder]) == status
+        captured = capsys.readouterr()
+        assert reason in captured.out + captured.err
+    page = tmp_path / "page.html"
+    assert main(["report", folder, "-o", str(page)]) == 0
+    assert reason in page.read_text("utf-8")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_rejections_before_the_first_trial_leave_no_trace_in_a_search(tmp_path):
+    def broken(hp):
+        return 1 / (0 * hp.Int("a", 1, 10**6) * hp.Int("typo", 1, 9))
+
+    def corrected(hp):
+        hp.Int("a", 1, 50)
+        return empty_model()
+
+    with pytest.raises(NothingTrainableError):
+        new_tuner(tmp_path / "p", broken).search(lambda hp: hp.get("a"))
+    found = []
+    for folder in ("p", "another"):
+        tuner = new_tuner(tmp_path / folder, corrected)
+        tuner.search(lambda hp: hp.get("a"))
+        found.append(values_of(tuner))
+        assert read_search(tuner).rejections == ()
+    assert found[0] == found[1]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_rejections_after_trials_are_shown_when_nothing_else_is_left(tmp_path):
+    def build(hp):
+        if hp.Int("a", 0, 10**6) > 100:
+            raise ValueError("too many")
+        return empty_model()
+
+    tuner = new_tuner(tmp_path, build, initial_population=[{"a": 7}])
+    with pytest.raises(NothingTrainableError):
+        tuner.search(lambda hp: hp.get("a"))
+    assert trials_of(tuner)
+    assert len(rejected_lines(tuner)) == 1
+    assert len(read_search(tuner).rejections) >= 100
 
 
 def test_a_hypermodel_that_fails_at_its_defaults_is_searched(tmp_path):
