@@ -262,6 +262,11 @@ class EvolutionTuner(kt.Tuner):
         raise_if_interrupted()
         super().pre_create_trial()
 
+    def _try_run_and_update_trial(
+        self, trial: Trial, *fit_args: Any, **fit_kwargs: Any
+    ) -> None:
+        self._trainer.try_run(trial, fit_args, fit_kwargs)
+
     def _run_and_update_trial(
         self, trial: Trial, *fit_args: Any, **fit_kwargs: Any
     ) -> None:

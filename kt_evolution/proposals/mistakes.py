@@ -2,14 +2,15 @@
 
 import dis
 import re
-import sysconfig
-import types
-from collections.abc import Iterator
 from pathlib import Path
 
 from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.project.rejections import MISTAKEN
 from kt_evolution.project.rejections import RAISED
+from kt_evolution.project.tracebacks import OURS
+from kt_evolution.project.tracebacks import file_of
+from kt_evolution.project.tracebacks import frames_of
+from kt_evolution.project.tracebacks import is_users
 
 # Errors that occur for all values.
 BUGS = (NameError, ImportError, SyntaxError)
@@ -17,9 +18,8 @@ BUGS = (NameError, ImportError, SyntaxError)
 # too, for values that don't fit together.
 MISTAKES = (AttributeError, LookupError, TypeError)
 
-# Folders of code that is not the user's own.
-OURS = Path(__file__).parent
-STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
+# The rooms of the code that a line with `hp` calls.
+ROOMS_OF_HP = (OURS / "proposals", OURS / "keras_tuner_bridge")
 
 
 def is_mistake(error: BaseException | None) -> bool:
@@ -39,8 +39,8 @@ def is_mistake(error: BaseException | None) -> bool:
 
 def is_deliberate(error: BaseException) -> bool:
     """Returns whether the user's own `raise` or `assert` raised an error."""
-    innermost = next(_frames_of(error), None)
-    if innermost is None or not _is_users(_file_of(innermost)):
+    innermost = next(frames_of(error), None)
+    if innermost is None or not is_users(file_of(innermost)):
         return False
     code = innermost.tb_frame.f_code.co_code
     return code[innermost.tb_lasti] == dis.opmap["RAISE_VARARGS"]
@@ -60,49 +60,24 @@ def first_line(error: BaseException) -> str:
 
 def place_of(error: BaseException) -> str:
     """Returns the file and line of the user's own code that led to an error."""
-    for frame in _frames_of(error):
-        if _is_users(_file_of(frame)):
+    for frame in frames_of(error):
+        if is_users(file_of(frame)):
             how = ""
             if is_mistake(error):
                 how = MISTAKEN
             elif is_deliberate(error):
                 how = RAISED
-            name = Path(_file_of(frame)).name
+            name = Path(file_of(frame)).name
             return f" ({how}{name}, line {frame.tb_lineno})"
     return ""
 
 
-def _frames_of(error: BaseException) -> Iterator[types.TracebackType]:
-    """Yields the frames of an error's traceback, the innermost first."""
-    frames = []
-    traceback = error.__traceback__
-    while traceback is not None:
-        frames.append(traceback)
-        traceback = traceback.tb_next
-    yield from reversed(frames)
-
-
-def _file_of(frame: types.TracebackType) -> str:
-    return frame.tb_frame.f_code.co_filename
-
-
 def _is_of_own_line(error: BaseException) -> bool:
     """Returns whether the user's line raised an error, or `hp` in it."""
-    for frame in _frames_of(error):
-        if _is_users(_file_of(frame)):
+    for frame in frames_of(error):
+        if is_users(file_of(frame)):
             return True
-        path = Path(_file_of(frame))
-        if "keras_tuner" not in path.parts and path.parent != OURS:
+        path = Path(file_of(frame))
+        if "keras_tuner" not in path.parts and path.parent not in ROOMS_OF_HP:
             return False
     return False
-
-
-def _is_users(filename: str) -> bool:
-    """Returns whether code is neither a library's nor this package's."""
-    path = Path(filename)
-    return not (
-        {"site-packages", "dist-packages"} & set(path.parts)
-        or filename.startswith("<frozen ")
-        or OURS in path.parents
-        or STANDARD_LIBRARY in path.parents
-    )

@@ -1,14 +1,18 @@
 """The trainer: runs one trial of a tuner, and reports its metrics."""
 
 import contextlib
+import sys
+import traceback
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import keras_tuner as kt
 import numpy as np
 from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.callbacks import as_list
 from kt_evolution.display.architecture.blocks import recorded_blocks
@@ -20,6 +24,7 @@ from kt_evolution.project.issued_trial import message_of
 from kt_evolution.project.issued_trial import recorded_training
 from kt_evolution.project.issued_trial import run_mark
 from kt_evolution.project.signals import raise_if_interrupted
+from kt_evolution.project.tracebacks import short_traceback
 from kt_evolution.training.arguments import check_fit_arguments
 from kt_evolution.training.arguments import warn_of_one_epoch
 from kt_evolution.training.checkpoints import save_build_config
@@ -114,6 +119,41 @@ class Trainer:
         return clock.seconds >= self.plan.time_budget
 
     # A trial.
+
+    def try_run(
+        self, trial: Trial, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Runs a trial, and notes on it how that ended.
+
+        The host prints the whole traceback of an error, which is mostly the
+        code of Keras. Here that is the trial's message only.
+
+        Args:
+            trial: The `Trial`.
+            args: Tuple, the positional arguments of `search`.
+            kwargs: Dict, the others.
+
+        Raises:
+            keras_tuner.errors.FatalError: If it must end the search.
+        """
+        try:
+            self._tuner._run_and_update_trial(trial, *args, **kwargs)
+            trial.status = TrialStatus.COMPLETED
+        except kt.errors.FatalError:
+            raise
+        except Exception as error:
+            is_final = isinstance(error, kt.errors.FailedTrialError)
+            trial.status = (
+                TrialStatus.FAILED if is_final else TrialStatus.INVALID
+            )
+            trial.message = traceback.format_exc()
+            folder = Path(self._tuner.get_trial_dir(trial.trial_id))
+            print(
+                f"Trial {trial.trial_id} failed:\n{short_traceback(error)}\n"
+                "The whole traceback is the trial's `message`, in "
+                f"{folder / 'trial.json'}",
+                file=sys.stderr,
+            )
 
     def run(
         self, trial: Trial, args: tuple[Any, ...], kwargs: dict[str, Any]

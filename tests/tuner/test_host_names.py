@@ -40,6 +40,11 @@ METHODS = [
         ["trial", "fit_args", "fit_kwargs"],
     ),
     (kt.Tuner, "_try_build", ["hp"]),
+    (
+        kt.Tuner,
+        "_try_run_and_update_trial",
+        ["trial", "fit_args", "fit_kwargs"],
+    ),
 ]
 
 
