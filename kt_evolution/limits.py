@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from kt_evolution.algorithm.checks import is_number
+from kt_evolution.algorithm.checks import named_arguments
 from kt_evolution.keras_tuner_bridge.errors import fatal_type_error
 from kt_evolution.keras_tuner_bridge.errors import fatal_value_error
+from kt_evolution.keras_tuner_bridge.objectives import closest_metric
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -43,6 +45,7 @@ class Limit:
         min: Float, the smallest allowed value. Defaults to no bound.
     """
 
+    @named_arguments
     def __init__(
         self,
         what: "str | Callable[[kt.HyperParameters], bool]",
@@ -112,10 +115,11 @@ class Limit:
             keras_tuner.errors.FatalError: If there is no such metric.
         """
         if self.name not in metrics:
+            close = closest_metric(self.name, metrics)
+            hint = f' Did you mean "{close}"?' if close else ""
             raise fatal_value_error(
                 "A `Limit` must name a metric of the trials or a measured "
-                f"cost. Received: {self}, "
-                f"metrics={sorted(metrics)}"
+                f"cost.{hint} Received: {self}, metrics={sorted(metrics)}"
             )
         value = metrics[self.name]
         beyond = []

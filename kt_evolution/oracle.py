@@ -8,9 +8,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_evolution.algorithm.checks import check_count
-from kt_evolution.algorithm.checks import check_optional_count
-from kt_evolution.algorithm.checks import check_several
+from kt_evolution.algorithm import checks
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.operators.crossover import Crossover
@@ -73,9 +71,8 @@ class EvolutionOracle(kt.Oracle):
             have their default values. Defaults to True.
         max_retries_per_trial: Int, how often a trial that crashed is run
             again. Defaults to 0.
-        max_consecutive_failed_trials: Int, the number of trials that crash
-            in a row after which the search stops; None for no limit. Defaults
-            to 10.
+        max_consecutive_failed_trials: Int, after how many crashed trials in a
+            row the search stops; None for no limit. Defaults to 10.
         max_starts_per_trial: Int, how often a trial is started that never
             ends because its process dies, for instance out of memory. Then it
             is FAILED, or rejected if the process died in its dry build.
@@ -107,6 +104,7 @@ class EvolutionOracle(kt.Oracle):
             time budget. Defaults to 0.
     """
 
+    @checks.named_arguments
     def __init__(
         self,
         objective: Any = None,
@@ -132,24 +130,26 @@ class EvolutionOracle(kt.Oracle):
         warm_start: GivenProjects | None = None,
         reevaluate: int = 0,
     ) -> None:
+        checks.check_flag("allow_new_entries", allow_new_entries)
+        checks.check_flag("tune_new_entries", tune_new_entries)
         check_given_space(hyperparameters)
-        seed = check_optional_count("seed", seed, at_least=0)
-        self.max_starts_per_trial = check_count(
+        seed = checks.check_optional_count("seed", seed, at_least=0)
+        self.max_starts_per_trial = checks.check_count(
             "max_starts_per_trial", max_starts_per_trial
         )
-        self.limits = check_several("limits", limits, Limit)
+        self.limits = checks.check_several("limits", limits, Limit)
         super().__init__(
             objective=as_objectives(objective, minimized=COSTS),
-            max_trials=check_optional_count("max_trials", max_trials),
+            max_trials=checks.check_optional_count("max_trials", max_trials),
             hyperparameters=hyperparameters,
             allow_new_entries=allow_new_entries,
             tune_new_entries=tune_new_entries,
             # Without one the host draws from the user's random stream.
             seed=1,
-            max_retries_per_trial=check_count(
+            max_retries_per_trial=checks.check_count(
                 "max_retries_per_trial", max_retries_per_trial, at_least=0
             ),
-            max_consecutive_failed_trials=check_optional_count(
+            max_consecutive_failed_trials=checks.check_optional_count(
                 "max_consecutive_failed_trials", max_consecutive_failed_trials
             ),
         )
@@ -347,7 +347,7 @@ class EvolutionOracle(kt.Oracle):
         Args:
             num_trials: Int, how many at most. Defaults to 1.
         """
-        num_trials = check_count("num_trials", num_trials, at_least=0)
+        num_trials = checks.check_count("num_trials", num_trials, at_least=0)
         return self._standings.best(num_trials)
 
     def get_pareto_trials(self) -> list[Trial]:
@@ -374,7 +374,7 @@ class EvolutionOracle(kt.Oracle):
         Returns:
             List of `Trial`s, best first; by score if there is no surrogate.
         """
-        num_trials = check_count("num_trials", num_trials)
+        num_trials = checks.check_count("num_trials", num_trials)
         return self._standings.recommended(num_trials, self._evolution)
 
     # How the search is going.

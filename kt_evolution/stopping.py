@@ -16,6 +16,7 @@ import keras_tuner as kt
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import check_several
 from kt_evolution.algorithm.checks import is_number
+from kt_evolution.algorithm.checks import named_arguments
 from kt_evolution.keras_tuner_bridge.objectives import VERBS
 from kt_evolution.keras_tuner_bridge.objectives import sign_of
 
@@ -135,6 +136,7 @@ class TimeBudget(StoppingRule):
         seconds: Float. Defaults to 0.
     """
 
+    @named_arguments
     def __init__(
         self, *, hours: float = 0.0, minutes: float = 0.0, seconds: float = 0.0
     ) -> None:

@@ -9,6 +9,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import check_flag
 from kt_evolution.algorithm.checks import check_optional_count
 from kt_evolution.algorithm.operators.crossover import Crossover
 from kt_evolution.algorithm.operators.mutation import Mutation
@@ -198,7 +199,7 @@ class EvolutionTuner(kt.Tuner):
             warm_start=warm_start,
             reevaluate=reevaluate,
         )
-        self._builds_dry = dry_build
+        self._builds_dry = check_flag("dry_build", dry_build)
         self._max_model_size = kwargs["max_model_size"]
         self._given_space = hyperparameters or kt.HyperParameters()
         self._redeclarations = Redeclarations(self._given_space.space)

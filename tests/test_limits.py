@@ -22,6 +22,8 @@ def test_excess_is_relative_to_the_bound():
 def test_a_metric_that_is_not_there_is_named():
     with pytest.raises(kt.errors.FatalValueError, match=r"Limit\(\"val_los\""):
         Limit("val_los", max=1.0).violation({"val_loss": 0.5})
+    with pytest.raises(kt.errors.FatalValueError, match='mean "val_loss"?'):
+        Limit("val_los", max=1.0).violation({"val_loss": 0.5})
 
 
 def test_what_building_tells():

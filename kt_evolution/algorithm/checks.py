@@ -1,13 +1,19 @@
 """Checks of arguments: an error names the argument and its value."""
 
+import difflib
+import functools
+import inspect
 import math
 import numbers
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from typing import TypeVar
+from typing import cast
 
 T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def check_probability(name: str, value: float) -> float:
@@ -44,6 +50,55 @@ def check_optional_count(
 ) -> int | None:
     """Returns `value` if it is None, or a count as `check_count` wants it."""
     return None if value is None else check_count(name, value, at_least)
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Returns `value` if it is True or False, also as a number.
+
+    Any text is true for Python, "no" and "false" included.
+    """
+    if value not in (False, True):
+        raise TypeError(
+            f"`{name}` must be a Boolean. Received: {name}={value!r}"
+        )
+    return bool(value)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Returns a hint with the known name that a misspelled one most likely is.
+
+    Args:
+        name: String.
+        known: Strings.
+
+    Returns:
+        String that begins with a space, empty if no known name is similar.
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean `{close[0]}`?" if close else ""
+
+
+def named_arguments(function: Function) -> Function:
+    """Makes a constructor name an argument that it does not have.
+
+    Python's own error has neither the value nor the right spelling.
+
+    Args:
+        function: The `__init__` of a class, without `**kwargs`.
+    """
+    known = list(inspect.signature(function).parameters)[1:]
+
+    @functools.wraps(function)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        for name, value in kwargs.items():
+            if name not in known:
+                raise TypeError(
+                    f"`{type(self).__name__}` has no argument `{name}`."
+                    f"{did_you_mean(name, known)} Received: {name}={value!r}"
+                )
+        return function(self, *args, **kwargs)
+
+    return cast(Function, checked)
 
 
 def is_number(value: Any) -> bool:

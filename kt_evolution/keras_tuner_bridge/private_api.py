@@ -5,7 +5,6 @@ host offers publicly is used directly.
 """
 
 import contextlib
-import difflib
 import inspect
 import os
 import reprlib
@@ -18,6 +17,7 @@ import keras
 import keras_tuner as kt
 
 from kt_evolution import files
+from kt_evolution.algorithm.checks import did_you_mean
 from kt_evolution.algorithm.space.conditions import settle
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.genes import native
@@ -214,11 +214,11 @@ def check_spelling(
         TypeError: If there is one. The message has the correct spelling.
     """
     for name, value in kwargs.items():
-        close = difflib.get_close_matches(name, known, n=1)
-        if name not in known and close:
+        hint = did_you_mean(name, known)
+        if name not in known and hint:
             raise TypeError(
-                f"`{tuner_class.__name__}` has no argument `{name}`. Did you "
-                f"mean `{close[0]}`? Received: {name}={value!r}"
+                f"`{tuner_class.__name__}` has no argument `{name}`.{hint} "
+                f"Received: {name}={value!r}"
             )
 
 
@@ -260,11 +260,9 @@ def check_fit_spelling(kwargs: Mapping[str, Any]) -> None:
     known = _names_of_fit()
     for name, value in kwargs.items():
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean `{close[0]}`?" if close else ""
             raise kt.errors.FatalTypeError(
                 "`search` passes its arguments on to `keras.Model.fit`, which "
-                f"has no argument `{name}`.{hint} "
+                f"has no argument `{name}`.{did_you_mean(name, known)} "
                 f"Received: {name}={reprlib.repr(value)}"
             )
 

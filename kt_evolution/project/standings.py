@@ -35,6 +35,8 @@ class Standings:
 
     def __init__(self, project: Project) -> None:
         self._project = project
+        # How many trials there were when no trial was within all limits.
+        self._num_warned = 0
 
     @property
     def _state(self) -> SearchState:
@@ -121,11 +123,13 @@ class Standings:
         return frozenset(gene.name for gene in genes) - used
 
     def _warn_if_broken(self, trial: Trial) -> None:
-        """Warns if even the best trial breaks a limit."""
-        if not self._state.limits:
+        """Warns if even the best trial breaks a limit, once a search."""
+        number = len(self._state.trials)
+        if not self._state.limits or self._num_warned == number:
             return
         broken = self._distances(trial)
         if broken:
+            self._num_warned = number
             warn_user(
                 "No trial is within all limits. Trial "
                 f"{trial.trial_id} breaks them least: {', '.join(broken)}"

@@ -10,6 +10,7 @@ import keras
 import keras_tuner as kt
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import check_flag
 from kt_evolution.algorithm.checks import check_optional_count
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.project.locations import check_project_name
@@ -59,6 +60,9 @@ def host_arguments(
     _check_other_tuners(tuner_class, known, given)
     private_api.check_spelling(tuner_class, known, given)
     kwargs = dict(given)
+    kwargs["overwrite"] = check_flag(
+        "overwrite", kwargs.get("overwrite", False)
+    )
     kwargs["executions_per_trial"] = check_count(
         "executions_per_trial", kwargs.get("executions_per_trial", 1)
     )

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
+from kt_evolution.costs.measurement import COSTS
 from kt_evolution.costs.measurement import is_cost
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.objectives import VALIDATION
@@ -83,7 +84,7 @@ def _hint(name: str, logs: Mapping[str, Any]) -> str:
             " Metrics that begin with val_ need `validation_data` or "
             "`validation_split`."
         )
-    similar = closest_metric(name, logs)
+    similar = closest_metric(name, logs) or closest_metric(name, COSTS)
     if similar is not None:
         return f' Did you mean "{similar}"?'
     return " Is it among the `metrics` of `compile`?" if "loss" in logs else ""

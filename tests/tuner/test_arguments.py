@@ -77,6 +77,60 @@ def test_counts_must_be_whole_numbers(tmp_path, name, bad):
         ScoringTuner(build, directory=tmp_path, **{name: bad})
 
 
+FLAGS = ["allow_new_entries", "dry_build", "overwrite", "tune_new_entries"]
+
+
+@pytest.mark.parametrize("name", FLAGS)
+@pytest.mark.parametrize("bad", ["no", "False", "", None, 2, []])
+def test_text_is_no_boolean(tmp_path, name, bad):
+    expected = f"`{name}` must be a Boolean. Received: {name}={bad!r}"
+    with pytest.raises(TypeError, match=re.escape(expected)):
+        ScoringTuner(build, directory=tmp_path, **{name: bad})
+    if name in ("allow_new_entries", "tune_new_entries"):
+        with pytest.raises(TypeError, match=re.escape(expected)):
+            kt_evolution.EvolutionOracle("val_loss", **{name: bad})
+
+
+@pytest.mark.parametrize("good", [np.True_, True, 1, np.int64(1)])
+def test_a_boolean_may_be_one_of_numpy(tmp_path, good):
+    flags = dict.fromkeys(FLAGS, good)
+    assert len(trials_of(searched(tmp_path, **flags))) == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "wrong", "expected"),
+    [
+        (
+            kt_evolution.EvolutionOracle,
+            {"max_trial": 3},
+            "`EvolutionOracle` has no argument `max_trial`. Did you mean "
+            "`max_trials`? Received: max_trial=3",
+        ),
+        (
+            kt_evolution.EvolutionOracle,
+            {"directory": "x"},
+            "`EvolutionOracle` has no argument `directory`. Received: "
+            "directory='x'",
+        ),
+        (
+            kt_evolution.Limit,
+            {"what": "params", "maxi": 3},
+            "`Limit` has no argument `maxi`. Did you mean `max`? Received: "
+            "maxi=3",
+        ),
+        (
+            kt_evolution.TimeBudget,
+            {"hour": 2},
+            "`TimeBudget` has no argument `hour`. Did you mean `hours`? "
+            "Received: hour=2",
+        ),
+    ],
+)
+def test_an_argument_that_is_not_there_is_named(make, wrong, expected):
+    with pytest.raises(TypeError, match=f"^{re.escape(expected)}$"):
+        make(**wrong)
+
+
 def test_none_is_no_limit_of_failures_but_no_number_of_retries(tmp_path):
     tuner = searched(tmp_path, max_consecutive_failed_trials=None)
     assert tuner.oracle.max_consecutive_failed_trials is None

@@ -102,6 +102,18 @@ def test_a_missing_metric_is_an_error_at_the_first_batch(
     assert CountsEpochs.number == 1
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("parms", "params"), ("flop", "flops"), ("val_los", "val_loss")],
+)
+def test_a_misspelled_limit_is_an_error_with_what_was_meant(
+    tmp_path, wrong, right
+):
+    limit = kt_evolution.Limit(wrong, max=300)
+    with pytest.raises(kt.errors.FatalValueError, match=f'mean "{right}"'):
+        search(tmp_path, "val_loss", limits=limit)
+
+
 def test_the_search_goes_on_with_a_mended_objective(tmp_path):
     with pytest.raises(kt.errors.FatalError, match="val_accuracy"):
         search(tmp_path, "val_acc")

@@ -207,10 +207,14 @@ def test_of_none_that_keeps_a_limit_the_nearest(tmp_path):
     tuner = search(
         tmp_path, OBJECTIVES, num_trials=10, limits=Limit("cost", max=-1.0)
     )
-    assert tuner.get_pareto_trials() == []
-    with pytest.warns(UserWarning, match="No trial is within all limits"):
+    expected = "No trial is within all limits"
+    with pytest.warns(UserWarning, match=expected) as caught:
+        assert tuner.get_pareto_trials() == []
         best = tuner.oracle.get_best_trials()[0]
+        assert tuner.oracle.get_best_trials()[0] is best
     assert point(best)[1] == min(point(t)[1] for t in trials_of(tuner))
+    # Once for the search, not for each line of code that asks for the best.
+    assert [expected in str(one.message) for one in caught].count(True) == 1
 
 
 def test_a_limit_on_an_unknown_metric_is_named(tmp_path):
