@@ -375,7 +375,7 @@ class SearchState:
         """Returns whether a time budget ended a training before its target."""
         one = self._individual(trial_id)
         is_paused = one.status is Status.PAUSED and one.can_resume
-        return is_paused and one.epochs_reached < one.epochs[-1]
+        return is_paused and one.epochs_reached < max(one.epochs, default=0)
 
     def keep_running(self, running: Mapping[str, IssuedTrial]) -> None:
         """Leaves trials to the workers that had them before a restart.

@@ -16,6 +16,9 @@ from kt_evolution.project.events import RunProgressed
 from kt_evolution.project.events import RunsInterrupted
 from kt_evolution.project.events import SearchGivenUp
 from kt_evolution.project.events import SearchStopped
+from kt_evolution.project.events import StatesDiscarded
+from kt_evolution.project.events import TrialPaused
+from kt_evolution.project.events import TrialPromoted
 from kt_evolution.project.events import TrialStarted
 from kt_evolution.project.events import to_line
 from tests.reporting import projects
@@ -180,7 +183,44 @@ def every_line(root: Path) -> list[dict[str, Any]]:
     ]
     events[begun:begun] = map(to_line, began)
     events += map(to_line, ended)
+    add_fidelity(events, made[0])
     return events
+
+
+def add_fidelity(events: list[dict[str, Any]], made: dict[str, Any]) -> None:
+    """Adds lines as if a trial had been paused and promoted."""
+    trial_id = made["trial_id"]
+    (end,) = (
+        one
+        for one in events
+        if one["event"] == "end" and one["trial_id"] == trial_id
+    )
+    metrics = {name: one["steps"][0][1] for name, one in end["metrics"].items()}
+    rung: dict[str, Any] = {"best_step": 0, "metrics": metrics}
+    made["epochs"] = 1
+    end["rungs"] = [{**rung, "epochs": 9}]
+    fields = {"trial_id": trial_id, "worker": "worker0"}
+    lines: list[Event] = [
+        TrialPaused(
+            **fields,
+            epochs=3,
+            score=0.5,
+            best_step=0,
+            metrics=copy.deepcopy(end["metrics"]),
+            rungs=[{**rung, "epochs": epochs} for epochs in (1, 3)],
+            began=made["time"],
+            values=made["values"],
+            requested=list(made["record"]["genome"])[:3],
+        ),
+        StatesDiscarded(trial_ids=[trial_id]),
+        TrialPromoted(
+            **fields,
+            epochs=27,
+            rebuilt=list(made["record"]["genome"])[:3],
+        ),
+    ]
+    number = events.index(end)
+    events[number:number] = map(to_line, lines)
 
 
 def write(folder: Path, events: list[Any]) -> None:
