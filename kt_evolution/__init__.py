@@ -14,6 +14,7 @@ _HOMES = {
     "SearchCallback": "kt_evolution.callbacks",
     "Stagnation": "kt_evolution.stopping",
     "StoppingRule": "kt_evolution.stopping",
+    "SuccessiveHalving": "kt_evolution.algorithm.fidelity",
     "Target": "kt_evolution.stopping",
     "TimeBudget": "kt_evolution.stopping",
 }
@@ -25,6 +26,7 @@ __all__ = [
     "SearchCallback",
     "Stagnation",
     "StoppingRule",
+    "SuccessiveHalving",
     "Target",
     "TimeBudget",
 ]

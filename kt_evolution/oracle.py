@@ -6,10 +6,10 @@ from typing import Any
 
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
-from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.algorithm import checks
 from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.algorithm.fidelity import SuccessiveHalving
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.operators.crossover import Crossover
 from kt_evolution.algorithm.operators.mutation import Mutation
@@ -19,7 +19,6 @@ from kt_evolution.algorithm.surrogate import Surrogate
 from kt_evolution.costs.measurement import COSTS
 from kt_evolution.display.search_display import SearchDisplay
 from kt_evolution.display.status import SearchStatus
-from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.encoding import check_given_space
 from kt_evolution.keras_tuner_bridge.objectives import as_objectives
 from kt_evolution.keras_tuner_bridge.objectives import check_directions
@@ -32,6 +31,7 @@ from kt_evolution.project.standings import Standings
 from kt_evolution.proposals.assembly import new_proposer
 from kt_evolution.proposals.end_of_search import EndOfSearch
 from kt_evolution.proposals.initial_population import GivenModels
+from kt_evolution.proposals.promotions import Promotions
 from kt_evolution.proposals.warm_start import GivenProjects
 from kt_evolution.stopping import SearchProgress
 from kt_evolution.stopping import StoppingRule
@@ -102,6 +102,9 @@ class EvolutionOracle(kt.Oracle):
             the end, while it is uncertain which is better. Each training is a
             trial, so about two per model are kept of `max_trials` and of a
             time budget. Defaults to 0.
+        fidelity: `SuccessiveHalving`, or "auto" for one with its defaults, so
+            that most trials are paused after a few epochs; None to train each
+            to the end. Only `EvolutionTuner` pauses trials. Defaults to None.
     """
 
     @checks.named_arguments
@@ -129,6 +132,7 @@ class EvolutionOracle(kt.Oracle):
         initial_population: GivenModels | None = None,
         warm_start: GivenProjects | None = None,
         reevaluate: int = 0,
+        fidelity: str | SuccessiveHalving | None = None,
     ) -> None:
         checks.check_flag("allow_new_entries", allow_new_entries)
         checks.check_flag("tune_new_entries", tune_new_entries)
@@ -163,6 +167,7 @@ class EvolutionOracle(kt.Oracle):
             survival=survival,
             surrogate=surrogate,
             reevaluate=reevaluate,
+            fidelity=fidelity,
         )
         self._project = Project(
             self.objective,
@@ -173,18 +178,22 @@ class EvolutionOracle(kt.Oracle):
         )
         self.seed = self._project.seed
         self._standings = Standings(self._project)
-        self._end = EndOfSearch(self._project, self._evolution, stop)
+        self._promotions = Promotions(self._project, self._evolution)
+        self._end = EndOfSearch(
+            self._project, self._evolution, self._promotions, stop
+        )
+        self._lifecycle = TrialLifecycle(self, self._project)
         self._proposer = new_proposer(
             self._project,
             self._evolution,
+            self._promotions,
             self.limits,
             self.max_starts_per_trial,
             initial_population,
             warm_start,
-            self._grow_space,
+            self._lifecycle.grow_space,
             self._print,
         )
-        self._lifecycle = TrialLifecycle(self, self._project)
         self._display = SearchDisplay(
             self._search_status,
             self._standings.trial_summary,
@@ -278,16 +287,10 @@ class EvolutionOracle(kt.Oracle):
             trial_id: String, the trial that they are for.
 
         Returns:
-            A dict with "status", RUNNING or STOPPED, "values" and "record".
+            A dict with "status", RUNNING or STOPPED, "values", "record" and
+            with a fidelity "epochs" and "promotes", the id of a paused trial.
         """
-        self._project.open()
-        proposed = self._proposer.propose(
-            trial_id, self._end.num_left(self.max_trials)
-        )
-        if proposed is None:
-            self._lifecycle.stop(self._proposer.why_nothing_is_left())
-            return {"status": TrialStatus.STOPPED, "values": None}
-        return {"status": TrialStatus.RUNNING, **proposed}
+        return self._lifecycle.propose(trial_id)
 
     def get_trial(self, trial_id: str) -> Trial:
         """Returns a trial by its id."""
@@ -305,14 +308,8 @@ class EvolutionOracle(kt.Oracle):
             RuntimeError: If there are any and `allow_new_entries` is False.
         """
         with self._project.reading():
-            self._grow_space(hyperparameters)
+            self._lifecycle.grow_space(hyperparameters)
             self._project.note_explored()
-
-    def _grow_space(self, hyperparameters: kt.HyperParameters) -> None:
-        if not self.allow_new_entries:
-            private_api.check_growth(hyperparameters, self.hyperparameters)
-        if self.tune_new_entries:
-            self._project.grow(hyperparameters)
 
     def save(self) -> None:
         """Writes `oracle.json` when there are enough new trials."""

@@ -11,6 +11,7 @@ from keras_tuner.engine.trial import Trial
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import check_flag
 from kt_evolution.algorithm.checks import check_optional_count
+from kt_evolution.algorithm.fidelity import SuccessiveHalving
 from kt_evolution.algorithm.operators.crossover import Crossover
 from kt_evolution.algorithm.operators.mutation import Mutation
 from kt_evolution.algorithm.operators.selection import Selection
@@ -21,7 +22,7 @@ from kt_evolution.costs.measurement import check_costs
 from kt_evolution.display.results import best_values
 from kt_evolution.display.results import default_trial
 from kt_evolution.display.results import results_summary
-from kt_evolution.display.terminal import printing_safely
+from kt_evolution.display.results import search_space_summary
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.redeclarations import Redeclarations
 from kt_evolution.keras_tuner_bridge.views import TunerId
@@ -123,6 +124,10 @@ class EvolutionTuner(kt.Tuner):
             the end, while it is uncertain which is better. Each training is a
             trial, so about two per model are kept of `max_trials` and of a
             time budget. Defaults to 0.
+        fidelity: `SuccessiveHalving` or "auto", its defaults: most trials are
+            compared after a few of the `epochs` of `search` and paused, and
+            only the best are trained on from there. `max_trials` counts all of
+            them. Defaults to None, which trains each to the end.
         cross_validation: Int of at least 2, the number of folds, or a
             scikit-learn splitter. `search` then takes arrays, or dicts of them,
             and no validation data. A trial has the mean score of its folds,
@@ -162,6 +167,7 @@ class EvolutionTuner(kt.Tuner):
         initial_population: GivenModels | None = None,
         warm_start: GivenProjects | None = None,
         reevaluate: int = 0,
+        fidelity: str | SuccessiveHalving | None = None,
         cross_validation: Any = None,
         dry_build: bool = True,
         keep_checkpoints: int | None = None,
@@ -170,6 +176,7 @@ class EvolutionTuner(kt.Tuner):
         kwargs = arguments.host_arguments(type(self), kwargs)
         is_trained = trains_models(self)
         arguments.check_hypermodel(hypermodel, is_trained)
+        arguments.check_fidelity(fidelity, is_trained)
         self._folds = arguments.as_folds(cross_validation, is_trained, kwargs)
         requested = check_costs("measure", measure)
         self.seed = check_optional_count("seed", seed, at_least=0)
@@ -198,6 +205,7 @@ class EvolutionTuner(kt.Tuner):
             initial_population=initial_population,
             warm_start=warm_start,
             reevaluate=reevaluate,
+            fidelity=fidelity,
         )
         self._builds_dry = check_flag("dry_build", dry_build)
         self._max_model_size = kwargs["max_model_size"]
@@ -254,7 +262,7 @@ class EvolutionTuner(kt.Tuner):
         self._search_callbacks = SearchCallbacks(fit_kwargs)
         if self._folds is not None:
             self._trainer.folds = self._folds.folds(fit_args, fit_kwargs)
-        with searching(self, fit_kwargs):
+        with searching(self, fit_args, fit_kwargs):
             super().search(*fit_args, **fit_kwargs)
 
     # One trial.
@@ -340,16 +348,6 @@ class EvolutionTuner(kt.Tuner):
 
     # What was found.
 
-    def search_space_summary(self, extended: bool = False) -> None:
-        """Prints the hyperparameters, see `keras_tuner.Tuner`.
-
-        Args:
-            extended: Bool, whether conditional ones are told in full.
-                Defaults to False.
-        """
-        with printing_safely():
-            super().search_space_summary(extended)
-
     def get_best_models(self, num_models: int = 1) -> list[Any]:
         """Returns the trained models of the best trials, best first.
 
@@ -395,4 +393,5 @@ class EvolutionTuner(kt.Tuner):
     report = write_report
     results_dataframe = results_dataframe
     results_summary = results_summary
+    search_space_summary = search_space_summary
     to_optuna = to_optuna

@@ -17,6 +17,7 @@ from kt_evolution.algorithm.acquisition import KnownScores
 from kt_evolution.algorithm.acquisition_search import AcquisitionSearch
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import resolve
+from kt_evolution.algorithm.fidelity.successive_halving import FIDELITIES
 from kt_evolution.algorithm.fidelity.successive_halving import Step
 from kt_evolution.algorithm.fidelity.successive_halving import SuccessiveHalving
 from kt_evolution.algorithm.history.history import History
@@ -75,8 +76,8 @@ class Evolution:
             algorithm. Defaults to "gaussian_process".
         reevaluate: Int, how many of the best are trained again before the
             end, see `kt_evolution.algorithm.racing`. Defaults to 0.
-        fidelity: A `SuccessiveHalving`, or None to train every individual to
-            the end. Defaults to None.
+        fidelity: A `SuccessiveHalving` or its name, "auto", or None to train
+            every individual to the end. Defaults to None.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Evolution:
         survival: str | Survival = "elitist",
         surrogate: str | Surrogate | None = "gaussian_process",
         reevaluate: int = 0,
-        fidelity: SuccessiveHalving | None = None,
+        fidelity: str | SuccessiveHalving | None = None,
     ) -> None:
         self.population_size = check_count("population_size", population_size)
         self.survival = resolve("survival", survival, SURVIVALS, Survival)
@@ -116,13 +117,15 @@ class Evolution:
             "num_initial_points", num_initial_points
         )
         self.reevaluate = check_count("reevaluate", reevaluate, at_least=0)
-        if not isinstance(fidelity, SuccessiveHalving | None):
-            raise TypeError(
-                "`fidelity` must be a `SuccessiveHalving` or None. "
-                f"Received: fidelity={fidelity!r} "
-                f"(of type {type(fidelity).__name__})"
+        self.fidelity = None
+        if fidelity is not None:
+            self.fidelity = resolve(
+                "fidelity",
+                fidelity,
+                FIDELITIES,
+                SuccessiveHalving,
+                allow_none=True,
             )
-        self.fidelity = fidelity
 
     def propose(
         self,
@@ -181,6 +184,24 @@ class Evolution:
             if found is not None:
                 return dataclasses.replace(found, epochs=next_step.epochs)
         return self.propose_again(history)
+
+    def propose_promotion(
+        self, history: History, max_epochs: int
+    ) -> Proposal | None:
+        """Returns the promotion that is due when there are no new individuals.
+
+        Args:
+            history: The `History`; it is not changed.
+            max_epochs: Int, the last epoch.
+
+        Returns:
+            A `Proposal`, or None if no paused individual is to be promoted, or
+            without a fidelity.
+        """
+        if self.fidelity is None:
+            return None
+        step = self.fidelity.next_promotion(history, max_epochs)
+        return None if step is None else Proposal.of_promotion(history, step)
 
     def propose_last(
         self, history: History, max_epochs: int

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
@@ -14,6 +15,7 @@ from kt_evolution.algorithm.checks import check_count
 from kt_evolution.display.formatting import failure_reason
 from kt_evolution.display.formatting import score_rows
 from kt_evolution.display.terminal import printable
+from kt_evolution.display.terminal import printing_safely
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
@@ -90,6 +92,18 @@ def _is_same(value: Any, default: Any) -> bool:
     if isinstance(value, float) and isinstance(default, float):
         return math.isclose(value, default, rel_tol=1e-6)
     return bool(value == default)
+
+
+def search_space_summary(tuner: Any, extended: bool = False) -> None:
+    """Prints the hyperparameters, see `keras_tuner.Tuner`.
+
+    Args:
+        tuner: The `EvolutionTuner`, whose method this is.
+        extended: Bool, whether conditional ones are told in full. Defaults to
+            False.
+    """
+    with printing_safely():
+        kt.Tuner.search_space_summary(tuner, extended)
 
 
 def results_summary(tuner: Any, num_trials: int = 10) -> None:

@@ -113,10 +113,13 @@ class EventCheck:
         if "session" in event:
             _check(event, {}, {"time"})
         if kind == "trial":
-            self._check_record(event)
+            self._check_record(event["record"])
             self._trial_ids.add(event["trial_id"])
-        elif kind in ("start", "promote"):
+        elif kind == "start":
             self._check_known("trial_id", event["trial_id"])
+        elif kind == "promote":
+            self._check_known("trial_id", event["trial_id"])
+            self._check_record(event.get("record", {}))
         elif kind == "pause":
             self._check_known("trial_id", event["trial_id"])
             if [one["epochs"] for one in event["rungs"]][-1:] != [
@@ -135,8 +138,7 @@ class EventCheck:
         elif kind == "rejected":
             self._check_rejected(event["rejected"])
 
-    def _check_record(self, event: dict[str, Any]) -> None:
-        record = event["record"]
+    def _check_record(self, record: dict[str, Any]) -> None:
         _check(record, RECORD_FIELDS, ())
         self._check_rejected(record.get("rejected", ()))
         for repeated in record.get("repeated", ()):

@@ -131,6 +131,8 @@ class TrialPromoted(Event):
         epochs: Int, the epoch to which it is trained now.
         worker: String, the worker that runs it, or None if not known.
         rebuilt: List of strings, see `TrialStarted`.
+        record: Dict, what was found before it was decided: "rejected",
+            "repeated", "rebuilt" and "asked" of `TrialCreated`.
     """
 
     kind = "promote"
@@ -139,6 +141,7 @@ class TrialPromoted(Event):
     epochs: int
     worker: str | None = None
     rebuilt: list[str] | None = None
+    record: dict[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

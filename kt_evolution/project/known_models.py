@@ -190,6 +190,21 @@ class KnownModels:
     def apply(self, event: TrialCreated) -> None:
         """Applies the parts of a trial's line that were not applied before."""
         record = event.record
+        is_known = any(record is one for one in self._learned)
+        self.learn_on_the_way(record)
+        if "reevaluates" in record:
+            first = self.history.position_of(record["reevaluates"])
+            self.history.reevaluate(first, event.trial_id)
+        elif not is_known:
+            self.learn_proposed(event.trial_id, record, event.values)
+        self._learned = []
+
+    def learn_on_the_way(self, record: dict[str, Any]) -> None:
+        """Applies what was found before a decision, if it was not applied.
+
+        Args:
+            record: Dict, see `TrialCreated`.
+        """
         known = {id(one) for one in self._learned}
         if "asked" in record:
             self.learn_requested(record["asked"])
@@ -201,11 +216,6 @@ class KnownModels:
         for one in record.get("repeated", ()):
             if id(one) not in known:
                 self.learn_repeated(one)
-        if "reevaluates" in record:
-            first = self.history.position_of(record["reevaluates"])
-            self.history.reevaluate(first, event.trial_id)
-        elif id(record) not in known:
-            self.learn_proposed(event.trial_id, record, event.values)
         self._learned = []
 
     def _mark_requested(self, keys: Iterable[str]) -> None:

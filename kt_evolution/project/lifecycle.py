@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterable
 from typing import Any
 
+import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
@@ -20,6 +21,7 @@ from kt_evolution.project.events import RunsInterrupted
 from kt_evolution.project.events import SearchGivenUp
 from kt_evolution.project.events import SearchStopped
 from kt_evolution.project.events import TrialCreated
+from kt_evolution.project.events import TrialPromoted
 from kt_evolution.project.events import TrialStarted
 from kt_evolution.project.issued_trial import IssuedTrial
 from kt_evolution.project.issued_trial import record_requests
@@ -91,6 +93,7 @@ class TrialLifecycle:
                 trial.status = TrialStatus.STOPPED
                 return trial
             self.session.has_issued = True
+            self._set_rungs(trial)
             self._project.host_files.write_trial(trial)
             self._oracle.save()
             self._oracle._display.on_trial_begin(trial)
@@ -150,8 +153,13 @@ class TrialLifecycle:
         return next(name for name in ids if name not in trials)
 
     def _new(self, worker: str) -> IssuedTrial | None:
+        """Returns a new trial, or a paused one that is trained on."""
         state = self._project.state
         number, max_trials = len(state.trials), self._oracle.max_trials
+        if not self._is_given_up:
+            promotion = self._oracle._end.promotion(max_trials)
+            if promotion is not None:
+                return self._promote(worker, **promotion)
         is_full = max_trials is not None and number >= max_trials
         if is_full or self._is_given_up:
             self._warn_if_all_failed()
@@ -163,16 +171,70 @@ class TrialLifecycle:
         if response["status"] != TrialStatus.RUNNING:
             self._warn_if_all_failed()
             return None
+        # If a subclass proposes the values, there is no record.
+        record = response.get("record", {})
+        epochs = response.get("epochs")
+        if "promotes" in response:
+            return self._promote(worker, response["promotes"], epochs, record)
         self._project.commit(
             TrialCreated(
                 trial_id=trial_id,
                 values=response["values"],
-                # If a subclass proposes the values, there is no record.
-                record=response.get("record", {}),
+                record=record,
                 worker=worker,
+                epochs=epochs,
             )
         )
         return state.trials[trial_id]
+
+    def _promote(
+        self,
+        worker: str,
+        trial_id: str,
+        epochs: int,
+        record: dict[str, Any] | None = None,
+    ) -> IssuedTrial:
+        """Gives a paused trial to a worker."""
+        rebuilt = self._oracle._proposer.check_started(trial_id)
+        self._project.commit(
+            TrialPromoted(
+                trial_id=trial_id,
+                epochs=epochs,
+                worker=worker,
+                rebuilt=rebuilt,
+                record=record or None,
+            )
+        )
+        return self._project.state.trials[trial_id]
+
+    def _set_rungs(self, trial: IssuedTrial) -> None:
+        """Gives a trial that may be paused the rungs of the search."""
+        rungs = self._oracle._promotions.rungs
+        if not rungs:
+            # An earlier session may have had a fidelity.
+            trial.epochs = None
+        elif trial.epochs is not None:
+            trial.rungs = rungs
+
+    def propose(self, trial_id: str) -> dict[str, Any]:
+        """Proposes the values of a trial, see `EvolutionOracle`."""
+        self._project.open()
+        oracle = self._oracle
+        proposed = oracle._proposer.propose(
+            trial_id, oracle._end.num_left(oracle.max_trials)
+        )
+        if proposed is None:
+            self.stop(oracle._proposer.why_nothing_is_left())
+            return {"status": TrialStatus.STOPPED, "values": None}
+        return {"status": TrialStatus.RUNNING, **proposed}
+
+    def grow_space(self, found: kt.HyperParameters) -> None:
+        """Adds new hyperparameters to the search space, if that is allowed."""
+        if not self._oracle.allow_new_entries:
+            known = self._project.state.hyperparameters
+            private_api.check_growth(found, known)
+        if self._oracle.tune_new_entries:
+            self._project.grow(found)
 
     def _dismiss(self, worker: str) -> None:
         """Removes a worker that ends."""
@@ -236,7 +298,7 @@ class TrialLifecycle:
     def _warn_if_all_failed(self) -> None:
         """Warns when a search ends without a single result."""
         state = self._project.state
-        if state.num_completed or not state.end_order:
+        if state.has_results or not state.end_order:
             return
         if self.session.has_failed:
             return

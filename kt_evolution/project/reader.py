@@ -280,9 +280,13 @@ def _started(
 
     Args: See `_ended`.
     """
-    epochs, status = trial.epochs, trial.status
+    epochs, status, record = trial.epochs, trial.status, trial.record
     if isinstance(event, TrialPromoted):
         epochs += (event.epochs,)
+        rejected = (event.record or {}).get("rejected", [])
+        if rejected:
+            every = [*record.get("rejected", []), *rejected]
+            record = {**record, "rejected": every}
     if status == TrialStatus.IDLE:
         status = TrialStatus.RUNNING
     return dataclasses.replace(
@@ -291,6 +295,7 @@ def _started(
         worker=event.worker,
         began=event.time,
         start=moment,
+        record=record,
         epochs=epochs,
     )
 

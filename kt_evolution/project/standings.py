@@ -94,6 +94,8 @@ class Standings:
     def recommended(self, num_trials: int, evolution: Evolution) -> list[Trial]:
         """Returns the trials that are likely to be best, see `recommend`."""
         with self._project.reading() as state:
+            if not len(self._positions()):
+                return []
             own = self._own(evolution.rank(state.history))
             return self._trials_at(own[:num_trials])
 

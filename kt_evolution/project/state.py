@@ -174,6 +174,7 @@ class SearchState:
                 self._start(event)
             case TrialPromoted():
                 self.num_promotions += 1
+                self.models.learn_on_the_way(event.record or {})
                 rungs.promote(self.history, event.trial_id, event.epochs)
                 self._start(event)
             case TrialPaused():

@@ -18,12 +18,16 @@ from kt_evolution.keras_tuner_bridge.objectives import infer_direction
 from kt_evolution.keras_tuner_bridge.scalars import as_numbers
 from kt_evolution.project.issued_trial import RUN
 from kt_evolution.project.issued_trial import IssuedTrial
+from kt_evolution.project.issued_trial import is_paused
 from kt_evolution.project.issued_trial import message_of
 from kt_evolution.project.issued_trial import requests_of
 from kt_evolution.project.issued_trial import run_of
+from kt_evolution.project.issued_trial import rungs_of
 from kt_evolution.project.messages import shortened
 from kt_evolution.project.outcomes import divergence_of
 from kt_evolution.project.outcomes import event_of_end
+from kt_evolution.project.outcomes import event_of_pause
+from kt_evolution.project.outcomes import new_rungs
 from kt_evolution.project.project import Project
 
 
@@ -161,7 +165,7 @@ class TrialReports:
     def _end(self, trial: IssuedTrial, reported: Trial) -> str | None:
         """Ends a trial, and returns the error if the search is given up."""
         state = self._project.state
-        self._oracle._grow_space(reported.hyperparameters)
+        self._oracle._lifecycle.grow_space(reported.hyperparameters)
         ran_with = private_api.share_space(
             reported.hyperparameters, reported.hyperparameters.values
         )
@@ -170,20 +174,56 @@ class TrialReports:
         if status == TrialStatus.COMPLETED:
             status, message = self._score(trial)
         trial_id = trial.trial_id
+        workers = state.workers_of(trial_id)
+        if status == TrialStatus.COMPLETED and is_paused(reported):
+            self._pause(trial, reported, ran_with.values)
+        else:
+            self._finish(trial, reported, ran_with.values, status, message)
+        ended = state.trials[trial_id]
+        self._project.host_files.write_trial(ended)
+        self._oracle.save()
+        self._oracle._display.on_trial_end(ended)
+        return self._give_up(workers)
+
+    def _pause(
+        self, trial: IssuedTrial, reported: Trial, values: dict[str, Any]
+    ) -> None:
+        """Records that a trial was trained to a rung."""
+        self._project.commit(
+            event_of_pause(
+                self._project.state,
+                trial,
+                values,
+                rungs_of(reported),
+                self._requested_by(reported),
+            )
+        )
+
+    def _finish(
+        self,
+        trial: IssuedTrial,
+        reported: Trial,
+        values: dict[str, Any],
+        status: str,
+        message: str | None,
+    ) -> None:
+        """Records that a trial has ended, or that it will be run again."""
+        state, trial_id = self._project.state, trial.trial_id
         num_left = self._oracle.max_retries_per_trial
         num_left -= state.run_times[trial_id]
         is_retried = status == TrialStatus.INVALID and num_left > 0
         has_crashed = status == TrialStatus.INVALID and not is_retried
-        workers = state.workers_of(trial_id)
+        rungs = new_rungs(state, trial_id, rungs_of(reported))
         self._project.commit(
             event_of_end(
                 state,
                 trial,
-                ran_with.values,
+                values,
                 status=TrialStatus.FAILED if has_crashed else status,
                 message=message and shortened(message),
                 crashed=has_crashed,
                 requested=None if is_retried else self._requested_by(reported),
+                rungs=None if is_retried else rungs or None,
             )
         )
         if is_retried:
@@ -191,11 +231,6 @@ class TrialReports:
                 f"Trial {trial_id} failed {state.run_times[trial_id]} times. "
                 f"{num_left} retries left."
             )
-        ended = state.trials[trial_id]
-        self._project.host_files.write_trial(ended)
-        self._oracle.save()
-        self._oracle._display.on_trial_end(ended)
-        return self._give_up(workers)
 
     def _requested_by(self, reported: Trial) -> list[str] | None:
         """Returns what a training requested, None if that is not known.

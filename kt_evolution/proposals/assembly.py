@@ -12,6 +12,7 @@ from kt_evolution.proposals.build_warnings import BuildWarnings
 from kt_evolution.proposals.feasibility import FeasibilityCheck
 from kt_evolution.proposals.initial_population import GivenModels
 from kt_evolution.proposals.initial_population import InitialPopulation
+from kt_evolution.proposals.promotions import Promotions
 from kt_evolution.proposals.proposer import Proposer
 from kt_evolution.proposals.warm_start import GivenProjects
 from kt_evolution.proposals.warm_start import WarmStart
@@ -20,6 +21,7 @@ from kt_evolution.proposals.warm_start import WarmStart
 def new_proposer(
     project: Project,
     evolution: Evolution,
+    promotions: Promotions,
     limits: Sequence[Limit],
     max_starts: int,
     initial_population: GivenModels | None,
@@ -32,6 +34,7 @@ def new_proposer(
     Args:
         project: The `Project` of the search.
         evolution: The `Evolution`.
+        promotions: Its `Promotions`.
         limits: The `Limit`s of models.
         max_starts: Int, how often a build may end its process before the model
             is rejected.
@@ -52,6 +55,7 @@ def new_proposer(
     return Proposer(
         project,
         evolution,
+        promotions,
         check,
         start,
         WarmStart(warm_start),

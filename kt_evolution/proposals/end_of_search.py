@@ -8,6 +8,8 @@ from kt_evolution.costs.measurement import COSTS
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.project.project import Project
 from kt_evolution.project.standings import Standings
+from kt_evolution.proposals.promotions import Promotion
+from kt_evolution.proposals.promotions import Promotions
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.stopping import budget_of
 from kt_evolution.stopping import check_rules
@@ -22,6 +24,7 @@ class EndOfSearch:
     Args:
         project: The `Project` of the search.
         evolution: Its `Evolution`, which re-evaluates models at the end.
+        promotions: Its `Promotions`.
         stop: The user's `StoppingRule`s.
 
     Attributes:
@@ -32,10 +35,12 @@ class EndOfSearch:
         self,
         project: Project,
         evolution: Evolution,
+        promotions: Promotions,
         stop: Sequence[StoppingRule] | StoppingRule | None,
     ) -> None:
         self._project = project
         self._evolution = evolution
+        self._promotions = promotions
         self._standings = Standings(project)
         objectives = objectives_of(project.state.objective)
         self._rules = check_rules(stop, objectives, positive=COSTS)
@@ -46,7 +51,10 @@ class EndOfSearch:
         reason = self._fired()
         if reason is None or self._project.clock.seconds >= self.time_budget:
             return reason
-        # The best models are re-evaluated before the search stops.
+        # The best model is trained to the end before the search stops, and the
+        # best models are re-evaluated.
+        if self._promotions.last() is not None:
+            return None
         again = self._evolution.propose_again(self._project.state.history)
         return None if again is not None else reason
 
@@ -57,6 +65,19 @@ class EndOfSearch:
         progress = self._standings.progress()
         reasons = (rule.reason(progress) for rule in self._rules)
         return next(filter(None, reasons), None)
+
+    def promotion(self, max_trials: int | None) -> Promotion | None:
+        """Returns the promotion that comes before all else at the end.
+
+        Args:
+            max_trials: Int, or None for no limit. Once there are so many
+                trials, paused ones are trained on as long as one is due.
+        """
+        if self._fired() is not None:
+            return self._promotions.last()
+        if max_trials is None or len(self._project.state.trials) < max_trials:
+            return None
+        return self._promotions.due()
 
     def num_left(self, max_trials: int | None) -> float:
         """Returns how many trials are still to come, as far as is known.

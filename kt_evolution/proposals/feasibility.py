@@ -87,6 +87,7 @@ class FeasibilityCheck:
             operator=proposal.operator,
             prediction=proposal.prediction,
             user_index=proposal.user_index,
+            epochs=() if proposal.epochs is None else (proposal.epochs,),
         )
         values = self.values_of(individual)
         problem = self._fatal_problem(values)

@@ -16,6 +16,7 @@ from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.history.individual import Individual
+from kt_evolution.algorithm.proposal import Proposal
 from kt_evolution.costs.measurement import COUNTED
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.project.events import ModelsRejected
@@ -29,6 +30,7 @@ from kt_evolution.proposals.edits import EDITED
 from kt_evolution.proposals.edits import EarlierBuilds
 from kt_evolution.proposals.feasibility import FeasibilityCheck
 from kt_evolution.proposals.initial_population import InitialPopulation
+from kt_evolution.proposals.promotions import Promotions
 from kt_evolution.proposals.rejection_texts import explanation
 from kt_evolution.proposals.rejection_texts import rejected_share
 from kt_evolution.proposals.warm_start import WarmStart
@@ -49,6 +51,7 @@ class Proposer:
     Args:
         project: The `Project` of the search.
         evolution: The `Evolution`.
+        promotions: The `Promotions`.
         check: The `FeasibilityCheck` of proposed models.
         initial_population: The `InitialPopulation`.
         warm_start: The `WarmStart`.
@@ -65,6 +68,7 @@ class Proposer:
         self,
         project: Project,
         evolution: Evolution,
+        promotions: Promotions,
         check: FeasibilityCheck,
         initial_population: InitialPopulation,
         warm_start: WarmStart,
@@ -73,6 +77,7 @@ class Proposer:
     ) -> None:
         self._project = project
         self._evolution = evolution
+        self._promotions = promotions
         self.check = check
         self._initial_population = initial_population
         self.warm_start = warm_start
@@ -166,8 +171,9 @@ class Proposer:
             num_left: Float, how many trials are still to come.
 
         Returns:
-            Dict of the trial's "values" and "record", see `TrialCreated`;
-            None if no model is left.
+            Dict of the trial's "values", "record" and "epochs", see
+            `TrialCreated`. If a paused trial is to be trained on, "promotes"
+            has its id. None if no model is left.
 
         Raises:
             NothingTrainableError: If no proposal can be trained.
@@ -189,15 +195,19 @@ class Proposer:
             values = self.check.values_of(proposed)
             added = self._state.models.learn_proposed(trial_id, record, values)
             self._check_added(added, record, num_known)
-            return {"values": values, "record": record}
-        first = self._history.individuals[proposed].trial_id or ""
-        record |= {"operator": REEVALUATION, "reevaluates": first}
-        values = dict(self._state.trials[first].hyperparameters.values)
-        return {"values": values, "record": record}
+            epochs = next(iter(proposed.epochs), None)
+            return {"values": values, "record": record, "epochs": epochs}
+        known = self._history.individuals[proposed.parents[0]].trial_id or ""
+        values = self._state.trials[known].hyperparameters.values
+        response = {"values": dict(values), "record": record}
+        if proposed.promotes is not None:
+            return {**response, "promotes": known, "epochs": proposed.epochs}
+        record |= {"operator": REEVALUATION, "reevaluates": known}
+        return response
 
     def _propose_trainable(
         self, record: dict[str, Any], num_known: int, num_left: float
-    ) -> Individual | int | None:
+    ) -> Individual | Proposal | None:
         """Returns a new individual, or a known one to train again.
 
         Args:
@@ -207,11 +217,11 @@ class Proposer:
             num_left: Float, how many trials are still to come.
 
         Returns:
-            An `Individual`, or the position of a known one; None if no model
-            is left.
+            An `Individual`; or the `Proposal` to train a known one again, or
+            on; None if no model is left.
         """
         rng = np.random.default_rng(
-            [self._project.seed, len(self._state.trials)]
+            [self._project.seed, self._state.num_decisions]
         )
         while True:
             proposal = self._evolution.propose(
@@ -220,13 +230,14 @@ class Proposer:
                 num_left,
                 seed=self._project.seed,
                 initial_population=self._initial_genomes(),
+                max_epochs=self._promotions.max_epochs,
             )
             if proposal is None:
                 if self._check_earlier_builds(record, num_known, True):
                     continue
                 return None
-            if proposal.reevaluates is not None:
-                return proposal.reevaluates
+            if (proposal.reevaluates, proposal.promotes) != (None, None):
+                return proposal
             individual, problem, same = self.check.develop(proposal)
             if same >= 0:
                 if self._repeat(individual, same, record):

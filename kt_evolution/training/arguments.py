@@ -117,6 +117,21 @@ def check_hypermodel(hypermodel: Any, is_trained: bool) -> None:
         )
 
 
+def check_fidelity(fidelity: Any, is_trained: bool) -> None:
+    """Raises if trials of a tuner can't be paused.
+
+    Args:
+        fidelity: The user's argument.
+        is_trained: Bool, whether the tuner trains the models that it builds.
+    """
+    if fidelity is not None and not is_trained:
+        raise ValueError(
+            "`fidelity` is for models that the tuner trains: it can't pause a "
+            "`run_trial` of your own after some epochs, and train it on later. "
+            f"Received: fidelity={fidelity!r}"
+        )
+
+
 def as_folds(
     cross_validation: Any, is_trained: bool, kwargs: dict[str, Any]
 ) -> CrossValidation | None:

@@ -41,14 +41,17 @@ def open_project(tuner: Any) -> None:
 
 
 @contextlib.contextmanager
-def searching(tuner: Any, fit_kwargs: dict[str, Any]) -> Iterator[None]:
+def searching(
+    tuner: Any, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]
+) -> Iterator[None]:
     """Searches in this process, which keeps others out of the project.
 
     Without workers Ctrl-C ends the search at any time, with what was found.
 
     Args:
         tuner: The `EvolutionTuner`.
-        fit_kwargs: Dict of the arguments of the search.
+        fit_args: Tuple, the positional arguments of the search.
+        fit_kwargs: Dict, the others.
 
     Raises:
         ProjectInUseError: If another process searches in the project.
@@ -60,6 +63,9 @@ def searching(tuner: Any, fit_kwargs: dict[str, Any]) -> Iterator[None]:
             yield
         return
     oracle = tuner.oracle
+    if oracle._evolution.fidelity is not None:
+        arguments = private_api.fit_arguments(fit_args, fit_kwargs)
+        oracle._promotions.set_max_epochs(arguments.get("epochs"))
     with _claimed_project(oracle):
         if private_api.is_chief():
             with _noted_interruption(oracle):

@@ -68,8 +68,13 @@ def test_a_bad_factor_is_named(value):
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="`min_epochs` must .*min_epochs=0"):
         SuccessiveHalving(min_epochs=0)
-    with pytest.raises(TypeError, match="`fidelity` must .*fidelity='auto'"):
-        Evolution(fidelity="auto")
+    with pytest.raises(ValueError, match="`max_epochs` must .*max_epochs=0.5"):
+        SuccessiveHalving(max_epochs=0.5)
+    with pytest.raises(ValueError, match='`fidelity` must .*fidelity="fast"'):
+        Evolution(fidelity="fast")
+    with pytest.raises(TypeError, match="`fidelity` must .*fidelity=3"):
+        Evolution(fidelity=3)
+    assert Evolution(fidelity="auto").fidelity.factor == 3
 
 
 # Promotions.

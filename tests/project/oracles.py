@@ -1,10 +1,12 @@
 """An oracle alone, for tests to lead by hand."""
 
+import math
 from typing import Any
 
 import keras_tuner as kt
 
 import kt_evolution
+from kt_evolution.project.issued_trial import report_rungs
 
 
 def make_oracle(directory: Any, **kwargs: Any) -> kt_evolution.EvolutionOracle:
@@ -57,3 +59,46 @@ def run_trials(oracle: Any, number: int) -> list[dict[str, Any]]:
         values.append(dict(trial.hyperparameters.values))
         complete(oracle, trial)
     return values
+
+
+# Oracles with a fidelity.
+
+
+def curve_of(trial: Any) -> list[float]:
+    """Returns the scores after each of 27 epochs, which depend on values."""
+    rate = 0.05 + trial.hyperparameters.values["y"]
+    final = score_of(trial)
+    return [final * (1.0 - math.exp(-rate * e)) for e in range(1, 28)]
+
+
+def train(oracle: Any, trial: Any) -> int:
+    """Trains a trial to its target as the trainer does, and reports it.
+
+    Returns:
+        Int, for how many epochs it was trained in all.
+    """
+    curve = curve_of(trial)
+    epochs = min(trial.epochs or 27, 27)
+    reached = [
+        {
+            "epochs": rung,
+            "best_step": rung - 1,
+            "metrics": {"score": max(curve[:rung])},
+        }
+        for rung in trial.rungs[:-1]
+        if rung <= epochs
+    ]
+    report_rungs(trial, epochs < 27, reached)
+    metrics = {"score": max(curve[:epochs])}
+    oracle.update_trial(trial.trial_id, metrics, step=epochs - 1)
+    trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+    return epochs
+
+
+def halving_oracle(
+    directory: Any, **kwargs: Any
+) -> kt_evolution.EvolutionOracle:
+    """Returns an oracle for trainings of 27 epochs, with a fidelity."""
+    fidelity = kt_evolution.SuccessiveHalving(max_epochs=27)
+    return make_oracle(directory, fidelity=fidelity, **kwargs)

@@ -305,7 +305,8 @@ def test_a_trial_that_a_time_budget_cut_goes_on_after_a_restart(tmp_path):
     )
     oracle._project.commit(cut)
     oracle._project.commit(paused("01", 3, 0.5))
-    resumed = make_oracle(tmp_path)
+    halving = kt_evolution.SuccessiveHalving(max_epochs=27)
+    resumed = make_oracle(tmp_path, fidelity=halving)
     trial = resumed.create_trial("tuner0")
     assert (trial.trial_id, trial.epochs) == ("01", 9)
     statuses = [one.status for one in resumed.history.individuals]

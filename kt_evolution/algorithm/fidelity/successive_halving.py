@@ -7,6 +7,7 @@ import numpy as np
 
 from kt_evolution.algorithm.acquisition import KnownScores
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import check_optional_count
 from kt_evolution.algorithm.fidelity.extrapolation import known_scores
 from kt_evolution.algorithm.fidelity.first_rung import choose_first_rung
 from kt_evolution.algorithm.history.history import History
@@ -77,13 +78,29 @@ class SuccessiveHalving:
             the rung before it. Defaults to 3.
         min_epochs: Int, the lowest rung. Defaults to None: it is about 1/27 of
             all epochs.
+        max_epochs: Int, the last epoch of trainings, if it is not known from
+            the call of `search`: the chief of a distributed search and an
+            oracle that is used without `EvolutionTuner` need it. Defaults to
+            None: it is the `epochs` of `search`.
     """
 
-    def __init__(self, factor: int = 3, min_epochs: int | None = None) -> None:
+    def __init__(
+        self,
+        factor: int = 3,
+        min_epochs: int | None = None,
+        max_epochs: int | None = None,
+    ) -> None:
         self.factor = check_count("factor", factor, at_least=2)
-        self.min_epochs = min_epochs
-        if min_epochs is not None:
-            self.min_epochs = check_count("min_epochs", min_epochs)
+        self.min_epochs = check_optional_count("min_epochs", min_epochs)
+        self.max_epochs = check_optional_count("max_epochs", max_epochs)
+
+    def __repr__(self) -> str:
+        given = (
+            f"{name}={value}"
+            for name, value in vars(self).items()
+            if value is not None
+        )
+        return f"SuccessiveHalving({', '.join(given)})"
 
     def rungs(self, max_epochs: int) -> tuple[int, ...]:
         """Returns the epochs of the rungs, ascending.
@@ -123,11 +140,9 @@ class SuccessiveHalving:
         complete = KnownScores.of_completed(history)
         if len(rungs) == 1:
             return Step(complete, max_epochs) if allows_new else None
-        scores = RungScores.of(history, rungs)
         if not allows_new:
-            return self._promotion(history, scores, 0) or self.last_step(
-                history, max_epochs
-            )
+            return self.next_promotion(history, max_epochs)
+        scores = RungScores.of(history, rungs)
         if _goes_straight(history, max_epochs):
             learns_all = rng.random() < PARTIAL_SHARE
             known = known_scores(history, scores) if learns_all else complete
@@ -143,6 +158,21 @@ class SuccessiveHalving:
             # and the surrogate doesn't learn from them.
             known = known_scores(history, scores, first)
         return Step(known, rungs[first], is_random=is_random)
+
+    def next_promotion(self, history: History, max_epochs: int) -> Step | None:
+        """Returns the promotion that is due if there are no new individuals.
+
+        Args:
+            history: The `History`.
+            max_epochs: Int, the last epoch.
+
+        Returns:
+            A `Step`, or None if no paused individual is to be promoted.
+        """
+        scores = RungScores.of(history, self.rungs(max_epochs))
+        return self._promotion(history, scores, 0) or self.last_step(
+            history, max_epochs
+        )
 
     def last_step(self, history: History, max_epochs: int) -> Step | None:
         """Returns the promotion that is due before a search ends.
@@ -227,6 +257,9 @@ class SuccessiveHalving:
                         int(position),
                     )
         return None
+
+
+FIDELITIES = {"auto": SuccessiveHalving}
 
 
 def _best_at(scores: RungScores, rung: int) -> np.ndarray:

@@ -1,0 +1,115 @@
+"""Promotions: which paused trials are trained on, and to which epoch."""
+
+from typing import TypedDict
+
+from kt_evolution.algorithm.checks import check_optional_count
+from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.algorithm.proposal import Proposal
+from kt_evolution.project.project import Project
+
+
+class Promotion(TypedDict):
+    """A paused trial, and the epoch to which it is trained on."""
+
+    trial_id: str
+    epochs: int
+
+
+class Promotions:
+    """Decides which paused trials of a search are trained on.
+
+    A search without a fidelity pauses no trial, and neither does one whose
+    trainings have a single rung.
+
+    Args:
+        project: The `Project` of the search.
+        evolution: Its `Evolution`, which has the fidelity.
+    """
+
+    def __init__(self, project: Project, evolution: Evolution) -> None:
+        self._project = project
+        self._evolution = evolution
+        self._fidelity = fidelity = evolution.fidelity
+        self._max_epochs = None if fidelity is None else fidelity.max_epochs
+
+    def set_max_epochs(self, epochs: int | None) -> None:
+        """Takes the last epoch from a call of `search`.
+
+        Args:
+            epochs: Int, its `epochs`, or None if it has none.
+
+        Raises:
+            ValueError: If the last epoch is not known, or not the same as in
+                `SuccessiveHalving(max_epochs=...)`.
+        """
+        if self._fidelity is None:
+            return
+        epochs = check_optional_count("epochs", epochs)
+        given = self._fidelity.max_epochs
+        if given is not None and epochs not in (None, given):
+            raise ValueError(
+                "`max_epochs` of `SuccessiveHalving` must be the `epochs` of "
+                f"`search`. Received: max_epochs={given}, epochs={epochs}"
+            )
+        if epochs is None and given is None:
+            raise ValueError(
+                "With `fidelity`, `search` needs the argument `epochs`: the "
+                "last epoch of a training, at which trials are compared for "
+                "the best. It is passed on to `fit`. Received no `epochs`"
+            )
+        self._max_epochs = epochs or given
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Tuple of the epochs of the rungs, empty if no trial is paused.
+
+        Raises:
+            RuntimeError: If the last epoch is not known.
+        """
+        if self._fidelity is None:
+            return ()
+        if self._max_epochs is None:
+            raise RuntimeError(
+                "An oracle with a `fidelity` must know the last epoch of a "
+                "training. `EvolutionTuner.search` takes it from `epochs`; "
+                "elsewhere use `fidelity=SuccessiveHalving(max_epochs=...)`."
+            )
+        rungs = self._fidelity.rungs(self._max_epochs)
+        return rungs if len(rungs) > 1 else ()
+
+    @property
+    def max_epochs(self) -> int | None:
+        """Int, the last epoch; None if no trial is paused."""
+        return self.rungs[-1] if self.rungs else None
+
+    def due(self) -> Promotion | None:
+        """Returns the promotion that is due when there are no new trials."""
+        max_epochs = self.max_epochs
+        if max_epochs is None:
+            return None
+        history = self._project.state.history
+        return self._of(self._evolution.propose_promotion(history, max_epochs))
+
+    def last(self) -> Promotion | None:
+        """Returns the promotion that is due before a search ends."""
+        max_epochs = self.max_epochs
+        if max_epochs is None:
+            return None
+        history = self._project.state.history
+        return self._of(self._evolution.propose_last(history, max_epochs))
+
+    def _of(self, proposal: Proposal | None) -> Promotion | None:
+        if proposal is None or proposal.promotes is None:
+            return None
+        individuals = self._project.state.history.individuals
+        trial_id = individuals[proposal.promotes].trial_id
+        return Promotion(trial_id=trial_id or "", epochs=proposal.epochs or 0)
+
+    def unneeded(self) -> list[str]:
+        """Returns the paused trials that will never be trained on."""
+        max_epochs = self.max_epochs
+        if max_epochs is None or self._fidelity is None:
+            return []
+        history = self._project.state.history
+        positions = self._fidelity.unneeded_states(history, max_epochs)
+        return [history.individuals[one].trial_id or "" for one in positions]

@@ -1,0 +1,160 @@
+"""Searches that pause and promote trials: whole, killed, and resumed."""
+
+import shutil
+
+import pytest
+
+import kt_evolution
+from kt_evolution.algorithm.history.individual import Status
+from kt_evolution.project.journal import Journal
+from tests.project.oracles import crash
+from tests.project.oracles import halving_oracle
+from tests.project.oracles import make_oracle
+from tests.project.oracles import train
+
+
+def search(oracle, log=None, workers=("tuner0",)):
+    """Searches to the end, and returns what was decided."""
+    log = [] if log is None else log
+    reached = {}
+    while True:
+        trials = [oracle.create_trial(worker) for worker in workers]
+        running = [one for one in trials if one.status == "RUNNING"]
+        if not running:
+            return log
+        for trial in running:
+            before = reached.get(trial.trial_id, 0)
+            reached[trial.trial_id] = train(oracle, trial)
+            log.append((trial.trial_id, before, reached[trial.trial_id]))
+
+
+def individual_of(oracle, trial):
+    history = oracle.history
+    return history.individuals[history.position_of(trial.trial_id)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A search that nothing ended, and its decisions."""
+    folder = tmp_path_factory.mktemp("whole")
+    oracle = halving_oracle(folder, max_trials=30)
+    return folder, oracle, search(oracle)
+
+
+def decisions(folder):
+    """Returns the lines of a journal, without times."""
+    lines = Journal(folder / "p" / "journal.jsonl").read()
+    kept = [line for line in lines if line["event"] != "start"]
+    for line in kept:
+        for name in ("time", "session", "seconds", "began"):
+            line.pop(name, None)
+    return kept
+
+
+def test_a_search_takes_a_fraction_of_the_epochs(whole):
+    _, oracle, log = whole
+    assert len(oracle.trials) == 30
+    assert sum(after - before for _, before, after in log) < 30 * 27 / 3
+    # Each run goes on where the last one of its trial ended.
+    assert all(before < after for _, before, after in log)
+    statuses = {trial.status for trial in oracle.trials.values()}
+    assert statuses == {"IDLE", "COMPLETED"}
+    assert oracle.ongoing_trials == {} and oracle._retry_queue == []
+
+
+def test_the_best_is_completed_and_is_the_best_of_all(whole):
+    _, oracle, _ = whole
+    best = oracle.get_best_trials(30)
+    assert {trial.status for trial in best} == {"COMPLETED"}
+    assert len(best) == len(oracle.end_order)
+    seen = max(trial.score for trial in oracle.trials.values())
+    assert best[0].score == seen
+    assert oracle._promotions.last() is None
+
+
+@pytest.mark.parametrize(
+    ("surrogate", "step"), [("gaussian_process", 19), (None, 4)]
+)
+def test_a_search_resumed_at_any_point_decides_the_same(
+    tmp_path, surrogate, step
+):
+    options = {"max_trials": 16, "surrogate": surrogate}
+    search(halving_oracle(tmp_path, **options))
+    expected = decisions(tmp_path)
+    lines = (tmp_path / "p" / "journal.jsonl").read_bytes().splitlines(True)
+    for number in range(1, len(lines), step):
+        copy = tmp_path / str(number)
+        (copy / "p").mkdir(parents=True)
+        (copy / "p" / "journal.jsonl").write_bytes(b"".join(lines[:number]))
+        search(halving_oracle(copy, **options))
+        assert decisions(copy) == expected, number
+
+
+def test_more_trials_can_be_asked_for_later(tmp_path, whole):
+    folder, _, log = whole
+    shutil.copytree(folder / "p", tmp_path / "p")
+    oracle = halving_oracle(tmp_path, max_trials=40)
+    more = search(oracle)
+    assert len(oracle.trials) == 40
+    promoted = {trial_id for trial_id, _, _ in more}
+    assert promoted & {trial_id for trial_id, _, _ in log}
+
+
+def test_nothing_is_left_to_do_once_a_search_is_over(tmp_path, whole, capsys):
+    folder, _, _ = whole
+    shutil.copytree(folder / "p", tmp_path / "p")
+    oracle = halving_oracle(tmp_path, max_trials=30)
+    oracle.verbose = 1
+    assert search(oracle) == []
+    assert "There is nothing left to run" in capsys.readouterr().out
+
+
+def test_several_workers_end_with_a_completed_best(tmp_path):
+    oracle = halving_oracle(tmp_path, max_trials=20)
+    search(oracle, workers=("a", "b", "c"))
+    assert len(oracle.trials) == 20
+    assert oracle._promotions.last() is None
+    restored = halving_oracle(tmp_path, max_trials=20)
+    assert search(restored) == []
+
+
+def test_a_promoted_trial_that_crashes_is_run_again_and_then_failed(tmp_path):
+    oracle = halving_oracle(tmp_path, max_retries_per_trial=1)
+    trial = oracle.create_trial("tuner0")
+    while len(individual_of(oracle, trial).epochs) < 2:
+        train(oracle, trial)
+        trial = oracle.create_trial("tuner0")
+    crash(oracle, trial)
+    again = oracle.create_trial("tuner0")
+    assert (again.trial_id, again.epochs) == (trial.trial_id, trial.epochs)
+    crash(oracle, again)
+    failed = oracle.trials[trial.trial_id]
+    assert failed.status == "FAILED"
+    assert individual_of(oracle, trial).status is Status.FAILED
+    assert oracle.create_trial("tuner0").trial_id != trial.trial_id
+
+
+def test_an_oracle_must_know_the_last_epoch(tmp_path):
+    oracle = make_oracle(tmp_path, fidelity="auto")
+    with pytest.raises(RuntimeError, match=r"SuccessiveHalving\(max_epochs="):
+        oracle.create_trial("tuner0")
+    # The lock is free, and nothing was written.
+    oracle._promotions.set_max_epochs(27)
+    assert oracle.create_trial("tuner0").epochs == 3**0
+
+
+def test_one_rung_is_no_fidelity(tmp_path):
+    fidelity = kt_evolution.SuccessiveHalving(max_epochs=1)
+    oracle = make_oracle(tmp_path, fidelity=fidelity)
+    trial = oracle.create_trial("tuner0")
+    assert (trial.epochs, trial.rungs) == (None, ())
+
+
+def test_a_search_goes_on_without_its_fidelity(tmp_path):
+    oracle = halving_oracle(tmp_path)
+    train(oracle, oracle.create_trial("tuner0"))
+    waiting = oracle.create_trial("tuner0")
+    assert waiting.rungs == (1, 3, 9, 27)
+    resumed = make_oracle(tmp_path)
+    trial = resumed.create_trial("tuner0")
+    assert (trial.trial_id, trial.epochs, trial.rungs) == ("01", None, ())
