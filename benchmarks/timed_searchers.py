@@ -1,0 +1,268 @@
+"""The searchers of the race by time, and the watch that ends them.
+
+All train on the same rows in batches of the same size, each model for at most
+as many epochs as the task has. A searcher has its library's own defaults.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import keras_tuner as kt
+
+import kt_evolution
+from benchmarks.nas_budget import tested
+from benchmarks.nas_tasks import Data
+from benchmarks.nas_tasks import Task
+
+BATCH_SIZE = 64
+CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
+
+
+class TimeIsOverError(kt.errors.FatalError):
+    """Ends a search; of all errors the host lets only its own pass."""
+
+
+class Watch:
+    """Follows a search: its clock, its epochs and its best model so far.
+
+    Args:
+        task: The `Task`, whose objective is maximized.
+        data: The `Data`.
+        seconds: Float, the budget.
+        clock: String, a name of `CLOCKS`.
+
+    Attributes:
+        steps: List of `(seconds, validation accuracy, test accuracy)`, where
+            the best validation accuracy of all epochs changed.
+        trainings: Int, how often the training of a model began or went on.
+        epochs: Int, of all trainings.
+    """
+
+    def __init__(
+        self, task: Task, data: Data, seconds: float, clock: str
+    ) -> None:
+        self.steps: list[tuple[float, float, float]] = []
+        self.trainings = 0
+        self.epochs = 0
+        self._task = task
+        self._data = data
+        self._budget = seconds
+        self._clock = CLOCKS[clock]
+        self._began = self._clock()
+        self._model: keras.Model | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Float, since the search began, without the tests."""
+        return self._clock() - self._began
+
+    def on_epoch_end(self, model: keras.Model, logs: dict[str, Any]) -> None:
+        """Notes an epoch; raises `TimeIsOverError` if it ended too late."""
+        seconds = self.seconds
+        if seconds > self._budget:
+            raise TimeIsOverError(f"{self._budget:g} s are over.")
+        self.epochs += 1
+        if model is not self._model:
+            self._model = model
+            self.trainings += 1
+        accuracy = float(logs[self._task.objective.name])
+        if not self.steps or accuracy > self.steps[-1][1]:
+            with self._paused():
+                test = tested(self._task, self._data, model)
+            self.steps.append((seconds, accuracy, test))
+
+    @contextlib.contextmanager
+    def _paused(self) -> Iterator[None]:
+        began = self._clock()
+        yield
+        self._began += self._clock() - began
+
+
+Searcher = Callable[[Task, Data, Watch, int, pathlib.Path], None]
+
+
+def evolution(**options: Any) -> Searcher:
+    """Returns ours, with some arguments of `EvolutionTuner`."""
+
+    def search(
+        task: Task, data: Data, watch: Watch, seed: int, folder: pathlib.Path
+    ) -> None:
+        tuner = _watched(kt_evolution.EvolutionTuner, watch)(
+            task.space(data),
+            objective=task.objective,
+            max_trials=task.trials,
+            seed=seed,
+            directory=folder,
+            **options,
+        )
+        _search(tuner, task, data)
+
+    return search
+
+
+def of_host(base: type[kt.Tuner], **options: Any) -> Searcher:
+    """Returns a tuner of Keras Tuner."""
+
+    def search(
+        task: Task, data: Data, watch: Watch, seed: int, folder: pathlib.Path
+    ) -> None:
+        budget = (
+            {"max_epochs": task.epochs, "hyperband_iterations": task.trials}
+            if base is kt.Hyperband
+            else {"max_trials": task.trials}
+        )
+        tuner = _watched(base, watch)(
+            task.space(data),
+            objective=task.objective,
+            # Keras Tuner takes 0 for no seed, and nearby seeds behave alike.
+            seed=1 + 1000 * seed,
+            max_consecutive_failed_trials=task.trials,
+            directory=folder,
+            **budget,
+        )
+        _search(tuner, task, data)
+
+    return search
+
+
+def _watched(base: Any, watch: Watch) -> Any:
+    class Watched(base):
+        def on_epoch_end(
+            self, trial: Any, model: Any, epoch: int, logs: Any = None
+        ) -> None:
+            super().on_epoch_end(trial, model, epoch, logs)
+            watch.on_epoch_end(model, logs)
+
+    return Watched
+
+
+def _search(tuner: kt.Tuner, task: Task, data: Data) -> None:
+    tuner.search(
+        *data.train,
+        validation_data=data.validation,
+        epochs=task.epochs,
+        batch_size=BATCH_SIZE,
+        verbose=0,
+    )
+
+
+class SuggestedValues(kt.HyperParameters):
+    """Hyperparameters whose values an Optuna trial suggests.
+
+    Args:
+        trial: The `optuna.Trial`.
+    """
+
+    def __init__(self, trial: Any) -> None:
+        super().__init__()
+        self._trial = trial
+
+    def _retrieve(self, hp: Any) -> Any:
+        if hp.name not in self.values and self.is_active(hp):
+            self.values[hp.name] = _suggest(self._trial, hp)
+        return super()._retrieve(hp)
+
+
+def _suggest(trial: Any, hp: Any) -> Any:
+    kinds = kt.engine.hyperparameters
+    if isinstance(hp, kinds.Fixed):
+        return hp.value
+    if isinstance(hp, kinds.Boolean):
+        return trial.suggest_categorical(hp.name, [False, True])
+    if isinstance(hp, kinds.Choice):
+        if not hp.ordered:
+            return trial.suggest_categorical(hp.name, hp.values)
+        return hp.values[trial.suggest_int(hp.name, 0, len(hp.values) - 1)]
+    is_int = isinstance(hp, kinds.Int)
+    suggest = trial.suggest_int if is_int else trial.suggest_float
+    is_log = hp.sampling == "log"
+    # Optuna has no steps on a logarithmic scale.
+    step = {} if is_log or hp.step is None else {"step": hp.step}
+    return suggest(hp.name, hp.min_value, hp.max_value, log=is_log, **step)
+
+
+class ReportEpochs(keras.callbacks.Callback):
+    """Reports the best epoch so far to Optuna, which may prune the trial."""
+
+    def __init__(self, trial: Any, watch: Watch, metric: str) -> None:
+        super().__init__()
+        self.best = 0.0
+        self._trial = trial
+        self._watch = watch
+        self._metric = metric
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        import optuna
+
+        self._watch.on_epoch_end(self.model, logs)
+        self.best = max(self.best, float(logs[self._metric]))
+        self._trial.report(self.best, epoch + 1)
+        if self._trial.should_prune():
+            raise optuna.TrialPruned
+
+
+def optuna_tpe(
+    task: Task, data: Data, watch: Watch, seed: int, folder: pathlib.Path
+) -> None:
+    """Searches with Optuna's TPE and its Hyperband pruner."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    space = task.space(data)
+    build = getattr(space, "build", space)
+
+    def objective(trial: Any) -> float:
+        keras.backend.clear_session()
+        report = ReportEpochs(trial, watch, task.objective.name)
+        build(SuggestedValues(trial)).fit(
+            *data.train,
+            validation_data=data.validation,
+            epochs=task.epochs,
+            batch_size=BATCH_SIZE,
+            callbacks=[report],
+            verbose=0,
+        )
+        return report.best
+
+    study = optuna.create_study(
+        # The pruner assigns trials to brackets by the study's name.
+        study_name=f"race-{seed}",
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=seed),
+        pruner=optuna.pruners.HyperbandPruner(1, task.epochs, 3),
+    )
+    study.optimize(objective, n_trials=task.trials)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A searcher of the registry.
+
+    Args:
+        run: Function that searches until the watch ends it.
+        title: String, for the tables.
+        ours: Boolean. Defaults to False.
+    """
+
+    run: Searcher
+    title: str
+    ours: bool = False
+
+
+SEARCHERS = {
+    "none": Entry(evolution(), "EvolutionTuner", ours=True),
+    "hyperband": Entry(of_host(kt.Hyperband), "kt.Hyperband"),
+    "kt-bayesian": Entry(
+        of_host(kt.BayesianOptimization), "kt.BayesianOptimization"
+    ),
+    "kt-random": Entry(of_host(kt.RandomSearch), "kt.RandomSearch"),
+    "tpe-hyperband": Entry(optuna_tpe, "Optuna TPE, Hyperband pruner"),
+}

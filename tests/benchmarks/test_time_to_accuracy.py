@@ -1,0 +1,208 @@
+"""The race by time, with tiny models and a clock that ticks when asked."""
+
+import itertools
+import types
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+
+from benchmarks import results
+from benchmarks import time_to_accuracy
+from benchmarks import time_to_accuracy_report
+from benchmarks import timed_searchers
+from benchmarks import timed_tasks
+from benchmarks.nas_tasks import Task
+from benchmarks.time_to_accuracy import Record
+from benchmarks.time_to_accuracy import Search
+from benchmarks.time_to_accuracy_report import Curve
+from benchmarks.time_to_accuracy_report import Share
+
+pytestmark = pytest.mark.later
+
+
+def build(hp):
+    model = keras.Sequential([keras.Input((2,))])
+    model.add(keras.layers.Dense(hp.Int("units", 1, 8), "relu"))
+    if hp.Boolean("more"):
+        model.add(keras.layers.Dense(hp.Choice("width", [2, 4]), "relu"))
+    model.add(keras.layers.Dense(2, "softmax"))
+    rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
+    model.compile(
+        hp.Choice("optimizer", ["sgd", "adam"]),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        run_eagerly=True,
+    )
+    model.optimizer.learning_rate = rate
+    return model
+
+
+def load_rows(folder):
+    x = np.random.default_rng(0).normal(size=(80, 2)).astype("float32")
+    return x, (x[:, 0] > x[:, 1]).astype(int)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    task = Task("tabular", load_rows, lambda data: build, 1000, 3, 40)
+    monkeypatch.setitem(timed_tasks.TASKS, "digits", task)
+    # Each look at the clock takes a second.
+    monkeypatch.setitem(
+        timed_searchers.CLOCKS, "cpu", itertools.count().__next__
+    )
+    return task
+
+
+@pytest.mark.parametrize("name", timed_searchers.SEARCHERS)
+def test_every_searcher_searches_until_the_time_is_over(small, name):
+    record = time_to_accuracy.run(Search(name, "digits", 0, 12, "cpu"))
+    seconds, validation, test = map(list, zip(*record.steps, strict=True))
+    assert seconds == sorted(set(seconds)) and seconds[-1] <= 12
+    assert validation == sorted(set(validation))
+    assert all(0 <= one <= 1 for one in test)
+    # A look after each epoch; of the two more for a test, one doesn't count.
+    assert 11 <= record.epochs + len(record.steps) <= 12
+    assert record.epochs / small.epochs <= record.trainings <= record.epochs
+
+
+def test_a_search_has_a_process_and_is_recorded_once(tmp_path, capsys):
+    arguments = ["--results", str(tmp_path), "--seeds", "0", "--tasks"]
+    arguments += ["digits", "--seconds", "0.01", "--searchers", "kt-random"]
+    time_to_accuracy.main(arguments)
+    assert "1 searches run, 0 were there" in capsys.readouterr().out
+    (record,) = time_to_accuracy.load(tmp_path)
+    assert record.search == Search("kt-random", "digits", 0, 0.01, "cpu")
+    # Its first epoch ended after the time was over.
+    assert (record.epochs, record.steps) == (0, [])
+    time_to_accuracy.main(arguments)
+    assert "0 searches run, 1 were there" in capsys.readouterr().out
+
+
+def test_the_time_of_tests_does_not_count(small, monkeypatch):
+    clock = iter([0, 5, 10, 17, 20, 60])
+    monkeypatch.setitem(timed_searchers.CLOCKS, "cpu", clock.__next__)
+    monkeypatch.setattr(timed_searchers, "tested", lambda *_: 0.5)
+    watch = timed_searchers.Watch(small, None, 20.0, "cpu")
+    watch.on_epoch_end("model", {"val_accuracy": 0.7})
+    # The test took from 10 to 17.
+    watch.on_epoch_end("model", {"val_accuracy": 0.7})
+    assert watch.steps == [(5, 0.7, 0.5)]
+    assert watch.seconds == 60 - 7
+    assert (watch.trainings, watch.epochs) == (1, 2)
+
+
+def test_optuna_suggests_the_values_of_active_hyperparameters():
+    asked = {}
+
+    def suggest(name, *range_, **options):
+        asked[name] = (*range_, options)
+        return range_[0][-1] if isinstance(range_[0], list) else range_[1]
+
+    trial = types.SimpleNamespace(
+        suggest_int=suggest, suggest_float=suggest, suggest_categorical=suggest
+    )
+    hp = timed_searchers.SuggestedValues(trial)
+    assert hp.Int("int", 2, 8, step=2) == 8
+    assert hp.Float("rate", 0.1, 10.0, sampling="log") == 10.0
+    assert hp.Choice("size", [4, 16]) == 16
+    assert hp.Choice("name", ["a", "b"]) == "b"
+    with hp.conditional_scope("name", ["a"]):
+        assert hp.Boolean("dormant") is None
+    assert hp.Fixed("fixed", 3) == 3
+    assert asked == {
+        "int": (2, 8, {"log": False, "step": 2}),
+        "rate": (0.1, 10.0, {"log": True}),
+        "size": (0, 1, {}),
+        "name": (["a", "b"], {}),
+    }
+    assert hp.values["int"] == hp.get("int") == 8
+
+
+@pytest.mark.parametrize("name", timed_tasks.TASKS)
+def test_every_task_has_rows_for_its_models(name):
+    task = timed_tasks.TASKS[name]
+    data = task.split(None, 0, task.train_size)
+    space = task.space(data)
+    model = getattr(space, "build", space)(kt.HyperParameters())
+    scores = model.predict(data.test[0][:2], verbose=0)
+    assert scores.shape == (2, data.num_classes)
+    assert task.objective == kt.Objective("val_accuracy", "max")
+    assert len(data.train[0]) > 1000
+
+
+# The report.
+
+
+def record(searcher, seed, *steps, task="mnist", seconds=60.0):
+    """Steps are pairs of seconds and test accuracy."""
+    return Record(
+        searcher,
+        task,
+        seed,
+        seconds,
+        "cpu",
+        steps=[(time, test, test) for time, test in steps],
+        trainings=2,
+        epochs=9,
+        wall=60.0,
+        versions={},
+    )
+
+
+def test_a_curve_is_the_mean_over_seeds():
+    curve = Curve.of(
+        [
+            record("none", 0, (1, 0.5), (3, 0.9)),
+            record("none", 1, (2, 0.7), (3, 0.6)),
+        ]
+    )
+    assert curve.seconds.tolist() == [0, 1, 2, 3]
+    assert curve.accuracies == pytest.approx([0, 0.25, 0.6, 0.75])
+    assert curve.first_time(0.6) == 2
+    assert curve.first_time(0.76) is None
+
+
+def test_times_to_the_final_accuracy_of_a_peer():
+    records = [
+        record("none", 0, (2, 0.6), (8, 0.8)),
+        # It had its final accuracy at 16 first.
+        record("hyperband", 0, (4, 0.5), (16, 0.8), (20, 0.7), (40, 0.8)),
+        record("kt-bayesian", 0, (30, 0.9)),
+        # A seed that others lack is left out.
+        record("kt-bayesian", 1, (3, 0.1)),
+    ]
+    curves = time_to_accuracy_report.curves_of(records)
+    shares = time_to_accuracy_report.shares(curves, "none", "hyperband")
+    assert shares == {"mnist": Share(8.0, 16.0, 60.0)}
+    missed, reached = time_to_accuracy_report.targets(curves)
+    assert (missed.measured, missed.verdict) == (2.0, "missed")
+    assert (reached.measured, reached.verdict) == (0.5, "reached")
+    text = time_to_accuracy_report.share_table(curves)
+    first, second = text.splitlines()[2:4]
+    row = "| mnist, kt.BayesianOptimization | 0.900 | 30 s | never (> 2.00) |"
+    assert first.startswith(row[:-2])
+    row = "| mnist, kt.Hyperband | 0.800 | 16 s | 8 s (0.500) |"
+    assert second.startswith(row[:-2])
+
+
+def test_the_report_and_its_figure(tmp_path, capsys):
+    for one in (
+        record("none", 0, (2, 0.6), (8, 0.8)),
+        record("kt-random", 0, (4, 0.7)),
+        record("none", 0, (2, 0.6), task="digits"),
+        # The longer searches count.
+        record("none", 0, (2, 0.9), seconds=30.0),
+    ):
+        file = results.path(tmp_path, one.searcher, time_to_accuracy.TRACK)
+        results.append(file, one)
+    time_to_accuracy_report.main(
+        ["--results", str(tmp_path), "--figures", str(tmp_path / "figures")]
+    )
+    text = capsys.readouterr().out
+    assert "### Seconds by the clock `cpu`" in text
+    assert "| digits, 60 s | 0.600 (" in text and "0.900" not in text
+    assert "| 0.800 (0.800–0.800, n=1), 2 of 9 epochs |" in text
+    (figure,) = tmp_path.glob("figures/*")
+    assert figure.name == "time_to_accuracy_cpu.png"
