@@ -171,6 +171,10 @@ class StopAtEpochEnd(keras.callbacks.Callback):
     Args:
         is_over: Function without arguments, returns whether it is over.
         metrics: Strings, the metrics without which there is no score.
+
+    Attributes:
+        has_stopped: Bool, whether it ended the training, and no callback before
+            it did.
     """
 
     def __init__(
@@ -179,12 +183,14 @@ class StopAtEpochEnd(keras.callbacks.Callback):
         super().__init__()
         self.is_over = is_over
         self._missing = set(metrics)
+        self.has_stopped = False
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
         self._missing.difference_update(logs or {})
         if not self._missing and self.is_over():
+            self.has_stopped = not self.model.stop_training
             self.model.stop_training = True
 
 

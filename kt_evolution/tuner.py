@@ -29,6 +29,7 @@ from kt_evolution.keras_tuner_bridge.views import TunerId
 from kt_evolution.limits import Limit
 from kt_evolution.nas.describing import describe_trial
 from kt_evolution.oracle import EvolutionOracle
+from kt_evolution.project.issued_trial import is_paused
 from kt_evolution.project.issued_trial import put_report
 from kt_evolution.project.journal import write_atomically
 from kt_evolution.project.signals import raise_if_interrupted
@@ -309,8 +310,9 @@ class EvolutionTuner(kt.Tuner):
             put_report(trial)
         super().on_trial_end(trial)
         self._trainer.on_trial_end(trial)
-        self._saved.prune(trial)
-        self._search_callbacks.on_trial_end(self, trial)
+        if not is_paused(trial):
+            self._saved.prune(trial)
+            self._search_callbacks.on_trial_end(self, trial)
 
     def on_search_begin(self) -> None:
         super().on_search_begin()

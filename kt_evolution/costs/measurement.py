@@ -101,7 +101,8 @@ MEASURES: dict[str, Callable[[Any], float]] = {
     "flops": count_flops,
     "latency": measure_latency,
 }
-COSTS = (*COUNTED, "train_seconds", *MEASURES)
+TRAIN_SECONDS = "train_seconds"
+COSTS = (*COUNTED, TRAIN_SECONDS, *MEASURES)
 
 
 def is_cost(name: str) -> bool:

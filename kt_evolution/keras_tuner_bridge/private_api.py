@@ -230,19 +230,6 @@ def fit_arguments(
     return {**dict(zip(names[: len(args)], args, strict=True)), **kwargs}
 
 
-def set_initial_epoch(model: Any, epoch: int | None) -> None:
-    """Sets the epoch with which the `fit` that has begun starts.
-
-    A callback can't set the argument `initial_epoch`, which a `fit` of the
-    user need not pass on. `keras.callbacks.BackupAndRestore` does the same.
-
-    Args:
-        model: The model.
-        epoch: Int, or None for the one of the arguments.
-    """
-    model._initial_epoch = epoch
-
-
 def _names_of_fit() -> list[str]:
     return list(inspect.signature(keras.Model.fit).parameters)[1:]
 

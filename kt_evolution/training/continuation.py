@@ -20,8 +20,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from kt_evolution import files
 from kt_evolution.project.training_log import FILE_NAME
 from kt_evolution.training.snapshots import SnapshotError
@@ -33,8 +31,7 @@ from kt_evolution.training.training_state import signature_of
 FOLDER = "unfinished"
 STATE = "state.npz"
 # A file of another version is not read.
-VERSION = 1
-_HISTORY = {"history", "epoch", "params"}
+VERSION = 2
 # The part of the time of training that may be spent on keeping its state.
 MAX_SHARE = 0.02
 OTHER_MODEL = "the hypermodel builds another model than before"
@@ -271,15 +268,18 @@ class Continuation:
 
     # Writing.
 
-    def write(self, checkpoint: Any, **changes: Any) -> None:
+    def write(self, checkpoint: Any, **changes: Any) -> bool:
         """Writes the state, and never fails the training for it.
 
         Args:
             checkpoint: The host's callback that saves the best epoch, or None.
             **changes: Fields of `Kept` that are other ones now.
+
+        Returns:
+            Bool, whether it was written.
         """
         if not self._is_kept:
-            return
+            return False
         kept = dataclasses.replace(self._now, **changes)
         try:
             self._folder.mkdir(exist_ok=True)
@@ -307,6 +307,8 @@ class Continuation:
             if kept.epoch is not None and self.awaits_progress:
                 self.awaits_progress = False
                 self._note_progress()
+            return True
+        return False
 
     # The best epoch, whose weights the host overwrites, and the log.
 
@@ -358,26 +360,6 @@ class Continuation:
     def delete(self) -> None:
         """Deletes the state."""
         delete_state(self._trial_folder)
-
-
-def to_record(result: Any) -> Any:
-    """Returns the result of an execution as a value that can be kept."""
-    if not isinstance(result, keras.callbacks.History):
-        return result
-    return {
-        "history": result.history,
-        "epoch": result.epoch,
-        "params": result.params,
-    }
-
-
-def from_record(record: Any) -> Any:
-    """Returns the result of an execution from its record."""
-    if not isinstance(record, dict) or record.keys() != _HISTORY:
-        return record
-    history = keras.callbacks.History()
-    vars(history).update(record)
-    return history
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -1,13 +1,15 @@
 """One trial in training: its executions, their results and their costs.
 
 A trial is trained `executions_per_trial` times, in each fold if there are
-folds, and its metrics are the means over these executions.
+folds, and its metrics are the means over these executions. With a fidelity the
+first execution may be paused. Once that has ended, the others are trained.
 """
 
 import dataclasses
 import math
 import time
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,9 +31,8 @@ from kt_evolution.project.training_log import FILE_NAME
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.training.checkpoints import SaveMeasuredEpochs
 from kt_evolution.training.continuation import Continuation
-from kt_evolution.training.continuation import from_record
-from kt_evolution.training.continuation import to_record
 from kt_evolution.training.cross_validation import Fold
+from kt_evolution.training.curve import rungs_reached
 from kt_evolution.training.epoch_log import EpochLog
 from kt_evolution.training.interruption import InterruptionWatch
 from kt_evolution.training.keep_epochs import KeepEpochs
@@ -39,6 +40,10 @@ from kt_evolution.training.metric_check import DirectionCheck
 from kt_evolution.training.metric_check import MetricCheck
 from kt_evolution.training.metric_check import can_add_metrics
 from kt_evolution.training.metrics import metrics_of
+from kt_evolution.training.pausing import FitAgainError
+from kt_evolution.training.pausing import Pause
+from kt_evolution.training.training_state import from_record
+from kt_evolution.training.training_state import to_record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,9 +118,15 @@ class TrialExecution:
         folds: The `Fold`s of the data, none without cross-validation.
         continuation: The `Continuation` of the trial, or None if its training
             is not kept.
+        pause_at: Int, after how many epochs the first execution is paused, or
+            None.
+        rungs: Tuple of the epochs at which trials are compared, the last of
+            which is that of the search; empty without a fidelity.
 
     Attributes:
         results: List of the results of the executions, such as `History`s.
+        is_paused: Bool, whether the first execution was paused.
+        reached: List of dicts, the rungs that it reached, see `rungs_of`.
     """
 
     def __init__(
@@ -125,22 +136,36 @@ class TrialExecution:
         folder: Path,
         folds: Sequence[Fold] = (),
         continuation: Continuation | None = None,
+        pause_at: int | None = None,
+        rungs: tuple[int, ...] = (),
     ) -> None:
         self.trial_id = trial_id
         self._plan = plan
         self._folder = folder
         self._folds = folds
         self._continuation = continuation
+        self._pause_at = pause_at
+        self._rungs = rungs
+        self._pause = self._new_pause(None)
         self._keep: KeepEpochs | None = None
+        self._epoch_stop: StopAtEpochEnd | None = None
         self._costs: list[dict[str, float]] = []
         self._diverged: dict[str, float] = {}
         self._divergence = DivergenceWatch()
         self.results: list[Any] = []
+        self.is_paused = False
+        self.reached: list[dict[str, Any]] = []
 
     @property
-    def is_out_of_time(self) -> bool:
-        """Whether a further execution would begin after the time budget."""
-        return bool(self.results) and self._plan.is_time_over()
+    def is_over(self) -> bool:
+        """Whether no further execution is to begin."""
+        is_out_of_time = bool(self.results) and self._plan.is_time_over()
+        return self.is_paused or is_out_of_time
+
+    @property
+    def pause_problem(self) -> str | None:
+        """String, why the first execution could not be paused, or None."""
+        return self._pause.problem
 
     def take_finished(self, model: Any) -> Any:
         """Returns the result of the next execution, if an earlier run has it.
@@ -156,6 +181,7 @@ class TrialExecution:
             return None
         self._costs.append(finished["costs"])
         self._diverged |= finished["diverged"]
+        self.reached += finished["reached"]
         self.results.append(from_record(finished["result"]))
         return self.results[-1]
 
@@ -187,8 +213,10 @@ class TrialExecution:
             for callback in given
         ]
         checks_metrics &= not any(map(can_add_metrics, callbacks))
+        awaited = self._awaited_metrics(kwargs)
         if math.isfinite(self._plan.time_budget):
-            callbacks.append(self._new_epoch_stop(kwargs))
+            self._epoch_stop = StopAtEpochEnd(self._plan.is_time_over, awaited)
+            callbacks.append(self._epoch_stop)
         self._divergence = DivergenceWatch()
         epoch_log = EpochLog(
             self._folder / FILE_NAME,
@@ -201,6 +229,9 @@ class TrialExecution:
             callbacks.append(MetricCheck(self._plan.expected, arguments))
         callbacks.append(DirectionCheck(self._plan.inferred))
         callbacks.append(InterruptionWatch())
+        self._pause = self._new_pause(
+            None if self.results else self._pause_at, awaited
+        )
         callbacks += self._new_keep_epochs(given, epoch_log)
         return args, {**kwargs, "callbacks": callbacks}
 
@@ -228,16 +259,43 @@ class TrialExecution:
             [*users, self._divergence],
             checkpoint,
             epoch_log,
+            self._pause,
         )
         return [self._keep]
 
-    def _new_epoch_stop(self, kwargs: Mapping[str, Any]) -> StopAtEpochEnd:
-        awaited: set[str] = set()
-        # Otherwise a missing metric may come from the user's own `fit`.
-        if kwargs.get("validation_freq", 1) != 1:
-            named = {*directions_of(self._plan.objective), *self._plan.limited}
-            awaited = {name for name in named if name.startswith("val_")}
-        return StopAtEpochEnd(self._plan.is_time_over, awaited)
+    def _new_pause(
+        self, target: int | None, awaited: Collection[str] = ()
+    ) -> Pause:
+        """Returns the `Pause` of the next execution.
+
+        Args:
+            target: Int, after how many epochs it is paused, or None.
+            awaited: Strings, the metrics without which there is no score.
+        """
+        last = max(self._rungs, default=0)
+        if target is not None and target >= last:
+            target = None
+        return Pause(
+            target,
+            last,
+            names_of(self._plan.objective),
+            awaited,
+            lambda: (
+                self._epoch_stop is not None and self._epoch_stop.has_stopped
+            ),
+        )
+
+    def _awaited_metrics(self, kwargs: Mapping[str, Any]) -> set[str]:
+        """Returns the metrics without which a training has no score.
+
+        Args:
+            kwargs: Dict of the arguments of `fit`.
+        """
+        if kwargs.get("validation_freq", 1) == 1:
+            # A missing metric may come from the user's own `fit`.
+            return set()
+        named = {*directions_of(self._plan.objective), *self._plan.limited}
+        return {name for name in named if name.startswith("val_")}
 
     def run(self, model: Any, fit: Callable[[], Any], source: str) -> Any:
         """Trains a model once, and measures what it costs.
@@ -246,6 +304,10 @@ class TrialExecution:
             model: The model.
             fit: Function that trains it and returns the result.
             source: String, the name of the function that returns metrics.
+
+        Raises:
+            FitAgainError: If the training was paused that must not be. Then it
+                begins again, and is not paused.
         """
         measured: dict[str, float] = {}
         if model.built:
@@ -255,22 +317,39 @@ class TrialExecution:
             )
         began = time.perf_counter()
         result = fit()
-        measured["train_seconds"] = time.perf_counter() - began
+        if self._pause.is_paused and self._pause.problem is not None:
+            # `HyperModel.fit` may catch it.
+            raise FitAgainError(self._pause.problem)
+        measured[measurement.TRAIN_SECONDS] = time.perf_counter() - began
         if self._keep is not None:
-            measured["train_seconds"] += self._keep.seconds
+            measured[measurement.TRAIN_SECONDS] += self._keep.seconds
         measured |= measurement.parameter_counts(model)
         measured |= measurement.measure(
             model, self._plan.measured - measured.keys()
         )
+        reached = []
+        if self._keep is not None and not self.results:
+            reached = rungs_reached(
+                self._keep.curve,
+                result,
+                self._pause.is_paused,
+                self._rungs,
+                self._plan.objective,
+                source,
+                measured,
+            )
+        self.is_paused = self._pause.is_paused
+        self.reached += reached
         self._costs.append(measured)
         self.results.append(result)
         self._diverged |= self._divergence.losses
-        if self._continuation is not None:
+        if self._continuation is not None and not self.is_paused:
             self._continuation.add_finished(
                 {
                     "result": to_record(result),
                     "costs": measured,
                     "diverged": self._divergence.losses,
+                    "reached": reached,
                 }
             )
         if not isinstance(result, keras.callbacks.History):

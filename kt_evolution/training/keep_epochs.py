@@ -8,24 +8,28 @@ from typing import Any
 import keras
 import numpy as np
 
-from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge import running_fit
 from kt_evolution.training import training_state
 from kt_evolution.training.checkpoints import CheckpointError
 from kt_evolution.training.checkpoints import build_config_of
 from kt_evolution.training.checkpoints import build_like
 from kt_evolution.training.continuation import OTHER_MODEL
 from kt_evolution.training.continuation import Continuation
+from kt_evolution.training.curve import Curve
 from kt_evolution.training.epoch_log import EpochLog
+from kt_evolution.training.pausing import NO_FIT
+from kt_evolution.training.pausing import FitAgainError
+from kt_evolution.training.pausing import Pause
+from kt_evolution.training.pausing import has_diverged
 from kt_evolution.training.snapshots import SnapshotError
 
 SEVERAL_FITS = "its `HyperModel.fit` calls `Model.fit` several times"
 # The parameters of a callback that say how long `fit` trains.
 SIZE = ("epochs", "steps")
-NO_FIT = "its `HyperModel.fit` has a loop instead of `Model.fit`"
 
 
 class KeepEpochs(keras.callbacks.Callback):
-    """Keeps the state of a training at the end of epochs.
+    """Keeps the state of a training at the end of epochs, and may pause it.
 
     It must be the last callback. Those before it have seen the epoch when the
     state is kept, and have begun when theirs are restored.
@@ -35,10 +39,12 @@ class KeepEpochs(keras.callbacks.Callback):
         callbacks: List of the callbacks whose states are kept.
         checkpoint: The host's callback that saves the best epoch, or None.
         epoch_log: The `EpochLog`.
+        pause: The `Pause`.
 
     Attributes:
         seconds: Float, for how long this execution was trained in earlier
             runs.
+        curve: The `Curve` of this execution.
     """
 
     def __init__(
@@ -47,13 +53,16 @@ class KeepEpochs(keras.callbacks.Callback):
         callbacks: Sequence[Any],
         checkpoint: Any,
         epoch_log: EpochLog,
+        pause: Pause,
     ) -> None:
         super().__init__()
         self._continuation = continuation
         self._states = training_state.CallbackStates(callbacks)
         self._checkpoint = checkpoint
         self._epoch_log = epoch_log
+        self._pause = pause
         self.seconds = 0.0
+        self.curve = Curve()
         self._began = time.perf_counter()
         self._num_fits = 0
         # Whether the state is kept. It no longer is once it can't be.
@@ -61,8 +70,6 @@ class KeepEpochs(keras.callbacks.Callback):
         self._begun: int | None = None
         self._size: dict[str, Any] = {}
         self._signature = ""
-        self._history: dict[str, list[Any]] = {}
-        self._epochs: list[int] = []
         # Of a training that goes on, until its first epoch begins: its
         # first epoch, and the values with which it would start over.
         self._next: int | None = None
@@ -71,8 +78,12 @@ class KeepEpochs(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._num_fits += 1
         if self._num_fits > 1:
+            self.curve = Curve()
             self._give_up(SEVERAL_FITS)
+            if self._pause.is_paused:
+                raise FitAgainError(SEVERAL_FITS)
             return
+        self._pause.begin(self.params.get("epochs"))
         self._began = time.perf_counter()
         state = getattr(self._continuation.current, "epoch", None)
         try:
@@ -107,31 +118,44 @@ class KeepEpochs(keras.callbacks.Callback):
     ) -> None:
         if not self._num_fits or self._begun != epoch:
             self._give_up(NO_FIT)
+        if self._num_fits == 1:
+            seconds = self.seconds + time.perf_counter() - self._began
+            self.curve.add(epoch, logs, seconds)
         if not self._is_kept:
             return
-        for name, value in (logs or {}).items():
-            self._history.setdefault(name, []).append(value)
-        self._epochs.append(epoch)
-        pace = self._continuation.pace
-        if pace.is_due:
-            with pace.writing():
-                self._write(epoch)
+        is_stopped = bool(self.model.stop_training)
+        is_pause = self._pause.is_due(self.curve, is_stopped)
+        if is_pause and has_diverged(self.curve):
+            # It has failed.
+            self.model.stop_training = True
+        elif is_pause or self._continuation.pace.is_due:
+            with self._continuation.pace.writing():
+                is_written = self._write(is_pause, is_stopped and not is_pause)
+            if is_pause and is_written:
+                self._pause.is_paused = self.model.stop_training = True
+            elif is_pause:
+                self._pause.refuse("its state can't be written")
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self._next is not None:
             # `EarlyStopping` had ended it, or its last epoch was kept.
             self._put_history()
-        private_api.set_initial_epoch(self.model, None)
+        running_fit.set_initial_epoch(self.model, None)
 
-    def _write(self, epoch: int) -> None:
+    def _write(self, is_paused: bool, is_over: bool) -> bool:
+        """Writes the state, and returns whether it is on disk.
+
+        Args:
+            is_paused: Bool, whether the training is paused here.
+            is_over: Bool, whether a callback ended it.
+        """
         try:
             state = {
                 "random": training_state.random_state(),
-                "next": epoch + 1,
-                "is_over": bool(self.model.stop_training),
-                "seconds": self.seconds + time.perf_counter() - self._began,
-                "history": self._history,
-                "epochs": self._epochs,
+                "next": self.curve.num_epochs,
+                "is_paused": is_paused,
+                "is_over": is_over,
+                "curve": vars(self.curve),
                 "signature": self._signature,
                 "size": self._size,
                 "build_config": json.dumps(build_config_of(self.model)),
@@ -144,13 +168,15 @@ class KeepEpochs(keras.callbacks.Callback):
         except Exception as error:
             self._give_up(f"its state can't be kept: {error!r}")
         else:
-            self._continuation.write(self._checkpoint, epoch=state)
+            return self._continuation.write(self._checkpoint, epoch=state)
+        return False
 
     def _give_up(self, reason: str) -> None:
         """Keeps only why the state of this execution can't be kept."""
         if self._is_kept:
             self._is_kept = False
             self._continuation.write(self._checkpoint, reason=reason)
+            self._pause.refuse(reason)
 
     # A training that goes on.
 
@@ -183,25 +209,29 @@ class KeepEpochs(keras.callbacks.Callback):
             return OTHER_MODEL
         self._states.restore(state["callbacks"])
         self._next = state["next"]
-        if state["is_over"]:
+        if state["is_over"] or self._pause.is_kept_at(state):
             self._next = max(state["next"], self._size["epochs"] or 0)
-        private_api.set_initial_epoch(self.model, self._next)
-        self._history, self._epochs = state["history"], state["epochs"]
-        self.seconds = state["seconds"]
+        else:
+            running_fit.skip_epochs(len(state["curve"]["epochs"]))
+        running_fit.set_initial_epoch(self.model, self._next)
+        self.curve = Curve(**state["curve"])
+        self.seconds = self.curve.total_seconds
         self._epoch_log.continue_curve()
         training_state.set_random_state(state["random"])
         self._continuation.awaits_progress = True
-        self._continuation.say(f"It goes on after epoch {state['next']}.")
+        if not state["is_paused"]:
+            self._continuation.say(f"It goes on after epoch {state['next']}.")
         return None
 
     def _start_over(self, reason: str) -> None:
         """Begins a training again that should have gone on."""
         if self._fresh:
             training_state.assign(self.model, self._fresh)
-        private_api.set_initial_epoch(self.model, None)
+        running_fit.set_initial_epoch(self.model, None)
         self._next, self._fresh = None, []
         self._states.reset()
-        self._history, self._epochs, self.seconds = {}, [], 0.0
+        self.curve, self.seconds = Curve(), 0.0
+        self._pause.is_paused = False
         self._epoch_log.begin_curve()
         self._continuation.awaits_progress = False
         self._continuation.drop_epochs(self._checkpoint)
@@ -210,9 +240,7 @@ class KeepEpochs(keras.callbacks.Callback):
     def _put_history(self) -> None:
         """Gives the history of `fit` the epochs that came before."""
         self._next, self._fresh = None, []
-        history = self.model.history
         # They grow on their own from here.
-        history.history = {
-            name: list(values) for name, values in self._history.items()
-        }
-        history.epoch = list(self._epochs)
+        vars(self.model.history).update(
+            history=self.curve.history, epoch=list(self.curve.epochs)
+        )

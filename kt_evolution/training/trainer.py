@@ -1,6 +1,7 @@
 """The trainer: runs one trial of a tuner, and reports its metrics."""
 
 import contextlib
+import math
 import sys
 import traceback
 from collections.abc import Mapping
@@ -22,21 +23,26 @@ from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.project.clock import SearchClock
 from kt_evolution.project.issued_trial import message_of
 from kt_evolution.project.issued_trial import recorded_training
+from kt_evolution.project.issued_trial import report_rungs
 from kt_evolution.project.issued_trial import run_mark
+from kt_evolution.project.issued_trial import schedule_of
 from kt_evolution.project.signals import raise_if_interrupted
 from kt_evolution.project.tracebacks import short_traceback
 from kt_evolution.training.arguments import check_fit_arguments
 from kt_evolution.training.arguments import warn_of_one_epoch
 from kt_evolution.training.checkpoints import save_build_config
 from kt_evolution.training.continuation import Continuation
+from kt_evolution.training.continuation import delete_state
 from kt_evolution.training.cross_validation import Fold
 from kt_evolution.training.execution import TrainingPlan
 from kt_evolution.training.execution import TrialExecution
 from kt_evolution.training.hooks import has_own_fit
 from kt_evolution.training.hooks import makes_metrics_by_keras
 from kt_evolution.training.hooks import source_of_metrics
+from kt_evolution.training.pausing import FitAgainError
 from kt_evolution.training.unfinished import UnfinishedTrials
 from kt_evolution.training.verbosity import default_verbose
+from kt_evolution.user_warnings import warn_user
 
 # The position of `verbose` in the signature of `keras.Model.fit`.
 VERBOSE_POSITION = 4
@@ -70,6 +76,9 @@ class Trainer:
         self._clock = SearchClock()
         self._execution: TrialExecution | None = None
         self._has_checked_epochs = False
+        self._has_warned_of_pause = False
+        # Whether trainings may be paused.
+        self._may_pause = True
         self._unfinished = UnfinishedTrials(tuner)
         self.folds: Sequence[Fold] = ()
         self.display: SearchDisplay | WorkerDisplay = oracle._display
@@ -91,6 +100,7 @@ class Trainer:
         """Begins a session."""
         self._clock.end()
         self._has_checked_epochs = False
+        self._has_warned_of_pause, self._may_pause = False, True
         if not self._tuner._is_worker():
             self._tuner.oracle._lifecycle.begin_session()
             self._unfinished.delete_ended()
@@ -166,11 +176,8 @@ class Trainer:
             kwargs: Dict, the others.
         """
         raise_if_interrupted()
-        execution = self._execution = self._new_execution(
-            trial, self._unfinished.of(trial)
-        )
         with recorded_training(trial, self._tuner._is_worker()):
-            results = self._tuner.run_trial(trial, *args, **kwargs)
+            execution, results = self._train(trial, args, kwargs)
         # SIGTERM or Ctrl-C may have ended the training early.
         raise_if_interrupted()
         oracle = self._tuner.oracle
@@ -186,6 +193,45 @@ class Trainer:
         oracle.update_trial(
             trial.trial_id, {**metrics, **run_mark(trial)}, step=step
         )
+        if execution.reached:
+            # Without a score it has failed.
+            is_paused = execution.is_paused and math.isfinite(
+                metrics[oracle.objective.name]
+            )
+            report_rungs(trial, is_paused, execution.reached)
+
+    def _train(
+        self, trial: Trial, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[TrialExecution, Any]:
+        """Returns the execution of a trial, and what `run_trial` returned."""
+        while True:
+            execution = self._execution = self._new_execution(
+                trial, self._unfinished.of(trial)
+            )
+            try:
+                results = self._tuner.run_trial(trial, *args, **kwargs)
+            except FitAgainError as error:
+                delete_state(Path(self._tuner.get_trial_dir(trial.trial_id)))
+                self._may_pause = False
+                self._warn_of_pause(trial, str(error))
+            else:
+                self._warn_of_pause(trial, execution.pause_problem)
+                return execution, results
+
+    def _warn_of_pause(self, trial: Trial, problem: str | None) -> None:
+        """Warns once a search that trials are not paused.
+
+        Args:
+            trial: The `Trial`.
+            problem: String, why it could not be paused, or None.
+        """
+        if problem is not None and not self._has_warned_of_pause:
+            self._has_warned_of_pause = True
+            warn_user(
+                f"Trial {trial.trial_id} is trained in full and not paused, "
+                f"because {problem}. So are others for such a reason, without "
+                "this warning."
+            )
 
     def _execution_of(self, trial: Trial) -> TrialExecution:
         """Returns the execution of a trial; one called by hand begins here."""
@@ -197,12 +243,15 @@ class Trainer:
     def _new_execution(
         self, trial: Trial, continuation: Continuation | None
     ) -> TrialExecution:
+        pause_at, rungs = schedule_of(trial)
         return TrialExecution(
             self.plan,
             trial.trial_id,
             Path(self._tuner.get_trial_dir(trial.trial_id)),
             self.folds,
             continuation,
+            pause_at if self._may_pause else None,
+            rungs,
         )
 
     def _count_costs(self, trial: Trial) -> Mapping[str, float]:
@@ -247,11 +296,12 @@ class Trainer:
             kwargs: Dict, the others.
 
         Returns:
-            The result of `fit`, None if the time budget was over before.
+            The result of `fit`, None if the trial was paused or the time
+            budget was over before.
         """
         tuner = self._tuner
         execution = self._execution_of(trial)
-        if execution.is_out_of_time:
+        if execution.is_over:
             return None
         hp = trial.hyperparameters
         self.display.on_build(*self._place_of(execution))

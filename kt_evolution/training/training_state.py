@@ -22,6 +22,7 @@ from kt_evolution.training.snapshots import encode
 _SET_BY_KERAS = frozenset({"_model", "params"})
 # Constructor arguments that differ from build to build.
 _VARYING = frozenset({"name", "seed"})
+_HISTORY = {"history", "epoch", "params"}
 
 
 # Variables.
@@ -141,6 +142,29 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     return getattr(value, "__name__", type(value).__name__)
+
+
+# Results.
+
+
+def to_record(result: Any) -> Any:
+    """Returns the result of an execution as a value that can be kept."""
+    if not isinstance(result, keras.callbacks.History):
+        return result
+    return {
+        "history": result.history,
+        "epoch": result.epoch,
+        "params": result.params,
+    }
+
+
+def from_record(record: Any) -> Any:
+    """Returns the result of an execution from its record."""
+    if not isinstance(record, dict) or record.keys() != _HISTORY:
+        return record
+    history = keras.callbacks.History()
+    vars(history).update(record)
+    return history
 
 
 # Random numbers.

@@ -1,0 +1,127 @@
+"""The epochs of one training, over all of its runs, and how good it was."""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import keras_tuner as kt
+
+from kt_evolution.costs.measurement import TRAIN_SECONDS
+from kt_evolution.keras_tuner_bridge.objectives import names_of
+from kt_evolution.training.metrics import metrics_of
+
+
+@dataclasses.dataclass
+class Curve:
+    """The epochs that one training has had so far.
+
+    Args:
+        epochs: List of ints, the numbers of the epochs.
+        logs: List of dicts, the logs of each epoch.
+        seconds: List of floats, for how long training had taken after each.
+    """
+
+    epochs: list[int] = dataclasses.field(default_factory=list)
+    logs: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    seconds: list[float] = dataclasses.field(default_factory=list)
+
+    def add(
+        self, epoch: int, logs: Mapping[str, Any] | None, seconds: float
+    ) -> None:
+        """Adds an epoch."""
+        self.epochs.append(epoch)
+        self.logs.append(dict(logs or {}))
+        self.seconds.append(seconds)
+
+    @property
+    def num_epochs(self) -> int:
+        """Int, after how many epochs of the search it ends."""
+        return self.epochs[-1] + 1 if self.epochs else 0
+
+    @property
+    def total_seconds(self) -> float:
+        """Float, for how long it took."""
+        return self.seconds[-1] if self.seconds else 0.0
+
+    @property
+    def history(self) -> dict[str, list[Any]]:
+        """Dict of the names of metrics to lists, as `History` has it.
+
+        Validation may not run in each epoch, so its lists may be shorter.
+        """
+        history: dict[str, list[Any]] = {}
+        for logs in self.logs:
+            for name, value in logs.items():
+                history.setdefault(name, []).append(value)
+        return history
+
+    def as_history(self) -> keras.callbacks.History:
+        """Returns the result of `keras.Model.fit`."""
+        history = keras.callbacks.History()
+        history.history, history.epoch = self.history, list(self.epochs)
+        return history
+
+    def has_score(self, objective: kt.Objective, costs: Iterable[str]) -> bool:
+        """Returns whether it has the objectives that are no costs."""
+        known = self.history.keys() | set(costs)
+        return bool(self.epochs) and known >= set(names_of(objective))
+
+    def until(self, num_epochs: int) -> "Curve":
+        """Returns the curve that ends after some epochs of the search."""
+        count = sum(epoch < num_epochs for epoch in self.epochs)
+        return Curve(
+            self.epochs[:count], self.logs[:count], self.seconds[:count]
+        )
+
+
+def rungs_reached(
+    curve: Curve,
+    result: Any,
+    is_paused: bool,
+    rungs: Sequence[int],
+    objective: kt.Objective,
+    source: str,
+    costs: Mapping[str, float],
+) -> list[dict[str, Any]]:
+    """Returns what a training would have come to if it had ended at a rung.
+
+    Args:
+        curve: The `Curve` of the training.
+        result: The result of `fit`. How good the training was at rungs that it
+            passed is only known if this is a `History`.
+        is_paused: Bool, whether the training was paused at its last epoch,
+            which is then a rung, too.
+        rungs: The epochs of the rungs. Those that it did not reach, and those
+            at which it had no finite score, are left out.
+        objective: The `keras_tuner.Objective`.
+        source: String, the name of the function that returned the result.
+        costs: Dict of the costs after the training.
+
+    Returns:
+        List of dicts, see `rungs_of`.
+    """
+    if not rungs:
+        return []
+    reached = []
+    if isinstance(result, keras.callbacks.History):
+        last = curve.num_epochs + (not is_paused)
+        for num_epochs in rungs[:-1]:
+            part = curve.until(num_epochs)
+            if num_epochs < last and part.has_score(objective, costs):
+                seconds = {TRAIN_SECONDS: part.total_seconds}
+                found = metrics_of(
+                    part.as_history(), objective, source, {**costs, **seconds}
+                )
+                reached.append((num_epochs, *found))
+    if is_paused:
+        found = metrics_of(result, objective, source, costs)
+        reached.append((curve.num_epochs, *found))
+    return [
+        {"epochs": num_epochs, "best_step": best_step, "metrics": metrics}
+        for num_epochs, metrics, best_step in reached
+        if math.isfinite(metrics[objective.name])
+    ]
