@@ -228,8 +228,8 @@ class TrialReports:
         )
         if is_retried:
             print(
-                f"Trial {trial_id} failed {state.run_times[trial_id]} times. "
-                f"{num_left} retries left."
+                f"Trial {trial_id} has failed, and is run again. Retries left "
+                f"after that: {num_left - 1}."
             )
 
     def _requested_by(self, reported: Trial) -> list[str] | None:

@@ -3,6 +3,7 @@
 from kt_evolution.project.project import Project
 from kt_evolution.project.rejections import Mistake
 from kt_evolution.project.rejections import is_bug
+from kt_evolution.project.rejections import is_deliberate
 from kt_evolution.project.rejections import is_from_user
 from kt_evolution.project.rejections import is_over_limit
 from kt_evolution.project.rejections import kind_of
@@ -24,7 +25,8 @@ class BuildWarnings:
         """Warns that a proposed model can't be built.
 
         Problems that an earlier process warned of are left out, unless they
-        are bugs.
+        are bugs, and so are models that a limit or the user's own `raise`
+        rejects.
 
         Args:
             problem: String, why the model was rejected.
@@ -34,7 +36,9 @@ class BuildWarnings:
             return
         is_over = is_over_limit(problem)
         # The user wants such models to be rejected, but not one of the user's.
-        if is_over and not is_from_user(problem):
+        # The summary at the end has them.
+        is_wanted = is_over or is_deliberate(problem)
+        if is_wanted and not is_from_user(problem):
             return
         if kind_of(problem) not in self._project.state.models.kinds_of_problems:
             what = "is over a limit" if is_over else "can't be built"

@@ -266,5 +266,23 @@ def test_rejections_are_counted_at_the_end(tmp_path, capsys):
     assert f"{num_over} x larger than max_model_size=60" in printed
     assert f"{len(problems) - num_over} x ValueError: Four are too" in printed
     texts = [str(one.message) for one in shown]
-    assert any("can't be built and was rejected" in text for text in texts)
+    # The user's own `raise` rejects them, as the limit does.
+    assert not any("rejected" in text for text in texts)
     assert not any("limit" in text or "larger" in text for text in texts)
+
+
+def score_or_fail(hp):
+    if hp.Int("layers", 1, 4) > 3:
+        keras.layers.Dense(-1)
+    return build_dense(hp)
+
+
+def test_an_error_of_a_layer_is_a_warning_once(tmp_path):
+    tuner = new_tuner(tmp_path, score_or_fail, max_trials=5)
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        tuner.search(**without("verbose"))
+    texts = [str(one.message) for one in shown]
+    (first,) = [text for text in texts if "was rejected before" in text]
+    assert first.startswith("A proposed model can't be built and was rejected")
+    assert "ValueError: Received an invalid value for `units`" in first
