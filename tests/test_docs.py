@@ -106,3 +106,16 @@ def test_the_reference_lists_what_users_of_keras_tuner_call():
         assert hasattr(kt_evolution.EvolutionTuner, name), name
     for name in re.findall(r"^        - (get_\w+)$", oracle, re.MULTILINE):
         assert hasattr(kt_evolution.EvolutionOracle, name), name
+
+
+def test_every_picture_is_small_and_can_be_drawn_again():
+    script = (DOCS / "draw_figures.py").read_text()
+    pictures = [
+        path for path in (DOCS / "figures").iterdir() if not path.is_symlink()
+    ]
+    assert pictures
+    for path in pictures:
+        # A report has the name of its scheme.
+        name = path.stem.removesuffix("light").removesuffix("dark")
+        assert name in script, path.name
+        assert path.stat().st_size < 150_000, path.name

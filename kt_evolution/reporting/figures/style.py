@@ -74,6 +74,10 @@ def _axis(title: str, standoff: int) -> dict[str, Any]:
         "title": {"text": title, "standoff": standoff},
         "automargin": True,
         "zeroline": False,
+        # Counts as tables show them.
+        "separatethousands": True,
+        # Markers at the edge are above the line of the axis.
+        "layer": "below traces",
     }
 
 
