@@ -17,9 +17,9 @@ from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.keras_tuner_bridge.divergence import diverged_losses
 from kt_evolution.keras_tuner_bridge.objectives import best_of
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
+from kt_evolution.project.folders import check_project
 from kt_evolution.project.reader import StoredMetric
 from kt_evolution.project.reader import StoredTrial
-from kt_evolution.project.reader import check_project
 from kt_evolution.project.reader import read_stored
 
 

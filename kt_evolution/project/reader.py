@@ -150,41 +150,6 @@ class StoredProject:
             self.space.setdefault((found.name, found.conditions), found)
 
 
-def is_project(folder: Path) -> bool:
-    """Returns whether a folder is a Keras Tuner project."""
-    return Journal(folder / "journal.jsonl").exists() or any(
-        folder.glob("trial_*/trial.json")
-    )
-
-
-def check_project(argument: str, folder: Path) -> Path:
-    """Returns a folder if it is a Keras Tuner project.
-
-    Args:
-        argument: String, the argument's name, for the error.
-        folder: Path.
-
-    Raises:
-        ValueError: If it is not; it names the projects that lie in it.
-    """
-    if is_project(folder):
-        return folder
-    inside = projects_inside(folder)
-    hint = f" It holds the projects {inside}." if inside else ""
-    raise ValueError(
-        f"`{argument}` must be the folder of a Keras Tuner project, which has "
-        "a journal.jsonl or a trial.json for each trial. Received: "
-        f"{argument}={str(folder)!r}.{hint}"
-    )
-
-
-def projects_inside(folder: Path) -> list[str]:
-    """Returns the projects in a folder, for the text of an error."""
-    marks = ("*/trial_*/trial.json", "*/journal.jsonl")
-    found = {path for mark in marks for path in folder.glob(mark)}
-    return sorted({str(folder / p.relative_to(folder).parts[0]) for p in found})
-
-
 def read_stored(folder: Path, salvage: bool = False) -> StoredProject:
     """Reads a project.
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from kt_evolution.project.reader import check_project
+from kt_evolution.project.folders import check_project
 from kt_evolution.project.search_lock import is_searching
 from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.records import SearchRecord

@@ -10,7 +10,7 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.callbacks import SearchCallback
 from kt_evolution.optional import import_module
-from kt_evolution.project.reader import is_project
+from kt_evolution.project.folders import is_project
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.reading import folder_of
 from kt_evolution.reporting.reading import read_search

@@ -19,15 +19,16 @@ from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.keras_tuner_bridge.objectives import SUM_OF_OBJECTIVES
+from kt_evolution.keras_tuner_bridge.objectives import closest_metric
 from kt_evolution.keras_tuner_bridge.objectives import infer_direction
 from kt_evolution.keras_tuner_bridge.objectives import is_direction
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.limits import Limit
 from kt_evolution.project.events import ModelImported
+from kt_evolution.project.folders import check_project
+from kt_evolution.project.folders import is_project
 from kt_evolution.project.reader import StoredProject
 from kt_evolution.project.reader import StoredTrial
-from kt_evolution.project.reader import check_project
-from kt_evolution.project.reader import is_project
 from kt_evolution.project.reader import read_stored
 from kt_evolution.reporting.expression import Expression
 from kt_evolution.reporting.records import ObjectiveRecord
@@ -150,9 +151,13 @@ def _objectives_of(
             direction, name = infer_direction(given) or "min", given
         known = {metric for trial in project.trials for metric in trial.metrics}
         if name not in known:
+            close = closest_metric(name, known)
+            hint = f' Did you mean "{close}"?' if close else ""
+            if given.partition(":")[2] in known:
+                hint = ' Before the colon must be "min" or "max".'
             raise ValueError(
                 "`objective` must be among the metrics of the trials, "
-                f"{sorted(known)}. Received: objective={given!r}"
+                f"{sorted(known)}.{hint} Received: objective={given!r}"
             )
         return (ObjectiveRecord(name, direction),)
     stored = dict(project.search.objective if project.search else {})

@@ -272,8 +272,15 @@ class SearchRecord:
         members = front(self.points(completed), self.violations(completed))
         return [completed[position] for position in members]
 
-    def individual(self, trial_id: str) -> TrialRecord:
+    def individual(
+        self, trial_id: str, argument: str = "trial_id"
+    ) -> TrialRecord:
         """Returns a trial or an imported individual by its id.
+
+        Args:
+            trial_id: String.
+            argument: String, the argument's name, for the error. Defaults to
+                "trial_id".
 
         Raises:
             ValueError: If there is none.
@@ -281,10 +288,15 @@ class SearchRecord:
         for one in (*self.trials, *self.imports):
             if one.trial_id == trial_id:
                 return one
-        known = ", ".join(trial.trial_id for trial in self.trials[:5])
+        known = [trial.trial_id for trial in self.trials]
+        # Ids begin with zeros.
+        number = trial_id.lstrip("0")
+        same = [one for one in known if number and one.lstrip("0") == number]
+        hint = f" Did you mean {same[0]}?" if same else ""
+        which = f"such as {', '.join(known[:5])}" if known else "which has none"
         raise ValueError(
-            "`trial_id` must be that of a trial of the search, such as "
-            f"{known}. Received: trial_id={trial_id!r}"
+            f"`{argument}` must be that of a trial of the search, {which}."
+            f"{hint} Received: {argument}={trial_id!r}"
         )
 
 

@@ -193,6 +193,12 @@ def write_report(
         ValueError: If there is no project, or no such trial.
         OSError: If the file can't be written.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        # A device would be replaced by the file.
+        raise OSError(
+            "`path` must be a regular file, or that of a new one. "
+            f"Received: path={str(path)!r}"
+        )
     search = search_of(source)
     text = render(search, trial_id, reload_seconds)
     try:

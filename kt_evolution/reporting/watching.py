@@ -23,8 +23,8 @@ from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.project.closing import rejection_summary
 from kt_evolution.project.closing import values_line
-from kt_evolution.project.reader import is_project
-from kt_evolution.project.reader import projects_inside
+from kt_evolution.project.folders import is_project
+from kt_evolution.project.folders import projects_inside
 from kt_evolution.project.search_lock import is_searching
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.following import INTERVAL
@@ -66,15 +66,15 @@ def watch(
 
 def _wait_for(console: Console, folder: Path, interval: float) -> None:
     """Waits until a folder is a project, and prints that it does."""
-    if _is_there(folder):
+    if is_there(folder):
         return
     line = f"Waiting for a search in {folder}, until Ctrl-C."
     console.print(printable(line), markup=False)
-    while not _is_there(folder):
+    while not is_there(folder):
         time.sleep(interval)
 
 
-def _is_there(folder: Path) -> bool:
+def is_there(folder: Path) -> bool:
     """Returns whether there is a project, or what can't become one.
 
     For a file and for a folder of other projects `follow` raises.
@@ -100,6 +100,8 @@ def _ending(search: SearchRecord) -> list[str]:
 
 def _how_it_ended(search: SearchRecord) -> str:
     """Returns whether a search that no process runs is finished."""
+    if not search.trials:
+        return "no trial has begun"
     num_ended = len(_ended(search))
     num_left = len(search.trials) - num_ended
     ended = f"{num_ended} trial{'' if num_ended == 1 else 's'} ended"
@@ -108,7 +110,7 @@ def _how_it_ended(search: SearchRecord) -> str:
     if num_left:
         are = "is" if num_left == 1 else "are"
         return f"interrupted, {ended} and {num_left} {are} unfinished"
-    if search.is_interrupted or not num_ended:
+    if search.is_interrupted:
         return f"interrupted, {ended}"
     return f"finished, {ended}"
 

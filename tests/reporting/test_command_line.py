@@ -104,7 +104,9 @@ def test_a_report_of_one_trial(run, folders, tmp_path):
     assert run("report", folders["own"], "-o", path, "--trial", "07")[0] == 0
     assert "trial 07, made by" in path.read_text(encoding="utf-8")
     status, _, err = run("report", folders["own"], "-o", path, "--trial", "x")
-    assert status == 1 and "trial_id='x'" in err
+    assert status == 2 and "--trial='x'" in err
+    status, _, err = run("report", folders["own"], "-o", path, "--trial", "7")
+    assert status == 2 and "Did you mean 07? Received: --trial='7'" in err
 
 
 @pytest.mark.parametrize("kind", PROJECTS)
@@ -161,11 +163,11 @@ def test_compare_leaves_out_folders_without_trials(run, folders, tmp_path):
     ]
     assert "It holds the projects [" in lines[2]
     status, out, err = run("compare", empty, begun)
-    assert (status, out) == (1, "")
+    assert (status, out) == (2, "")
     assert "error: There is nothing to compare" in err
     # A name that is misspelled is still an error.
     status, _, err = run("compare", folders["own"], tmp_path / "nowhere")
-    assert status == 1 and "nowhere" in err
+    assert status == 2 and "nowhere" in err
 
 
 def test_the_version(capsys):
@@ -178,7 +180,7 @@ def test_the_version(capsys):
 
 def test_only_equals_are_compared(run, folders):
     status, _, err = run("compare", folders["own"], folders["random"])
-    assert status == 1
+    assert status == 2
     assert "must have the same objective" in err
     assert (
         run(
@@ -195,7 +197,10 @@ def test_the_objective_of_a_stock_project(run, folders):
     out = run("show", folders["random"], "--objective", "max:size")[1]
     assert out.startswith("random: maximize size")
     status, _, err = run("show", folders["random"], "--objective", "up:size")
-    assert status == 1 and "up:size" in err
+    assert status == 2 and "up:size" in err
+    assert 'Before the colon must be "min" or "max".' in err
+    status, _, err = run("show", folders["random"], "--objective", "sise")
+    assert status == 2 and 'Did you mean "size"?' in err
 
 
 @pytest.mark.parametrize("command", ["show", "best", "export", "report"])
@@ -213,12 +218,108 @@ def test_damaged_projects_are_shown_with_a_warning_per_trial(
     assert all(f"{path} can't be read" in err for path in paths[:2])
 
 
-@pytest.mark.parametrize("command", ["show", "best", "report", "export"])
-def test_what_is_no_project_is_an_error(run, tmp_path, command):
-    status, out, err = run(command, tmp_path)
-    assert (status, out) == (1, "")
-    assert err.startswith("error: ") and str(tmp_path) in err
-    assert "Traceback" not in err
+@pytest.mark.parametrize(
+    "command", ["show", "best", "report", "export", "watch", "compare"]
+)
+def test_what_is_no_project_is_an_error(
+    run, folders, tmp_path, monkeypatch, command
+):
+    monkeypatch.chdir(tmp_path)
+    file = folders["own"] / "journal.jsonl"
+    misspelled = folders["own"].with_name("owm")
+    wrong = {
+        file: f"It is inside the project {str(folders['own'])!r}.",
+        folders["own"].parent: "It holds the projects ['",
+        misspelled: f"There is no such folder. Did you mean `{folders['own']}`",
+    }
+    # `watch` waits for a project, and `compare` leaves folders out.
+    if command == "watch":
+        del wrong[misspelled]
+    elif command == "compare":
+        del wrong[folders["own"].parent]
+    else:
+        wrong[tmp_path] = "It is a folder without these."
+        wrong[__file__] = "It is a file."
+    for path, hint in wrong.items():
+        status, out, err = run(command, path)
+        assert (status, out) == (2, "")
+        assert err.startswith("error: `DIR` must be the folder of a ")
+        assert f"DIR={str(path)!r}. {hint}" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("show DIR --top -3", "--top: it must be an integer of at least 1. "),
+        ("show DIR --top 0", "--top: it must be an integer of at least 1. "),
+        ("show DIR --top 1.5", "Received: '1.5'"),
+        ("show DIR --top many", "Received: 'many'"),
+        ("show DIR --top", "--top: expected one argument"),
+        ("show DIR --tpo 3", "arguments: --tpo 3. Did you mean `--top`?"),
+        ("show DIR --tpo=3", "arguments: --tpo=3. Did you mean `--top`?"),
+        ("show DIR DIR", "unrecognized arguments: "),
+        ("show", "required: DIR"),
+        ("show EMPTY", "argument DIR: it must not be empty. Received: ''"),
+        ("", "required: COMMAND"),
+        ("shwo DIR", "Did you mean `show`? Received: 'shwo'"),
+        ("DIR", "COMMAND must be one of show, best, report, watch, export, "),
+        ("--verison", "Did you mean `--version`? Received: '--verison'"),
+        ("--top 3 show DIR", "before its own options. Received: '--top'"),
+        ("show DIR --objective max:", "--objective: it must be METRIC, min:"),
+        ("best DIR --objective EMPTY", "max:METRIC, where METRIC is the name"),
+        ("watch DIR --objective min:", "Received: 'min:'"),
+        ("export DIR --format cvs", "--format: invalid choice: 'cvs'"),
+        ("export DIR -o EMPTY", "-o/--output: it must be a file, not a folder"),
+        ("export DIR -o DIR", "-o/--output: it must be a file, not a folder"),
+        ("report DIR -o no/r.html", "a folder that exists, and 'no' does not"),
+        ("report DIR --output no/", "-o/--output: it must be a file, not a "),
+        ("report DIR -o /dev/null", "it must be a regular file. Received: "),
+        ("export DIR --top 3", "`--top` is an option of `show`."),
+        ("export DIR --fromat csv", "Did you mean `--format`?"),
+        ("report DIR --follow=3", "--follow: ignored explicit argument '3'"),
+    ],
+)
+def test_a_wrong_argument_is_named(
+    folders, tmp_path, monkeypatch, capsys, arguments, expected
+):
+    monkeypatch.chdir(tmp_path)
+    values = {"DIR": str(folders["random"]), "EMPTY": ""}
+    with pytest.raises(SystemExit) as ended:
+        main([values.get(word, word) for word in arguments.split()])
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and expected in captured.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", ["report --trial 999", "watch --objective max:loss"]
+)
+def test_a_wrong_value_is_named(run, folders, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    command, option, value = arguments.split()
+    status, out, err = run(command, folders["own"], option, value)
+    assert (status, out) == (2, "")
+    assert f"{option.strip('-')}={value!r}" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["export", "report"])
+def test_the_files_of_a_project_are_not_overwritten(run, tmp_path, command):
+    folder = projects.simulate(tmp_path / "p", 2)
+    (folder / "tuner0.json").write_text("{}")
+    before = {
+        path: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "search.lock"
+    }
+    for path in before:
+        status, _, err = run(command, folder, "-o", path)
+        assert status == 2 and f"-o {str(path)!r}" in err
+    assert all(path.read_bytes() == text for path, text in before.items())
+    # Other files may be there.
+    assert run(command, folder, "-o", folder / "mine.txt")[0] == 0
 
 
 def test_a_search_without_a_result(run, tmp_path):

@@ -118,10 +118,10 @@ def test_watch_waits_for_a_search_that_is_not_there_yet(
     first, *_, last, best, _ = capsys.readouterr().out.splitlines()
     assert first == f"Waiting for a search in {tmp_path / 'p'}, until Ctrl-C."
     assert last == "p: finished, 2 trials ended."
-    assert main(["watch", str(tmp_path)]) == 1
+    assert main(["watch", str(tmp_path)]) == 2
     assert "It holds the projects" in capsys.readouterr().err
     file = tmp_path / "p" / "journal.jsonl"
-    assert main(["watch", str(file)]) == 1
+    assert main(["watch", str(file)]) == 2
     assert f"'{file}'" in capsys.readouterr().err
 
 
@@ -136,23 +136,25 @@ def test_watch_says_that_a_search_ended_before_its_trials(
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"),
+    ("number", "line", "expected"),
     [
-        ({"event": "build", "model": 1}, "interrupted, 2 trials ended"),
+        (2, {"event": "build", "model": 1}, "interrupted, 2 trials ended"),
         (
+            2,
             {"event": "interrupted", "trial_ids": []},
             "interrupted, 2 trials ended",
         ),
         (
+            1,
             {"event": "stopped", "reason": "the loss is 0"},
-            "finished, 2 trials ended: the loss is 0",
+            "finished, 1 trial ended: the loss is 0",
         ),
     ],
 )
 def test_watch_says_whether_a_search_is_finished(
-    tmp_path, monkeypatch, capsys, line, expected
+    tmp_path, monkeypatch, capsys, number, line, expected
 ):
-    folder = projects.simulate(tmp_path / "p", 2)
+    folder = projects.simulate(tmp_path / "p", number)
     with open(folder / "journal.jsonl", "a", encoding="utf-8") as file:
         file.write(json.dumps({**line, "time": 2e9}) + "\n")
     monkeypatch.setattr(following, "is_searching", lambda folder: False)
