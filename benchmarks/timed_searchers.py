@@ -259,6 +259,9 @@ class Entry:
 
 SEARCHERS = {
     "none": Entry(evolution(), "EvolutionTuner", ours=True),
+    "fidelity": Entry(
+        evolution(fidelity="auto"), '`fidelity="auto"`', ours=True
+    ),
     "hyperband": Entry(of_host(kt.Hyperband), "kt.Hyperband"),
     "kt-bayesian": Entry(
         of_host(kt.BayesianOptimization), "kt.BayesianOptimization"
