@@ -4,8 +4,10 @@ import argparse
 import os
 import sys
 from typing import Any
+from typing import NoReturn
 
 from kt_evolution.algorithm.checks import did_you_mean
+from kt_evolution.display.terminal import printable
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,6 +26,9 @@ class Parser(argparse.ArgumentParser):
     def add_argument(self, *names: str, **kwargs: Any) -> Any:
         self.options += [name for name in names if name.startswith("-")]
         return super().add_argument(*names, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         args = sys.argv[1:] if args is None else list(args)

@@ -246,7 +246,10 @@ def test_errors_and_warnings_steer_no_terminal(capsys, tmp_path, command):
     assert is_printable(out.replace("\r\n", "\n")) and is_printable(err)
     goal = ["--objective", CONTROLS]
     status, _, err = run(capsys, command, folder, *goal)
-    assert status == 1 and is_printable(err)
+    assert status == 2 and is_printable(err)
+    with pytest.raises(SystemExit):
+        run(capsys, command, folder, f"--{CONTROLS}")
+    assert is_printable(capsys.readouterr().err)
 
 
 def test_warnings_of_a_warm_start_steer_no_terminal(tmp_path):
