@@ -136,8 +136,8 @@ def comparison(searches: Sequence[SearchRecord]) -> str:
     rows = [
         [
             search.name if are_named else str(search.folder),
-            str(len(search.trials)),
-            str(len(search.completed)),
+            number(len(search.trials)),
+            number(len(search.completed)),
             *(column[i] for column in columns),
             _time(search),
         ]

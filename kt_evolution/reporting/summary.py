@@ -45,8 +45,8 @@ def summary_of(search: SearchRecord) -> list[Fact]:
     if broken:
         facts.append(Fact("within all limits", "no trial", ", ".join(broken)))
     elif len(search.objectives) > 1:
-        facts.append(Fact("on the front", str(len(search.front()))))
-    facts.append(Fact("trials", str(len(search.trials)), _statuses(search)))
+        facts.append(Fact("on the front", number(len(search.front()))))
+    facts.append(Fact("trials", number(len(search.trials)), _statuses(search)))
     if search.rejections:
         num_over = sum(
             is_over_limit(rejection.problem) for rejection in search.rejections
@@ -55,13 +55,15 @@ def summary_of(search: SearchRecord) -> list[Fact]:
             "over a limit": num_over,
             "can't be built": len(search.rejections) - num_over,
         }
-        note = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
+        note = ", ".join(
+            f"{number(n)} {what}" for what, n in counts.items() if n
+        )
         facts.append(
-            Fact("rejected untrained", str(len(search.rejections)), note)
+            Fact("rejected untrained", number(len(search.rejections)), note)
         )
     if search.imports:
         note = "of other searches"
-        facts.append(Fact("imported", str(len(search.imports)), note))
+        facts.append(Fact("imported", number(len(search.imports)), note))
     seconds = busy_seconds(search)
     if seconds is not None:
         workers = {trial.worker for trial in search.trials if trial.worker}
@@ -87,7 +89,9 @@ def _statuses(search: SearchRecord) -> str:
         counts[status] = counts.get(status, 0) + 1
     # Interrupted trials have the status of running ones.
     counts["unfinished"] = counts.pop("running", 0)
-    return ", ".join(f"{n} {status}" for status, n in counts.items() if n)
+    return ", ".join(
+        f"{number(n)} {status}" for status, n in counts.items() if n
+    )
 
 
 def goal_of(search: SearchRecord) -> str:

@@ -341,3 +341,10 @@ def test_failures_and_rejections_are_counted_by_their_reasons(tmp_path):
         '1 x It has 9,000 params: Limit("params", max=10).'
     )
     assert rejection_summary([]) == ""
+
+
+def test_counts_of_a_summary_are_written_as_those_of_tables(single):
+    many = dataclasses.replace(single, trials=single.trials * 100)
+    (fact,) = [f for f in summary_of(many) if f.label == "trials"]
+    assert fact.value == "4,000"
+    assert fact.note == "3,900 completed, 100 failed"
