@@ -8,6 +8,7 @@ import pytest
 from kt_evolution.algorithm.acquisition import fit_trainability
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.fidelity import SuccessiveHalving
+from kt_evolution.algorithm.fidelity.completion import Prospects
 from kt_evolution.algorithm.fidelity.extrapolation import extrapolate
 from kt_evolution.algorithm.fidelity.extrapolation import fit_line
 from kt_evolution.algorithm.fidelity.extrapolation import known_scores
@@ -214,6 +215,127 @@ def test_predictions_of_higher_rungs_are_surer_and_no_worse_than_seen():
     assert max(extrapolate(RungScores.of(seen, (1, 3, 27)), 0)[0]) <= 1.0
 
 
+# Which trainings are completed.
+
+
+def slow_and_fast(*paused, noise=0.0):
+    """Returns a history of 20 complete trainings and of paused ones.
+
+    Individuals with x > 0.5 start slowly: they are worse at epoch 9, and
+    better at epoch 27.
+
+    Args:
+        paused: The genomes of the paused individuals.
+        noise: Float, by how much the changes differ. Defaults to 0.
+    """
+    history = History(PLANE)
+    genomes = [*rng(3).random((20, 2)), *np.reshape(paused, (-1, 2))]
+    for n, genome in enumerate(genomes):
+        is_slow = genome[0] > 0.5
+        final = genome[1] + (0.0 if is_slow else 1.0)
+        seen = final + (2.0 if is_slow else 0.1) + noise * rng(n).random()
+        history.add(Individual(genome, trial_id=str(n), epochs=(9,)))
+        rungs.reach(history, str(n), 9, Evaluation((seen,)))
+        if n < 20:
+            history.finish(str(n), Status.COMPLETED, [final])
+        else:
+            rungs.pause(history, str(n))
+    return history
+
+
+def prospects(history):
+    return Prospects.of(history, RungScores.of(history, (3, 9, 27)))
+
+
+def test_what_starts_slowly_is_not_hopeless():
+    history = slow_and_fast([0.75, 0.0], [0.25, 0.0], [0.75, 0.9])
+    found = prospects(history)
+    # At epoch 9 the second is the best.
+    assert found.promising.tolist() == [20]
+    assert found.known.positions.tolist() == list(range(23))
+    np.testing.assert_allclose(
+        found.known.objectives[[20, 22], 0], [0.0, 0.9], atol=0.05
+    )
+    assert found.known.extrapolation_variance[:20].tolist() == [[0.0]] * 20
+    assert np.all(found.known.extrapolation_variance[20:] > 0.0)
+
+
+def test_what_can_hardly_be_predicted_is_not_hopeless():
+    worse = [0.75, 0.5]
+    assert not len(prospects(slow_and_fast(worse)).promising)
+    uncertain = prospects(slow_and_fast(worse, noise=2.0))
+    assert uncertain.promising.tolist() == [20]
+
+
+def test_from_few_complete_trainings_nothing_is_called_hopeless():
+    history = history_of(
+        *({9: 1.0 + n} for n in range(7)),
+        {9: 1e6},
+        finals={n: 0.9 + n for n in range(7)},
+    )
+    assert prospects(history) is None
+    # Without epoch 9, a complete training predicts nothing.
+    history.add(Individual(np.array([0.9, 0.9]), trial_id="full"))
+    history.finish("full", Status.COMPLETED, [0.1])
+    assert prospects(history) is None
+
+
+def test_a_search_without_changes_can_be_predicted():
+    history = history_of(
+        *({9: 1.0} for n in range(8)),
+        {9: 1.0},
+        {9: 1.1},
+        finals={n: 1.0 for n in range(8)},
+    )
+    found = prospects(history)
+    assert np.isfinite(found.known.extrapolation_variance).all()
+    assert found.known.objectives[[8, 9], 0].tolist() == [1.0, 1.1]
+
+
+def test_what_has_a_chance_is_completed_and_others_stay_paused():
+    history = slow_and_fast([0.75, 0.0], [0.25, 0.0], [0.75, 0.9])
+    found = HALVING.next_step(history, rng(), 27)
+    assert (found.promotes, found.epochs) == (20, 27)
+    rungs.promote(history, "20", 27)
+    found = HALVING.next_step(history, rng(), 27)
+    # The next one is new. The surrogate knows all that are paused.
+    assert (found.promotes, found.epochs) == (None, 9)
+    assert found.known.positions.tolist() == [*range(20), 21, 22]
+    rungs.pause(history, "20")
+    rungs.discard_state(history, "20")
+    assert HALVING.next_step(history, rng(), 27).promotes is None
+
+
+def test_hopeless_is_what_is_worse_in_each_objective():
+    history = History(PLANE, 2)
+    for n, values in enumerate(
+        [*zip(range(10), range(9, -1, -1), strict=True), (4, 8), (9, -3)]
+    ):
+        genome = np.array([n / 12, 0.5])
+        history.add(Individual(genome, trial_id=str(n), epochs=(9,)))
+        objectives = tuple(float(value) for value in values)
+        rungs.reach(history, str(n), 9, Evaluation(objectives))
+        if n < 10:
+            history.finish(str(n), Status.COMPLETED, objectives)
+        else:
+            rungs.pause(history, str(n))
+    assert prospects(history).promising.tolist() == [11]
+
+
+def test_what_breaks_limits_less_is_not_hopeless():
+    history = History(PLANE, num_limits=1)
+    for n, violation in enumerate([0.5] * 10 + [0.4, 0.6]):
+        genome = np.array([n / 12, 0.5])
+        history.add(Individual(genome, trial_id=str(n), epochs=(9,)))
+        objective = (1.0 if n < 10 else 2.0,)
+        rungs.reach(history, str(n), 9, Evaluation(objective, (violation,)))
+        if n < 10:
+            history.finish(str(n), Status.COMPLETED, objective, (violation,))
+        else:
+            rungs.pause(history, str(n))
+    assert prospects(history).promising.tolist() == [10]
+
+
 # The first rung.
 
 
@@ -268,16 +390,21 @@ def test_a_paused_individual_could_be_trained():
     assert mean[0] < -0.5
 
 
-def test_the_share_that_is_trained_to_the_end_at_once_grows():
+def test_later_all_but_hopeless_ones_are_trained_to_the_end():
     search = CurveSearch(Evolution(fidelity=HALVING, surrogate=None))
-    shares = []
-    for spent in (10, 60):
-        while search.spent < spent * 27:
-            search.run(1)
-        total, straight = rungs.epochs_spent(search.history, 27)
-        assert total == search.spent
-        shares.append(straight / total)
-    assert shares[0] < 0.25 < shares[1]
+    while search.spent < 5 * 27:
+        search.run(1)
+    assert rungs.epochs_spent(search.history, 27) == search.spent
+    compared, started = len(search.history), len(search.proposals)
+    assert compared > 10
+    search.run(60)
+    epochs = [proposal.epochs for proposal in search.proposals[started:]]
+    assert set(epochs) == {9, 27}
+    later = search.history.individuals[compared:]
+    paused = [one for one in later if one.status is Status.PAUSED]
+    assert len(later) > 20 and 3 < len(paused) < len(later) - 3
+    best = search.history.objectives.min()
+    assert all(final_loss(one.genome) > best for one in paused)
 
 
 @pytest.mark.parametrize("surrogate", [None, "gaussian_process"])

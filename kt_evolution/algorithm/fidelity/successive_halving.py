@@ -8,6 +8,7 @@ import numpy as np
 from kt_evolution.algorithm.acquisition import KnownScores
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import check_optional_count
+from kt_evolution.algorithm.fidelity.completion import Prospects
 from kt_evolution.algorithm.fidelity.extrapolation import known_scores
 from kt_evolution.algorithm.fidelity.first_rung import choose_first_rung
 from kt_evolution.algorithm.history.history import History
@@ -20,12 +21,10 @@ from kt_evolution.algorithm.ranking import fitness
 
 # The lowest rung is at this share of all epochs, unless it is given.
 LOWEST_SHARE = 1 / 27
-# When so many full trainings' worth of epochs were spent, half of the next
-# ones go to individuals that are trained to the end without a pause.
-HALF_STRAIGHT = 30.0
-# The share of these for which the surrogate learns from all trainings; for the
-# others it learns from complete ones only.
-PARTIAL_SHARE = 0.5
+# After the epochs of so many full trainings, each new individual is trained to
+# the end unless it is hopeless. Promotions by rank are faster at first; later
+# what is learned from short trainings misleads near the optimum.
+COMPARED_TRAININGS = 5.0
 # The share of random ones among the individuals that may be paused.
 RANDOM_SHARE = 0.15
 # From fewer individuals the surrogate learns at whatever rungs they are.
@@ -60,9 +59,12 @@ class SuccessiveHalving:
     rung, the best share of 1 / `factor` is promoted to the next one, as soon
     as they are known to be among it: nothing waits for a rung to fill. The
     rung at which new ones are looked at first is chosen by how well the rungs
-    predicted the final order, see `first_rung.py`. A growing share is trained
-    to the end without a pause, because what starts slowly would never be
-    promoted.
+    predicted the final order, see `first_rung.py`.
+
+    After the epochs of about 5 full trainings, the search is that without a
+    fidelity, except that trainings are ended at the rung before the last one
+    if they are hopeless, see `completion.py`. So what starts slowly is found
+    as well, and the best individuals are told apart by complete trainings.
 
     Reference:
         Li et al. (2020), "A System for Massively Parallel Hyperparameter
@@ -143,10 +145,9 @@ class SuccessiveHalving:
         if not allows_new:
             return self.next_promotion(history, max_epochs)
         scores = RungScores.of(history, rungs)
-        if _goes_straight(history, max_epochs):
-            learns_all = rng.random() < PARTIAL_SHARE
-            known = known_scores(history, scores) if learns_all else complete
-            return Step(known, max_epochs)
+        spent = epochs_spent(history, max_epochs)
+        if spent >= COMPARED_TRAININGS * max_epochs:
+            return _step_to_the_end(history, scores)
         first = choose_first_rung(history, scores, rng)
         promotion = self._promotion(history, scores, first)
         if promotion is not None:
@@ -275,13 +276,13 @@ def _can_go_on(individual: Individual) -> bool:
     return individual.status is Status.PAUSED and individual.can_resume
 
 
-def _goes_straight(history: History, max_epochs: int) -> bool:
-    """Returns whether a new individual is trained to the end at once.
-
-    The share of such epochs is t / (t + `HALF_STRAIGHT`) when the epochs of t
-    full trainings were spent. The integral of it is their number in all.
-    """
-    total, straight = epochs_spent(history, max_epochs)
-    spent = total / max_epochs
-    due = spent - HALF_STRAIGHT * math.log1p(spent / HALF_STRAIGHT)
-    return straight + max_epochs / 2 < due * max_epochs
+def _step_to_the_end(history: History, scores: RungScores) -> Step:
+    """Returns what is trained next when all but hopeless ones are completed."""
+    complete = KnownScores.of_completed(history)
+    prospects = Prospects.of(history, scores)
+    if prospects is None:
+        return Step(complete, scores.epochs[-1])
+    for position in prospects.promising:
+        if _can_go_on(history.individuals[position]):
+            return Step(complete, scores.epochs[-1], int(position))
+    return Step(prospects.known, scores.epochs[-2])
