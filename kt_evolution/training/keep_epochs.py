@@ -218,8 +218,8 @@ class KeepEpochs(keras.callbacks.Callback):
         self.seconds = self.curve.total_seconds
         self._epoch_log.continue_curve()
         training_state.set_random_state(state["random"])
-        self._continuation.awaits_progress = True
         if not state["is_paused"]:
+            self._continuation.awaits_progress = True
             self._continuation.say(f"It goes on after epoch {state['next']}.")
         return None
 
