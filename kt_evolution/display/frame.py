@@ -223,9 +223,10 @@ def results_table(rows: list[TrialSummary], names: list[str]) -> Table:
             cells.append(prediction(*row.expected) if row.expected else "")
         style = "bold green" if row.is_best else ""
         style = style if row.scores else "red"
+        style = "dim" if row.pause else style
         time_cell = "" if row.seconds is None else duration(row.seconds)
-        # Why a trial failed counts more than how it was made.
-        cells += [time_cell, row.reason or row.origin]
+        # Why a trial failed, or where it is, counts more than how it was made.
+        cells += [time_cell, row.reason or row.pause or row.origin]
         add_row(table, cells, style)
     return table
 
@@ -256,6 +257,8 @@ def result_words(trial: TrialSummary, names: list[str]) -> str:
         values = "failed"
         if trial.reason:
             values += f": {shortened(trial.reason)}"
+    elif trial.pause:
+        values += f", {trial.pause}"
     elif trial.expected is not None:
         values += f" (expected {prediction(*trial.expected)})"
     return f"trial {trial.trial_id}: {values}"

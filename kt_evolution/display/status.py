@@ -11,17 +11,19 @@ from kt_evolution.display.formatting import origin
 
 @dataclasses.dataclass(frozen=True)
 class TrialSummary:
-    """A trial that ended.
+    """A trial that ended, or was paused.
 
     Args:
         trial_id: String.
-        scores: Tuple of the values of the objectives; empty if it failed.
+        scores: Tuple of the values of the objectives, the best so far if it is
+            paused; empty if it failed.
         is_best: Boolean, whether no trial is better.
         expected: The mean and standard deviation that the surrogate had
             expected of the score, or None.
         origin: String, how it was made.
         seconds: Float, how long it took; None if that is not known.
         reason: String, why it failed; empty if it did not fail.
+        pause: String, where it is paused; empty if it is not paused.
     """
 
     trial_id: str
@@ -31,6 +33,7 @@ class TrialSummary:
     origin: str
     seconds: float | None
     reason: str = ""
+    pause: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +41,7 @@ class SearchStatus:
     """How far a search is.
 
     Args:
-        num_ended: Int, the trials that have ended.
+        num_ended: Int, the trials that have ended or are paused.
         max_trials: Int, the trials at most; None for no limit.
         num_running: Int, the trials that run now.
         num_rejected: Int, the proposals that cost no trial.

@@ -206,16 +206,32 @@ class Standings:
         """
         trial_id = trial.trial_id
         position = self._history.position_of(trial_id)
-        is_completed = trial.status == TrialStatus.COMPLETED
+        is_paused = trial_id in self._state.paused
+        # What was expected is the score in the end.
+        expected = (
+            None
+            if is_paused
+            else expected_of(self._history, trial_id, self._state.sign)
+        )
+        is_scored = is_paused or trial.status == TrialStatus.COMPLETED
         return TrialSummary(
             trial_id=trial_id,
-            scores=self._scores_of(trial) if is_completed else (),
+            scores=self._scores_of(trial) if is_scored else (),
             is_best=is_best,
-            expected=expected_of(self._history, trial_id, self._state.sign),
+            expected=expected,
             origin=origin_of(self._history.individuals[position], trial_id),
             seconds=seconds,
-            reason="" if is_completed else failure_reason(trial.message or ""),
+            reason="" if is_scored else failure_reason(trial.message or ""),
+            pause=self._pause_of(trial_id) if is_paused else "",
         )
+
+    def _pause_of(self, trial_id: str) -> str:
+        """Returns where a trial is paused, in words."""
+        position = self._history.position_of(trial_id)
+        reached = self._history.individuals[position].epochs_reached
+        rungs = self._state.trials[trial_id].rungs
+        last = f" of {rungs[-1]}" if rungs else ""
+        return f"paused at epoch {reached}{last}"
 
     def search_status(
         self, max_trials: int | None, time_budget: float
@@ -237,7 +253,9 @@ class Standings:
         is_single = self._history.num_objectives == 1
         # Failed trials may wait for another chance.
         num_ended = len(
-            set(self._state.end_order).difference(self._state.retry_queue)
+            {*self._state.end_order, *self._state.paused}.difference(
+                self._state.retry_queue
+            )
         )
         return SearchStatus(
             num_ended=num_ended,

@@ -1,0 +1,218 @@
+"""Searches with a fidelity, through the public API and with real training."""
+
+import collections
+import contextlib
+import json
+
+import keras
+import pytest
+from tuner_helpers import ScoringTuner
+from tuner_helpers import X
+from tuner_helpers import Y
+from tuner_helpers import build_dense
+from tuner_helpers import trials_of
+
+import kt_evolution
+from kt_evolution.project.journal import Journal
+
+EPOCHS = 9
+NUM_TRIALS = 8
+
+
+class Noted(keras.callbacks.Callback):
+    """Notes the epochs that begin, and may be interrupted in one of them.
+
+    What it notes is of the class, because it is no state of a training.
+    """
+
+    begun = []
+    cut = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if len(self.begun) == Noted.cut:
+            raise KeyboardInterrupt
+        self.begun.append(epoch)
+
+
+def build(hp):
+    # The same weights in any run, also in one that goes on.
+    keras.utils.set_random_seed(3)
+    return build_dense(hp)
+
+
+def make_tuner(folder, **kwargs):
+    options = {
+        "objective": "val_loss",
+        "max_trials": NUM_TRIALS,
+        "seed": 0,
+        "fidelity": kt_evolution.SuccessiveHalving(),
+        "directory": folder,
+        "project_name": "p",
+        **kwargs,
+    }
+    return kt_evolution.EvolutionTuner(build, **options)
+
+
+def search(tuner, **kwargs):
+    """Searches, and returns the epochs that began."""
+    Noted.begun = []
+    options = {
+        "validation_data": (X, Y),
+        "epochs": EPOCHS,
+        "batch_size": 32,
+        "shuffle": False,
+        "callbacks": [Noted()],
+        "verbose": 0,
+        **kwargs,
+    }
+    tuner.search(X, Y, **options)
+    return list(Noted.begun)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, eager):
+    """The folder of a search that nothing ended, its tuner and its epochs."""
+    folder = tmp_path_factory.mktemp("whole")
+    tuner = make_tuner(folder)
+    return folder, tuner, search(tuner)
+
+
+def lines(folder):
+    return Journal(folder / "p" / "journal.jsonl").read()
+
+
+def decisions(folder):
+    """Returns what a search decided and found, without times and costs."""
+    found = []
+    for line in lines(folder):
+        if line["event"] in ("trial", "promote", "discard"):
+            names = ("event", "trial_id", "trial_ids", "epochs", "values")
+            found.append([line.get(name) for name in names])
+        elif line["event"] in ("pause", "end"):
+            rungs = [
+                [one["epochs"], one["metrics"]["val_loss"]]
+                for one in line.get("rungs") or ()
+            ]
+            found.append([line["trial_id"], line["score"], rungs])
+    return found
+
+
+def curve_of(folder, trial_id):
+    """Returns the epochs in the training log of a trial."""
+    log = folder / "p" / f"trial_{trial_id}" / "training.jsonl"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return [line["epoch"] for line in lines if line["event"] == "epoch"]
+
+
+def test_a_search_takes_a_fraction_of_the_epochs(whole):
+    folder, tuner, begun = whole
+    trials = trials_of(tuner)
+    assert len(trials) == NUM_TRIALS
+    assert len(begun) < NUM_TRIALS * EPOCHS / 2
+    # No epoch is repeated, and each trial has one curve.
+    history = tuner.oracle.history
+    total = 0
+    for trial in trials:
+        position = history.position_of(trial.trial_id)
+        reached = history.individuals[position].epochs_reached
+        epochs = EPOCHS if trial.status == "COMPLETED" else reached
+        assert curve_of(folder, trial.trial_id) == list(range(epochs))
+        total += epochs
+    assert total == len(begun)
+
+
+def test_only_completed_trials_compete_for_the_best(whole):
+    _, tuner, _ = whole
+    statuses = collections.Counter(one.status for one in trials_of(tuner))
+    assert set(statuses) == {"COMPLETED", "IDLE"}
+    best = tuner.oracle.get_best_trials(NUM_TRIALS)
+    assert len(best) == statuses["COMPLETED"]
+    for trials in (
+        tuner.oracle.recommend(NUM_TRIALS),
+        tuner.get_pareto_trials(),
+        best,
+    ):
+        assert {trial.status for trial in trials} == {"COMPLETED"}
+    loss = tuner.get_best_models()[0].evaluate(X, Y, verbose=0)[0]
+    assert loss == pytest.approx(best[0].score, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_a_search_that_is_interrupted_in_any_run_decides_the_same(
+    tmp_path, monkeypatch, whole
+):
+    folder, _, begun = whole
+    for cut in (1, len(begun) // 2, len(begun) - 1):
+        monkeypatch.setattr(Noted, "cut", cut)
+        with contextlib.suppress(KeyboardInterrupt):
+            search(make_tuner(tmp_path / str(cut)))
+        monkeypatch.setattr(Noted, "cut", None)
+        rest = search(make_tuner(tmp_path / str(cut)))
+        assert decisions(tmp_path / str(cut)) == decisions(folder), cut
+        # Only epochs of the run that was cut are trained again.
+        assert len(begun) <= cut + len(rest) < len(begun) + EPOCHS
+
+
+def test_trials_say_where_they_are_paused(tmp_path, capsys):
+    tuner = make_tuner(tmp_path, max_trials=1)
+    search(tuner, verbose=1)
+    output = capsys.readouterr().out
+    assert "[1/1] trial 0: val_loss 0." in output
+    assert ", paused at epoch 1 of 9; " in output
+    assert "failed" not in output
+
+
+def test_auto_is_successive_halving(tmp_path):
+    tuner = make_tuner(tmp_path, fidelity="auto", max_trials=3)
+    assert isinstance(
+        tuner.oracle._evolution.fidelity, kt_evolution.SuccessiveHalving
+    )
+    begun = search(tuner)
+    assert len(begun) < 3 * EPOCHS
+
+
+@pytest.mark.parametrize("fidelity", [None, "auto"])
+def test_one_epoch_is_no_fidelity(tmp_path, fidelity):
+    tuner = make_tuner(tmp_path, fidelity=fidelity, max_trials=2)
+    assert search(tuner, epochs=1) == [0, 0]
+    assert [one.status for one in trials_of(tuner)] == ["COMPLETED"] * 2
+
+
+def test_a_search_must_get_its_epochs(tmp_path):
+    tuner = make_tuner(tmp_path)
+    with pytest.raises(ValueError, match="`search` needs .*`epochs`"):
+        tuner.search(X, Y, validation_data=(X, Y))
+    with pytest.raises(ValueError, match="`epochs` must .*epochs=0"):
+        search(tuner, epochs=0)
+    assert not tuner.oracle.trials
+
+
+def test_the_last_epoch_may_not_be_given_twice(tmp_path):
+    halving = kt_evolution.SuccessiveHalving(max_epochs=27)
+    tuner = make_tuner(tmp_path, fidelity=halving)
+    with pytest.raises(ValueError, match=r"max_epochs=27, epochs=9"):
+        search(tuner)
+
+
+def test_epochs_may_be_positional(tmp_path):
+    tuner = make_tuner(tmp_path, max_trials=1)
+    tuner.search(X, Y, 32, EPOCHS, 0, validation_data=(X, Y))
+    assert tuner.oracle._promotions.max_epochs == EPOCHS
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "error"),
+    [
+        ("fast", ValueError),
+        (3, TypeError),
+        (kt_evolution.Stagnation, TypeError),
+    ],
+)
+def test_a_wrong_fidelity_is_named(tmp_path, fidelity, error):
+    with pytest.raises(error, match="`fidelity` must be"):
+        make_tuner(tmp_path, fidelity=fidelity)
+
+
+def test_trainings_of_the_user_can_not_be_paused(tmp_path):
+    with pytest.raises(ValueError, match="`fidelity` is for models that"):
+        ScoringTuner(objective="val_loss", fidelity="auto", directory=tmp_path)
