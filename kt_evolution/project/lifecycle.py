@@ -20,11 +20,13 @@ from kt_evolution.project.events import RunProgressed
 from kt_evolution.project.events import RunsInterrupted
 from kt_evolution.project.events import SearchGivenUp
 from kt_evolution.project.events import SearchStopped
+from kt_evolution.project.events import StatesDiscarded
 from kt_evolution.project.events import TrialCreated
 from kt_evolution.project.events import TrialPromoted
 from kt_evolution.project.events import TrialStarted
 from kt_evolution.project.issued_trial import IssuedTrial
 from kt_evolution.project.issued_trial import record_requests
+from kt_evolution.project.kept_states import delete_state
 from kt_evolution.project.project import Project
 from kt_evolution.project.trial_reports import TrialReports
 from kt_evolution.user_warnings import warn_user
@@ -156,6 +158,7 @@ class TrialLifecycle:
         """Returns a new trial, or a paused one that is trained on."""
         state = self._project.state
         number, max_trials = len(state.trials), self._oracle.max_trials
+        self._discard_states()
         if not self._is_given_up:
             promotion = self._oracle._end.promotion(max_trials)
             if promotion is not None:
@@ -206,6 +209,17 @@ class TrialLifecycle:
             )
         )
         return self._project.state.trials[trial_id]
+
+    def _discard_states(self) -> None:
+        """Deletes the states of paused trials that will not be trained on.
+
+        Of the others they are kept at the end, too: `max_trials` may be raised.
+        """
+        unneeded = self._oracle._promotions.unneeded()
+        if unneeded:
+            self._project.commit(StatesDiscarded(trial_ids=unneeded))
+        for trial_id in unneeded:
+            delete_state(self._project.folder / f"trial_{trial_id}")
 
     def _set_rungs(self, trial: IssuedTrial) -> None:
         """Gives a trial that may be paused the rungs of the search."""

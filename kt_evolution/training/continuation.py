@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from kt_evolution import files
+from kt_evolution.project.kept_states import FOLDER
+from kt_evolution.project.kept_states import delete_state
 from kt_evolution.project.training_log import FILE_NAME
 from kt_evolution.training.snapshots import SnapshotError
 from kt_evolution.training.snapshots import read_snapshot
 from kt_evolution.training.snapshots import write_snapshot
 from kt_evolution.training.training_state import signature_of
 
-# In the folder of a trial, while the trial is not finished.
-FOLDER = "unfinished"
 STATE = "state.npz"
 # A file of another version is not read.
 VERSION = 2
@@ -368,10 +368,3 @@ def _link_or_copy(source: Path, target: Path) -> None:
     except OSError:
         # Not every file system has links.
         shutil.copyfile(source, target)
-
-
-def delete_state(trial_folder: Path) -> None:
-    """Deletes what is kept of a trial."""
-    folder = trial_folder / FOLDER
-    if folder.is_dir() and files.is_own(folder, trial_folder.parent):
-        shutil.rmtree(folder, ignore_errors=True)

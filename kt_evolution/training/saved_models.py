@@ -7,9 +7,9 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_evolution import files
+from kt_evolution.project.kept_states import delete_state
 from kt_evolution.training.checkpoints import CheckpointError
 from kt_evolution.training.checkpoints import load_checkpoint
-from kt_evolution.training.continuation import delete_state
 
 # Advice if a model can't be restored.
 REMEDY = (

@@ -26,13 +26,13 @@ from kt_evolution.project.issued_trial import recorded_training
 from kt_evolution.project.issued_trial import report_rungs
 from kt_evolution.project.issued_trial import run_mark
 from kt_evolution.project.issued_trial import schedule_of
+from kt_evolution.project.kept_states import delete_state
 from kt_evolution.project.signals import raise_if_interrupted
 from kt_evolution.project.tracebacks import short_traceback
 from kt_evolution.training.arguments import check_fit_arguments
 from kt_evolution.training.arguments import warn_of_one_epoch
 from kt_evolution.training.checkpoints import save_build_config
 from kt_evolution.training.continuation import Continuation
-from kt_evolution.training.continuation import delete_state
 from kt_evolution.training.cross_validation import Fold
 from kt_evolution.training.execution import TrainingPlan
 from kt_evolution.training.execution import TrialExecution

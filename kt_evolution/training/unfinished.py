@@ -6,10 +6,10 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial
 
-from kt_evolution.training.continuation import FOLDER
+from kt_evolution.project.kept_states import FOLDER
+from kt_evolution.project.kept_states import delete_state
 from kt_evolution.training.continuation import Continuation
 from kt_evolution.training.continuation import Pace
-from kt_evolution.training.continuation import delete_state
 
 
 class UnfinishedTrials:
@@ -46,9 +46,18 @@ class UnfinishedTrials:
         return continuation
 
     def delete_ended(self) -> None:
-        """Deletes what a process left that was killed as a trial ended."""
+        """Deletes what a process left that was killed as a trial ended.
+
+        Paused trials that will not be trained on count as ended.
+        """
         project = Path(self._tuner.project_dir)
-        ended = {f"trial_{name}" for name in self._tuner.oracle.end_order}
+        oracle = self._tuner.oracle
+        unneeded = list(oracle.end_order) + [
+            one.trial_id
+            for one in oracle.history.individuals
+            if not one.can_resume
+        ]
+        ended = {f"trial_{trial_id}" for trial_id in unneeded}
         for folder in project.glob(f"trial_*/{FOLDER}"):
             if folder.parent.name in ended:
                 delete_state(folder.parent)

@@ -13,6 +13,7 @@ from tuner_helpers import build_dense
 from tuner_helpers import trials_of
 
 import kt_evolution
+from kt_evolution.algorithm.fidelity import successive_halving
 from kt_evolution.project.journal import Journal
 
 EPOCHS = 9
@@ -151,6 +152,38 @@ def test_a_search_that_is_interrupted_in_any_run_decides_the_same(
         assert decisions(tmp_path / str(cut)) == decisions(folder), cut
         # Only epochs of the run that was cut are trained again.
         assert len(begun) <= cut + len(rest) < len(begun) + EPOCHS
+
+
+def states_of(folder):
+    """Returns the trials whose state is on disk."""
+    kept = (folder / "p").glob("trial_*/unfinished")
+    return {path.parent.name.removeprefix("trial_") for path in kept}
+
+
+def test_states_of_paused_trials_are_kept_while_they_may_be_trained_on(whole):
+    folder, tuner, _ = whole
+    paused = {one.trial_id for one in trials_of(tuner, "IDLE")}
+    assert states_of(folder) == paused
+
+
+def test_states_of_hopeless_trials_are_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr(successive_halving, "MAX_STATES", 1)
+    tuner = make_tuner(tmp_path)
+    search(tuner)
+    discarded = {
+        trial_id
+        for line in lines(tmp_path)
+        if line["event"] == "discard"
+        for trial_id in line["trial_ids"]
+    }
+    paused = {one.trial_id for one in trials_of(tuner, "IDLE")}
+    assert discarded and discarded <= paused
+    assert states_of(tmp_path) == paused - discarded
+    # As a process would leave it that died before the folder was deleted.
+    left = tmp_path / "p" / f"trial_{min(discarded)}" / "unfinished"
+    left.mkdir()
+    search(make_tuner(tmp_path))
+    assert not left.exists()
 
 
 def test_trials_say_where_they_are_paused(tmp_path, capsys):
