@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 # Loaded on first use: Keras Tuner loads Keras and its backend, and the core
 # of the search needs neither.
 _HOMES = {
+    "EpochBudget": "kt_evolution.stopping",
     "EvolutionOracle": "kt_evolution.oracle",
     "EvolutionTuner": "kt_evolution.tuner",
     "Limit": "kt_evolution.limits",
@@ -20,6 +21,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "EpochBudget",
     "EvolutionOracle",
     "EvolutionTuner",
     "Limit",

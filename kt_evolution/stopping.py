@@ -40,6 +40,9 @@ class SearchProgress:
             or if there are several objectives.
         direction: String, "min" or "max".
         seconds: Float, for how long the search has run, pauses left out.
+        epochs: Int, for how many epochs all trials together were, or are
+            being, trained, see `EpochBudget`. It is 0 if `search` did not say
+            how many epochs a training has. Defaults to 0.
     """
 
     num_completed: int
@@ -47,6 +50,7 @@ class SearchProgress:
     best: float | None
     direction: str
     seconds: float
+    epochs: int = 0
 
 
 class StoppingRule(abc.ABC):
@@ -162,6 +166,29 @@ class TimeBudget(StoppingRule):
         return f"the time budget of {self.seconds:g} s is over"
 
 
+class EpochBudget(StoppingRule):
+    """Ends the search when its trials were trained for so many epochs.
+
+    A trial that is completed counts with the `epochs` of `search`, also if a
+    callback ended its training earlier, and one that is paused or has failed
+    with those after which it was compared last. Of several executions of a
+    trial one counts. No training begins once the budget is spent, and the one
+    that runs is not cut, so the last of them may exceed it. Before that, the
+    paused trial that is probably the best is trained to its end.
+
+    Args:
+        epochs: Int, of all trials together.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = check_count("epochs", epochs)
+
+    def reason(self, progress: SearchProgress) -> str | None:
+        if progress.epochs < self.epochs:
+            return None
+        return f"the budget of {self.epochs} epochs is spent"
+
+
 class StopAtEpochEnd(keras.callbacks.Callback):
     """Ends training with the epoch in which a time budget is over.
 
@@ -248,4 +275,10 @@ def _is_ratio(metric: str) -> bool:
 def budget_of(rules: Iterable[StoppingRule]) -> float:
     """Returns the seconds of the shortest time budget, or infinity."""
     budgets = [rule.seconds for rule in rules if isinstance(rule, TimeBudget)]
+    return min(budgets, default=math.inf)
+
+
+def epoch_budget_of(rules: Iterable[StoppingRule]) -> float:
+    """Returns the epochs of the smallest epoch budget, or infinity."""
+    budgets = [rule.epochs for rule in rules if isinstance(rule, EpochBudget)]
     return min(budgets, default=math.inf)

@@ -184,3 +184,13 @@ def test_sessions_that_begin_at_the_same_date_both_count(monkeypatch):
         assert running.seconds == 10.0 * number
         running.end()
     assert running.seconds == 30.0
+
+
+def test_an_epoch_budget_ends_a_search_when_it_is_spent():
+    rule = kt_evolution.EpochBudget(epochs=270)
+    assert rule.reason(progress(epochs=269)) is None
+    reason = "the budget of 270 epochs is spent"
+    assert rule.reason(progress(epochs=270)) == reason
+    for epochs in (0, 2.5, "27"):
+        with pytest.raises(ValueError, match="`epochs` must be an integer"):
+            kt_evolution.EpochBudget(epochs=epochs)

@@ -65,6 +65,8 @@ class Project:
         clock: The `SearchClock`.
         lock: A reentrant lock, held while the state changes.
         host_files: The `HostFiles`, for Keras Tuner's own tools.
+        max_epochs: Int, for how many epochs a model is trained in full, or
+            None if that is not known.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Project:
         self._journal: Journal | None = None
         self._search_lock = SearchLock()
         self.host_files = HostFiles(None)
+        self.max_epochs: int | None = None
         self.seed = random.randrange(2**31) if seed is None else seed
         self.clock = SearchClock()
         self.lock = threading.RLock()

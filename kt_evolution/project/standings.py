@@ -1,5 +1,6 @@
 """Standings: the best trials of a search, and its progress."""
 
+import statistics
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Status
+from kt_evolution.algorithm.history.rungs import epochs_spent
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
 from kt_evolution.display.formatting import distances
@@ -24,6 +26,9 @@ from kt_evolution.project.project import Project
 from kt_evolution.project.state import SearchState
 from kt_evolution.stopping import SearchProgress
 from kt_evolution.user_warnings import warn_user
+
+# The metric that says for how long a model was trained.
+SECONDS = "train_seconds"
 
 
 class Standings:
@@ -192,7 +197,27 @@ class Standings:
             best=self._state.sign * float(best) if best is not None else None,
             direction=self._state.objective.direction,
             seconds=self._project.clock.seconds,
+            epochs=self._num_epochs(),
         )
+
+    def _num_epochs(self) -> int:
+        max_epochs = self._project.max_epochs
+        if max_epochs is None:
+            return 0
+        return epochs_spent(self._history, max_epochs)
+
+    def seconds_per_epoch(self) -> float:
+        """Returns the median over all trials, 0 if it is not known."""
+        rates = []
+        for trial in self._state.trials.values():
+            position = self._history.position_of(trial.trial_id)
+            individual = self._history.individuals[position]
+            epochs = individual.epochs_reached
+            if trial.status == TrialStatus.COMPLETED:
+                epochs = self._project.max_epochs or 0
+            if epochs and trial.metrics.exists(SECONDS):
+                rates.append(value_of(trial, SECONDS) / epochs)
+        return statistics.median(rates) if rates else 0.0
 
     def trial_summary(
         self, trial: Trial, seconds: float | None, is_best: bool

@@ -13,6 +13,7 @@ from kt_evolution.proposals.promotions import Promotions
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.stopping import budget_of
 from kt_evolution.stopping import check_rules
+from kt_evolution.stopping import epoch_budget_of
 
 # In seconds; a trial counts as at least this long.
 TIME_RESOLUTION = 1e-3
@@ -29,6 +30,7 @@ class EndOfSearch:
 
     Attributes:
         time_budget: Float, the number of seconds that the search may run.
+        epoch_budget: Float, the number of epochs of all trials together.
     """
 
     def __init__(
@@ -45,11 +47,16 @@ class EndOfSearch:
         objectives = objectives_of(project.state.objective)
         self._rules = check_rules(stop, objectives, positive=COSTS)
         self.time_budget = budget_of(self._rules)
+        self.epoch_budget = epoch_budget_of(self._rules)
+
+    @property
+    def counts_epochs(self) -> bool:
+        return math.isfinite(self.epoch_budget)
 
     def reason(self) -> str | None:
         """Returns why the search is to end, None if it goes on."""
         reason = self._fired()
-        if reason is None or self._project.clock.seconds >= self.time_budget:
+        if reason is None or self._epochs_left() <= 0:
             return reason
         # The best model is trained to the end before the search stops, and the
         # best models are re-evaluated.
@@ -73,11 +80,33 @@ class EndOfSearch:
             max_trials: Int, or None for no limit. Once there are so many
                 trials, paused ones are trained on as long as one is due.
         """
-        if self._fired() is not None:
-            return self._promotions.last()
+        last = self._promotions.last()
+        if last is not None and self._is_time_for(last):
+            return last
         if max_trials is None or len(self._project.state.trials) < max_trials:
             return None
         return self._promotions.due()
+
+    def _is_time_for(self, last: Promotion) -> bool:
+        """Returns whether the last promotion is due.
+
+        One more training in full would leave too little of a budget.
+        """
+        if self._fired() is not None:
+            return True
+        needed = self._promotions.epochs_left(last) + last["epochs"]
+        return self._epochs_left() < needed
+
+    def _epochs_left(self) -> float:
+        """Returns for how many epochs the budgets last, about."""
+        left = math.inf
+        if self.counts_epochs:
+            left = self.epoch_budget - self._standings.progress().epochs
+        if math.isfinite(self.time_budget):
+            seconds = self.time_budget - self._project.clock.seconds
+            pace = max(self._standings.seconds_per_epoch(), TIME_RESOLUTION)
+            left = min(left, seconds / pace)
+        return left
 
     def num_left(self, max_trials: int | None) -> float:
         """Returns how many trials are still to come, as far as is known.

@@ -30,7 +30,8 @@ class Promotions:
         self._project = project
         self._evolution = evolution
         self._fidelity = fidelity = evolution.fidelity
-        self._max_epochs = None if fidelity is None else fidelity.max_epochs
+        if fidelity is not None:
+            project.max_epochs = fidelity.max_epochs
 
     def set_max_epochs(self, epochs: int | None) -> None:
         """Takes the last epoch from a call of `search`.
@@ -42,10 +43,9 @@ class Promotions:
             ValueError: If the last epoch is not known, or not the same as in
                 `SuccessiveHalving(max_epochs=...)`.
         """
-        if self._fidelity is None:
-            return
+        fidelity = self._fidelity
         epochs = check_optional_count("epochs", epochs)
-        given = self._fidelity.max_epochs
+        given = None if fidelity is None else fidelity.max_epochs
         if given is not None and epochs not in (None, given):
             raise ValueError(
                 "`max_epochs` of `SuccessiveHalving` must be the `epochs` of "
@@ -53,11 +53,11 @@ class Promotions:
             )
         if epochs is None and given is None:
             raise ValueError(
-                "With `fidelity`, `search` needs the argument `epochs`: the "
-                "last epoch of a training, at which trials are compared for "
-                "the best. It is passed on to `fit`. Received no `epochs`"
+                "With `fidelity` or an `EpochBudget`, `search` needs the "
+                "argument `epochs`: for how many epochs a model is trained in "
+                "full. It is passed on to `fit`. Received no `epochs`"
             )
-        self._max_epochs = epochs or given
+        self._project.max_epochs = epochs or given
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -68,13 +68,14 @@ class Promotions:
         """
         if self._fidelity is None:
             return ()
-        if self._max_epochs is None:
+        max_epochs = self._project.max_epochs
+        if max_epochs is None:
             raise RuntimeError(
                 "An oracle with a `fidelity` must know the last epoch of a "
                 "training. `EvolutionTuner.search` takes it from `epochs`; "
                 "elsewhere use `fidelity=SuccessiveHalving(max_epochs=...)`."
             )
-        rungs = self._fidelity.rungs(self._max_epochs)
+        rungs = self._fidelity.rungs(max_epochs)
         return rungs if len(rungs) > 1 else ()
 
     @property
@@ -97,6 +98,13 @@ class Promotions:
             return None
         history = self._project.state.history
         return self._of(self._evolution.propose_last(history, max_epochs))
+
+    def epochs_left(self, promotion: Promotion) -> int:
+        """Returns for how many epochs a promoted trial is trained on."""
+        history = self._project.state.history
+        position = history.position_of(promotion["trial_id"])
+        reached = history.individuals[position].epochs_reached
+        return promotion["epochs"] - reached
 
     def _of(self, proposal: Proposal | None) -> Promotion | None:
         if proposal is None or proposal.promotes is None:

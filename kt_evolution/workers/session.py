@@ -63,7 +63,7 @@ def searching(
             yield
         return
     oracle = tuner.oracle
-    if oracle._evolution.fidelity is not None:
+    if oracle._end.counts_epochs or oracle._evolution.fidelity is not None:
         arguments = private_api.fit_arguments(fit_args, fit_kwargs)
         oracle._promotions.set_max_epochs(arguments.get("epochs"))
     with _claimed_project(oracle):

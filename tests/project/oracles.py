@@ -89,7 +89,7 @@ def train(oracle: Any, trial: Any) -> int:
         if rung <= epochs
     ]
     report_rungs(trial, epochs < 27, reached)
-    metrics = {"score": max(curve[:epochs])}
+    metrics = {"score": max(curve[:epochs]), "train_seconds": float(epochs)}
     oracle.update_trial(trial.trial_id, metrics, step=epochs - 1)
     trial.status = "COMPLETED"
     oracle.end_trial(trial)

@@ -6,6 +6,7 @@ import pytest
 
 import kt_evolution
 from kt_evolution.algorithm.history.individual import Status
+from kt_evolution.project import clock
 from kt_evolution.project.journal import Journal
 from tests.project.oracles import crash
 from tests.project.oracles import halving_oracle
@@ -158,3 +159,63 @@ def test_a_search_goes_on_without_its_fidelity(tmp_path):
     resumed = make_oracle(tmp_path)
     trial = resumed.create_trial("tuner0")
     assert (trial.trial_id, trial.epochs, trial.rungs) == ("01", None, ())
+
+
+def trained(log):
+    """Returns for how many epochs trials were trained in all."""
+    return sum(after - before for _, before, after in log)
+
+
+@pytest.mark.parametrize("budget", [30, 100, 200])
+def test_a_budget_of_epochs_ends_a_search_with_a_completed_best(
+    tmp_path, budget
+):
+    stop = kt_evolution.EpochBudget(epochs=budget)
+    oracle = halving_oracle(tmp_path, max_trials=None, stop=stop)
+    log = search(oracle)
+    assert oracle.stop_reason == f"the budget of {budget} epochs is spent"
+    assert budget <= trained(log) == oracle.progress().epochs < budget + 27
+    assert oracle.get_best_trials()
+
+
+def test_a_budget_of_epochs_counts_full_trainings_without_a_fidelity(tmp_path):
+    stop = kt_evolution.EpochBudget(epochs=100)
+    oracle = make_oracle(tmp_path, stop=stop)
+    oracle._promotions.set_max_epochs(27)
+    log = search(oracle)
+    assert [after for _, _, after in log] == [27] * 4
+
+
+def test_a_time_budget_keeps_enough_to_finish_the_best(tmp_path, monkeypatch):
+    seconds = [0.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: seconds[0])
+    stop = kt_evolution.TimeBudget(seconds=100)
+    oracle = halving_oracle(tmp_path, max_trials=None, stop=stop)
+    reached = {}
+    while (trial := oracle.create_trial("tuner0")).status == "RUNNING":
+        # An epoch takes a second.
+        before = reached.get(trial.trial_id, 0)
+        reached[trial.trial_id] = train(oracle, trial)
+        seconds[0] += reached[trial.trial_id] - before
+    assert 100 <= seconds[0] < 127
+    assert oracle.get_best_trials()
+    assert "the time budget" in oracle.stop_reason
+
+
+def test_another_rule_finishes_the_best_before_it_ends_a_search(tmp_path):
+    class Enough(kt_evolution.StoppingRule):
+        def reason(self, progress):
+            return "enough" if progress.epochs >= 8 else None
+
+    oracle = halving_oracle(tmp_path, stop=Enough())
+    log = search(oracle)
+    assert oracle.stop_reason == "enough"
+    assert log[-1][2] == 27
+    assert oracle._promotions.last() is None
+
+
+def test_a_best_that_is_only_paused_is_none(tmp_path):
+    oracle = halving_oracle(tmp_path)
+    train(oracle, oracle.create_trial("tuner0"))
+    assert oracle.get_best_trials() == oracle.recommend() == []
+    assert oracle.get_pareto_trials() == []
