@@ -251,6 +251,7 @@ _FIELDS_OF: dict[str, dict[str, Field]] = {
         "source": ("the id of a trial", is_any_id),
         "metrics": ("an object of numbers", is_dict_of(is_number)),
         "costs": ("an object of numbers", is_dict_of(is_number)),
+        "epochs": _EPOCHS,
     },
     "start": {"rebuilt": _TEXTS},
     "warm_start": {"path": _TEXT, "imported": _COUNT, "dropped": _COUNT},

@@ -315,6 +315,8 @@ class ModelImported(Event):
         metrics: Dict of names to the best values that it had there.
         record: Dict, `record_of` the individual.
         costs: Dict of the costs that are known from its build, or None.
+        epochs: Int, after how many epochs it had them, if it was not trained
+            to the end there; else None.
     """
 
     kind = "import"
@@ -325,6 +327,7 @@ class ModelImported(Event):
     metrics: dict[str, float]
     record: dict[str, Any]
     costs: dict[str, float] | None = None
+    epochs: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

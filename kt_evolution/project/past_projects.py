@@ -31,11 +31,14 @@ class PastTrial:
         trial_id: String, its id there.
         values: Dict of names to values.
         metrics: Dict of names to their best values.
+        epochs: Int, for how many epochs it was trained, if others there were
+            trained for more; else None.
     """
 
     trial_id: str
     values: dict[str, Value]
     metrics: dict[str, float]
+    epochs: int | None = None
 
     @property
     def identity(self) -> str:
@@ -59,7 +62,10 @@ class PastProject:
 
 
 def read_project(
-    path: str, objective: kt.Objective, computable: Collection[str] = ()
+    path: str,
+    objective: kt.Objective,
+    computable: Collection[str] = (),
+    takes_partial: bool = False,
 ) -> PastProject:
     """Reads the completed trials of a project.
 
@@ -71,6 +77,9 @@ def read_project(
         path: String, the project's folder.
         objective: The `keras_tuner.Objective` of this search.
         computable: Strings, the metrics that trials may lack.
+        takes_partial: Bool, whether trials that were not trained to the end
+            are told from others, and those that are paused are read, too.
+            Defaults to False.
 
     Raises:
         ValueError: If there is no project, or if it lacks this objective.
@@ -80,7 +89,9 @@ def read_project(
         trial
         for trial in project.trials
         if trial.status == TrialStatus.COMPLETED
+        or (takes_partial and trial.status == TrialStatus.IDLE and trial.rungs)
     ]
+    last_epoch = max(map(_epochs_of, completed), default=0)
     trials: dict[str, PastTrial] = {}
     trainings: dict[str, list[dict[str, float]]] = {}
     # Groups re-evaluations with the model that they repeat.
@@ -100,7 +111,12 @@ def read_project(
         # A re-evaluation may have values that its model ignores.
         values = trials[key].values if first else trial.values
         trials.pop(key, None)
-        trials[key] = PastTrial(trial.trial_id, values, _mean(trainings[key]))
+        trials[key] = PastTrial(
+            trial.trial_id,
+            values,
+            _mean(trainings[key]),
+            _partial_epochs(trial, last_epoch) if takes_partial else None,
+        )
     if completed and not trials:
         raise ValueError(
             "`objective` must be among the metrics of the trials that "
@@ -111,6 +127,20 @@ def read_project(
     return PastProject(
         list(trials.values()), num_unscored, len(project.damaged)
     )
+
+
+def _epochs_of(trial: StoredTrial) -> int:
+    """Returns to which epoch `Hyperband` trained a trial, 0 if it did not."""
+    epochs = trial.hyperband.get("epochs")
+    return epochs if isinstance(epochs, int) else 0
+
+
+def _partial_epochs(trial: StoredTrial, last_epoch: int) -> int | None:
+    """Returns for how many epochs a trial was trained, None if to the end."""
+    if trial.status == TrialStatus.IDLE:
+        return max(trial.rungs)
+    epochs = _epochs_of(trial)
+    return epochs if 0 < epochs < last_epoch else None
 
 
 def _objectives(objective: kt.Objective) -> dict[str, str]:

@@ -6,6 +6,7 @@ stopped. What a proposal learns before its line is in `KnownModels`.
 """
 
 import collections
+import dataclasses
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -98,7 +99,6 @@ class SearchState:
         self.builds = Builds()
         self.stop_reason: str | None = None
         self.num_completed = 0
-        # How often a trial was paused, and promoted.
         self.num_pauses = self.num_promotions = 0
         self.num_failures_in_a_row = 0
         self.sources: set[str] = set()
@@ -193,10 +193,16 @@ class SearchState:
                 self.last_rejected = event.rejected
             case ModelImported():
                 self.models.learn_imported(event)
-                costs = event.costs or {}
-                self._finish(event.trial_id, {**costs, **event.metrics})
+                self._import(event)
             case WarmStarted():
                 self.sources.add(event.path)
+
+    def _import(self, event: ModelImported) -> None:
+        metrics = {**(event.costs or {}), **event.metrics}
+        if event.epochs is None:
+            return self._finish(event.trial_id, metrics)
+        one = self.scoring.evaluation_of(metrics)
+        rungs.add_partial(self.history, event.trial_id, event.epochs, one)
 
     def _is_repeated(self, event: Event) -> bool:
         match event:
@@ -287,8 +293,8 @@ class SearchState:
             self.num_completed += 1
             self.num_failures_in_a_row = 0
             del self._proposed_values[trial_id]
-            trial = self.trials[trial_id]
-            self._finish(trial_id, self.scoring.metrics_of(trial))
+            metrics = self.scoring.metrics_of(self.trials[trial_id])
+            self._finish(trial_id, metrics)
         else:
             self.num_failures_in_a_row += event.crashed
             self.history.finish(trial_id, Status.FAILED)
@@ -304,14 +310,14 @@ class SearchState:
     def _learn_values(self, event: TrialEnded | TrialPaused) -> None:
         """Applies what a training has declared and requested."""
         trial_id = event.trial_id
+        is_again = trial_id in self.history.reevaluations
         # Values as they were proposed are those of the genome.
-        is_changed = event.values is not None
-        if is_changed and trial_id not in self.history.reevaluations:
+        if event.values is not None and not is_again:
             values = self.trials[trial_id].hyperparameters.values
             self.history.set_values(trial_id, dict(values))
         if event.requested is not None:
-            session = event.session or 0.0
-            self.models.learn_training(trial_id, event.requested, session)
+            began = event.session or 0.0
+            self.models.learn_training(trial_id, event.requested, began)
 
     def _reach(self, event: TrialEnded | TrialPaused) -> None:
         """Applies how good a trial was at the rungs that its run reached."""
@@ -329,12 +335,7 @@ class SearchState:
     def _finish(self, trial_id: str, metrics: Mapping[str, float]) -> None:
         one = self.scoring.evaluation_of(metrics)
         self.history.finish(
-            trial_id,
-            Status.COMPLETED,
-            one.objectives,
-            one.violations,
-            one.stds,
-            one.num_runs,
+            trial_id, Status.COMPLETED, *dataclasses.astuple(one)
         )
 
     def _release(self, trial_id: str) -> None:
@@ -375,8 +376,8 @@ class SearchState:
     def _is_cut(self, trial_id: str) -> bool:
         """Returns whether a time budget ended a training before its target."""
         one = self._individual(trial_id)
-        is_paused = one.status is Status.PAUSED and one.can_resume
-        return is_paused and one.epochs_reached < max(one.epochs, default=0)
+        can_go_on = one.status is Status.PAUSED and one.can_resume
+        return can_go_on and one.epochs_reached < max(one.epochs, default=0)
 
     def keep_running(self, running: Mapping[str, IssuedTrial]) -> None:
         """Leaves trials to the workers that had them before a restart.

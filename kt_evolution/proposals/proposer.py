@@ -115,6 +115,7 @@ class Proposer:
                 self._state.objective,
                 self._state.sources,
                 COUNTED if self.check.dry_build else (),
+                takes_partial=self._evolution.fidelity is not None,
             )
             self._is_prepared = True
 

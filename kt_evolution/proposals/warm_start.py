@@ -68,6 +68,7 @@ class WarmStart:
         objective: kt.Objective,
         done: Collection[str],
         computable: Collection[str] = (),
+        takes_partial: bool = False,
     ) -> None:
         """Reads the projects that were not imported so far.
 
@@ -75,6 +76,7 @@ class WarmStart:
             objective: The `keras_tuner.Objective` of this search.
             done: The paths of the imported projects.
             computable: Strings, the metrics that trials may lack.
+            takes_partial: Bool, see `read_project`. Defaults to False.
 
         Raises:
             ValueError: See `read_project`.
@@ -82,7 +84,7 @@ class WarmStart:
         for path in self.paths:
             if path not in done and path not in self._projects:
                 self._projects[path] = read_project(
-                    self._places[path], objective, computable
+                    self._places[path], objective, computable, takes_partial
                 )
 
     def events(
@@ -126,6 +128,7 @@ class WarmStart:
                     values=trial.values,
                     metrics=trial.metrics,
                     costs=costs,
+                    epochs=trial.epochs,
                     record=record,
                 )
             yield WarmStarted(

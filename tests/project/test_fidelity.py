@@ -8,6 +8,7 @@ import kt_evolution
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.project import clock
 from kt_evolution.project.journal import Journal
+from tests import stock_projects
 from tests.project.oracles import crash
 from tests.project.oracles import halving_oracle
 from tests.project.oracles import make_oracle
@@ -219,3 +220,43 @@ def test_a_best_that_is_only_paused_is_none(tmp_path):
     train(oracle, oracle.create_trial("tuner0"))
     assert oracle.get_best_trials() == oracle.recommend() == []
     assert oracle.get_pareto_trials() == []
+
+
+@pytest.mark.parametrize("has_fidelity", [True, False])
+def test_shorter_trainings_of_hyperband_are_imported_as_paused(
+    tmp_path, has_fidelity
+):
+    past = stock_projects.hyperband(tmp_path / "past")
+    make = halving_oracle if has_fidelity else make_oracle
+    options = {
+        "objective": stock_projects.OBJECTIVE,
+        "hyperparameters": stock_projects.space(),
+        "warm_start": str(past),
+    }
+    oracle = make(tmp_path, **options)
+    oracle._promotions.set_max_epochs(27)
+    oracle.create_trial("tuner0")
+    imports = [
+        one for one in oracle.history.individuals if one.operator == "import"
+    ]
+    paused = [one for one in imports if one.status is Status.PAUSED]
+    assert any(one.status is Status.COMPLETED for one in imports)
+    assert bool(paused) == has_fidelity
+    for one in paused:
+        assert set(one.rungs) <= {1, 3} and not one.can_resume
+    resumed = make(tmp_path, **options)
+    resumed._project.open()
+    again = resumed.history.individuals
+    assert [(i.status, i.rungs) for i in again] == [
+        (i.status, i.rungs) for i in oracle.history.individuals
+    ]
+    assert not oracle._project.state.paused
+
+
+def test_paused_trials_of_a_search_are_imported_as_paused(tmp_path, whole):
+    folder, past, _ = whole
+    oracle = halving_oracle(tmp_path, warm_start=str(folder / "p"))
+    oracle.create_trial("tuner0")
+    statuses = [one.status for one in oracle.history.individuals[:-1]]
+    assert len(statuses) == len(past.trials)
+    assert statuses.count(Status.PAUSED) == len(past._project.state.paused)

@@ -69,6 +69,22 @@ def pause(history: History, trial_id: str) -> None:
     history.finish(trial_id, Status.PAUSED if has_score else Status.FAILED)
 
 
+def add_partial(
+    history: History, trial_id: str, epochs: int, evaluation: Evaluation
+) -> None:
+    """Records the only result of a training that another search did not end.
+
+    Args:
+        history: The `History`.
+        trial_id: String, the id of the imported individual.
+        epochs: Int, how many epochs it was trained for.
+        evaluation: The `Evaluation` of its best epoch.
+    """
+    reach(history, trial_id, epochs, evaluation)
+    pause(history, trial_id)
+    discard_state(history, trial_id)
+
+
 def promote(history: History, trial_id: str, epochs: int) -> None:
     """Marks a paused individual as pending: it is trained on.
 
