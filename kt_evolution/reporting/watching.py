@@ -103,8 +103,11 @@ def _how_it_ended(search: SearchRecord) -> str:
     if not search.trials:
         return "no trial has begun"
     num_ended = len(_ended(search))
-    num_left = len(search.trials) - num_ended
+    num_left = sum(trial.status == _RUNNING for trial in search.trials)
+    num_paused = len(search.trials) - num_ended - num_left
     ended = f"{num_ended} trial{'' if num_ended == 1 else 's'} ended"
+    if num_paused:
+        ended += f", {num_paused} {'is' if num_paused == 1 else 'are'} paused"
     if search.stop_reason:
         return f"finished, {ended}: {search.stop_reason.rstrip('.')}"
     if num_left:
@@ -156,13 +159,13 @@ def _show_epochs(frame: Frame, search: SearchRecord) -> None:
         return
     trial = max(running, key=lambda one: (one.began or 0.0, one.number))
     record = read_training(search.folder / f"trial_{trial.trial_id}")
-    if not record.curves:
+    curve = record.curves[-1] if record.curves else {}
+    num_done = max(map(len, curve.values()), default=0)
+    if not num_done:
         # Its length is known once the training has begun.
         doing = "training" if record.num_epochs else "running"
         frame.train(trial.trial_id, 0.0, doing)
         return
-    curve = record.curves[-1]
-    num_done = max(map(len, curve.values()), default=0)
     words = [f"epoch {num_done}/{record.num_epochs or '?'}"]
     words += [
         f"{name} {number(values[-1])}"
@@ -200,24 +203,25 @@ def _as_lines(
 
 
 _RUNNING = TrialStatus.RUNNING
+# A paused trial may be trained on.
+_OPEN = (_RUNNING, TrialStatus.IDLE)
 
 
 def _ended(search: SearchRecord) -> list[TrialRecord]:
     """Returns the trials that have ended, in that order."""
-    ended = [trial for trial in search.trials if trial.status != _RUNNING]
+    ended = [trial for trial in search.trials if trial.status not in _OPEN]
     return sorted(ended, key=lambda trial: (trial.ended or 0.0, trial.number))
 
 
 def status_of(search: SearchRecord) -> SearchStatus:
     """Returns how far a search is, for a display."""
     best = search.ranked()[:1]
-    ended = [trial for trial in search.trials if trial.status != _RUNNING]
     is_single = len(search.objectives) == 1
     return SearchStatus(
-        num_ended=len(ended),
+        num_ended=len(_ended(search)),
         # A project does not say how many trials there will be.
         max_trials=None,
-        num_running=len(search.trials) - len(ended),
+        num_running=sum(trial.status == _RUNNING for trial in search.trials),
         num_rejected=len(search.rejections),
         best_trial_id=best[0].trial_id if best else None,
         best=_scores(search, best[0]) if best else (),

@@ -1,8 +1,10 @@
 """A search that another process runs, seen by `watch` and `--follow`."""
 
+import dataclasses
 import itertools
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +15,7 @@ from kt_evolution.reporting import following
 from kt_evolution.reporting import watching
 from kt_evolution.reporting.command_line import main
 from kt_evolution.reporting.following import follow
+from kt_evolution.reporting.reading import read_search
 from tests import stock_projects
 from tests.reporting import projects
 
@@ -162,6 +165,17 @@ def test_watch_says_whether_a_search_is_finished(
     assert f"p: {expected}.\n" in capsys.readouterr().out
 
 
+def test_a_paused_trial_has_not_ended(tmp_path, monkeypatch):
+    search = read_search(projects.simulate(tmp_path / "p", 3))
+    paused = dataclasses.replace(search.trials[1], status="IDLE")
+    trials = (search.trials[0], paused, search.trials[2])
+    search = dataclasses.replace(search, trials=trials)
+    status = watching.status_of(search)
+    assert (status.num_ended, status.num_running) == (2, 0)
+    line, *_ = watching._ending(search)
+    assert line == "p: finished, 2 trials ended, 1 is paused."
+
+
 def test_watch_shows_the_display_in_place(elsewhere, monkeypatch, capsys):
     frames = []
     original = watching.Frame
@@ -184,6 +198,16 @@ def test_watch_shows_the_display_in_place(elsewhere, monkeypatch, capsys):
     assert "4 trials · best val_accuracy 0.3 (trial 03)" in out
     assert "made by" in out
     assert ("01", 0.25, "epoch 1/4, loss 0.25") in trained
+
+
+def test_watch_says_that_a_training_has_begun(elsewhere):
+    trained = []
+    (elsewhere.folder / "trial_00").mkdir(exist_ok=True)
+    log = elsewhere.folder / "trial_00" / "training.jsonl"
+    log.write_text(json.dumps({"event": "begin", "epochs": 4}), "utf-8")
+    frame = SimpleNamespace(train=lambda *shown: trained.append(shown))
+    watching._show_epochs(frame, read_search(elsewhere.folder))
+    assert trained == [("00", 0.0, "training")]
 
 
 @pytest.mark.parametrize("command", ["watch", "report"])
