@@ -17,7 +17,9 @@ from typing import Any
 
 # Whether SIGTERM was received in the present search.
 _is_terminated = False
-# Whether Python dropped the `KeyboardInterrupt` of a Ctrl-C.
+# Whether a Ctrl-C was received that did not end the search yet, and whether
+# Python said that it dropped its exception.
+_is_interrupted = False
 _is_interrupt_dropped = False
 
 
@@ -27,7 +29,7 @@ class Terminated(BaseException):
 
 def is_interrupted() -> bool:
     """Returns whether the search should have ended already."""
-    return _is_terminated or _is_interrupt_dropped
+    return _is_terminated or _is_interrupted
 
 
 def raise_if_interrupted() -> None:
@@ -35,44 +37,64 @@ def raise_if_interrupted() -> None:
 
     Raises:
         Terminated: If the process received SIGTERM.
-        KeyboardInterrupt: If Python dropped that of a Ctrl-C. It is raised
-            once: code of the user that catches it handles it.
+        KeyboardInterrupt: If a Ctrl-C was lost. It is raised once.
     """
-    global _is_interrupt_dropped
     if _is_terminated:
         raise Terminated
-    if _is_interrupt_dropped:
-        _is_interrupt_dropped = False
+    if _is_interrupted:
+        _forget_interrupt()
         raise KeyboardInterrupt
 
 
-@contextlib.contextmanager
-def noting_dropped_interrupts() -> Iterator[None]:
-    """Notes a Ctrl-C whose exception Python drops, and says nothing of it.
+def forget_caught_interrupt() -> None:
+    """Forgets a Ctrl-C whose exception the user's code may have caught.
 
-    Python would print the exception and go on. Only the main thread receives
-    Ctrl-C. The handler of SIGINT stays as it is, because a second Ctrl-C must
-    end the search at once, and the user's code may catch `KeyboardInterrupt`.
+    Some end a training by hand so. What Python dropped is not forgotten.
     """
-    global _is_interrupt_dropped
+    if not _is_interrupt_dropped:
+        _forget_interrupt()
+
+
+@contextlib.contextmanager
+def keeping_interrupts() -> Iterator[None]:
+    """Notes each Ctrl-C, which raises `KeyboardInterrupt` as ever.
+
+    Only the main thread receives it, and a handler of the user stays
+    installed. Python would print an exception that it drops, and go on.
+    """
     if not _is_main_thread():
         yield
         return
-    former = sys.unraisablehook
+    hook = sys.unraisablehook
+    handler = signal.getsignal(signal.SIGINT)
+
+    def interrupt(*args: Any) -> None:
+        global _is_interrupted
+        _is_interrupted = True
+        raise KeyboardInterrupt
 
     def note(unraisable: Any) -> None:
-        global _is_interrupt_dropped
+        global _is_interrupted, _is_interrupt_dropped
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            _is_interrupt_dropped = True
+            _is_interrupted = _is_interrupt_dropped = True
         elif not issubclass(unraisable.exc_type, Terminated):
-            former(unraisable)
+            hook(unraisable)
 
     sys.unraisablehook = note
+    if handler is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
-        sys.unraisablehook = former
-        _is_interrupt_dropped = False
+        if handler is signal.default_int_handler:
+            signal.signal(signal.SIGINT, handler)
+        sys.unraisablehook = hook
+        _forget_interrupt()
+
+
+def _forget_interrupt() -> None:
+    global _is_interrupted, _is_interrupt_dropped
+    _is_interrupted = _is_interrupt_dropped = False
 
 
 def _is_main_thread() -> bool:

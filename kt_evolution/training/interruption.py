@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from kt_evolution.project.signals import forget_caught_interrupt
 from kt_evolution.project.signals import is_interrupted
 from kt_evolution.project.signals import raise_if_interrupted
 
@@ -14,6 +15,17 @@ class InterruptionWatch(keras.callbacks.Callback):
     # Keras may call it in another thread: the logs of a batch, which it does
     # not read, need no wait for the device.
     async_safe = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._has_begun = False
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        if self._has_begun:
+            # A `fit` of the user's ended the earlier training by hand.
+            forget_caught_interrupt()
+        self._has_begun = True
+        raise_if_interrupted()
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None

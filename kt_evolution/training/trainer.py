@@ -27,6 +27,7 @@ from kt_evolution.project.issued_trial import report_rungs
 from kt_evolution.project.issued_trial import run_mark
 from kt_evolution.project.issued_trial import schedule_of
 from kt_evolution.project.kept_states import delete_state
+from kt_evolution.project.signals import forget_caught_interrupt
 from kt_evolution.project.signals import raise_if_interrupted
 from kt_evolution.project.tracebacks import short_traceback
 from kt_evolution.training.arguments import check_fit_arguments
@@ -152,6 +153,8 @@ class Trainer:
         except kt.errors.FatalError:
             raise
         except Exception as error:
+            # An interrupt in C code may arrive as another error.
+            raise_if_interrupted()
             is_final = isinstance(error, kt.errors.FailedTrialError)
             trial.status = (
                 TrialStatus.FAILED if is_final else TrialStatus.INVALID
@@ -178,6 +181,7 @@ class Trainer:
         raise_if_interrupted()
         with recorded_training(trial, self._tuner._is_worker()):
             execution, results = self._train(trial, args, kwargs)
+        forget_caught_interrupt()
         # SIGTERM or Ctrl-C may have ended the training early.
         raise_if_interrupted()
         oracle = self._tuner.oracle

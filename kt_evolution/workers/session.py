@@ -8,7 +8,7 @@ from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.project.closing import closing_text
 from kt_evolution.project.journal import JournalError
-from kt_evolution.project.signals import noting_dropped_interrupts
+from kt_evolution.project.signals import keeping_interrupts
 from kt_evolution.project.signals import raising_terminated
 from kt_evolution.proposals.dry_build import DryBuild
 from kt_evolution.proposals.exploration import explore
@@ -59,7 +59,7 @@ def searching(
     """
     if tuner._is_worker():
         tuner._trainer.display.verbose = fit_kwargs.get("verbose", 1)
-        with noting_dropped_interrupts():
+        with keeping_interrupts():
             yield
         return
     oracle = tuner.oracle
@@ -76,7 +76,7 @@ def searching(
             with (
                 oracle._display.live(),
                 _noted_interruption(oracle),
-                noting_dropped_interrupts(),
+                keeping_interrupts(),
             ):
                 yield
         except KeyboardInterrupt:
