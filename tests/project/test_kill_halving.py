@@ -191,6 +191,7 @@ def die():
     raise Killed
 
 
+@pytest.mark.later
 def test_killed_search_goes_on_without_an_epoch_twice(tmp_path, whole):
     kills = 0
     # In the first pause, in a promoted run, and before the last result.
