@@ -6,6 +6,7 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial
 
+from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.project.kept_states import FOLDER
 from kt_evolution.project.kept_states import delete_state
 from kt_evolution.training.continuation import Continuation
@@ -31,7 +32,7 @@ class UnfinishedTrials:
             problem = "a distribution strategy spreads its variables"
         continuation = Continuation(
             Path(tuner.get_trial_dir(trial.trial_id)),
-            trial.hyperparameters.values,
+            private_api.unrecorded(trial.hyperparameters.values),
             self._pace,
             problem,
             self._stamp,

@@ -315,8 +315,7 @@ def test_what_the_users_code_turns_down_is_said_in_the_summary_only(
         b.is_deliberate
         for b in tuner.oracle._project.state.models.branches.unbuilt()
     )
-    assert [text.count("No model with") for text in messages] == [0]
-    assert "ValueError: no message (raised in test_unbuilt" in messages[0]
+    assert messages == []
     capsys.readouterr()
     tuner.results_summary()
     shown = capsys.readouterr().out
