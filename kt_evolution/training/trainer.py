@@ -179,8 +179,7 @@ class Trainer:
             kwargs: Dict, the others.
         """
         raise_if_interrupted()
-        with recorded_training(trial, self._tuner._is_worker()):
-            execution, results = self._train(trial, args, kwargs)
+        execution, results = self._train(trial, args, kwargs)
         forget_caught_interrupt()
         # SIGTERM or Ctrl-C may have ended the training early.
         raise_if_interrupted()
@@ -213,7 +212,8 @@ class Trainer:
                 trial, self._unfinished.of(trial)
             )
             try:
-                results = self._tuner.run_trial(trial, *args, **kwargs)
+                with recorded_training(trial, self._tuner._is_worker()):
+                    results = self._tuner.run_trial(trial, *args, **kwargs)
             except FitAgainError as error:
                 delete_state(Path(self._tuner.get_trial_dir(trial.trial_id)))
                 self._may_pause = False

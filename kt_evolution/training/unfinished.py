@@ -6,7 +6,6 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial
 
-from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.project.kept_states import FOLDER
 from kt_evolution.project.kept_states import delete_state
 from kt_evolution.training.continuation import Continuation
@@ -32,7 +31,7 @@ class UnfinishedTrials:
             problem = "a distribution strategy spreads its variables"
         continuation = Continuation(
             Path(tuner.get_trial_dir(trial.trial_id)),
-            private_api.unrecorded(trial.hyperparameters.values),
+            trial.hyperparameters.values,
             self._pace,
             problem,
             self._stamp,
