@@ -67,8 +67,7 @@ def new_rungs(
         trial_id: String.
         rungs: List of all rungs that it reached.
     """
-    position = state.history.position_of(trial_id)
-    known = state.history.individuals[position].rungs
+    known = state.history.individual_of(trial_id).rungs
     return [one for one in rungs if one["epochs"] not in known]
 
 

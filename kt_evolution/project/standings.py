@@ -13,6 +13,7 @@ from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.history.rungs import epochs_spent
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
+from kt_evolution.costs.measurement import TRAIN_SECONDS
 from kt_evolution.display.formatting import distances
 from kt_evolution.display.formatting import failure_reason
 from kt_evolution.display.status import SearchStatus
@@ -26,9 +27,6 @@ from kt_evolution.project.project import Project
 from kt_evolution.project.state import SearchState
 from kt_evolution.stopping import SearchProgress
 from kt_evolution.user_warnings import warn_user
-
-# The metric that says for how long a model was trained.
-SECONDS = "train_seconds"
 
 
 class Standings:
@@ -197,10 +195,11 @@ class Standings:
             best=self._state.sign * float(best) if best is not None else None,
             direction=self._state.objective.direction,
             seconds=self._project.clock.seconds,
-            epochs=self._num_epochs(),
+            epochs=self.num_epochs(),
         )
 
-    def _num_epochs(self) -> int:
+    def num_epochs(self) -> int:
+        """Returns for how many epochs all trials together were trained."""
         max_epochs = self._project.max_epochs
         if max_epochs is None:
             return 0
@@ -210,13 +209,12 @@ class Standings:
         """Returns the median over all trials, 0 if it is not known."""
         rates = []
         for trial in self._state.trials.values():
-            position = self._history.position_of(trial.trial_id)
-            individual = self._history.individuals[position]
+            individual = self._history.individual_of(trial.trial_id)
             epochs = individual.epochs_reached
             if trial.status == TrialStatus.COMPLETED:
                 epochs = self._project.max_epochs or 0
-            if epochs and trial.metrics.exists(SECONDS):
-                rates.append(value_of(trial, SECONDS) / epochs)
+            if epochs and trial.metrics.exists(TRAIN_SECONDS):
+                rates.append(value_of(trial, TRAIN_SECONDS) / epochs)
         return statistics.median(rates) if rates else 0.0
 
     def trial_summary(
@@ -230,7 +228,6 @@ class Standings:
             is_best: Boolean, whether no trial is better.
         """
         trial_id = trial.trial_id
-        position = self._history.position_of(trial_id)
         is_paused = trial_id in self._state.paused
         # What was expected is the score in the end.
         expected = (
@@ -244,7 +241,7 @@ class Standings:
             scores=self._scores_of(trial) if is_scored else (),
             is_best=is_best,
             expected=expected,
-            origin=origin_of(self._history.individuals[position], trial_id),
+            origin=origin_of(self._history.individual_of(trial_id), trial_id),
             seconds=seconds,
             reason="" if is_scored else failure_reason(trial.message or ""),
             pause=self._pause_of(trial_id) if is_paused else "",
@@ -252,8 +249,7 @@ class Standings:
 
     def _pause_of(self, trial_id: str) -> str:
         """Returns where a trial is paused, in words."""
-        position = self._history.position_of(trial_id)
-        reached = self._history.individuals[position].epochs_reached
+        reached = self._history.individual_of(trial_id).epochs_reached
         rungs = self._state.trials[trial_id].rungs
         last = f" of {rungs[-1]}" if rungs else ""
         return f"paused at epoch {reached}{last}"

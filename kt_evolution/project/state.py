@@ -15,7 +15,6 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.algorithm.history import rungs
-from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.keras_tuner_bridge import private_api
@@ -175,6 +174,7 @@ class SearchState:
             case TrialPromoted():
                 self.num_promotions += 1
                 self.models.learn_on_the_way(event.record or {})
+                del self.paused[event.trial_id]
                 rungs.promote(self.history, event.trial_id, event.epochs)
                 self._start(event)
             case TrialPaused():
@@ -238,14 +238,11 @@ class SearchState:
         if worker is not None:
             self.ongoing_trials[worker] = trial
 
-    def _individual(self, trial_id: str) -> Individual:
-        return self.history.individuals[self.history.position_of(trial_id)]
-
     def _target_of(self, trial_id: str) -> int | None:
         """Returns the epoch to which a trial is trained, if there is one."""
         if trial_id in self.history.reevaluations:
             return None
-        return next(reversed(self._individual(trial_id).epochs), None)
+        return next(reversed(self.history.individual_of(trial_id).epochs), None)
 
     def _start(self, event: TrialStarted | TrialPromoted) -> None:
         self.stop_reason = None
@@ -375,7 +372,7 @@ class SearchState:
 
     def _is_cut(self, trial_id: str) -> bool:
         """Returns whether a time budget ended a training before its target."""
-        one = self._individual(trial_id)
+        one = self.history.individual_of(trial_id)
         can_go_on = one.status is Status.PAUSED and one.can_resume
         return can_go_on and one.epochs_reached < max(one.epochs, default=0)
 

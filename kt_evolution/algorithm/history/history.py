@@ -16,9 +16,6 @@ from kt_evolution.algorithm.history.rows import HistoryRows
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
-# Codes that differ by no more are equal up to rounding.
-SAME_CODE = 1e-12
-
 
 class History:
     """The ordered individuals of a search, and arrays over them.
@@ -124,6 +121,10 @@ class History:
     def position_of(self, trial_id: str) -> int:
         """Returns the position of a trial's individual."""
         return self._by_trial[trial_id]
+
+    def individual_of(self, trial_id: str) -> Individual:
+        """Returns the individual that a trial trains."""
+        return self.individuals[self._by_trial[trial_id]]
 
     def add(self, individual: Individual) -> int:
         """Appends an individual and returns its position."""
@@ -257,7 +258,7 @@ class History:
             for name, value in values.items()
             if name in decoded
             and decoded[name] != value
-            and not self._has_code(individual.genome, name, value)
+            and not self.space.has_code(individual.genome, name, value)
         }
         if not changed:
             return
@@ -267,11 +268,6 @@ class History:
                 individual.genome[i] = genome[i]
         self._rows.genomes[position] = individual.genome
         self._index.reset()
-
-    def _has_code(self, genome: np.ndarray, name: str, value: Value) -> bool:
-        """Returns whether a value has the code of a genome, as others may."""
-        codes = self.space.codes_of(name, value).items()
-        return any(abs(genome[i] - code) <= SAME_CODE for i, code in codes)
 
     def find(self, genome: np.ndarray) -> int:
         """Returns the position of the individual with the same phenotype.

@@ -37,8 +37,7 @@ def begin(history: History, trial_id: str, epochs: int) -> None:
         trial_id: String, the trial that trains it.
         epochs: Int, the epoch.
     """
-    individual = history.individuals[history.position_of(trial_id)]
-    individual.epochs = (epochs,)
+    history.individual_of(trial_id).epochs = (epochs,)
 
 
 def reach(
@@ -55,8 +54,7 @@ def reach(
             finite.
     """
     if evaluation.is_finite:
-        individual = history.individuals[history.position_of(trial_id)]
-        individual.rungs[epochs] = evaluation
+        history.individual_of(trial_id).rungs[epochs] = evaluation
 
 
 def pause(history: History, trial_id: str) -> None:
@@ -64,8 +62,7 @@ def pause(history: History, trial_id: str) -> None:
 
     An individual that has reached no rung counts as failed.
     """
-    individual = history.individuals[history.position_of(trial_id)]
-    has_score = bool(individual.rungs)
+    has_score = bool(history.individual_of(trial_id).rungs)
     history.finish(trial_id, Status.PAUSED if has_score else Status.FAILED)
 
 
@@ -93,9 +90,8 @@ def promote(history: History, trial_id: str, epochs: int) -> None:
         trial_id: String, the trial that trains it.
         epochs: Int, the epoch to which it is trained.
     """
-    individual = history.individuals[history.position_of(trial_id)]
-    individual.epochs += (epochs,)
-    history.finish(trial_id, Status.PENDING)
+    history.individual_of(trial_id).epochs += (epochs,)
+    resume(history, trial_id)
 
 
 def resume(history: History, trial_id: str) -> None:
@@ -111,7 +107,7 @@ def discard_state(history: History, trial_id: str) -> None:
 
     Its scores at the rungs still count.
     """
-    history.individuals[history.position_of(trial_id)].can_resume = False
+    history.individual_of(trial_id).can_resume = False
 
 
 @dataclasses.dataclass(frozen=True)

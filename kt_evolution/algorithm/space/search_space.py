@@ -28,6 +28,8 @@ from kt_evolution.algorithm.space.genes import Value
 # For a gene with at most this many values, conditions are evaluated once for
 # all of them.
 MAX_LISTED_VALUES = 1000
+# Codes that differ by no more are equal up to rounding.
+SAME_CODE = 1e-12
 # A space with more genes is wide: most genes share what the surrogate learns.
 WIDE = 80
 
@@ -164,6 +166,11 @@ class SearchSpace:
             with contextlib.suppress(TypeError, ValueError, OverflowError):
                 codes[i] = self.genes[i].encode(value)
         return codes
+
+    def has_code(self, genome: np.ndarray, name: str, value: Value) -> bool:
+        """Returns whether a value has the code of a genome, as others may."""
+        codes = self.codes_of(name, value).items()
+        return any(abs(genome[i] - code) <= SAME_CODE for i, code in codes)
 
     def write(self, genome: np.ndarray, values: Mapping[str, Value]) -> None:
         """Writes values into a genome, for all genes that can have them.
