@@ -80,28 +80,34 @@ class EndOfSearch:
             max_trials: Int, or None for no limit. Once there are so many
                 trials, paused ones are trained on as long as one is due.
         """
-        last = self._promotions.last()
-        if last is not None and self._is_time_for(last):
+        if not self._promotions.rungs:
+            return None
+        last = self._last_promotion()
+        if last is not None:
             return last
         if max_trials is None or len(self._project.state.trials) < max_trials:
             return None
         return self._promotions.due()
 
-    def _is_time_for(self, last: Promotion) -> bool:
-        """Returns whether the last promotion is due.
+    def _last_promotion(self) -> Promotion | None:
+        """Returns the last promotion once it is due, otherwise None.
 
-        One more training in full would leave too little of a budget.
+        Then one more training in full would leave too little of a budget.
         """
-        if self._fired() is not None:
-            return True
+        is_over, left = self._fired() is not None, self._epochs_left()
+        if not is_over and math.isinf(left):
+            return None
+        last = self._promotions.last()
+        if last is None or is_over:
+            return last
         needed = self._promotions.epochs_left(last) + last["epochs"]
-        return self._epochs_left() < needed
+        return last if left < needed else None
 
     def _epochs_left(self) -> float:
         """Returns for how many epochs the budgets last, about."""
         left = math.inf
         if self.counts_epochs:
-            left = self.epoch_budget - self._standings.progress().epochs
+            left = self.epoch_budget - self._standings.num_epochs()
         if math.isfinite(self.time_budget):
             seconds = self.time_budget - self._project.clock.seconds
             pace = max(self._standings.seconds_per_epoch(), TIME_RESOLUTION)

@@ -1,9 +1,11 @@
 """Promotions: which paused trials are trained on, and to which epoch."""
 
+from collections.abc import Callable
 from typing import TypedDict
 
 from kt_evolution.algorithm.checks import check_optional_count
 from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.proposal import Proposal
 from kt_evolution.project.project import Project
 
@@ -85,32 +87,31 @@ class Promotions:
 
     def due(self) -> Promotion | None:
         """Returns the promotion that is due when there are no new trials."""
-        max_epochs = self.max_epochs
-        if max_epochs is None:
-            return None
-        history = self._project.state.history
-        return self._of(self._evolution.propose_promotion(history, max_epochs))
+        return self._made_by(self._evolution.propose_promotion)
 
     def last(self) -> Promotion | None:
         """Returns the promotion that is due before a search ends."""
+        return self._made_by(self._evolution.propose_last)
+
+    def epochs_left(self, promotion: Promotion) -> int:
+        """Returns for how many epochs a promoted trial is trained on."""
+        individual = self._project.state.history.individual_of(
+            promotion["trial_id"]
+        )
+        return promotion["epochs"] - individual.epochs_reached
+
+    def _made_by(
+        self, propose: Callable[[History, int], Proposal | None]
+    ) -> Promotion | None:
+        """Returns what is proposed for the history, None if nothing is."""
         max_epochs = self.max_epochs
         if max_epochs is None:
             return None
         history = self._project.state.history
-        return self._of(self._evolution.propose_last(history, max_epochs))
-
-    def epochs_left(self, promotion: Promotion) -> int:
-        """Returns for how many epochs a promoted trial is trained on."""
-        history = self._project.state.history
-        position = history.position_of(promotion["trial_id"])
-        reached = history.individuals[position].epochs_reached
-        return promotion["epochs"] - reached
-
-    def _of(self, proposal: Proposal | None) -> Promotion | None:
+        proposal = propose(history, max_epochs)
         if proposal is None or proposal.promotes is None:
             return None
-        individuals = self._project.state.history.individuals
-        trial_id = individuals[proposal.promotes].trial_id
+        trial_id = history.individuals[proposal.promotes].trial_id
         return Promotion(trial_id=trial_id or "", epochs=proposal.epochs or 0)
 
     def unneeded(self) -> list[str]:
