@@ -14,6 +14,14 @@ from typing import Any
 from typing import BinaryIO
 
 
+def is_replaceable(path: str | os.PathLike[str]) -> bool:
+    """Returns whether a path is that of a regular file or of nothing.
+
+    Anything else, such as a device, would be replaced by a file.
+    """
+    return not os.path.exists(path) or os.path.isfile(path)
+
+
 def check_own(path: Path, folder: Path) -> None:
     """Raises if a path leads to something that can't belong to a project.
 

@@ -9,7 +9,7 @@ from kt_evolution.algorithm.checks import is_number
 from kt_evolution.algorithm.checks import named_arguments
 from kt_evolution.keras_tuner_bridge.errors import fatal_type_error
 from kt_evolution.keras_tuner_bridge.errors import fatal_value_error
-from kt_evolution.keras_tuner_bridge.objectives import closest_metric
+from kt_evolution.keras_tuner_bridge.objectives import did_you_mean_metric
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -115,8 +115,7 @@ class Limit:
             keras_tuner.errors.FatalError: If there is no such metric.
         """
         if self.name not in metrics:
-            close = closest_metric(self.name, metrics)
-            hint = f' Did you mean "{close}"?' if close else ""
+            hint = did_you_mean_metric(self.name, metrics)
             raise fatal_value_error(
                 "A `Limit` must name a metric of the trials or a measured "
                 f"cost.{hint} Received: {self}, metrics={sorted(metrics)}"

@@ -191,6 +191,17 @@ def closest_metric(
     return spelled[matches[0]] if matches else None
 
 
+def did_you_mean_metric(name: str, known: Collection[str]) -> str:
+    """Returns a hint with the `closest_metric`, empty if there is none.
+
+    Args:
+        name: String.
+        known: Strings.
+    """
+    close = closest_metric(name, known)
+    return f' Did you mean "{close}"?' if close else ""
+
+
 def _is_validated(name: str) -> bool:
     return name.lower().startswith(VALIDATION)
 

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 from typing import NoReturn
 
+from kt_evolution import files
 from kt_evolution.algorithm.checks import did_you_mean
 from kt_evolution.display.terminal import printable
 
@@ -97,8 +98,7 @@ def objective(text: str) -> str:
 def page(text: str) -> str:
     """Returns the path of a file that can be replaced."""
     path = output(text)
-    if os.path.exists(path) and not os.path.isfile(path):
-        # Such as a device, which would be replaced, too.
+    if not files.is_replaceable(path):
         raise argparse.ArgumentTypeError(
             f"it must be a regular file. Received: {text!r}"
         )

@@ -19,7 +19,7 @@ from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.keras_tuner_bridge.objectives import SUM_OF_OBJECTIVES
-from kt_evolution.keras_tuner_bridge.objectives import closest_metric
+from kt_evolution.keras_tuner_bridge.objectives import did_you_mean_metric
 from kt_evolution.keras_tuner_bridge.objectives import infer_direction
 from kt_evolution.keras_tuner_bridge.objectives import is_direction
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
@@ -151,8 +151,7 @@ def _objectives_of(
             direction, name = infer_direction(given) or "min", given
         known = {metric for trial in project.trials for metric in trial.metrics}
         if name not in known:
-            close = closest_metric(name, known)
-            hint = f' Did you mean "{close}"?' if close else ""
+            hint = did_you_mean_metric(name, known)
             if given.partition(":")[2] in known:
                 hint = ' Before the colon must be "min" or "max".'
             raise ValueError(

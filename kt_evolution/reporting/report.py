@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import kt_evolution
+from kt_evolution import files
 from kt_evolution.display.architecture.blocks import BlockRecord
 from kt_evolution.display.architecture.layout import arrange
 from kt_evolution.display.architecture.svg import render as render_architecture
@@ -193,8 +194,7 @@ def write_report(
         ValueError: If there is no project, or no such trial.
         OSError: If the file can't be written.
     """
-    if os.path.exists(path) and not os.path.isfile(path):
-        # A device would be replaced by the file.
+    if not files.is_replaceable(path):
         raise OSError(
             "`path` must be a regular file, or that of a new one. "
             f"Received: path={str(path)!r}"

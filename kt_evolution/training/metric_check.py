@@ -15,7 +15,7 @@ from kt_evolution.costs.measurement import COSTS
 from kt_evolution.costs.measurement import is_cost
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.objectives import VALIDATION
-from kt_evolution.keras_tuner_bridge.objectives import closest_metric
+from kt_evolution.keras_tuner_bridge.objectives import did_you_mean_metric
 from kt_evolution.keras_tuner_bridge.objectives import infer_direction
 from kt_evolution.keras_tuner_bridge.objectives import opposite_of
 from kt_evolution.keras_tuner_bridge.scalars import as_number
@@ -84,9 +84,9 @@ def _hint(name: str, logs: Mapping[str, Any]) -> str:
             " Metrics that begin with val_ need `validation_data` or "
             "`validation_split`."
         )
-    similar = closest_metric(name, logs) or closest_metric(name, COSTS)
-    if similar is not None:
-        return f' Did you mean "{similar}"?'
+    hint = did_you_mean_metric(name, logs) or did_you_mean_metric(name, COSTS)
+    if hint:
+        return hint
     return " Is it among the `metrics` of `compile`?" if "loss" in logs else ""
 
 
