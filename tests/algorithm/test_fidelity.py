@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 
+from kt_evolution.algorithm.acquisition import KnownScores
 from kt_evolution.algorithm.acquisition import fit_trainability
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.fidelity import SuccessiveHalving
@@ -244,7 +245,8 @@ def slow_and_fast(*paused, noise=0.0):
 
 
 def prospects(history):
-    return Prospects.of(history, RungScores.of(history, (3, 9, 27)))
+    complete = KnownScores.of_completed(history)
+    return Prospects.of(history, RungScores.of(history, (3, 9, 27)), complete)
 
 
 def test_what_starts_slowly_is_not_hopeless():

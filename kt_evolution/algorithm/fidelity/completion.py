@@ -51,15 +51,17 @@ class Prospects:
     promising: np.ndarray
 
     @classmethod
-    def of(cls, history: History, scores: RungScores) -> "Prospects | None":
+    def of(
+        cls, history: History, scores: RungScores, complete: KnownScores
+    ) -> "Prospects | None":
         """Returns the prospects, None if too few trainings are complete.
 
         Args:
             history: The `History`.
             scores: Its `RungScores`, of two rungs at least.
+            complete: The `KnownScores` of its completed individuals.
         """
         rung = len(scores.epochs) - 2
-        complete = KnownScores.of_completed(history)
         judging = _judging(scores)
         if judging is None:
             return None

@@ -147,7 +147,7 @@ class SuccessiveHalving:
         scores = RungScores.of(history, rungs)
         spent = epochs_spent(history, max_epochs)
         if spent >= COMPARED_TRAININGS * max_epochs:
-            return _step_to_the_end(history, scores)
+            return _step_to_the_end(history, scores, complete)
         first = choose_first_rung(history, scores, rng)
         promotion = self._promotion(history, scores, first)
         if promotion is not None:
@@ -276,10 +276,11 @@ def _can_go_on(individual: Individual) -> bool:
     return individual.status is Status.PAUSED and individual.can_resume
 
 
-def _step_to_the_end(history: History, scores: RungScores) -> Step:
+def _step_to_the_end(
+    history: History, scores: RungScores, complete: KnownScores
+) -> Step:
     """Returns what is trained next when all but hopeless ones are completed."""
-    complete = KnownScores.of_completed(history)
-    prospects = Prospects.of(history, scores)
+    prospects = Prospects.of(history, scores, complete)
     if prospects is None:
         return Step(complete, scores.epochs[-1])
     for position in prospects.promising:
