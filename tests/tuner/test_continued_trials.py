@@ -2,15 +2,13 @@
 
 import errno
 import itertools
-import json
 import shutil
 
 import keras
 import keras_tuner as kt
-import numpy as np
 import pytest
-from tuner_helpers import X
-from tuner_helpers import Y
+from found_trials import FoundTrial
+from found_trials import check_same_trial
 
 import kt_evolution
 from kt_evolution.project import clock
@@ -63,75 +61,18 @@ def build(hp, rate=0.05, units=4, seed=3):
     return model
 
 
-class Found:
+class Found(FoundTrial):
     """A search of one trial in a folder, which may be cut."""
+
+    epochs = EPOCHS
 
     def __init__(
         self, folder, cut=None, hypermodel=build, callbacks=(), **kwargs
     ):
-        fit = {
-            "x": X,
-            "y": Y,
-            "validation_data": (X, Y),
-            "epochs": EPOCHS,
-            "batch_size": 16,
-            "shuffle": False,
-        }
-        fit |= {name: kwargs.pop(name) for name in fit if name in kwargs}
-        fit = {name: value for name, value in fit.items() if value is not None}
-        options = {
-            "objective": "val_loss",
-            "max_trials": 1,
-            "seed": 0,
-            "directory": folder,
-            "project_name": "project",
-            **kwargs,
-        }
-        self.folder = folder / "project" / "trial_0"
-        self.state = self.folder / "unfinished" / "state.npz"
-        self.tuner = kt_evolution.EvolutionTuner(hypermodel, **options)
+        super().__init__(folder, hypermodel, **kwargs)
         Cut.at, Cut.begun = cut, []
         self.begun = Cut.begun
-        try:
-            self.tuner.search(**fit, callbacks=[*callbacks, Cut()])
-            self.is_cut = False
-        except KeyboardInterrupt:
-            self.is_cut = True
-        self.trial = next(iter(self.tuner.oracle.trials.values()))
-
-    @property
-    def metrics(self):
-        metrics = {
-            name: metric.get_best_value()
-            for name, metric in self.trial.metrics.metrics.items()
-        }
-        metrics.pop("train_seconds", None)
-        return {**metrics, "best_step": self.trial.best_step}
-
-    @property
-    def curves(self):
-        lines = (self.folder / "training.jsonl").read_text().splitlines()
-        return [{**json.loads(line), "time": None} for line in lines]
-
-    @property
-    def weights(self):
-        (model,) = self.tuner.get_best_models()
-        return model.get_weights()
-
-
-def check_same(found, expected):
-    assert found.trial.status == "COMPLETED", found.trial.message
-    assert found.metrics == expected.metrics
-    assert [
-        {k: v for k, v in line.items() if k != "layers"}
-        for line in found.curves
-    ] == [
-        {k: v for k, v in line.items() if k != "layers"}
-        for line in expected.curves
-    ]
-    for one, other in zip(found.weights, expected.weights, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert not found.state.parent.exists()
+        self.search(*callbacks, Cut())
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +90,7 @@ def check_goes_on(tmp_path, cut, make_callbacks=list, **kwargs):
     rest = Found(folder, callbacks=make_callbacks(), **kwargs)
     # No epoch twice but the one that was cut.
     assert first.begun[:-1] + rest.begun == whole.begun
-    check_same(rest, whole)
+    check_same_trial(rest, whole)
 
 
 def check_starts_over(
@@ -165,7 +106,7 @@ def check_starts_over(
     assert f"Trial 0 was interrupted. {NOT_GONE_ON}" in text
     assert reason in text
     assert rest.begun == whole.begun
-    check_same(rest, whole)
+    check_same_trial(rest, whole)
     return rest
 
 
@@ -221,7 +162,7 @@ def test_weights_of_a_finished_execution_survive_an_unfit_one(tmp_path, capsys):
     rest = Found(tmp_path / "cut", executions_per_trial=2)
     assert "its callbacks are other ones" in capsys.readouterr().out
     assert rest.begun == list(range(EPOCHS))
-    check_same(rest, whole)
+    check_same_trial(rest, whole)
 
 
 def model_checkpoint(folder):
@@ -255,7 +196,7 @@ def test_cut_between_the_last_epoch_and_the_end_of_the_trial(tmp_path, whole):
     assert first.is_cut
     rest = Found(tmp_path / "cut", callbacks=[Broken()])
     assert rest.begun == []
-    check_same(rest, whole)
+    check_same_trial(rest, whole)
 
 
 def test_cut_after_early_stopping(tmp_path):
@@ -274,7 +215,7 @@ def test_cut_after_early_stopping(tmp_path):
     assert Found(tmp_path / "cut", callbacks=[Stops()]).is_cut
     rest = Found(tmp_path / "cut", callbacks=[Stops()])
     assert rest.begun == []
-    check_same(rest, whole)
+    check_same_trial(rest, whole)
 
 
 # What is unsure is trained from the beginning.
@@ -452,7 +393,7 @@ def test_damaged_state_starts_over(tmp_path, capsys, whole, spoil):
     rest = Found(tmp_path / "cut")
     assert f"{first.state}" in capsys.readouterr().out
     assert rest.begun == whole.begun
-    check_same(rest, whole)
+    check_same_trial(rest, whole)
 
 
 def test_full_disk_fails_no_training(tmp_path, monkeypatch, whole):
@@ -463,7 +404,7 @@ def test_full_disk_fails_no_training(tmp_path, monkeypatch, whole):
     with pytest.warns(UserWarning, match="No space left") as warned:
         found = Found(tmp_path / "full", executions_per_trial=1)
     assert sum("No space left" in str(w.message) for w in warned) == 1
-    check_same(found, whole)
+    check_same_trial(found, whole)
 
 
 def test_retry_after_a_crash_starts_from_the_beginning(tmp_path):
@@ -534,7 +475,7 @@ def test_starts_that_came_further_are_not_counted(tmp_path, whole):
     rest = Found(tmp_path)
     assert rest.begun == [3]
     assert rest.trial.status == "COMPLETED"
-    check_same(rest, whole)
+    check_same_trial(rest, whole)
 
 
 def test_starts_that_came_no_further_are_counted(tmp_path):

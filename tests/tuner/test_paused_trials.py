@@ -8,6 +8,8 @@ import keras
 import keras_tuner as kt
 import numpy as np
 import pytest
+from found_trials import FoundTrial
+from found_trials import check_same_trial
 from keras_tuner.engine.trial import Trial
 from tuner_helpers import X
 from tuner_helpers import Y
@@ -76,7 +78,7 @@ def build(hp, make_optimizer=adam):
     return model
 
 
-class Found:
+class Found(FoundTrial):
     """A search of one trial, which is paused at some epochs on the way.
 
     Args:
@@ -87,6 +89,8 @@ class Found:
         dies: Bool, whether the process dies before it can report a pause.
         rungs: Ints.
     """
+
+    epochs = EPOCHS
 
     def __init__(
         self,
@@ -100,42 +104,16 @@ class Found:
         rungs=RUNGS,
         **kwargs,
     ):
-        fit = {
-            "x": X,
-            "y": Y,
-            "validation_data": (X, Y),
-            "epochs": EPOCHS,
-            "batch_size": 16,
-            "shuffle": False,
-        }
-        fit |= {name: kwargs.pop(name) for name in fit if name in kwargs}
-        fit |= kwargs.pop("fit", {})
-        fit = {name: value for name, value in fit.items() if value is not None}
-        options = {
-            "objective": "val_loss",
-            "max_trials": 1,
-            "max_starts_per_trial": 9,
-            "seed": 0,
-            "directory": folder,
-            "project_name": "project",
-            **kwargs,
-        }
-        self.folder = folder / "project" / "trial_0"
-        self.state = self.folder / "unfinished" / "state.npz"
-        self.tuner = kt_evolution.EvolutionTuner(hypermodel, **options)
+        options = {"max_starts_per_trial": 9, **kwargs}
+        super().__init__(folder, hypermodel, **options)
         self.reports = []
         self.ended = []
         targets = itertools.chain(targets, itertools.repeat(None))
         self._issue(targets, rungs, send, dies)
         Noted.cut, Noted.begun, Noted.rates, Noted.variables = cut, [], [], []
-        self.is_cut = False
-        try:
-            self.tuner.search(**fit, callbacks=[*callbacks, Noted()])
-        except KeyboardInterrupt:
-            self.is_cut = True
+        self.search(*callbacks, Noted())
         self.begun, self.rates = Noted.begun, Noted.rates
         self.variables = Noted.variables
-        self.trial = next(iter(self.tuner.oracle.trials.values()))
 
     def _issue(self, targets, rungs, send, dies):
         """Issues the trial again when it was paused, with the next target."""
@@ -159,39 +137,14 @@ class Found:
 
         oracle.create_trial, oracle.end_trial = create, end
 
-    @property
-    def metrics(self):
-        metrics = {
-            name: metric.get_best_value()
-            for name, metric in self.trial.metrics.metrics.items()
-        }
-        metrics.pop("train_seconds", None)
-        return {**metrics, "best_step": self.trial.best_step}
-
-    @property
-    def curves(self):
-        lines = (self.folder / "training.jsonl").read_text().splitlines()
-        return [
-            {**json.loads(line), "time": None, "layers": None} for line in lines
-        ]
-
-    @property
-    def weights(self):
-        (model,) = self.tuner.get_best_models()
-        return model.get_weights()
-
 
 def check_same(found, expected):
-    assert found.trial.status == "COMPLETED", found.trial.message
+    check_same_trial(found, expected)
     assert found.begun == expected.begun
     assert found.rates == expected.rates
-    assert found.metrics == expected.metrics
-    assert found.curves == expected.curves
-    for name in ("variables", "weights"):
-        pairs = zip(getattr(found, name), getattr(expected, name), strict=True)
-        for one, other in pairs:
-            np.testing.assert_array_equal(one, other)
-    assert not found.state.parent.exists()
+    pairs = zip(found.variables, expected.variables, strict=True)
+    for one, other in pairs:
+        np.testing.assert_array_equal(one, other)
 
 
 def check_goes_on(tmp_path, targets=(3,), make_callbacks=list, **kwargs):
