@@ -9,22 +9,19 @@ given as well, because other programs may run at the same time.
 
 import argparse
 import importlib.util
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import keras
+
+import kt_evolution
+from kt_evolution.training.continuation import Continuation
+from kt_evolution.training.execution import TrialExecution
+from kt_evolution.training.keep_epochs import KeepEpochs
+
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-import keras  # noqa: E402
-
-import kt_evolution  # noqa: E402
-from kt_evolution.training.continuation import Continuation  # noqa: E402
-from kt_evolution.training.execution import TrialExecution  # noqa: E402
-from kt_evolution.training.keep_epochs import KeepEpochs  # noqa: E402
-
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
