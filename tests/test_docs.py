@@ -54,6 +54,7 @@ def names():
 @pytest.mark.later
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 @pytest.mark.usefixtures("eager")
+@pytest.mark.filterwarnings("error:All .* trials failed:UserWarning")
 def test_code_runs(page, names, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     start = blocks_of(DOCS / "getting_started.md")[0]

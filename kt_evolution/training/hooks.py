@@ -39,5 +39,6 @@ def source_of_metrics(tuner: Any) -> str:
 
 
 def _is_of_user(method: Any) -> bool:
-    home = method.__module__.partition(".")[0]
+    # Code that runs without a name, as by `exec`, is in no module.
+    home = (method.__module__ or "").partition(".")[0]
     return home not in ("keras_tuner", "kt_evolution")
