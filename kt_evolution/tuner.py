@@ -19,9 +19,7 @@ from kt_evolution.algorithm.operators.survival import Survival
 from kt_evolution.algorithm.surrogate import Surrogate
 from kt_evolution.callbacks import SearchCallbacks
 from kt_evolution.costs.measurement import check_costs
-from kt_evolution.display.results import best_values
-from kt_evolution.display.results import default_trial
-from kt_evolution.display.results import results_summary
+from kt_evolution.display import results
 from kt_evolution.display.results import search_space_summary
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.redeclarations import Redeclarations
@@ -138,6 +136,10 @@ class EvolutionTuner(kt.Tuner):
             larger than `max_model_size` cost no trial. Defaults to True.
         keep_checkpoints: Int, the number of best trials whose weights stay
             on disk. Defaults to None, which keeps all.
+        inherit_weights: Boolean, whether a child starts from the weights of
+            its best parent whose weights are on disk. It trains faster, but
+            its score is that of a model, not of a configuration; `reevaluate`
+            trains from scratch. Defaults to False.
         **kwargs: Further arguments of `keras_tuner.Tuner`, such as `directory`,
             `project_name`, `overwrite` and `executions_per_trial`.
     """
@@ -172,6 +174,7 @@ class EvolutionTuner(kt.Tuner):
         cross_validation: Any = None,
         dry_build: bool = True,
         keep_checkpoints: int | None = None,
+        inherit_weights: bool = False,
         **kwargs: Any,
     ) -> None:
         kwargs = arguments.host_arguments(type(self), kwargs)
@@ -179,6 +182,7 @@ class EvolutionTuner(kt.Tuner):
         arguments.check_hypermodel(hypermodel, is_trained)
         arguments.check_fidelity(fidelity, is_trained)
         self._folds = arguments.as_folds(cross_validation, is_trained, kwargs)
+        inherits = arguments.check_inherited(inherit_weights, is_trained)
         requested = check_costs("measure", measure)
         self.seed = check_optional_count("seed", seed, at_least=0)
         self.keep_checkpoints = check_optional_count(
@@ -214,7 +218,9 @@ class EvolutionTuner(kt.Tuner):
         self._redeclarations = Redeclarations(self._given_space.space)
         self._given_tuner_id = kwargs.get("tuner_id")
         self._search_callbacks = SearchCallbacks({})
-        self._trainer = Trainer(self, oracle, objective, requested)
+        # Whether it was said that the best model has inherited weights.
+        self._has_noted_heirs = False
+        self._trainer = Trainer(self, oracle, objective, requested, inherits)
         self._saved = SavedModels(self, self.keep_checkpoints)
         arguments.settle_overwrite(kwargs, self._is_worker())
         super().__init__(oracle, hypermodel, **kwargs)
@@ -364,36 +370,18 @@ class EvolutionTuner(kt.Tuner):
         num_models = check_count("num_models", num_models, at_least=0)
         return super().get_best_models(num_models)
 
-    def get_pareto_trials(self) -> list[Trial]:
-        """Returns the completed trials that no other is better than.
-
-        They keep all limits. The knee comes first: the trial nearest to the
-        best of each objective.
-        """
-        return self.oracle.get_pareto_trials()
-
-    def get_pareto_hyperparameters(self) -> list[kt.HyperParameters]:
-        """Returns the hyperparameters of the Pareto trials, knee first."""
-        return [trial.hyperparameters for trial in self.get_pareto_trials()]
-
-    def get_pareto_models(self, num_models: int | None = None) -> list[Any]:
-        """Returns the trained models of the Pareto trials, knee first.
-
-        Args:
-            num_models: Int, how many at most. Defaults to None, all of them.
-        """
-        num_models = check_optional_count("num_models", num_models)
-        trials = self.get_pareto_trials()[:num_models]
-        return [self.load_model(trial) for trial in trials]
-
     # Functions of a tuner, each from its own room.
 
-    best_values = property(best_values)
-    default_trial = property(default_trial)
+    best_values = property(results.best_values)
+    default_trial = property(results.default_trial)
     describe = describe_trial
     gap_report = gap_report
+    get_best_hyperparameters = results.get_best_hyperparameters
+    get_pareto_hyperparameters = results.get_pareto_hyperparameters
+    get_pareto_models = results.get_pareto_models
+    get_pareto_trials = results.get_pareto_trials
     report = write_report
     results_dataframe = results_dataframe
-    results_summary = results_summary
+    results_summary = results.results_summary
     search_space_summary = search_space_summary
     to_optuna = to_optuna

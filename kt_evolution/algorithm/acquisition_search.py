@@ -35,6 +35,8 @@ MAX_SURVIVAL_CANDIDATES = 200
 IMMIGRANT_SHARE = 0.15
 # Every genome of a space with at most this many is scored.
 MAX_ENUMERATED = 2000
+# The operator of individuals that were found by scoring a whole space.
+ENUMERATION = "enumeration"
 MAX_CLIMBS = 3
 # With more objectives the gained hypervolume takes long to compute.
 MAX_HYPERVOLUME_OBJECTIVES = 2
@@ -92,7 +94,7 @@ class AcquisitionSearch:
         pool = _Pool(history, acquisition)
         genomes = _all_genomes(history)
         if genomes is not None:
-            pool.add(Offspring.of_genomes(history, genomes, "enumeration"))
+            pool.add(Offspring.of_genomes(history, genomes, ENUMERATION))
         else:
             self._evolve(pool, known, rng)
         if not len(pool):

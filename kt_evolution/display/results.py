@@ -12,6 +12,7 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import check_optional_count
 from kt_evolution.display.formatting import failure_reason
 from kt_evolution.display.formatting import score_rows
 from kt_evolution.display.terminal import printable
@@ -19,6 +20,7 @@ from kt_evolution.display.terminal import printing_safely
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
+from kt_evolution.user_warnings import warn_user
 
 # How many trials a worker asks its chief for: a message of gRPC is bounded.
 MAX_TRIALS_IN_MESSAGE = 1000
@@ -104,6 +106,70 @@ def search_space_summary(tuner: Any, extended: bool = False) -> None:
     """
     with printing_safely():
         kt.Tuner.search_space_summary(tuner, extended)
+
+
+def get_best_hyperparameters(
+    tuner: Any, num_trials: int = 1
+) -> list[kt.HyperParameters]:
+    """Returns the hyperparameters of the best trials, best first.
+
+    With `inherit_weights` it warns where the model of a trial began with
+    weights of another one: the score is that of the model, and another one
+    that is trained from scratch with these hyperparameters may be worse.
+
+    Args:
+        tuner: The `EvolutionTuner`, whose method this is.
+        num_trials: Int, how many at most. Defaults to 1.
+    """
+    num_trials = check_count("num_trials", num_trials, at_least=0)
+    trials = tuner.oracle.get_best_trials(num_trials)
+    heirs = [trial for trial in trials if getattr(trial, "inherited", None)]
+    if heirs and not tuner._has_noted_heirs:
+        tuner._has_noted_heirs = True
+        first = heirs[0]
+        warn_user(
+            f"The score of trial {first.trial_id} is that of a model that "
+            f"began with {first.inherited['share']:.0%} of its weights from "
+            f"trial {first.inherited['from']} (`inherit_weights`). Trained "
+            "from scratch, its hyperparameters may do worse: "
+            "`get_best_models` returns the model itself, and `reevaluate` "
+            "trains the best from scratch."
+        )
+    return [trial.hyperparameters for trial in trials]
+
+
+def get_pareto_trials(tuner: Any) -> list[Trial]:
+    """Returns the completed trials that no other is better than.
+
+    They keep all limits. The knee comes first: the trial nearest to the best
+    of each objective.
+
+    Args:
+        tuner: The `EvolutionTuner`, whose method this is.
+    """
+    trials: list[Trial] = tuner.oracle.get_pareto_trials()
+    return trials
+
+
+def get_pareto_hyperparameters(tuner: Any) -> list[kt.HyperParameters]:
+    """Returns the hyperparameters of the Pareto trials, knee first.
+
+    Args:
+        tuner: The `EvolutionTuner`, whose method this is.
+    """
+    return [trial.hyperparameters for trial in tuner.get_pareto_trials()]
+
+
+def get_pareto_models(tuner: Any, num_models: int | None = None) -> list[Any]:
+    """Returns the trained models of the Pareto trials, knee first.
+
+    Args:
+        tuner: The `EvolutionTuner`, whose method this is.
+        num_models: Int, how many at most. Defaults to None, all of them.
+    """
+    num_models = check_optional_count("num_models", num_models)
+    trials = tuner.get_pareto_trials()[:num_models]
+    return [tuner.load_model(trial) for trial in trials]
 
 
 def results_summary(tuner: Any, num_trials: int = 10) -> None:

@@ -259,6 +259,27 @@ def layers_inside(layer: Any) -> list[Any]:
     return list(layer._flatten_layers(include_self=False, recursive=False))
 
 
+def graph_of(model: Any) -> list[tuple[Any, list[Any], list[Any]]]:
+    """Returns how the layers and operations of a model follow each other.
+
+    Args:
+        model: A layer or model.
+
+    Returns:
+        List of tuples of an operation, its input tensors and its output
+        tensors, each after those that it depends on. It is empty for models
+        that are no graph, such as subclassed ones.
+    """
+    if isinstance(model, keras.Sequential):
+        model = model._functional
+    nodes = getattr(model, "_nodes_by_depth", {})
+    return [
+        (node.operation, list(node.input_tensors), list(node.outputs))
+        for depth in sorted(nodes, reverse=True)
+        for node in nodes[depth]
+    ]
+
+
 def is_built_throughout(layer: Any) -> bool:
     """Returns whether a layer and all layers inside have their variables."""
     return all(each.built for each in layer._flatten_layers())

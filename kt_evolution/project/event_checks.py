@@ -22,6 +22,7 @@ from kt_evolution.project.field_checks import is_count
 from kt_evolution.project.field_checks import is_dict_of
 from kt_evolution.project.field_checks import is_finite
 from kt_evolution.project.field_checks import is_id
+from kt_evolution.project.field_checks import is_inherited
 from kt_evolution.project.field_checks import is_limit
 from kt_evolution.project.field_checks import is_list_of
 from kt_evolution.project.field_checks import is_metric
@@ -133,7 +134,9 @@ class EventCheck:
             self._check_known("trial_id", event["trial_id"])
             if event["status"] == TrialStatus.COMPLETED:
                 _check(event, {"score": _FINITE}, ())
-        elif kind == "import":
+        if "inherited" in event and kind in ("pause", "end"):
+            self._check_known("inherited", event["inherited"]["from"])
+        if kind == "import":
             _check(event["record"], RECORD_FIELDS, ())
         elif kind == "rejected":
             self._check_rejected(event["rejected"])
@@ -198,6 +201,10 @@ _METRICS: Field = (
     is_dict_of(is_metric("steps", is_step)),
 )
 _RUNGS: Field = ("a list of epochs and metrics", is_list_of(is_rung))
+_INHERITED: Field = (
+    'an object of "from", a trial, and "share" in (0, 1]',
+    is_inherited,
+)
 
 # Fields with the same meaning in all lines.
 _FIELDS: dict[str, Field] = {
@@ -238,6 +245,7 @@ _FIELDS_OF: dict[str, dict[str, Field]] = {
         "metrics": _METRICS,
         "rungs": _RUNGS,
         "requested": _TEXTS,
+        "inherited": _INHERITED,
     },
     "promote": {"epochs": _EPOCHS, "rebuilt": _TEXTS},
     "end": {
@@ -245,6 +253,7 @@ _FIELDS_OF: dict[str, dict[str, Field]] = {
         "crashed": ("true or false", lambda value: isinstance(value, bool)),
         "requested": _TEXTS,
         "rungs": _RUNGS,
+        "inherited": _INHERITED,
     },
     "import": {
         "trial_id": _TEXT,

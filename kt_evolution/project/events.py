@@ -188,6 +188,7 @@ class TrialPaused(Event):
         began: Float, when that run began, or None if not known.
         values: Dict of its values, see `TrialEnded`.
         requested: List of the keys of genes, see `TrialEnded`.
+        inherited: Dict, see `TrialEnded`.
     """
 
     kind = "pause"
@@ -202,6 +203,7 @@ class TrialPaused(Event):
     began: float | None = None
     values: dict[str, Value] | None = None
     requested: list[str] | None = None
+    inherited: dict[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -227,6 +229,8 @@ class TrialEnded(Event):
             order, if it ran to its end and no dry build shows them; else None.
         rungs: List of the rungs that the run passed, see `TrialPaused`, or
             None if there are none.
+        inherited: Dict, whose weights its model began with, see
+            `inherited_of` in `issued_trial.py`, or None.
     """
 
     kind = "end"
@@ -243,6 +247,7 @@ class TrialEnded(Event):
     values: dict[str, Value] | None = None
     requested: list[str] | None = None
     rungs: list[dict[str, Any]] | None = None
+    inherited: dict[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -120,6 +120,16 @@ def is_rung(value: Any) -> bool:
     )
 
 
+def is_inherited(value: Any) -> bool:
+    """Returns whether it has a trial and a share of its weights."""
+    return (
+        isinstance(value, dict)
+        and is_id(value.get("from"))
+        and is_finite(value.get("share"))
+        and 0 < value["share"] <= 1
+    )
+
+
 def is_space(value: Any) -> bool:
     """Returns whether Keras Tuner can make these hyperparameters."""
     return is_list_of(is_hyperparameter)(value)

@@ -28,6 +28,7 @@ EPOCHS = "tuner/epochs"
 RUNGS = "tuner/rungs"
 PAUSED = "tuner/paused"
 REACHED = "tuner/reached"
+INHERITED = "tuner/inherited"
 
 
 class IssuedTrial(Trial):
@@ -48,6 +49,7 @@ class IssuedTrial(Trial):
             fidelity.
         is_paused: Bool, whether its run was paused, as the trainer reports.
         reached: List of dicts, see `rungs_of`.
+        inherited: Dict, see `inherited_of`, or None.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class IssuedTrial(Trial):
         self.rungs: tuple[int, ...] = ()
         self.is_paused = False
         self.reached: list[dict[str, Any]] = []
+        self.inherited: dict[str, Any] | None = None
 
     def display_hyperparameters(self) -> None:
         values = private_api.unrecorded(self.hyperparameters.values)
@@ -202,6 +205,34 @@ def rungs_of(trial: Trial) -> list[dict[str, Any]]:
     if isinstance(trial, IssuedTrial):
         return trial.reached
     return list(json.loads(trial.hyperparameters.values.get(REACHED, "[]")))
+
+
+def report_inherited(trial: Trial, inherited: dict[str, Any] | None) -> None:
+    """Adds the weights that a model began with to what is reported of it.
+
+    Args:
+        trial: The `Trial` that the trainer got.
+        inherited: Dict, see `inherited_of`, or None.
+    """
+    if isinstance(trial, IssuedTrial):
+        trial.inherited = inherited
+    elif inherited is not None:
+        trial.hyperparameters.values[INHERITED] = json.dumps(inherited)
+
+
+def inherited_of(trial: Trial) -> dict[str, Any] | None:
+    """Returns whose weights the model of a trial began its training with.
+
+    Returns:
+        Dict with "from", the id of the trial whose weights they are, and
+        "share", the part of the model's weights that was taken. None if it was
+        trained from scratch.
+    """
+    if isinstance(trial, IssuedTrial):
+        return trial.inherited
+    text = trial.hyperparameters.values.get(INHERITED, "null")
+    inherited: dict[str, Any] | None = json.loads(text)
+    return inherited
 
 
 def put_report(trial: Trial) -> None:

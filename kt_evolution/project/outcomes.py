@@ -36,6 +36,7 @@ def event_of_pause(
     values: dict[str, Any],
     rungs: list[dict[str, Any]],
     requested: list[str] | None,
+    inherited: dict[str, Any] | None,
 ) -> TrialPaused:
     """Returns the event that pauses a trial.
 
@@ -46,6 +47,7 @@ def event_of_pause(
         rungs: List of the rungs that it reached, see `rungs_of`.
         requested: List of the keys of the genes that its training requested,
             or None.
+        inherited: Dict, whose weights its model began with, or None.
     """
     fields = _fields_of(state, trial, values)
     del fields["status"], fields["message"]
@@ -54,6 +56,7 @@ def event_of_pause(
         epochs=rungs[-1]["epochs"],
         rungs=new_rungs(state, trial.trial_id, rungs) or rungs[-1:],
         requested=requested,
+        inherited=inherited,
     )
 
 

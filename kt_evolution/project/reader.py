@@ -78,6 +78,7 @@ class StoredTrial:
         hyperband: Dict of what `Hyperband` passed to itself, such as "epochs".
         requested: Tuple of the keys of the genes that its training requested,
             or None if it did not record them.
+        inherited: Dict, whose weights its model began with, or None.
         epochs: Tuple of the epochs to which it was to be trained, in order;
             empty if it was to be trained to the end at once.
         rungs: Dict of the epochs after which it was compared to the metrics of
@@ -99,6 +100,7 @@ class StoredTrial:
     finish: float | None = None
     hyperband: dict[str, Any] = dataclasses.field(default_factory=dict)
     requested: tuple[str, ...] | None = None
+    inherited: dict[str, Any] | None = None
     epochs: tuple[int, ...] = ()
     rungs: dict[int, dict[str, float]] = dataclasses.field(default_factory=dict)
 
@@ -305,6 +307,7 @@ def _ended(
         start=start,
         finish=moment,
         requested=tuple(event.requested) if event.requested else None,
+        inherited=event.inherited,
         rungs=trial.rungs
         | {one["epochs"]: one["metrics"] for one in event.rungs or ()},
     )

@@ -10,6 +10,7 @@ from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.recording import plain
 from kt_evolution.project.events import TrialEnded
 from kt_evolution.project.events import TrialPaused
+from kt_evolution.project.issued_trial import IssuedTrial
 
 
 def result_of(trial: Trial) -> dict[str, Any]:
@@ -35,12 +36,14 @@ def result_of(trial: Trial) -> dict[str, Any]:
 
 
 def take_result(
-    trial: Trial, event: TrialEnded | TrialPaused, space: kt.HyperParameters
+    trial: IssuedTrial,
+    event: TrialEnded | TrialPaused,
+    space: kt.HyperParameters,
 ) -> None:
     """Gives a trial the result of its run.
 
     Args:
-        trial: The `Trial`.
+        trial: The `IssuedTrial`.
         event: The event that has the result.
         space: The `keras_tuner.HyperParameters` of the search.
     """
@@ -55,6 +58,7 @@ def take_result(
         trial.status, trial.message = TrialStatus.IDLE, None
     trial.score = event.score
     trial.best_step = event.best_step
+    trial.inherited = event.inherited
     trial.metrics = type(trial.metrics)()
     for name, metric in event.metrics.items():
         trial.metrics.register(name, metric["direction"])

@@ -7,6 +7,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_evolution.algorithm.acquisition_search import ENUMERATION
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Status
@@ -105,6 +106,50 @@ class Standings:
     def _trials_at(self, positions: np.ndarray) -> list[Trial]:
         """Returns for each individual the best trial that trained it."""
         return [self._best_trial_of(position) for position in positions]
+
+    def parents_of(self, trial_id: str) -> list[Trial]:
+        """Returns the completed trials that trained a trial's parents.
+
+        The best parent comes first. A model that is trained again has none.
+        Where all models of a space were scored, the nearest trials stand for
+        parents.
+
+        Args:
+            trial_id: String.
+        """
+        with self._project.reading() as state:
+            if trial_id not in state.trials:
+                return []
+            individual = self._history.individuals[
+                self._history.position_of(trial_id)
+            ]
+            if trial_id != individual.trial_id:
+                return []
+            completed = self._positions()
+            if individual.operator == ENUMERATION:
+                completed = self._nearest(trial_id, completed)
+            else:
+                is_parent = [
+                    self._history.individuals[position].trial_id
+                    in individual.parents
+                    for position in completed
+                ]
+                completed = completed[np.array(is_parent, dtype=bool)]
+            order = best_first(
+                self._history.objectives[completed],
+                self._history.violations[completed],
+            )
+            return self._trials_at(completed[order])
+
+    def _nearest(self, trial_id: str, positions: np.ndarray) -> np.ndarray:
+        """Returns the individuals that differ from a trial in fewest genes."""
+        history, place = self._history, self._history.position_of(trial_id)
+        counts = history.expressed[positions] | history.expressed[place]
+        is_other = history.genomes[positions] != history.genomes[place]
+        differences = np.sum(counts & is_other, axis=1)
+        return positions[
+            differences == differences.min(initial=counts.shape[1])
+        ]
 
     def _best_trial_of(self, position: int) -> Trial:
         individual = self._history.individuals[position]

@@ -18,6 +18,7 @@ from kt_evolution.keras_tuner_bridge.objectives import infer_direction
 from kt_evolution.keras_tuner_bridge.scalars import as_numbers
 from kt_evolution.project.issued_trial import RUN
 from kt_evolution.project.issued_trial import IssuedTrial
+from kt_evolution.project.issued_trial import inherited_of
 from kt_evolution.project.issued_trial import is_paused
 from kt_evolution.project.issued_trial import message_of
 from kt_evolution.project.issued_trial import requests_of
@@ -196,6 +197,7 @@ class TrialReports:
                 values,
                 rungs_of(reported),
                 self._requested_by(reported),
+                inherited_of(reported),
             )
         )
 
@@ -224,6 +226,7 @@ class TrialReports:
                 crashed=has_crashed,
                 requested=None if is_retried else self._requested_by(reported),
                 rungs=None if is_retried else rungs or None,
+                inherited=inherited_of(reported),
             )
         )
         if is_retried:

@@ -89,6 +89,11 @@ def best(search: SearchRecord) -> str:
         + number(ranked[0].metrics[one.name])
         for one in search.objectives
     ]
+    if ranked[0].inherited:
+        lines.append(
+            f"# Its model began with {ranked[0].inherited}: from scratch these "
+            "values may do worse."
+        )
     broken = distances(search.limits, ranked[0].metrics)
     if broken:
         lines.append(

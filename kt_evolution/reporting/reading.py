@@ -31,6 +31,7 @@ from kt_evolution.project.reader import StoredProject
 from kt_evolution.project.reader import StoredTrial
 from kt_evolution.project.reader import read_stored
 from kt_evolution.reporting.expression import Expression
+from kt_evolution.reporting.records import InheritedWeights
 from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import RejectionRecord
 from kt_evolution.reporting.records import Rung
@@ -236,8 +237,15 @@ def _trial_record(
         start=trial.start,
         finish=trial.finish,
         rung=_rung(trial.hyperband),
+        inherited=_inherited(trial.inherited),
         **_kept(limits, metrics),
     )
+
+
+def _inherited(found: Mapping[str, Any] | None) -> InheritedWeights | None:
+    if found is None:
+        return None
+    return InheritedWeights(found["from"], float(found["share"]))
 
 
 def _rung(values: Mapping[str, Any]) -> Rung | None:

@@ -65,6 +65,22 @@ class Rung:
 
 
 @dataclasses.dataclass(frozen=True)
+class InheritedWeights:
+    """With whose weights the training of a model began.
+
+    Args:
+        source: String, the trial whose weights they are.
+        share: Float in (0, 1], the part of the model's weights that was taken.
+    """
+
+    source: str
+    share: float
+
+    def __str__(self) -> str:
+        return f"{self.share:.0%} of its weights from trial {self.source}"
+
+
+@dataclasses.dataclass(frozen=True)
 class TrialRecord:
     """One trial, or an individual that was imported from another search.
 
@@ -92,6 +108,7 @@ class TrialRecord:
             pauses left out; None where the journal has no sessions.
         finish: Float, likewise when it ended, or None.
         rung: Its `Rung` in a project of `Hyperband`, or None.
+        inherited: Its `InheritedWeights`, or None if it began from scratch.
     """
 
     trial_id: str
@@ -113,6 +130,7 @@ class TrialRecord:
     start: float | None = None
     finish: float | None = None
     rung: Rung | None = None
+    inherited: InheritedWeights | None = None
 
     @property
     def is_completed(self) -> bool:

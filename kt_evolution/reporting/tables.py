@@ -48,9 +48,12 @@ def rows_of(search: SearchRecord) -> list[dict[str, Any]]:
 
 def _origin(trial: TrialRecord) -> dict[str, Any]:
     mean, deviation = trial.prediction or (None, None)
+    inherited = trial.inherited
     return {
         "operator": trial.operator or None,
         "parents": " ".join(trial.parents),
+        "inherited_from": inherited.source if inherited else None,
+        "inherited_share": inherited.share if inherited else None,
         "predicted": mean,
         "predicted_std": deviation,
         "num_rejected": trial.num_rejected,
@@ -77,9 +80,9 @@ def results_dataframe(source: Any) -> Any:
     Its columns are "trial_id" and "status", one "metrics.name" for each
     metric, at the best epoch, and one "values.name" for each hyperparameter,
     empty where a model does not use it; then how and when the trial was made:
-    "operator", "parents", "predicted", "worker", "began", "ended", "seconds"
-    and others. Columns of integers and booleans stay such where values are
-    missing.
+    "operator", "parents", "inherited_from", "predicted", "worker", "began",
+    "ended", "seconds" and others. Columns of integers and booleans stay such
+    where values are missing.
 
     Example:
 

@@ -8,6 +8,7 @@ from kt_evolution.display.formatting import duration
 from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import score_rows
 from kt_evolution.display.formatting import setting
+from kt_evolution.reporting.records import InheritedWeights
 from kt_evolution.reporting.records import Rung
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
@@ -53,10 +54,11 @@ def table_of(search: SearchRecord) -> Table:
     metrics = [name for name in search.metrics if name not in objectives]
     rungs = ["bracket", "round", "epochs", "goes on from"]
     rungs = rungs if any(trial.rung for trial in search.trials) else []
+    weights = ["weights of"] if any(t.inherited for t in search.trials) else []
     columns = [
         *["rank", "trial", "status"],
         *objectives,
-        *["made by", "parents", "time"],
+        *["made by", "parents", *weights, "time"],
         *rungs,
         *search.parameters,
         *metrics,
@@ -75,6 +77,7 @@ def table_of(search: SearchRecord) -> Table:
             ),
             Cell(trial.operator.replace("+", " + "), trial.operator or None),
             _parents(trial.parents),
+            *([_inherited(trial.inherited)] if weights else []),
             _seconds(trial.seconds),
             *(_rung(trial.rung) if rungs else []),
             *(_setting(trial.values.get(name)) for name in search.parameters),
@@ -99,6 +102,13 @@ def _parents(parents: Sequence[str]) -> Cell:
     # With a comma between them two ids would look like one number.
     shown = " and ".join(parents)
     return Cell(shown, shown or None)
+
+
+def _inherited(inherited: InheritedWeights | None) -> Cell:
+    if inherited is None:
+        return Cell("")
+    shown = f"{inherited.source} ({inherited.share:.0%})"
+    return Cell(shown, inherited.share, f"It began with {inherited}.")
 
 
 def _setting(value: Any) -> Cell:

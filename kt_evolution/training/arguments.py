@@ -156,6 +156,26 @@ def as_folds(
     return folds
 
 
+def check_inherited(inherit_weights: Any, is_trained: bool) -> bool:
+    """Returns whether children start from their parents' weights.
+
+    Args:
+        inherit_weights: The user's argument.
+        is_trained: Bool, whether the tuner trains the models that it builds.
+    """
+    if not isinstance(inherit_weights, bool):
+        raise TypeError(
+            "`inherit_weights` must be True or False. "
+            f"Received: inherit_weights={inherit_weights!r}"
+        )
+    if inherit_weights and not is_trained:
+        raise ValueError(
+            "`inherit_weights` is for models that the tuner trains, not for a "
+            "`run_trial` of your own. Received: inherit_weights=True"
+        )
+    return inherit_weights
+
+
 def settle_overwrite(kwargs: dict[str, Any], is_worker: bool) -> None:
     """Keeps a running search from being deleted by `overwrite=True`.
 

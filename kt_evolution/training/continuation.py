@@ -93,6 +93,7 @@ class Kept:
         clock: Tuple of the session and its seconds, or None.
         reason: String, why the running execution can't go on, or None.
         epoch: Dict, the state of the running execution, or None.
+        inherited: Dict, whose weights it began with, or None.
     """
 
     values: dict[str, Any]
@@ -103,6 +104,7 @@ class Kept:
     clock: Any = None
     reason: str | None = None
     epoch: dict[str, Any] | None = None
+    inherited: dict[str, Any] | None = None
 
     def to_record(self) -> dict[str, Any]:
         """Returns values and arrays, for a file."""
@@ -265,6 +267,24 @@ class Continuation:
             checkpoint: The host's callback that saves the best epoch, or None.
         """
         self._restore(self._now.first, checkpoint)
+        self._now.inherited = None
+
+    def inherit(self, take: Callable[[], dict[str, Any] | None]) -> None:
+        """Lets the running execution begin with other weights than fresh ones.
+
+        Args:
+            take: Function that gives them to the model and returns whose they
+                are. It is not called if the execution goes on.
+        """
+        if self.current is not None and self.current.epoch is not None:
+            self._now.inherited = self.current.inherited
+        else:
+            self._now.inherited = take()
+
+    @property
+    def inherited(self) -> dict[str, Any] | None:
+        """Dict, whose weights the running execution began with, or None."""
+        return self._now.inherited
 
     # Writing.
 

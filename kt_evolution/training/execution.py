@@ -127,6 +127,7 @@ class TrialExecution:
         results: List of the results of the executions, such as `History`s.
         is_paused: Bool, whether the first execution was paused.
         reached: List of dicts, the rungs that it reached, see `rungs_of`.
+        inherited: Dict, whose weights the last execution began with, or None.
     """
 
     def __init__(
@@ -155,6 +156,7 @@ class TrialExecution:
         self.results: list[Any] = []
         self.is_paused = False
         self.reached: list[dict[str, Any]] = []
+        self.inherited: dict[str, Any] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -182,6 +184,7 @@ class TrialExecution:
         self._costs.append(finished["costs"])
         self._diverged |= finished["diverged"]
         self.reached += finished["reached"]
+        self.inherited = finished["inherited"]
         self.results.append(from_record(finished["result"]))
         return self.results[-1]
 
@@ -297,6 +300,18 @@ class TrialExecution:
         named = {*directions_of(self._plan.objective), *self._plan.limited}
         return {name for name in named if name.startswith("val_")}
 
+    def inherit(self, take: Callable[[], dict[str, Any] | None]) -> None:
+        """Lets the next execution begin with other weights than fresh ones.
+
+        Args:
+            take: Function that gives them to the model and returns whose they
+                are, or None.
+        """
+        if self._continuation is None:
+            self.inherited = take()
+        else:
+            self._continuation.inherit(take)
+
     def run(self, model: Any, fit: Callable[[], Any], source: str) -> Any:
         """Trains a model once, and measures what it costs.
 
@@ -340,6 +355,8 @@ class TrialExecution:
             )
         self.is_paused = self._pause.is_paused
         self.reached += reached
+        if self._continuation is not None:
+            self.inherited = self._continuation.inherited
         self._costs.append(measured)
         self.results.append(result)
         self._diverged |= self._divergence.losses
@@ -350,6 +367,7 @@ class TrialExecution:
                     "costs": measured,
                     "diverged": self._divergence.losses,
                     "reached": reached,
+                    "inherited": self.inherited,
                 }
             )
         if not isinstance(result, keras.callbacks.History):

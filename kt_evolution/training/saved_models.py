@@ -36,6 +36,10 @@ class SavedModels:
     def _weights_of(self, trial_id: str) -> Path:
         return Path(self._tuner._get_checkpoint_fname(trial_id))
 
+    def has_weights(self, trial_id: str) -> bool:
+        """Returns whether the weights of a trial are on disk."""
+        return self._weights_of(trial_id).is_file()
+
     def prune(self, ended: Trial) -> None:
         """Deletes what is not needed once a run of a trial has ended.
 

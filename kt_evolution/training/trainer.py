@@ -23,6 +23,7 @@ from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.project.clock import SearchClock
 from kt_evolution.project.issued_trial import message_of
 from kt_evolution.project.issued_trial import recorded_training
+from kt_evolution.project.issued_trial import report_inherited
 from kt_evolution.project.issued_trial import report_rungs
 from kt_evolution.project.issued_trial import run_mark
 from kt_evolution.project.issued_trial import schedule_of
@@ -40,6 +41,7 @@ from kt_evolution.training.execution import TrialExecution
 from kt_evolution.training.hooks import has_own_fit
 from kt_evolution.training.hooks import makes_metrics_by_keras
 from kt_evolution.training.hooks import source_of_metrics
+from kt_evolution.training.inheritance import Inheritance
 from kt_evolution.training.pausing import FitAgainError
 from kt_evolution.training.unfinished import UnfinishedTrials
 from kt_evolution.training.verbosity import default_verbose
@@ -58,6 +60,8 @@ class Trainer:
             only a stub of it later.
         given_objective: The user's argument `objective`.
         requested: The costs that the user wants measured.
+        inherits_weights: Bool, whether children start from their parents'
+            weights.
 
     Attributes:
         plan: The `TrainingPlan`.
@@ -71,6 +75,7 @@ class Trainer:
         oracle: Any,
         given_objective: Any,
         requested: Sequence[str],
+        inherits_weights: bool,
     ) -> None:
         self._tuner = tuner
         # Workers keep their own clock: the chief's is not visible to them.
@@ -81,6 +86,7 @@ class Trainer:
         # Whether trainings may be paused.
         self._may_pause = True
         self._unfinished = UnfinishedTrials(tuner)
+        self._inheritance = Inheritance(tuner, inherits_weights)
         self.folds: Sequence[Fold] = ()
         self.display: SearchDisplay | WorkerDisplay = oracle._display
         if tuner._is_worker():
@@ -196,6 +202,7 @@ class Trainer:
         oracle.update_trial(
             trial.trial_id, {**metrics, **run_mark(trial)}, step=step
         )
+        report_inherited(trial, execution.inherited)
         if execution.reached:
             # Without a score it has failed.
             is_paused = execution.is_paused and math.isfinite(
@@ -327,6 +334,7 @@ class Trainer:
             quietly = contextlib.nullcontext()
             check_fit_arguments(model, args, kwargs)
             self._check_epochs(trial, model, args, kwargs)
+        self._inheritance.begin(trial, model, execution, args, kwargs)
         with quietly:
             result = execution.run(
                 model,

@@ -166,7 +166,8 @@ def every_line(root: Path) -> list[dict[str, Any]]:
         given=0,
     )
     (failed,) = (one for one in events if one.get("status") == "FAILED")
-    failed.update(crashed=True, values=made[2]["values"])
+    inherited = {"from": made[0]["trial_id"], "share": 0.5}
+    failed.update(crashed=True, values=made[2]["values"], inherited=inherited)
     session = {"session": events[-1]["session"], "seconds": 1.0}
     again = made[-1]["trial_id"]
     begun = events.index(made[-1]) + 1
