@@ -169,12 +169,13 @@ class TimeBudget(StoppingRule):
 class EpochBudget(StoppingRule):
     """Ends the search when its trials were trained for so many epochs.
 
-    A trial that is completed counts with the `epochs` of `search`, also if a
-    callback ended its training earlier, and one that is paused or has failed
-    with those after which it was compared last. Of several executions of a
-    trial one counts. No training begins once the budget is spent, and the one
-    that runs is not cut, so the last of them may exceed it. Before that, the
-    paused trial that is probably the best is trained to its end.
+    A trial counts with the epochs that it was trained for, also if a callback
+    ended its training early. Where they are not known, because
+    `HyperModel.fit` returns another value than a `History`, it counts with the
+    `epochs` of `search`. Of several executions of a trial the first counts.
+    No training begins once the budget is spent, and the one that runs is not
+    cut, so the last of them may exceed it. Before that, the paused trial that
+    is probably the best is trained to its end.
 
     Args:
         epochs: Int, of all trials together.

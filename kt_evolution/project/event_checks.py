@@ -241,6 +241,7 @@ _FIELDS_OF: dict[str, dict[str, Field]] = {
     "trial": {"epochs": _EPOCHS},
     "pause": {
         "epochs": _EPOCHS,
+        "max_epochs": _EPOCHS,
         "score": _FINITE,
         "metrics": _METRICS,
         "rungs": _RUNGS,
@@ -249,6 +250,7 @@ _FIELDS_OF: dict[str, dict[str, Field]] = {
     },
     "promote": {"epochs": _EPOCHS, "rebuilt": _TEXTS},
     "end": {
+        "epochs": _EPOCHS,
         "metrics": _METRICS,
         "crashed": ("true or false", lambda value: isinstance(value, bool)),
         "requested": _TEXTS,

@@ -189,6 +189,7 @@ class TrialPaused(Event):
         values: Dict of its values, see `TrialEnded`.
         requested: List of the keys of genes, see `TrialEnded`.
         inherited: Dict, see `TrialEnded`.
+        max_epochs: Int, the last epoch of the search, or None if not known.
     """
 
     kind = "pause"
@@ -204,6 +205,7 @@ class TrialPaused(Event):
     values: dict[str, Value] | None = None
     requested: list[str] | None = None
     inherited: dict[str, Any] | None = None
+    max_epochs: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -231,6 +233,8 @@ class TrialEnded(Event):
             None if there are none.
         inherited: Dict, whose weights its model began with, see
             `inherited_of` in `issued_trial.py`, or None.
+        epochs: Int, for how many epochs it was trained in all, or None if not
+            known. Of several executions it is the first.
     """
 
     kind = "end"
@@ -248,6 +252,7 @@ class TrialEnded(Event):
     requested: list[str] | None = None
     rungs: list[dict[str, Any]] | None = None
     inherited: dict[str, Any] | None = None
+    epochs: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

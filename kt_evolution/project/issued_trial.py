@@ -29,6 +29,7 @@ RUNGS = "tuner/rungs"
 PAUSED = "tuner/paused"
 REACHED = "tuner/reached"
 INHERITED = "tuner/inherited"
+TRAINED = "tuner/trained"
 
 
 class IssuedTrial(Trial):
@@ -49,6 +50,8 @@ class IssuedTrial(Trial):
             fidelity.
         is_paused: Bool, whether its run was paused, as the trainer reports.
         reached: List of dicts, see `rungs_of`.
+        trained: Int, for how many epochs it was trained in all, of several
+            executions the first; None while it runs, or if not known.
         inherited: Dict, see `inherited_of`, or None.
     """
 
@@ -62,6 +65,7 @@ class IssuedTrial(Trial):
         self.rungs: tuple[int, ...] = ()
         self.is_paused = False
         self.reached: list[dict[str, Any]] = []
+        self.trained: int | None = None
         self.inherited: dict[str, Any] | None = None
 
     def display_hyperparameters(self) -> None:
@@ -233,6 +237,30 @@ def inherited_of(trial: Trial) -> dict[str, Any] | None:
     text = trial.hyperparameters.values.get(INHERITED, "null")
     inherited: dict[str, Any] | None = json.loads(text)
     return inherited
+
+
+def report_trained(trial: Trial, num_epochs: int | None) -> None:
+    """Adds for how many epochs a trial was trained to what is reported of it.
+
+    Args:
+        trial: The `Trial` that the trainer got.
+        num_epochs: Int, see `IssuedTrial.trained`.
+    """
+    if isinstance(trial, IssuedTrial):
+        trial.trained = num_epochs
+    elif num_epochs is not None:
+        trial.hyperparameters.values[TRAINED] = num_epochs
+
+
+def trained_of(trial: Trial) -> int | None:
+    """Returns for how many epochs a trial was trained, as its worker reports.
+
+    Returns:
+        Int, see `IssuedTrial.trained`.
+    """
+    if isinstance(trial, IssuedTrial):
+        return trial.trained
+    return trial.hyperparameters.values.get(TRAINED)
 
 
 def put_report(trial: Trial) -> None:

@@ -9,6 +9,7 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_evolution.keras_tuner_bridge.divergence import diverged_losses
 from kt_evolution.project.events import TrialEnded
 from kt_evolution.project.events import TrialPaused
+from kt_evolution.project.issued_trial import IssuedTrial
 from kt_evolution.project.results import result_of
 from kt_evolution.project.state import SearchState
 
@@ -32,7 +33,7 @@ def event_of_end(
 
 def event_of_pause(
     state: SearchState,
-    trial: Trial,
+    trial: IssuedTrial,
     values: dict[str, Any],
     rungs: list[dict[str, Any]],
     requested: list[str] | None,
@@ -54,6 +55,7 @@ def event_of_pause(
     return TrialPaused(
         **fields,
         epochs=rungs[-1]["epochs"],
+        max_epochs=next(reversed(trial.rungs), None),
         rungs=new_rungs(state, trial.trial_id, rungs) or rungs[-1:],
         requested=requested,
         inherited=inherited,

@@ -59,6 +59,7 @@ def take_result(
     trial.score = event.score
     trial.best_step = event.best_step
     trial.inherited = event.inherited
+    trial.trained = event.epochs
     trial.metrics = type(trial.metrics)()
     for name, metric in event.metrics.items():
         trial.metrics.register(name, metric["direction"])

@@ -11,7 +11,6 @@ from kt_evolution.algorithm.acquisition_search import ENUMERATION
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Status
-from kt_evolution.algorithm.history.rungs import epochs_spent
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
 from kt_evolution.costs.measurement import TRAIN_SECONDS
@@ -24,6 +23,7 @@ from kt_evolution.display.status import origin_of
 from kt_evolution.display.status import seconds_left
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
+from kt_evolution.project.issued_trial import IssuedTrial
 from kt_evolution.project.project import Project
 from kt_evolution.project.state import SearchState
 from kt_evolution.stopping import SearchProgress
@@ -244,20 +244,32 @@ class Standings:
         )
 
     def num_epochs(self) -> int:
-        """Returns for how many epochs all trials together were trained."""
+        """Returns for how many epochs all trials together were trained.
+
+        One that runs counts up to the epoch to which it is trained.
+        """
         max_epochs = self._project.max_epochs
         if max_epochs is None:
             return 0
-        return epochs_spent(self._history, max_epochs)
+        trials = self._state.trials.values()
+        return sum(self._epochs_of(trial, max_epochs) for trial in trials)
+
+    def _epochs_of(self, trial: IssuedTrial, max_epochs: int) -> int:
+        if trial.trained is not None:
+            return trial.trained
+        if trial.status == TrialStatus.COMPLETED:
+            return max_epochs
+        if trial.status == TrialStatus.RUNNING:
+            return trial.epochs or max_epochs
+        if trial.trial_id in self._history.reevaluations:
+            return 0
+        return self._history.individual_of(trial.trial_id).epochs_reached
 
     def seconds_per_epoch(self) -> float:
         """Returns the median over all trials, 0 if it is not known."""
         rates = []
         for trial in self._state.trials.values():
-            individual = self._history.individual_of(trial.trial_id)
-            epochs = individual.epochs_reached
-            if trial.status == TrialStatus.COMPLETED:
-                epochs = self._project.max_epochs or 0
+            epochs = self._epochs_of(trial, self._project.max_epochs or 0)
             if epochs and trial.metrics.exists(TRAIN_SECONDS):
                 rates.append(value_of(trial, TRAIN_SECONDS) / epochs)
         return statistics.median(rates) if rates else 0.0

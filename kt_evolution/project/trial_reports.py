@@ -24,6 +24,7 @@ from kt_evolution.project.issued_trial import message_of
 from kt_evolution.project.issued_trial import requests_of
 from kt_evolution.project.issued_trial import run_of
 from kt_evolution.project.issued_trial import rungs_of
+from kt_evolution.project.issued_trial import trained_of
 from kt_evolution.project.messages import shortened
 from kt_evolution.project.outcomes import divergence_of
 from kt_evolution.project.outcomes import event_of_end
@@ -227,6 +228,7 @@ class TrialReports:
                 requested=None if is_retried else self._requested_by(reported),
                 rungs=None if is_retried else rungs or None,
                 inherited=inherited_of(reported),
+                epochs=trained_of(reported),
             )
         )
         if is_retried:

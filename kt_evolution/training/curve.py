@@ -78,6 +78,17 @@ class Curve:
         )
 
 
+def num_epochs_of(result: Any) -> int | None:
+    """Returns after how many epochs a training ended, None if not known.
+
+    Args:
+        result: The result of `fit`, a `History` or what a user's returns.
+    """
+    if isinstance(result, keras.callbacks.History) and result.epoch:
+        return int(result.epoch[-1]) + 1
+    return None
+
+
 def rungs_reached(
     curve: Curve,
     result: Any,

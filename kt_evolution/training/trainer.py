@@ -25,6 +25,7 @@ from kt_evolution.project.issued_trial import message_of
 from kt_evolution.project.issued_trial import recorded_training
 from kt_evolution.project.issued_trial import report_inherited
 from kt_evolution.project.issued_trial import report_rungs
+from kt_evolution.project.issued_trial import report_trained
 from kt_evolution.project.issued_trial import run_mark
 from kt_evolution.project.issued_trial import schedule_of
 from kt_evolution.project.kept_states import delete_state
@@ -36,6 +37,7 @@ from kt_evolution.training.arguments import warn_of_one_epoch
 from kt_evolution.training.checkpoints import save_build_config
 from kt_evolution.training.continuation import Continuation
 from kt_evolution.training.cross_validation import Fold
+from kt_evolution.training.curve import num_epochs_of
 from kt_evolution.training.execution import TrainingPlan
 from kt_evolution.training.execution import TrialExecution
 from kt_evolution.training.hooks import has_own_fit
@@ -203,6 +205,8 @@ class Trainer:
             trial.trial_id, {**metrics, **run_mark(trial)}, step=step
         )
         report_inherited(trial, execution.inherited)
+        first = next(iter(execution.results), None)
+        report_trained(trial, num_epochs_of(first))
         if execution.reached:
             # Without a score it has failed.
             is_paused = execution.is_paused and math.isfinite(

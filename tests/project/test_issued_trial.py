@@ -10,8 +10,10 @@ from kt_evolution.project.issued_trial import IssuedTrial
 from kt_evolution.project.issued_trial import is_paused
 from kt_evolution.project.issued_trial import put_report
 from kt_evolution.project.issued_trial import report_rungs
+from kt_evolution.project.issued_trial import report_trained
 from kt_evolution.project.issued_trial import rungs_of
 from kt_evolution.project.issued_trial import schedule_of
+from kt_evolution.project.issued_trial import trained_of
 
 REACHED = [
     {"epochs": 1, "best_step": 0, "metrics": {"loss": 0.1, "params": 7.0}},
@@ -71,11 +73,13 @@ def test_schedule_is_only_sent_with_a_trial_that_runs():
 def test_chief_knows_what_a_run_reached(send, paused):
     trial = send(make_trial(3, (1, 3, 9)))
     report_rungs(trial, paused, REACHED)
+    report_trained(trial, 3)
     put_report(trial)
     trial.status = "COMPLETED"
     reported = send(trial)
     assert is_paused(reported) is paused
     assert rungs_of(reported) == REACHED
+    assert trained_of(reported) == 3
     assert json.loads(json.dumps(rungs_of(reported))) == REACHED
 
 

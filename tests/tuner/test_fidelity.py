@@ -5,6 +5,7 @@ import contextlib
 import json
 
 import keras
+import keras_tuner as kt
 import pytest
 from tuner_helpers import ScoringTuner
 from tuner_helpers import X
@@ -43,6 +44,7 @@ def build(hp):
 
 def make_tuner(folder, **kwargs):
     options = {
+        "hypermodel": build,
         "objective": "val_loss",
         "max_trials": NUM_TRIALS,
         "seed": 0,
@@ -51,7 +53,7 @@ def make_tuner(folder, **kwargs):
         "project_name": "p",
         **kwargs,
     }
-    return kt_evolution.EvolutionTuner(build, **options)
+    return kt_evolution.EvolutionTuner(**options)
 
 
 def search(tuner, **kwargs):
@@ -249,3 +251,52 @@ def test_a_wrong_fidelity_is_named(tmp_path, fidelity, error):
 def test_trainings_of_the_user_can_not_be_paused(tmp_path):
     with pytest.raises(ValueError, match="`fidelity` is for models that"):
         ScoringTuner(objective="val_loss", fidelity="auto", directory=tmp_path)
+
+
+class EndsEarly(keras.callbacks.Callback):
+    """Ends a training as `EarlyStopping` does, always at the same epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 4:
+            self.model.stop_training = True
+
+
+def test_a_budget_counts_the_epochs_that_callbacks_left(tmp_path, eager):
+    def make_search(epochs):
+        stop = kt_evolution.EpochBudget(epochs)
+        return make_tuner(tmp_path, max_trials=None, stop=stop)
+
+    callbacks = [EndsEarly(), Noted()]
+    tuner = make_search(12)
+    num_begun = len(search(tuner, callbacks=callbacks))
+    assert tuner.oracle.progress().epochs == num_begun < 12 + EPOCHS
+    # Completed trainings were over after 5 epochs of 9.
+    ends = [line for line in lines(tmp_path) if line["event"] == "end"]
+    assert ends and {line["epochs"] for line in ends} == {5}
+    # A search that goes on knows them, too, and none of them twice.
+    tuner = make_search(24)
+    assert tuner.oracle._standings.num_epochs() == 0
+    num_begun += len(search(tuner, callbacks=callbacks))
+    assert 24 <= tuner.oracle.progress().epochs == num_begun < 24 + EPOCHS
+
+
+def test_a_budget_counts_repeated_trainings_and_unknown_ones_in_full(
+    tmp_path, eager
+):
+    class Computed(kt.HyperModel):
+        def build(self, hp):
+            return build(hp)
+
+        def fit(self, hp, model, *args, **kwargs):
+            return min(model.fit(*args, **kwargs).history["val_loss"])
+
+    stop = kt_evolution.EpochBudget(6)
+    options = {"max_trials": None, "stop": stop, "fidelity": None}
+    tuner = make_tuner(tmp_path / "own", hypermodel=Computed(), **options)
+    search(tuner, epochs=3, callbacks=[EndsEarly()])
+    assert len(tuner.oracle.trials) == 2
+    assert tuner.oracle.progress().epochs == 6
+    tuner = make_tuner(tmp_path, max_trials=4, reevaluate=2, fidelity=None)
+    begun = search(tuner, epochs=2)
+    assert tuner.oracle.reevaluations
+    assert tuner.oracle.progress().epochs == len(begun) == 8
