@@ -1,4 +1,4 @@
-"""A training that is cut goes on as if nothing was, on one backend.
+"""A training that is cut or paused goes on as if nothing was, on one backend.
 
 Run it as `KERAS_BACKEND=torch python -m tests.backends.continued_training`
 where that backend is installed.
@@ -160,7 +160,7 @@ CASES = {
 }
 
 
-def search(folder, case, cut=None, shuffle=False, **kwargs):
+def search(folder, case, cut=None, shuffle=False, steps=None, **kwargs):
     """Runs a search of one trial in a folder, which may be cut.
 
     Returns:
@@ -197,6 +197,7 @@ def search(folder, case, cut=None, shuffle=False, **kwargs):
             epochs=EPOCHS,
             batch_size=16,
             shuffle=shuffle,
+            steps_per_epoch=steps,
             callbacks=[Remembers(), Cut(), *(make() for make in callbacks)],
             verbose=0,
         )
@@ -229,19 +230,32 @@ def check_same(found, expected):
             np.testing.assert_array_equal(one, other)
 
 
-def check(case, shuffle=False, cut=3):
-    """Cuts a training in its fourth epoch, and compares it with a whole one."""
+def check(case, cut=3, **data):
+    """Compares a training that is whole with others that are not.
+
+    One is cut in its fourth epoch, or another, and one is paused after its
+    third.
+    """
     with tempfile.TemporaryDirectory() as directory:
-        whole = search(Path(directory, "whole"), case, shuffle=shuffle)
+        whole = search(Path(directory, "whole"), case, **data)
         folder = Path(directory, "cut")
-        first = search(folder, case, cut=cut, shuffle=shuffle)
+        first = search(folder, case, cut=cut, **data)
         assert first["begun"] == list(range(cut + 1))
         state = folder / "project" / "trial_0" / "unfinished"
         assert state.is_dir()
-        rest = search(folder, case, shuffle=shuffle)
+        rest = search(folder, case, **data)
         assert not state.exists()
         assert [*first["begun"][:-1], *rest["begun"]] == whole["begun"]
         check_same(rest, whole)
+
+        folder = Path(directory, "paused")
+        # Of a single trial the last step trains it to its end.
+        fidelity = kt_evolution.SuccessiveHalving(min_epochs=3)
+        paused = search(folder, case, **data, fidelity=fidelity)
+        journal = (folder / "project" / "journal.jsonl").read_text()
+        assert '"event":"pause"' in journal.replace(" ", "")
+        assert paused["begun"] == whole["begun"]
+        check_same(paused, whole)
 
 
 def main():
@@ -250,11 +264,14 @@ def main():
     backend = keras.config.backend()
     for case in CASES:
         check(case)
-        print(f"backend={backend} {case}: goes on as if not cut", flush=True)
+        print(f"backend={backend} {case}: goes on as if whole", flush=True)
+    # Each epoch goes on in the data where the one before it ended.
+    check("adam", cut=2, steps=2)
+    print(f"backend={backend} steps: goes on as if whole", flush=True)
     if backend != "tensorflow":
         # TensorFlow shuffles in its pipeline, whose state can't be kept.
         check("adam", shuffle=True)
-        print(f"backend={backend} shuffled: goes on as if not cut", flush=True)
+        print(f"backend={backend} shuffled: goes on as if whole", flush=True)
 
 
 if __name__ == "__main__":
