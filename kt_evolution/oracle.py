@@ -178,7 +178,9 @@ class EvolutionOracle(kt.Oracle):
         )
         self.seed = self._project.seed
         self._standings = Standings(self._project)
-        self._promotions = Promotions(self._project, self._evolution)
+        self._promotions = Promotions(
+            self._project, self._evolution, self.limits, self.objective
+        )
         self._end = EndOfSearch(
             self._project, self._evolution, self._promotions, stop
         )

@@ -1,12 +1,17 @@
 """Promotions: which paused trials are trained on, and to which epoch."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TypedDict
+
+import keras_tuner as kt
 
 from kt_evolution.algorithm.checks import check_optional_count
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.proposal import Proposal
+from kt_evolution.keras_tuner_bridge.trial_metrics import execution_metrics
+from kt_evolution.limits import Limit
 from kt_evolution.project.project import Project
 
 
@@ -15,6 +20,28 @@ class Promotion(TypedDict):
 
     trial_id: str
     epochs: int
+
+
+def check_limits(limits: Sequence[Limit], objective: kt.Objective) -> None:
+    """Checks that every limit of a search with a fidelity is known at a rung.
+
+    Trials are compared there during their first execution.
+
+    Args:
+        limits: The `Limit`s of the search.
+        objective: The `keras_tuner.Objective`.
+
+    Raises:
+        ValueError: If a limit is on a metric of several executions.
+    """
+    later = execution_metrics(objective)
+    unknown = [limit for limit in limits if limit.name in later]
+    if unknown:
+        raise ValueError(
+            "With `fidelity`, `limits` must be on metrics that each execution "
+            "has, since trials are compared during their first one. "
+            f"Received: limits={unknown}"
+        )
 
 
 class Promotions:
@@ -26,14 +53,26 @@ class Promotions:
     Args:
         project: The `Project` of the search.
         evolution: Its `Evolution`, which has the fidelity.
+        limits: Its `Limit`s.
+        objective: Its `keras_tuner.Objective`.
+
+    Raises:
+        ValueError: If a limit is not known at a rung.
     """
 
-    def __init__(self, project: Project, evolution: Evolution) -> None:
+    def __init__(
+        self,
+        project: Project,
+        evolution: Evolution,
+        limits: Sequence[Limit],
+        objective: kt.Objective,
+    ) -> None:
         self._project = project
         self._evolution = evolution
         self._fidelity = fidelity = evolution.fidelity
         if fidelity is not None:
             project.max_epochs = fidelity.max_epochs
+            check_limits(limits, objective)
 
     def set_max_epochs(self, epochs: int | None) -> None:
         """Takes the last epoch from a call of `search`.

@@ -9,6 +9,7 @@ from kt_evolution.algorithm.acquisition import KnownScores
 from kt_evolution.algorithm.acquisition import fit_trainability
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.fidelity import SuccessiveHalving
+from kt_evolution.algorithm.fidelity import successive_halving
 from kt_evolution.algorithm.fidelity.completion import Prospects
 from kt_evolution.algorithm.fidelity.extrapolation import extrapolate
 from kt_evolution.algorithm.fidelity.extrapolation import fit_line
@@ -143,15 +144,13 @@ def test_before_the_end_the_best_paused_one_is_trained_to_the_end():
 
 def test_states_that_no_promotion_needs():
     history = history_of(*({1: float(n)} for n in range(9)))
-    # With no new individuals only three of nine can be promoted.
-    assert HALVING.unneeded_states(history, 27, 0) == [3, 4, 5, 6, 7, 8]
-    assert HALVING.unneeded_states(history, 27, 9) == [6, 7, 8]
     assert HALVING.unneeded_states(history, 27) == []
     history = history_of(*({1: float(n)} for n in range(60)))
     assert HALVING.unneeded_states(history, 27) == list(range(50, 60))
 
 
-def test_states_that_are_not_needed_are_never_asked_for():
+def test_states_that_are_not_needed_are_never_asked_for(monkeypatch):
+    monkeypatch.setattr(successive_halving, "MAX_STATES", 3)
     evolution = Evolution(fidelity=HALVING, surrogate=None)
     search = CurveSearch(evolution)
     num_left, discarded = 40, set()
@@ -161,7 +160,7 @@ def test_states_that_are_not_needed_are_never_asked_for():
         num_left -= len(search.history) - before
         if search.proposals[-1].promotes is not None:
             assert search.proposals[-1].promotes not in discarded
-        unneeded = HALVING.unneeded_states(search.history, 27, num_left)
+        unneeded = HALVING.unneeded_states(search.history, 27)
         discarded |= set(unneeded)
         for position in unneeded:
             rungs.discard_state(search.history, str(position))

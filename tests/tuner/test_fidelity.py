@@ -248,6 +248,25 @@ def test_a_wrong_fidelity_is_named(tmp_path, fidelity, error):
         make_tuner(tmp_path, fidelity=fidelity)
 
 
+@pytest.mark.parametrize(
+    ("objective", "metric"),
+    [
+        ("val_loss", "score_std"),
+        ("val_loss", "num_executions"),
+        (["val_loss", "params"], "params_std"),
+    ],
+)
+def test_limits_must_be_known_at_a_rung(tmp_path, objective, metric):
+    limits = [
+        kt_evolution.Limit("params", max=9),
+        kt_evolution.Limit(metric, max=9.0),
+    ]
+    options = {"objective": objective, "limits": limits}
+    with pytest.raises(ValueError, match=f'`limits` must .*Limit."{metric}'):
+        make_tuner(tmp_path, **options)
+    make_tuner(tmp_path, **options, fidelity=None)
+
+
 def test_trainings_of_the_user_can_not_be_paused(tmp_path):
     with pytest.raises(ValueError, match="`fidelity` is for models that"):
         ScoringTuner(objective="val_loss", fidelity="auto", directory=tmp_path)

@@ -79,7 +79,9 @@ class SuccessiveHalving:
         factor: Int, at least 2: each rung has this many times the epochs of
             the rung before it. Defaults to 3.
         min_epochs: Int, the lowest rung. Defaults to None: it is about 1/27 of
-            all epochs.
+            all epochs. How long a training takes to start, or to go on, is not
+            considered: where models are built and compiled for as long as some
+            epochs take, a lowest rung of at least as many epochs saves more.
         max_epochs: Int, the last epoch of trainings, if it is not known from
             the call of `search`: the chief of a distributed search and an
             oracle that is used without `EvolutionTuner` need it. Defaults to
@@ -211,16 +213,15 @@ class SuccessiveHalving:
             return None
         return Step(known, max_epochs, best)
 
-    def unneeded_states(
-        self, history: History, max_epochs: int, num_left: float = math.inf
-    ) -> list[int]:
-        """Returns the paused individuals that will never be promoted.
+    def unneeded_states(self, history: History, max_epochs: int) -> list[int]:
+        """Returns the paused individuals that will not be promoted.
+
+        How many new individuals there will be is not known: a search may go on
+        with more trials. So the states of the best at each rung are kept.
 
         Args:
             history: The `History`.
             max_epochs: Int, the last epoch.
-            num_left: Float, how many new individuals there will be at most.
-                Defaults to infinity.
 
         Returns:
             List of positions. The saved states of their trainings can be
@@ -229,14 +230,9 @@ class SuccessiveHalving:
         scores = RungScores.of(history, self.rungs(max_epochs))
         unneeded = []
         for rung in range(len(scores.epochs) - 1):
-            members = scores.members(rung)
-            # Others may still reach the rung, and make room for more.
-            num_coming = num_left + np.sum(scores.level < rung)
-            room = min((len(members) + num_coming) / self.factor, MAX_STATES)
-            order = _best_at(scores, rung)
             unneeded += [
                 int(position)
-                for position in order[max(int(room), 1) :]
+                for position in _best_at(scores, rung)[MAX_STATES:]
                 if scores.level[position] == rung
                 and _can_go_on(history.individuals[position])
             ]
