@@ -136,10 +136,10 @@ class EvolutionTuner(kt.Tuner):
             larger than `max_model_size` cost no trial. Defaults to True.
         keep_checkpoints: Int, the number of best trials whose weights stay
             on disk. Defaults to None, which keeps all.
-        inherit_weights: Boolean, whether a child starts from the weights of
-            its best parent whose weights are on disk. It trains faster, but
-            its score is that of a model, not of a configuration; `reevaluate`
-            trains from scratch. Defaults to False.
+        inherit_weights: Boolean, whether a child begins its training with
+            the weights of its best parent. Its score is then that of a model,
+            not of a configuration; `reevaluate` trains the best from scratch.
+            Defaults to False.
         **kwargs: Further arguments of `keras_tuner.Tuner`, such as `directory`,
             `project_name`, `overwrite` and `executions_per_trial`.
     """
@@ -182,7 +182,9 @@ class EvolutionTuner(kt.Tuner):
         arguments.check_hypermodel(hypermodel, is_trained)
         arguments.check_fidelity(fidelity, is_trained)
         self._folds = arguments.as_folds(cross_validation, is_trained, kwargs)
-        inherits = arguments.check_inherited(inherit_weights, is_trained)
+        inherits_weights = arguments.check_inherit_weights(
+            inherit_weights, is_trained, cross_validation
+        )
         requested = check_costs("measure", measure)
         self.seed = check_optional_count("seed", seed, at_least=0)
         self.keep_checkpoints = check_optional_count(
@@ -220,7 +222,9 @@ class EvolutionTuner(kt.Tuner):
         self._search_callbacks = SearchCallbacks({})
         # Whether it was said that the best model has inherited weights.
         self._has_noted_heirs = False
-        self._trainer = Trainer(self, oracle, objective, requested, inherits)
+        self._trainer = Trainer(
+            self, oracle, objective, requested, inherits_weights
+        )
         self._saved = SavedModels(self, self.keep_checkpoints)
         arguments.settle_overwrite(kwargs, self._is_worker())
         super().__init__(oracle, hypermodel, **kwargs)

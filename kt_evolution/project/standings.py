@@ -1,6 +1,7 @@
 """Standings: the best trials of a search, and its progress."""
 
 import statistics
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from kt_evolution.algorithm.acquisition_search import ENUMERATION
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Status
+from kt_evolution.algorithm.history.rungs import rank_paused
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
 from kt_evolution.costs.measurement import TRAIN_SECONDS
@@ -72,12 +74,16 @@ class Standings:
 
     def ranked(self, num_trials: int) -> list[Trial]:
         """Returns the trials of `best`, without a warning."""
-        with self._project.reading() as state:
-            own = self._positions()
-            order = best_first(
-                state.history.objectives[own], state.history.violations[own]
-            )
-            return self._trials_at(own[order[:num_trials]])
+        with self._project.reading():
+            return self._trials_at(self._best_first()[:num_trials])
+
+    def _best_first(self) -> np.ndarray:
+        """Returns the completed individuals that have a trial, best first."""
+        own = self._positions()
+        order = best_first(
+            self._history.objectives[own], self._history.violations[own]
+        )
+        return own[order]
 
     def front(self) -> list[Trial]:
         """Returns the Pareto front, see `get_pareto_trials`."""
@@ -103,43 +109,37 @@ class Standings:
             own = self._own(evolution.rank(state.history))
             return self._trials_at(own[:num_trials])
 
-    def _trials_at(self, positions: np.ndarray) -> list[Trial]:
+    def _trials_at(self, positions: Iterable[int]) -> list[Trial]:
         """Returns for each individual the best trial that trained it."""
         return [self._best_trial_of(position) for position in positions]
 
     def parents_of(self, trial_id: str) -> list[Trial]:
-        """Returns the completed trials that trained a trial's parents.
+        """Returns the trials that trained a trial's parents, best first.
 
-        The best parent comes first. A model that is trained again has none.
-        Where all models of a space were scored, the nearest trials stand for
-        parents.
+        Paused ones come after the completed ones. A model that is trained
+        again has no parents. Where all models of a space were scored, the
+        nearest ones stand for parents.
 
         Args:
             trial_id: String.
         """
         with self._project.reading() as state:
             if trial_id not in state.trials:
+                # A trial made by hand.
                 return []
-            individual = self._history.individuals[
-                self._history.position_of(trial_id)
-            ]
+            history = state.history
+            individual = history.individual_of(trial_id)
             if trial_id != individual.trial_id:
                 return []
-            completed = self._positions()
+            completed = self._best_first()
+            known = np.concatenate([completed, self._own(rank_paused(history))])
             if individual.operator == ENUMERATION:
-                completed = self._nearest(trial_id, completed)
-            else:
-                is_parent = [
-                    self._history.individuals[position].trial_id
-                    in individual.parents
-                    for position in completed
-                ]
-                completed = completed[np.array(is_parent, dtype=bool)]
-            order = best_first(
-                self._history.objectives[completed],
-                self._history.violations[completed],
+                return self._trials_at(self._nearest(trial_id, known))
+            return self._trials_at(
+                position
+                for position in known
+                if history.individuals[position].trial_id in individual.parents
             )
-            return self._trials_at(completed[order])
 
     def _nearest(self, trial_id: str, positions: np.ndarray) -> np.ndarray:
         """Returns the individuals that differ from a trial in fewest genes."""
@@ -156,7 +156,7 @@ class Standings:
         trials = [
             self._state.trials[trial_id]
             for trial_id, evaluation in individual.evaluations.items()
-            if evaluation is not None
+            if evaluation is not None or trial_id in self._state.paused
         ]
         if self._history.num_objectives > 1:
             best = trials[0]

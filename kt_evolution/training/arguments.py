@@ -156,12 +156,15 @@ def as_folds(
     return folds
 
 
-def check_inherited(inherit_weights: Any, is_trained: bool) -> bool:
-    """Returns whether children start from their parents' weights.
+def check_inherit_weights(
+    inherit_weights: Any, is_trained: bool, cross_validation: Any
+) -> bool:
+    """Returns whether children begin with their parents' weights.
 
     Args:
         inherit_weights: The user's argument.
         is_trained: Bool, whether the tuner trains the models that it builds.
+        cross_validation: The user's argument.
     """
     if not isinstance(inherit_weights, bool):
         raise TypeError(
@@ -172,6 +175,13 @@ def check_inherited(inherit_weights: Any, is_trained: bool) -> bool:
         raise ValueError(
             "`inherit_weights` is for models that the tuner trains, not for a "
             "`run_trial` of your own. Received: inherit_weights=True"
+        )
+    if inherit_weights and cross_validation is not None:
+        raise ValueError(
+            "`inherit_weights` must be False with `cross_validation`: the "
+            "weights of a parent were trained on rows that a fold of its child "
+            "validates on. Received: inherit_weights=True, "
+            f"cross_validation={cross_validation!r}"
         )
     return inherit_weights
 

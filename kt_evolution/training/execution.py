@@ -184,7 +184,7 @@ class TrialExecution:
         self._costs.append(finished["costs"])
         self._diverged |= finished["diverged"]
         self.reached += finished["reached"]
-        self.inherited = finished["inherited"]
+        self.inherited = finished.get("inherited")
         self.results.append(from_record(finished["result"]))
         return self.results[-1]
 

@@ -1,6 +1,6 @@
 """Which weights a model begins its training with: those of a parent, or none.
 
-A child has most values of its parent, and starts where that one ended. Its
+A child has most values of its parent, and begins where that one ended. Its
 score is then that of a model that was trained for longer than its own epochs.
 """
 
@@ -19,7 +19,7 @@ from kt_evolution.training import training_state
 from kt_evolution.training.checkpoints import CheckpointError
 from kt_evolution.training.execution import TrialExecution
 from kt_evolution.training.hooks import has_own_fit
-from kt_evolution.training.net2net import transfer_weights
+from kt_evolution.training.net2net.transfer import transfer_weights
 from kt_evolution.user_warnings import warn_user
 
 ON_WORKERS = (
@@ -66,56 +66,68 @@ class Inheritance:
         """
         is_on = self._is_on
         if is_on and self._tuner._is_worker():
-            self._warn(ON_WORKERS)
+            self._warn_once(ON_WORKERS, ON_WORKERS)
             is_on = False
         # A training that goes on needs the model as it was when it began.
         is_built = is_on and self._build(model, args, kwargs)
-        number = len(execution.results)
         execution.inherit(
             lambda: (
-                self._take(trial, model, number, is_built) if is_on else None
+                self._take(trial, model, execution, is_built) if is_on else None
             )
         )
 
     def _take(
-        self, trial: Trial, model: Any, number: int, is_built: bool
+        self,
+        trial: Trial,
+        model: Any,
+        execution: TrialExecution,
+        is_built: bool,
     ) -> dict[str, Any] | None:
         """Gives a model the weights of a parent, if there is one.
 
         Args:
             trial: The `Trial`.
             model: Its model.
-            number: Int, the number of the execution, from 0.
+            execution: The `TrialExecution`.
             is_built: Bool, whether the model has its variables.
 
         Returns:
             Dict with "from", the id of the parent's trial, and "share", the
             part of the model's weights that was taken; None if nothing was.
         """
-        parent = self._parent_of(trial)
+        parent = self._parent_of(trial, execution)
         if parent is None:
             return None
         if not is_built:
-            self._warn(NOT_BUILT)
+            self._warn_once(NOT_BUILT, NOT_BUILT)
             return None
+        number = len(execution.results)
         seed = [self._tuner.oracle.seed, int(trial.trial_id), number]
         with _same_random_numbers():
             share = self._transfer(model, parent, np.random.default_rng(seed))
         return {"from": parent.trial_id, "share": share} if share else None
 
-    def _parent_of(self, trial: Trial) -> Trial | None:
+    def _parent_of(
+        self, trial: Trial, execution: TrialExecution
+    ) -> Trial | None:
         """Returns the best parent whose weights are on disk, if any.
 
         With a fidelity the trials that are trained to the end at once show
         what hyperparameters are worth, so they are trained from scratch.
         """
+        oracle = self._tuner.oracle
         epochs, rungs = schedule_of(trial)
-        if rungs and epochs in (None, rungs[-1]):
-            return None
-        for parent in self._tuner.oracle._standings.parents_of(trial.trial_id):
-            if self._tuner._saved.has_weights(parent.trial_id):
-                return parent
-        return None
+        if execution.results:
+            # The executions of a trial differ by chance alone.
+            first = execution.inherited
+            parents = [oracle.get_trial(first["from"])] if first else []
+        elif rungs and epochs in (None, rungs[-1]):
+            parents = []
+        else:
+            parents = oracle._standings.parents_of(trial.trial_id)
+        saved = self._tuner._saved
+        on_disk = (one for one in parents if saved.has_weights(one.trial_id))
+        return next(on_disk, None)
 
     def _build(
         self, model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -148,19 +160,21 @@ class Inheritance:
             with private_api.on_cpu():
                 other = self._tuner._saved.load(copy)
         except CheckpointError as error:
-            self._warn(f"A child is trained from scratch. {error}")
+            self._warn_once(
+                "weights", f"A child is trained from scratch. {error}"
+            )
             return 0.0
         except Exception as error:
-            self._warn(
+            self._warn_once(
+                "model",
                 f"The model of trial {parent.trial_id} can't be built again, "
-                f"so its child is trained from scratch: {error!r}"
+                f"so its child is trained from scratch: {error!r}",
             )
             return 0.0
         return transfer_weights(model, other, rng)
 
-    def _warn(self, text: str) -> None:
-        """Warns of a kind of problem once in a search."""
-        kind = text.split()[0]
+    def _warn_once(self, kind: str, text: str) -> None:
+        """Warns of a kind of problem once for a tuner."""
         if kind not in self._warned:
             self._warned.add(kind)
             warn_user(text)

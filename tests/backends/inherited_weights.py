@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 import kt_evolution
-from kt_evolution.training import net2net
+from kt_evolution.training.net2net import transfer
 
 layers = keras.layers
 RNG = np.random.default_rng(0)
@@ -194,13 +194,13 @@ def differences(make, of_parent, of_child, x, noise=0.0):
         value = keras.ops.convert_to_numpy(weight)
         weight.assign(value + 0.1 * shift.random(value.shape))
     expected = predicted(parent, x)
-    before, net2net.NOISE = net2net.NOISE, noise
+    before, transfer.NOISE = transfer.NOISE, noise
     try:
-        share = net2net.transfer_weights(
+        share = transfer.transfer_weights(
             child, parent, np.random.default_rng(0)
         )
     finally:
-        net2net.NOISE = before
+        transfer.NOISE = before
     found = predicted(child, x)
     return (
         float(np.abs(found - expected).mean()),

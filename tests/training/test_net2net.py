@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from kt_evolution.keras_tuner_bridge import private_api
-from kt_evolution.training import net2net
-from kt_evolution.training.layer_matching import matched_layers
-from kt_evolution.training.weight_slices import Slice
-from kt_evolution.training.weight_slices import take
+from kt_evolution.training.net2net import transfer
+from kt_evolution.training.net2net.layer_matching import matched_layers
+from kt_evolution.training.net2net.weight_slices import Slice
+from kt_evolution.training.net2net.weight_slices import take
 from tests.backends import inherited_weights
 
 layers = keras.layers
@@ -28,11 +28,11 @@ def test_repeated_units_differ_by_noise_so_that_they_learn_other_things():
     make, of_parent, of_child, x = inherited_weights.SAME_FUNCTION["wider"]
     keras.utils.set_random_seed(0)
     parent, child = make(**of_parent), make(**of_child)
-    net2net.transfer_weights(child, parent, np.random.default_rng(0))
+    transfer.transfer_weights(child, parent, np.random.default_rng(0))
     kernel = child.layers[0].get_weights()[0]
     assert len(np.unique(kernel, axis=1).T) == 10
     far = inherited_weights.differences(
-        make, of_parent, of_child, x, net2net.NOISE
+        make, of_parent, of_child, x, transfer.NOISE
     )
     assert 0.0 < far[0] < far[1] / 2
 
@@ -43,7 +43,7 @@ def test_the_same_seed_gives_the_same_weights():
     for seed in (0, 0, 1):
         keras.utils.set_random_seed(0)
         parent, child = make(**of_parent), make(**of_child)
-        net2net.transfer_weights(child, parent, np.random.default_rng(seed))
+        transfer.transfer_weights(child, parent, np.random.default_rng(seed))
         found.append(child.get_weights()[0])
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.array_equal(found[0], found[2])
@@ -124,7 +124,7 @@ def test_a_class_that_the_build_function_defines_is_the_same_class():
         return stack(Scale(), layers.Dense(2))
 
     child, parent = build(), build()
-    share = net2net.transfer_weights(child, parent, np.random.default_rng(0))
+    share = transfer.transfer_weights(child, parent, np.random.default_rng(0))
     assert share == 1.0
     for one, other in zip(child.weights, parent.weights, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -133,7 +133,7 @@ def test_a_class_that_the_build_function_defines_is_the_same_class():
 def test_new_weights_of_a_matched_layer_stay_fresh():
     child = stack(layers.Dense(3, use_bias=True, bias_initializer="ones"))
     parent = stack(layers.Dense(3, use_bias=False))
-    share = net2net.transfer_weights(child, parent, np.random.default_rng(0))
+    share = transfer.transfer_weights(child, parent, np.random.default_rng(0))
     assert share == 12 / 15
     kernel, bias = child.get_weights()
     np.testing.assert_array_equal(kernel, parent.get_weights()[0])
@@ -145,7 +145,7 @@ def test_a_model_that_shares_nothing_stays_as_it_is():
     parent = stack(layers.Dense(3))
     before = child.get_weights()
     rng = np.random.default_rng(0)
-    assert net2net.transfer_weights(child, parent, rng) == 0.0
+    assert transfer.transfer_weights(child, parent, rng) == 0.0
     for one, other in zip(before, child.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 

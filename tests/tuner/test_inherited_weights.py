@@ -38,11 +38,10 @@ class Watch(keras.callbacks.Callback):
     epochs = []
     cut_at = None
 
-    def on_train_begin(self, logs=None):
-        self.begun.append(self.model.get_weights())
-
     def on_epoch_begin(self, epoch, logs=None):
         self.epochs.append(epoch)
+        if epoch == 0:
+            self.begun.append(self.model.get_weights())
 
     def on_train_batch_end(self, batch, logs=None):
         if len(self.epochs) == self.cut_at:
@@ -366,17 +365,56 @@ def test_a_dataset_shows_the_shape_of_its_batches(tmp_path):
     assert trials_of(tuner)[2].inherited["share"] == 1.0
 
 
-def test_with_a_fidelity_what_is_trained_at_once_starts_from_scratch(copied):
-    tuner = new_tuner(copied, max_trials=5)
-    trial = trials_of(tuner)[4]
-    inheritance = Inheritance(tuner, is_on=True)
-    trial.rungs = (1, 3)
-    for epochs, has_parent in ((1, True), (3, False)):
-        trial.epochs = epochs
-        execution = tuner._trainer._new_execution(trial, None)
-        model = build(kt.HyperParameters())
-        inheritance.begin(trial, model, execution, (), FIT)
-        assert (execution.inherited is not None) is has_parent
+def build_alike(hp):
+    # All models that are trained from scratch begin alike.
+    keras.utils.set_random_seed(1)
+    model = build(hp)
+    model.run_eagerly = True
+    return model
+
+
+@pytest.mark.parametrize("number", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_with_a_fidelity_what_is_trained_at_once_starts_from_scratch(
+    tmp_path, number
+):
+    fit = {**FIT, "epochs": 4, "batch_size": len(X)}
+    tuner, begun = search(
+        tmp_path,
+        build_alike,
+        fit,
+        max_trials=8,
+        fidelity=kt_evolution.SuccessiveHalving(factor=2),
+        executions_per_trial=number,
+    )
+    lines = (tmp_path / "project/journal.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    first_steps = {
+        event["trial_id"]: event["epochs"]
+        for event in events
+        if event["event"] == "trial"
+    }
+    individuals = tuner.oracle.history.individuals
+    trials = trials_of(tuner)
+    for trial, individual in zip(trials, individuals, strict=True):
+        is_heir = individual.parents and first_steps[trial.trial_id] < 4
+        assert bool(trial.inherited) is bool(is_heir)
+    assert 4 in [first_steps[one.trial_id] for one in trials[2:]]
+    # A paused parent has weights, too.
+    pauses = [event for event in events if event["event"] == "pause"]
+    ended = next(i for i, one in enumerate(events) if one["event"] == "end")
+    assert any(one.get("inherited") for one in events[:ended])
+    for event in pauses:
+        trial = tuner.oracle.get_trial(event["trial_id"])
+        assert event.get("inherited") == trial.inherited
+    # All executions of a trial begin alike.
+    counts = [number if one.status == "COMPLETED" else 1 for one in trials]
+    assert len(begun) == sum(counts)
+    fresh = build_alike(kt.HyperParameters()).get_weights()
+    assert sum(are_equal(one, fresh) for one in begun) == sum(
+        count
+        for count, one in zip(counts, trials, strict=True)
+        if not one.inherited
+    )
 
 
 def test_workers_of_a_chief_say_once_that_it_is_off(found, monkeypatch):
@@ -396,6 +434,11 @@ def test_workers_of_a_chief_say_once_that_it_is_off(found, monkeypatch):
 def test_the_argument_is_a_boolean(tmp_path, value):
     with pytest.raises(TypeError, match="`inherit_weights`.*Received"):
         new_tuner(tmp_path, inherit_weights=value)
+
+
+def test_a_parent_has_seen_what_the_folds_of_its_child_validate_on(tmp_path):
+    with pytest.raises(ValueError, match="`inherit_weights`.*Received.*=3"):
+        new_tuner(tmp_path, cross_validation=3)
 
 
 def test_a_tuner_that_trains_no_models_has_no_weights_to_inherit(tmp_path):

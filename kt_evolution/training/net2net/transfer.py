@@ -11,7 +11,6 @@ Reference:
     Knowledge Transfer".
 """
 
-import re
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -21,20 +20,19 @@ import numpy as np
 from keras import layers
 
 from kt_evolution.keras_tuner_bridge import private_api
-from kt_evolution.training.feature_spaces import CONVOLUTIONS
-from kt_evolution.training.feature_spaces import PER_FEATURE
-from kt_evolution.training.feature_spaces import Features
-from kt_evolution.training.feature_spaces import FeatureSpaces
-from kt_evolution.training.feature_spaces import Space
-from kt_evolution.training.layer_matching import matched_layers
-from kt_evolution.training.layer_matching import own_weights
-from kt_evolution.training.weight_slices import Slice
-from kt_evolution.training.weight_slices import take
+from kt_evolution.training.net2net.feature_spaces import Features
+from kt_evolution.training.net2net.feature_spaces import FeatureSpaces
+from kt_evolution.training.net2net.feature_spaces import Space
+from kt_evolution.training.net2net.layer_matching import matched_layers
+from kt_evolution.training.net2net.layer_matching import own_weights
+from kt_evolution.training.net2net.weight_axes import axes_of
+from kt_evolution.training.net2net.weight_axes import name_of
+from kt_evolution.training.net2net.weight_slices import Slice
+from kt_evolution.training.net2net.weight_slices import take
 
 # Repeated units get other gradients only if they differ: the noise of their
 # weights, as a part of the standard deviation of the weights.
 NOISE = 0.1
-_PROJECTIONS = ("query", "key", "value")
 
 
 def transfer_weights(
@@ -204,7 +202,7 @@ class _Transfer:
         """Gives a weight what it can take, and returns how much that is."""
         value = keras.ops.convert_to_numpy(theirs)
         fresh = keras.ops.convert_to_numpy(mine)
-        kinds = _axes_of(layer, mine)
+        kinds = axes_of(layer, mine)
         slices = [
             self._axis(kind, size, its_size, layer, other)
             for kind, size, its_size in zip(
@@ -308,65 +306,10 @@ def _same_weights(layer: Any, other: Any) -> Iterator[tuple[Any, Any]]:
     """Yields the weights of two layers that have the same meaning."""
     mine, theirs = own_weights(layer), own_weights(other)
     if len(mine) != len(theirs):
-        named = {_name_of(weight): weight for weight in reversed(theirs)}
-        pairs = [(one, named.get(_name_of(one))) for one in mine]
+        named = {name_of(weight): weight for weight in reversed(theirs)}
+        pairs = [(one, named.get(name_of(one))) for one in mine]
     else:
         pairs = list(zip(mine, theirs, strict=True))
     for one, same in pairs:
         if same is not None and len(one.shape) == len(same.shape):
             yield one, same
-
-
-def _name_of(weight: Any) -> str:
-    return re.sub(r"_\d+$", "", weight.name)
-
-
-def _axes_of(layer: Any, weight: Any) -> list[str]:
-    """Returns what each axis of a weight of a layer stands for.
-
-    Returns:
-        List of strings: "in" and "out" are features that the layer takes and
-        makes, "channel" features that it keeps, "units" and "gates" those of a
-        recurrent cell, "heads" and "heads in" those of an attention, "center"
-        positions of a kernel, and "plain" anything else.
-    """
-    rank, name = len(weight.shape), _name_of(weight)
-    if isinstance(layer, layers.Dense):
-        return [*["plain"] * (rank - 2), "in", "out"][-rank:]
-    if isinstance(layer, layers.EinsumDense):
-        return _axes_of_einsum(layer, rank)
-    if isinstance(layer, PER_FEATURE):
-        if "kernel" in name:
-            return [*["center"] * (rank - 2), "channel", "plain"]
-        return [*["plain"] * (rank - 1), "channel"][:rank]
-    if isinstance(layer, CONVOLUTIONS):
-        return _axes_of_convolution(layer, rank, name)
-    if isinstance(layer, layers.Embedding):
-        return ["plain", "out"][:rank]
-    if isinstance(
-        layer, (layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell)
-    ):
-        rows = {"kernel": "in", "recurrent_kernel": "units"}
-        return [rows.get(name, "plain"), "gates"][-rank:]
-    return ["plain"] * rank
-
-
-def _axes_of_convolution(layer: Any, rank: int, name: str) -> list[str]:
-    if rank == 1:
-        return ["out"]
-    positions = ["center"] * (rank - 2)
-    if name == "depthwise_kernel":
-        return [*positions, "channel", "plain"]
-    if "Transpose" in type(layer).__name__:
-        return [*positions, "out", "in"]
-    if getattr(layer, "groups", 1) > 1:
-        return [*positions, "plain", "plain"]
-    return [*positions, "in", "out"]
-
-
-def _axes_of_einsum(layer: Any, rank: int) -> list[str]:
-    if layer.name in _PROJECTIONS:
-        return ["in", "heads", "plain"][-rank:]
-    if layer.name == "attention_output" and rank == 3:
-        return ["heads in", "plain", "out"]
-    return ["in", *["plain"] * (rank - 2), "out"] if rank > 1 else ["out"]

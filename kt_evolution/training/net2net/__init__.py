@@ -1,0 +1,1 @@
+"""What a model can take of the weights of another one."""
