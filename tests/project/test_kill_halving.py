@@ -1,4 +1,7 @@
-"""Killed while trials of a real model are paused and promoted."""
+"""Killed while trials of a real model are paused and promoted.
+
+Their models begin with fresh weights, or with those of their parents.
+"""
 
 import contextlib
 import functools
@@ -19,7 +22,7 @@ class Killed(BaseException):
     """The end of a process, as far as its files know."""
 
 
-def make_tuner(folder):
+def make_tuner(folder, inherits):
     """Returns a tuner that notes the epochs that begin."""
     import keras
 
@@ -53,16 +56,18 @@ def make_tuner(folder):
         num_initial_points=4,
         max_starts_per_trial=100,
         fidelity=kt_evolution.SuccessiveHalving(factor=2),
+        inherit_weights=inherits,
         directory=folder,
         project_name="project",
     )
 
 
-def search(folder, dies_at=None, die=lambda: os._exit(9)):
+def search(folder, inherits, dies_at=None, die=lambda: os._exit(9)):
     """Searches, and may die at a call.
 
     Args:
         folder: Path.
+        inherits: Bool, whether children begin with their parents' weights.
         dies_at: Int, see `dying`.
         die: Function that ends the process.
     """
@@ -76,7 +81,7 @@ def search(folder, dies_at=None, die=lambda: os._exit(9)):
         stack.enter_context(replaced(continuation, "MAX_SHARE", float("inf")))
         if dies_at is not None:
             stack.enter_context(dying(dies_at, die))
-        make_tuner(folder).search(
+        make_tuner(folder, inherits).search(
             x,
             y,
             validation_data=(x, y),
@@ -107,6 +112,7 @@ def dying(number, die):
     """
     from kt_evolution.project.journal import Journal
     from kt_evolution.training import continuation
+    from kt_evolution.training import inheritance
     from kt_evolution.training.epoch_log import EpochLog
 
     count = iter(range(10**9))
@@ -128,6 +134,7 @@ def dying(number, die):
             (Journal, "append"),
             # In the middle of an epoch.
             (EpochLog, "_write"),
+            (inheritance, "transfer_weights"),
             (continuation, "write_snapshot"),
             (continuation, "_link_or_copy"),
             (continuation, "delete_state"),
@@ -178,12 +185,19 @@ def check_finished(folder, whole, num_kills):
     assert kept == others
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["fresh", "heirs"])
+def inherits(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(tmp_path_factory, inherits):
     folder = tmp_path_factory.mktemp("whole")
-    search(folder)
-    events = [event["event"] for event in searches.events(folder)]
-    assert {"pause", "promote", "end"} <= set(events)
+    search(folder, inherits)
+    events = searches.events(folder)
+    kinds = {event["event"] for event in events}
+    assert {"pause", "promote", "end"} <= kinds
+    assert any(event.get("inherited") for event in events) is inherits
     return folder
 
 
@@ -192,24 +206,26 @@ def die():
 
 
 @pytest.mark.later
-def test_killed_search_goes_on_without_an_epoch_twice(tmp_path, whole):
+def test_killed_search_goes_on_without_an_epoch_twice(
+    tmp_path, whole, inherits
+):
     kills = 0
     # In the first pause, in a promoted run, and before the last result.
     for number in (21, 60, 75):
         with contextlib.suppress(Killed):
-            search(tmp_path, number, die)
+            search(tmp_path, inherits, number, die)
             break
         kills += 1
-    search(tmp_path)
+    search(tmp_path, inherits)
     assert kills == 3
     check_finished(tmp_path, whole, kills)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(0, NUM_POINTS, NUM_POINTS // 50))
-def test_process_that_is_killed_anywhere(tmp_path, whole, number):
-    assert searches.run(search, tmp_path, number) == 9
+def test_process_that_is_killed_anywhere(tmp_path, whole, inherits, number):
+    assert searches.run(search, tmp_path, inherits, number) == 9
     # Once more, soon after the start.
-    assert searches.run(search, tmp_path, number % 23) in (0, 9)
-    assert searches.run(search, tmp_path) == 0
+    assert searches.run(search, tmp_path, inherits, number % 23) in (0, 9)
+    assert searches.run(search, tmp_path, inherits) == 0
     check_finished(tmp_path, whole, 2)
