@@ -206,6 +206,61 @@ def origin(operator: str, parents: Sequence[str]) -> str:
     return f"{words} of {' and '.join(parents)}" if parents else words
 
 
+def pause_words(epochs: int | None, max_epochs: int | None) -> str:
+    """Returns where a trial is paused: "paused at epoch 3 of 27".
+
+    Args:
+        epochs: Int, for how many epochs it was trained, or None.
+        max_epochs: Int, the last epoch, or None if it is not known.
+    """
+    where = f" at epoch {epochs}" if epochs else ""
+    return f"paused{where}{f' of {max_epochs}' if max_epochs else ''}"
+
+
+def promotion_words(epochs: Sequence[int]) -> str:
+    """Returns where a trial was promoted: "promoted at epochs 1 and 3".
+
+    Args:
+        epochs: Sequence of ints, the rungs from which it was trained on.
+    """
+    if not epochs:
+        return ""
+    *others, last = map(str, epochs)
+    before = f"{', '.join(others)} and " if others else ""
+    return f"promoted at epoch{'s' if others else ''} {before}{last}"
+
+
+def saving_words(num_trained: int, num_in_full: int) -> str:
+    """Returns how many epochs a fidelity saved.
+
+    Args:
+        num_trained: Int, the epochs of all trials together.
+        num_in_full: Int, the epochs if each were trained to the last one.
+    """
+    num_saved = num_in_full - num_trained
+    share = num_saved / max(num_in_full, 1)
+    return (
+        f"{number(num_trained)} of the {number(num_in_full)} epochs of full "
+        f"trainings were trained: {number(num_saved)} ({share:.0%}) are saved"
+    )
+
+
+def nothing_completed(paused: Sequence[int | None]) -> str:
+    """Returns that no trial is completed, and how far the paused ones are.
+
+    Args:
+        paused: Sequence of the epochs at which trials are paused.
+    """
+    if not paused:
+        return "No trial is completed."
+    are = "1 is" if len(paused) == 1 else f"{len(paused)} are"
+    furthest = max(epochs or 0 for epochs in paused)
+    return (
+        f"No trial is trained to the end yet: {are} paused, the furthest at "
+        f"epoch {furthest}."
+    )
+
+
 def failure_reason(message: str) -> str:
     """Returns why a trial failed as one line, empty if there is no message.
 

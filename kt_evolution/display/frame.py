@@ -24,6 +24,7 @@ from kt_evolution.display.formatting import duration
 from kt_evolution.display.formatting import new_table
 from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import prediction
+from kt_evolution.display.formatting import promotion_words
 from kt_evolution.display.formatting import score_rows
 from kt_evolution.display.formatting import shortened
 from kt_evolution.display.status import SearchStatus
@@ -87,9 +88,12 @@ class Frame(JupyterMixin):
         self._refresh()
 
     def add(self, trial: TrialSummary, search: SearchStatus) -> None:
-        """Shows that a trial has ended."""
+        """Shows that a trial has ended or was paused."""
         with self._lock:
-            self._rows.append(trial)
+            others = [
+                row for row in self._rows if row.trial_id != trial.trial_id
+            ]
+            self._rows = deque([*others, trial], maxlen=NUM_ROWS)
             self._status, self._updated = search, time.monotonic()
             if self._trial_id == trial.trial_id:
                 self._trial_id = None
@@ -163,11 +167,14 @@ def search_line(
     if status.max_trials:
         count += f"/{status.max_trials}"
     best = best_words(status, names)
+    if status.num_paused and not best:
+        best = ["none is trained to the end yet"]
     times = time_words = duration(status.seconds + passed)
     if status.seconds_left:
         left = max(status.seconds_left - passed, 0.0)
         time_words = f"about {duration(left)} left"
         times += f", {time_words}"
+    paused = [f"{status.num_paused} paused"] * (status.num_paused > 0)
     workers = [f"{status.num_running} workers"] * (status.num_running > 1)
     rejected = [f"{status.num_rejected} rejected"] * (status.num_rejected > 0)
     start = f"{count} trials"
@@ -175,8 +182,9 @@ def search_line(
         word.removesuffix(f" (trial {status.best_trial_id})") for word in best
     ]
     versions = [
-        [start, *best, times, *workers, *rejected],
-        [start, *best, times, *workers],
+        [start, *paused, *best, times, *workers, *rejected],
+        [start, *paused, *best, times, *workers],
+        [start, *paused, *best, times],
         [start, *best, times],
         [start, *best, time_words],
         [start, *brief, time_words],
@@ -226,7 +234,7 @@ def results_table(rows: list[TrialSummary], names: list[str]) -> Table:
         style = "dim" if row.pause else style
         time_cell = "" if row.seconds is None else duration(row.seconds)
         # Why a trial failed, or where it is, counts more than how it was made.
-        cells += [time_cell, row.reason or row.pause or row.origin]
+        cells += [time_cell, row.reason or row.course]
         add_row(table, cells, style)
     return table
 
@@ -261,13 +269,17 @@ def result_words(trial: TrialSummary, names: list[str]) -> str:
         values += f", {trial.pause}"
     elif trial.expected is not None:
         values += f" (expected {prediction(*trial.expected)})"
+    promoted = promotion_words(trial.promoted_at)
+    values += f" ({promoted})" if promoted else ""
     return f"trial {trial.trial_id}: {values}"
 
 
 def interruption(status: SearchStatus, names: list[str]) -> str:
     """Returns what is said when a search was interrupted."""
-    best = "; ".join(best_words(status, names)) or "no trial completed yet"
-    best = printable(best)
+    nothing = "no trial completed yet"
+    if status.num_paused:
+        nothing += f", {status.num_paused} paused"
+    best = printable("; ".join(best_words(status, names)) or nothing)
     return (
         f"\nInterrupted after {status.num_ended} trials; {best}. Nothing that "
         "finished is lost. Call `tuner.search(...)` again, or run the same "

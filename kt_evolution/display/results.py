@@ -14,6 +14,7 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import check_optional_count
 from kt_evolution.display.formatting import failure_reason
+from kt_evolution.display.formatting import nothing_completed
 from kt_evolution.display.formatting import score_rows
 from kt_evolution.display.terminal import printable
 from kt_evolution.display.terminal import printing_safely
@@ -192,7 +193,13 @@ def results_summary(tuner: Any, num_trials: int = 10) -> None:
         )
     )
     if not completed:
-        print("\nNo trial is completed.")
+        # A worker does not know them.
+        paused = (
+            []
+            if tuner._is_worker()
+            else tuner.oracle._standings.paused_epochs()
+        )
+        print(f"\n{nothing_completed(paused)}")
     if not tuner._is_worker():
         if not completed:
             print(_failures_text(tuner.oracle.trials.values()), end="")

@@ -7,6 +7,7 @@ from kt_evolution.algorithm.evolution import REEVALUATION
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.display.formatting import origin
+from kt_evolution.display.formatting import promotion_words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +25,7 @@ class TrialSummary:
         seconds: Float, how long it took; None if that is not known.
         reason: String, why it failed; empty if it did not fail.
         pause: String, where it is paused; empty if it is not paused.
+        promoted_at: Tuple of ints, the rungs from which it was trained on.
     """
 
     trial_id: str
@@ -34,6 +36,13 @@ class TrialSummary:
     seconds: float | None
     reason: str = ""
     pause: str = ""
+    promoted_at: tuple[int, ...] = ()
+
+    @property
+    def course(self) -> str:
+        """String, where it is paused or how it was made, and promotions."""
+        promoted = promotion_words(self.promoted_at)
+        return ", ".join(filter(None, [self.pause or self.origin, promoted]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +61,7 @@ class SearchStatus:
             that it breaks. It breaks one only if every trial does.
         best_trial: The `TrialSummary` of the best trial, or None.
         seconds: Float, for how long the search has run.
+        num_paused: Int, the trials that are paused. Defaults to 0.
         seconds_left: Float, an estimate; None if it can't be estimated.
     """
 
@@ -66,6 +76,7 @@ class SearchStatus:
     seconds_left: float | None
     broken: tuple[str, ...] = ()
     best_trial: TrialSummary | None = None
+    num_paused: int = 0
 
 
 def origin_of(individual: Individual, trial_id: str) -> str:

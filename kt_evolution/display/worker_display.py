@@ -33,18 +33,21 @@ class WorkerDisplay:
     def on_trial_begin(self) -> None:
         self._began = time.monotonic()
 
-    def on_trial_end(self, trial: Trial, message: str | None) -> None:
+    def on_trial_end(
+        self, trial: Trial, message: str | None, pause: str
+    ) -> None:
         """Prints a trial.
 
         Args:
             trial: The `Trial` as its chief knows it.
             message: String, why it failed, or None.
+            pause: String, where it is paused; empty if it is not paused.
         """
         if not self.verbose:
             return
         seconds = time.monotonic() - self._began
         scores: tuple[float, ...] = ()
-        if trial.status == TrialStatus.COMPLETED:
+        if pause or trial.status == TrialStatus.COMPLETED:
             scores = tuple(value_of(trial, name) for name in self._names)
         summary = TrialSummary(
             trial_id=trial.trial_id,
@@ -54,6 +57,7 @@ class WorkerDisplay:
             origin="",
             seconds=seconds,
             reason="" if scores else failure_reason(message or ""),
+            pause=pause,
         )
         words = result_words(summary, self._names)
         print(printable(f"{words}; {duration(seconds)}"), flush=True)

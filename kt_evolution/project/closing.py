@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kt_evolution.display.formatting import nothing_completed
+from kt_evolution.display.formatting import saving_words
 from kt_evolution.display.formatting import setting
 from kt_evolution.display.frame import best_words
 from kt_evolution.display.terminal import printable
@@ -25,6 +27,8 @@ def closing_text(oracle: Any) -> str:
     folder = oracle._project.folder
     problems = oracle._project.state.models.problems
     lines = [rejection_summary(problems)]
+    if oracle._promotions.rungs:
+        lines += _savings(oracle)
     best = oracle._standings.ranked(1)
     if best:
         names = [one.name for one in objectives_of(oracle.objective)]
@@ -35,6 +39,23 @@ def closing_text(oracle: Any) -> str:
         lines.append(f"Results are in {folder.absolute()}")
         lines.append(_next_steps(folder, best[0].trial_id))
     return "\n".join(printable(line) for line in lines if line)
+
+
+def _savings(oracle: Any) -> list[str]:
+    """Returns how many epochs were saved, and how many trials are paused."""
+    state, last = oracle._project.state, oracle._promotions.max_epochs
+    if not state.trials:
+        return []
+    in_full = last * len(state.trials)
+    words = saving_words(oracle._standings.num_epochs(), in_full)
+    lines = [f"{words}."]
+    if state.paused and not state.num_completed:
+        epochs = oracle._standings.paused_epochs()
+        lines.append(
+            f"{nothing_completed(epochs)} To train them on, run the same code "
+            "with a larger `max_trials` or budget."
+        )
+    return lines
 
 
 def values_line(values: Mapping[str, Any]) -> str:

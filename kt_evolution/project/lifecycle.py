@@ -299,7 +299,8 @@ class TrialLifecycle:
         which = f"all {number} trials" if number > 1 else "the trial"
         ended = (
             f"{which} of max_trials={self._oracle.max_trials} "
-            f"{'have' if number > 1 else 'has'} ended."
+            f"{'have' if number > 1 else 'has'} ended"
+            f"{' or are paused' if state.paused else ''}."
         )
         if not self.session.has_issued:
             self._print_end(

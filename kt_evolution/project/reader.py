@@ -55,6 +55,25 @@ class StoredMetric:
 
 
 @dataclasses.dataclass(frozen=True)
+class StoredRun:
+    """A run of a trial that has ended.
+
+    Args:
+        worker: String, or None if that is not stored.
+        began: Float, see `StoredTrial`.
+        ended: Float.
+        start: Float.
+        finish: Float.
+    """
+
+    worker: str | None
+    began: float | None
+    ended: float | None
+    start: float | None
+    finish: float | None
+
+
+@dataclasses.dataclass(frozen=True)
 class StoredTrial:
     """A trial as it is stored in its project.
 
@@ -83,6 +102,11 @@ class StoredTrial:
             empty if it was to be trained to the end at once.
         rungs: Dict of the epochs after which it was compared to the metrics of
             its best epoch up to there.
+        trained: Int, for how many epochs it has been trained in all, or None
+            if that is not stored.
+        max_epochs: Int, the last epoch of the search, if the trial was paused.
+        earlier: Tuple of the `StoredRun`s after which it was paused, without
+            the newest run.
     """
 
     trial_id: str
@@ -101,6 +125,9 @@ class StoredTrial:
     hyperband: dict[str, Any] = dataclasses.field(default_factory=dict)
     requested: tuple[str, ...] | None = None
     inherited: dict[str, Any] | None = None
+    trained: int | None = None
+    max_epochs: int | None = None
+    earlier: tuple[StoredRun, ...] = ()
     epochs: tuple[int, ...] = ()
     rungs: dict[int, dict[str, float]] = dataclasses.field(default_factory=dict)
 
@@ -247,18 +274,26 @@ def _started(
 
     Args: See `_ended`.
     """
-    epochs, status, record = trial.epochs, trial.status, trial.record
+    epochs, record = trial.epochs, trial.record
     if isinstance(event, TrialPromoted):
         epochs += (event.epochs,)
         rejected = (event.record or {}).get("rejected", [])
         if rejected:
             every = [*record.get("rejected", []), *rejected]
             record = {**record, "rejected": every}
-    if status == TrialStatus.IDLE:
-        status = TrialStatus.RUNNING
+    if trial.status == TrialStatus.IDLE:
+        run = StoredRun(
+            trial.worker, trial.began, trial.ended, trial.start, trial.finish
+        )
+        trial = dataclasses.replace(
+            trial,
+            status=TrialStatus.RUNNING,
+            ended=None,
+            finish=None,
+            earlier=(*trial.earlier, run),
+        )
     return dataclasses.replace(
         trial,
-        status=status,
         worker=event.worker,
         began=event.time,
         start=moment,
@@ -281,9 +316,11 @@ def _ended(
     if event.began not in (None, trial.began) and moment is not None:
         # The trial was started again meanwhile.
         start = moment - ((event.time or 0.0) - (event.began or 0.0))
-    status, message = TrialStatus.IDLE, None
+    status, message, max_epochs = TrialStatus.IDLE, None, trial.max_epochs
     if isinstance(event, TrialEnded):
         status, message = event.status, event.message
+    else:
+        max_epochs = event.max_epochs
     return dataclasses.replace(
         trial,
         status=status,
@@ -308,6 +345,8 @@ def _ended(
         finish=moment,
         requested=tuple(event.requested) if event.requested else None,
         inherited=event.inherited,
+        trained=event.epochs,
+        max_epochs=max_epochs,
         rungs=trial.rungs
         | {one["epochs"]: one["metrics"] for one in event.rungs or ()},
     )

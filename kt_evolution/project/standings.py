@@ -18,6 +18,7 @@ from kt_evolution.algorithm.ranking import front
 from kt_evolution.costs.measurement import TRAIN_SECONDS
 from kt_evolution.display.formatting import distances
 from kt_evolution.display.formatting import failure_reason
+from kt_evolution.display.formatting import pause_words
 from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.status import expected_of
@@ -265,6 +266,14 @@ class Standings:
             return 0
         return self._history.individual_of(trial.trial_id).epochs_reached
 
+    def paused_epochs(self) -> list[int]:
+        """Returns the epochs at which trials are paused."""
+        with self._project.reading() as state:
+            return [
+                state.history.individual_of(trial_id).epochs_reached
+                for trial_id in state.paused
+            ]
+
     def seconds_per_epoch(self) -> float:
         """Returns the median over all trials, 0 if it is not known."""
         rates = []
@@ -302,14 +311,19 @@ class Standings:
             seconds=seconds,
             reason="" if is_scored else failure_reason(trial.message or ""),
             pause=self._pause_of(trial_id) if is_paused else "",
+            promoted_at=self._promotions_of(trial_id),
         )
 
     def _pause_of(self, trial_id: str) -> str:
         """Returns where a trial is paused, in words."""
         reached = self._history.individual_of(trial_id).epochs_reached
-        rungs = self._state.trials[trial_id].rungs
-        last = f" of {rungs[-1]}" if rungs else ""
-        return f"paused at epoch {reached}{last}"
+        return pause_words(reached, self._project.max_epochs)
+
+    def _promotions_of(self, trial_id: str) -> tuple[int, ...]:
+        """Returns the rungs from which a trial was trained on."""
+        if trial_id in self._history.reevaluations:
+            return ()
+        return self._history.individual_of(trial_id).epochs[:-1]
 
     def search_status(
         self, max_trials: int | None, time_budget: float
@@ -338,6 +352,7 @@ class Standings:
         return SearchStatus(
             num_ended=num_ended,
             max_trials=max_trials,
+            num_paused=len(self._state.paused),
             num_running=len(self._state.ongoing_trials),
             num_rejected=len(self._history.positions(Status.REJECTED)),
             best_trial_id=best[0].trial_id if best else None,

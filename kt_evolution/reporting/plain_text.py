@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from kt_evolution.display.formatting import distances
 from kt_evolution.display.formatting import duration
+from kt_evolution.display.formatting import nothing_completed
 from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import numbers
 from kt_evolution.display.formatting import origin
@@ -49,7 +50,7 @@ def overview(search: SearchRecord, num_trials: int = 10) -> str:
     lines = [printable(line) for line in lines]
     ranked = search.ranked()
     if not ranked:
-        return "\n".join([*lines, "", "No trial is completed."])
+        return "\n".join([*lines, "", _nothing_completed(search)])
     names = [one.name for one in search.objectives]
     made_by = ["made by"] if search.has_journal else []
     rows = [["rank", "trial", *names, *made_by, "values"]]
@@ -69,6 +70,10 @@ def overview(search: SearchRecord, num_trials: int = 10) -> str:
     return "\n".join([*lines, "", text_table(rows)])
 
 
+def _nothing_completed(search: SearchRecord) -> str:
+    return nothing_completed([trial.epochs for trial in search.paused])
+
+
 def best(search: SearchRecord) -> str:
     """Returns how to build the best model, with its score.
 
@@ -81,7 +86,7 @@ def best(search: SearchRecord) -> str:
     if not ranked:
         problems = [rejection.problem for rejection in search.rejections]
         raise ValueError(
-            f"No trial of {search.folder} is completed. "
+            f"No result in {search.folder}: {_nothing_completed(search)} "
             f"{rejection_summary(problems)}".rstrip()
         )
     lines = [
@@ -133,7 +138,9 @@ def comparison(searches: Sequence[SearchRecord]) -> str:
     lengths = {len(search.completed) for search in searches}
     is_fair = is_single and shortest and len(lengths) > 1
     are_named = len({search.name for search in searches}) == len(searches)
-    header = ["project", "trials", "completed"]
+    epochs = [search.num_epochs for search in searches]
+    has_epochs = any(number is not None for number in epochs)
+    header = ["project", "trials", "completed", *["epochs"] * has_epochs]
     header += [f"best {one.name}" for one in searches[0].objectives]
     header += [f"of the first {shortest}"] if is_fair else []
     searches = sorted(searches, key=_order)
@@ -143,6 +150,7 @@ def comparison(searches: Sequence[SearchRecord]) -> str:
             search.name if are_named else str(search.folder),
             number(len(search.trials)),
             number(len(search.completed)),
+            *([_epochs(search)] if has_epochs else []),
             *(column[i] for column in columns),
             _time(search),
         ]
@@ -196,6 +204,13 @@ def _bests(search: SearchRecord) -> list[float]:
 def _cells(values: Sequence[float]) -> list[str]:
     shown = iter(numbers(value for value in values if math.isfinite(value)))
     return [next(shown) if math.isfinite(value) else "-" for value in values]
+
+
+def _epochs(search: SearchRecord) -> str:
+    """Returns for how many epochs all trials were trained, if it is known."""
+    known = [one.epochs for one in search.trials if one.epochs is not None]
+    total = search.num_epochs or sum(known)
+    return number(total) if total else "-"
 
 
 def _time(search: SearchRecord) -> str:

@@ -31,6 +31,7 @@ from kt_evolution.project.reader import StoredProject
 from kt_evolution.project.reader import StoredTrial
 from kt_evolution.project.reader import read_stored
 from kt_evolution.reporting.expression import Expression
+from kt_evolution.reporting.records import PAUSED
 from kt_evolution.reporting.records import InheritedWeights
 from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import RejectionRecord
@@ -222,7 +223,7 @@ def _trial_record(
     return TrialRecord(
         trial.trial_id,
         number,
-        trial.status,
+        PAUSED if trial.status == TrialStatus.IDLE else trial.status,
         expression.counting_values(trial),
         metrics,
         trial.best_step,
@@ -238,6 +239,11 @@ def _trial_record(
         finish=trial.finish,
         rung=_rung(trial.hyperband),
         inherited=_inherited(trial.inherited),
+        epochs=trial.trained,
+        max_epochs=trial.max_epochs,
+        promoted_at=trial.epochs[:-1],
+        scores=trial.rungs,
+        earlier=trial.earlier,
         **_kept(limits, metrics),
     )
 

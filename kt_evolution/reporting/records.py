@@ -14,14 +14,20 @@ from kt_evolution.algorithm.ranking import front
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.display.formatting import failure_reason
+from kt_evolution.display.formatting import pause_words
+from kt_evolution.display.formatting import promotion_words
 from kt_evolution.keras_tuner_bridge.objectives import SUM_OF_OBJECTIVES
 from kt_evolution.keras_tuner_bridge.objectives import VERBS
 from kt_evolution.keras_tuner_bridge.objectives import sign_of
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.limits import Limit
+from kt_evolution.project.reader import StoredRun
 from kt_evolution.project.rejections import BranchTally
 from kt_evolution.project.rejections import Mistake
 from kt_evolution.project.rejections import UnbuiltBranch
+
+# The status of a trial that was trained to a rung. Keras Tuner calls it IDLE.
+PAUSED = "PAUSED"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +93,8 @@ class TrialRecord:
     Args:
         trial_id: String.
         number: Int, its place in the order of creation.
-        status: String: "COMPLETED", "FAILED", "INVALID", or "RUNNING", which
-            is also what was interrupted.
+        status: String: "COMPLETED", "FAILED", "INVALID", "PAUSED" or
+            "RUNNING", which is also what was interrupted.
         values: Dict of names to the values that count: those of dormant
             hyperparameters are left out.
         metrics: Dict of names to floats, at the best epoch.
@@ -109,6 +115,13 @@ class TrialRecord:
         finish: Float, likewise when it ended, or None.
         rung: Its `Rung` in a project of `Hyperband`, or None.
         inherited: Its `InheritedWeights`, or None if it began from scratch.
+        epochs: Int, for how many epochs it has been trained, of several
+            executions the first; None if that is not known.
+        max_epochs: Int, the last epoch of the search, if the trial was paused.
+        promoted_at: Tuple of ints, the rungs from which it was trained on.
+        scores: Dict of the epochs of rungs to the metrics of the best epoch up
+            to there.
+        earlier: Tuple of the `StoredRun`s before the newest.
     """
 
     trial_id: str
@@ -131,22 +144,51 @@ class TrialRecord:
     finish: float | None = None
     rung: Rung | None = None
     inherited: InheritedWeights | None = None
+    epochs: int | None = None
+    max_epochs: int | None = None
+    promoted_at: tuple[int, ...] = ()
+    scores: dict[int, dict[str, float]] = dataclasses.field(
+        default_factory=dict
+    )
+    earlier: tuple[StoredRun, ...] = ()
 
     @property
     def is_completed(self) -> bool:
         return self.status == TrialStatus.COMPLETED
 
     @property
+    def is_paused(self) -> bool:
+        return self.status == PAUSED
+
+    @property
+    def state(self) -> str:
+        """String, its status in words, such as "paused at epoch 3 of 27"."""
+        words = [self.status.lower(), promotion_words(self.promoted_at)]
+        if self.is_paused:
+            words[0] = pause_words(self.epochs, self.max_epochs)
+        return ", ".join(filter(None, words))
+
+    @property
+    def newest_run(self) -> StoredRun:
+        return StoredRun(
+            self.worker, self.began, self.ended, self.start, self.finish
+        )
+
+    @property
     def reason(self) -> str:
         """String, why it failed, on one line; empty if it did not fail."""
-        return "" if self.is_completed else failure_reason(self.message or "")
+        has_failed = not (self.is_completed or self.is_paused)
+        return failure_reason(self.message or "") if has_failed else ""
 
     @property
     def seconds(self) -> float | None:
-        """Float, from its start to its end, or None."""
+        """Float, for how long it ran until it ended or was paused, or None."""
         if self.began is None or self.ended is None:
             return None
-        return self.ended - self.began
+        seconds = self.ended - self.began
+        for run in self.earlier:
+            seconds += (run.ended or 0.0) - (run.began or 0.0)
+        return seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,6 +253,34 @@ class SearchRecord:
             for trial in self.trials
             if trial.is_completed and self.has_objectives(trial)
         ]
+
+    @functools.cached_property
+    def paused(self) -> list[TrialRecord]:
+        """The paused trials, in the order of their creation."""
+        return [trial for trial in self.trials if trial.is_paused]
+
+    @functools.cached_property
+    def max_epochs(self) -> int | None:
+        """The last epoch of trainings, None if no trial was paused."""
+        last = [one.max_epochs for one in self.trials if one.max_epochs]
+        return max(last, default=None)
+
+    @property
+    def num_epochs(self) -> int | None:
+        """For how many epochs all trials were trained, None if none paused."""
+        last = self.max_epochs
+        if last is None:
+            return None
+        total = 0
+        for one in self.trials:
+            reached = last if one.is_completed else max(one.scores, default=0)
+            total += reached if one.epochs is None else one.epochs
+        return total
+
+    @property
+    def num_epochs_in_full(self) -> int | None:
+        """The epochs if all trials were trained to the last one, or None."""
+        return self.max_epochs and self.max_epochs * len(self.trials)
 
     @functools.cached_property
     def parameters(self) -> list[str]:

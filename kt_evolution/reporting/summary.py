@@ -5,9 +5,11 @@ import dataclasses
 from kt_evolution.display.formatting import distances
 from kt_evolution.display.formatting import duration
 from kt_evolution.display.formatting import number
+from kt_evolution.display.formatting import saving_words
 from kt_evolution.project.rejections import is_over_limit
 from kt_evolution.project.rejections import reasons_of
 from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.rungs import rungs_of
 from kt_evolution.reporting.timeline import busy_seconds
 
 
@@ -47,6 +49,11 @@ def summary_of(search: SearchRecord) -> list[Fact]:
     elif len(search.objectives) > 1:
         facts.append(Fact("on the front", number(len(search.front()))))
     facts.append(Fact("trials", number(len(search.trials)), _statuses(search)))
+    if search.num_epochs is not None and search.num_epochs_in_full is not None:
+        saved = saving_words(search.num_epochs, search.num_epochs_in_full)
+        facts.append(Fact("epochs", number(search.num_epochs), saved))
+        rungs = ", ".join(map(str, rungs_of(search)))
+        facts.append(Fact("rungs", number(len(rungs_of(search))), rungs))
     if search.rejections:
         num_over = sum(
             is_over_limit(rejection.problem) for rejection in search.rejections

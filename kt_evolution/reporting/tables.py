@@ -59,6 +59,8 @@ def _origin(trial: TrialRecord) -> dict[str, Any]:
         "num_rejected": trial.num_rejected,
         "broken_limits": "; ".join(trial.broken),
         "best_epoch": trial.best_epoch,
+        "epochs": trial.epochs,
+        "num_promotions": len(trial.promoted_at),
         "worker": trial.worker,
         "began": moment_of(trial.began),
         "ended": moment_of(trial.ended),
@@ -80,9 +82,10 @@ def results_dataframe(source: Any) -> Any:
     Its columns are "trial_id" and "status", one "metrics.name" for each
     metric, at the best epoch, and one "values.name" for each hyperparameter,
     empty where a model does not use it; then how and when the trial was made:
-    "operator", "parents", "inherited_from", "predicted", "worker", "began",
-    "ended", "seconds" and others. Columns of integers and booleans stay such
-    where values are missing.
+    "operator", "parents", "inherited_from", "predicted", "epochs", "worker",
+    "began", "ended", "seconds" and others. The status of a trial that is paused
+    is "PAUSED", and its metrics are those of the best of its "epochs". Columns
+    of integers and booleans stay such where values are missing.
 
     Example:
 
@@ -141,6 +144,11 @@ def write_json(search: SearchRecord, file: IO[str]) -> None:
             "metrics": trial.metrics,
             **_origin(trial),
             "parents": list(trial.parents),
+            "promoted_at": list(trial.promoted_at),
+            "rungs": [
+                {"epochs": epochs, "metrics": metrics}
+                for epochs, metrics in sorted(trial.scores.items())
+            ],
             "broken_limits": list(trial.broken),
         }
         for trial in search.trials

@@ -1,7 +1,9 @@
 """When each worker ran which trial, pauses of the search left out."""
 
 import dataclasses
+from collections.abc import Iterator
 
+from kt_evolution.project.reader import StoredRun
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 
@@ -19,45 +21,58 @@ class Span:
         worker: String.
         start: Float, for how many seconds the search had run.
         seconds: Float, for how long it ran.
+        is_paused: Bool, whether it was paused then.
     """
 
     trial: TrialRecord
     worker: str
     start: float
     seconds: float
+    is_paused: bool
 
 
 def timeline_of(search: SearchRecord) -> list[Span]:
-    """Returns the runs of the trials that ended, in the order of their start.
+    """Returns the runs that ended or were paused, in the order of their start.
 
     The pauses between the sessions of a search are left out.
     """
     spans = []
-    for trial in search.trials:
-        if trial.ended is None:
-            continue
-        if trial.start is None or trial.finish is None:
+    for trial, run, is_paused in _runs_of(search):
+        if run.start is None or run.finish is None:
             return _timeline_by_gaps(search)
-        seconds = trial.finish - trial.start
-        spans.append(Span(trial, trial.worker or "?", trial.start, seconds))
+        seconds = run.finish - run.start
+        worker = run.worker or "?"
+        spans.append(Span(trial, worker, run.start, seconds, is_paused))
     return sorted(spans, key=lambda span: (span.start, span.trial.number))
+
+
+def _runs_of(
+    search: SearchRecord,
+) -> Iterator[tuple[TrialRecord, StoredRun, bool]]:
+    """Yields trials, their runs that have ended, and whether as paused."""
+    for trial in search.trials:
+        for run in trial.earlier:
+            yield trial, run, True
+        if trial.ended is not None:
+            yield trial, trial.newest_run, trial.is_paused
 
 
 def _timeline_by_gaps(search: SearchRecord) -> list[Span]:
     """Returns the runs by their times of day, long gaps left out."""
     runs = sorted(
-        (trial.began, trial.ended, trial.number, trial)
-        for trial in search.trials
-        if trial.began is not None and trial.ended is not None
+        (run.began, run.ended, trial.number, trial, run.worker, is_paused)
+        for trial, run, is_paused in _runs_of(search)
+        if run.began is not None and run.ended is not None
     )
     spans = []
-    paused = 0.0
+    left_out = 0.0
     until = runs[0][0] if runs else 0.0
-    for began, ended, _, trial in runs:
+    for began, ended, _, trial, worker, is_paused in runs:
         if began - until > PAUSE:
-            paused += began - until
-        start = began - runs[0][0] - paused
-        spans.append(Span(trial, trial.worker or "?", start, ended - began))
+            left_out += began - until
+        start = began - runs[0][0] - left_out
+        seconds = ended - began
+        spans.append(Span(trial, worker or "?", start, seconds, is_paused))
         until = max(until, ended)
     return spans
 

@@ -70,7 +70,7 @@ def table_of(search: SearchRecord) -> Table:
         [
             _rank(places.get(trial.trial_id), trial.trial_id in front),
             Cell(trial.trial_id, trial.number),
-            Cell(trial.status.lower(), trial.status),
+            Cell(trial.state, _progress(trial)),
             *(
                 _value(trial.metrics.get(name), text)
                 for name, text in zip(objectives, results[i], strict=True)
@@ -89,6 +89,11 @@ def table_of(search: SearchRecord) -> Table:
     return Table(
         columns, [_kind(column) for column in zip(*rows, strict=True)], rows
     )
+
+
+def _progress(trial: TrialRecord) -> str:
+    """Returns what sorts trials by how far they are, with those that failed."""
+    return f"{trial.status} {trial.epochs or 0:09}"
 
 
 def _rank(place: int | None, on_front: bool) -> Cell:

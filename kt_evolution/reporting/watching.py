@@ -12,6 +12,7 @@ from rich.live import Live
 from kt_evolution.display.formatting import distances
 from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import origin
+from kt_evolution.display.formatting import pause_words
 from kt_evolution.display.frame import NUM_ROWS
 from kt_evolution.display.frame import REFRESHES_PER_SECOND
 from kt_evolution.display.frame import Frame
@@ -102,9 +103,9 @@ def _how_it_ended(search: SearchRecord) -> str:
     """Returns whether a search that no process runs is finished."""
     if not search.trials:
         return "no trial has begun"
-    num_ended = len(_ended(search))
+    num_paused = len(search.paused)
+    num_ended = len(_ended(search)) - num_paused
     num_left = sum(trial.status == _RUNNING for trial in search.trials)
-    num_paused = len(search.trials) - num_ended - num_left
     ended = f"{num_ended} trial{'' if num_ended == 1 else 's'} ended"
     if num_paused:
         ended += f", {num_paused} {'is' if num_paused == 1 else 'are'} paused"
@@ -124,9 +125,7 @@ def _in_place(
     """Shows a search in place, and returns it as it ended."""
     search = next(searches)
     frame = Frame(status_of(search), [one.name for one in search.objectives])
-    shown: set[str] = set()
-    for trial in _ended(search)[:-NUM_ROWS]:
-        shown.add(trial.trial_id)
+    shown = {_result_of(trial) for trial in _ended(search)[:-NUM_ROWS]}
     with Live(
         frame, console=console, refresh_per_second=REFRESHES_PER_SECOND
     ) as live:
@@ -142,13 +141,20 @@ def _in_place(
     return search
 
 
-def _update(frame: Frame, search: SearchRecord, shown: set[str]) -> None:
-    """Shows the trials that have ended since the last time."""
+def _result_of(trial: TrialRecord) -> tuple[str, str]:
+    """Returns what is shown once: a paused trial may go on."""
+    return trial.trial_id, trial.state
+
+
+def _update(
+    frame: Frame, search: SearchRecord, shown: set[tuple[str, str]]
+) -> None:
+    """Shows the trials that have ended or were paused since the last time."""
     status = status_of(search)
     frame.update(status)
     for trial in _ended(search):
-        if trial.trial_id not in shown:
-            shown.add(trial.trial_id)
+        if _result_of(trial) not in shown:
+            shown.add(_result_of(trial))
             frame.add(summary_of(search, trial), status)
 
 
@@ -180,7 +186,7 @@ def _as_lines(
     console: Console, searches: Iterator[SearchRecord]
 ) -> SearchRecord:
     """Prints a line for each trial that ends, and returns the search."""
-    shown: set[str] | None = None
+    shown: set[tuple[str, str]] | None = None
     search = None
     for latest in searches:
         if latest is search:
@@ -189,10 +195,10 @@ def _as_lines(
         names = [one.name for one in search.objectives]
         ended = _ended(search)
         if shown is None:
-            shown = {trial.trial_id for trial in ended[:-1]}
+            shown = {_result_of(trial) for trial in ended[:-1]}
         for trial in ended:
-            if trial.trial_id not in shown:
-                shown.add(trial.trial_id)
+            if _result_of(trial) not in shown:
+                shown.add(_result_of(trial))
                 line = plain_line(
                     summary_of(search, trial), status_of(search), names
                 )
@@ -203,13 +209,11 @@ def _as_lines(
 
 
 _RUNNING = TrialStatus.RUNNING
-# A paused trial may be trained on.
-_OPEN = (_RUNNING, TrialStatus.IDLE)
 
 
 def _ended(search: SearchRecord) -> list[TrialRecord]:
-    """Returns the trials that have ended, in that order."""
-    ended = [trial for trial in search.trials if trial.status not in _OPEN]
+    """Returns the trials that have ended or are paused, in that order."""
+    ended = [trial for trial in search.trials if trial.status != _RUNNING]
     return sorted(ended, key=lambda trial: (trial.ended or 0.0, trial.number))
 
 
@@ -221,6 +225,7 @@ def status_of(search: SearchRecord) -> SearchStatus:
         num_ended=len(_ended(search)),
         # A project does not say how many trials there will be.
         max_trials=None,
+        num_paused=len(search.paused),
         num_running=sum(trial.status == _RUNNING for trial in search.trials),
         num_rejected=len(search.rejections),
         best_trial_id=best[0].trial_id if best else None,
@@ -250,10 +255,15 @@ def summary_of(search: SearchRecord, trial: TrialRecord) -> TrialSummary:
         trial_id=trial.trial_id,
         scores=_scores(search, trial) if search.has_objectives(trial) else (),
         is_best=bool(best) and best[0] is trial,
-        expected=trial.prediction,
+        # What was expected is the score in the end.
+        expected=None if trial.is_paused else trial.prediction,
         origin=origin(trial.operator, trial.parents),
         seconds=trial.seconds,
         reason=trial.reason,
+        pause=pause_words(trial.epochs, trial.max_epochs)
+        if trial.is_paused
+        else "",
+        promoted_at=trial.promoted_at,
     )
 
 

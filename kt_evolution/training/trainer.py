@@ -17,16 +17,19 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.callbacks import as_list
 from kt_evolution.display.architecture.blocks import recorded_blocks
+from kt_evolution.display.formatting import pause_words
 from kt_evolution.display.search_display import SearchDisplay
 from kt_evolution.display.worker_display import WorkerDisplay
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.project.clock import SearchClock
+from kt_evolution.project.issued_trial import is_paused
 from kt_evolution.project.issued_trial import message_of
 from kt_evolution.project.issued_trial import recorded_training
 from kt_evolution.project.issued_trial import report_inherited
 from kt_evolution.project.issued_trial import report_rungs
 from kt_evolution.project.issued_trial import report_trained
 from kt_evolution.project.issued_trial import run_mark
+from kt_evolution.project.issued_trial import rungs_of
 from kt_evolution.project.issued_trial import schedule_of
 from kt_evolution.project.kept_states import delete_state
 from kt_evolution.project.signals import forget_caught_interrupt
@@ -129,7 +132,11 @@ class Trainer:
         """Prints the trial of a worker, as its chief knows it."""
         if isinstance(self.display, WorkerDisplay):
             known = self._tuner.oracle.get_trial(trial.trial_id)
-            self.display.on_trial_end(known, message_of(trial))
+            pause = ""
+            if is_paused(trial):
+                last = max(schedule_of(trial)[1], default=None)
+                pause = pause_words(rungs_of(trial)[-1]["epochs"], last)
+            self.display.on_trial_end(known, message_of(trial), pause)
 
     def _is_time_over(self) -> bool:
         clock = self._clock

@@ -165,13 +165,18 @@ def test_watch_says_whether_a_search_is_finished(
     assert f"p: {expected}.\n" in capsys.readouterr().out
 
 
-def test_a_paused_trial_has_not_ended(tmp_path, monkeypatch):
+def test_a_paused_trial_is_shown_as_such(tmp_path):
     search = read_search(projects.simulate(tmp_path / "p", 3))
-    paused = dataclasses.replace(search.trials[1], status="IDLE")
+    paused = dataclasses.replace(
+        search.trials[1], status="PAUSED", epochs=3, max_epochs=27
+    )
     trials = (search.trials[0], paused, search.trials[2])
     search = dataclasses.replace(search, trials=trials)
     status = watching.status_of(search)
-    assert (status.num_ended, status.num_running) == (2, 0)
+    assert (status.num_ended, status.num_paused) == (3, 1)
+    assert status.num_running == 0
+    summary = watching.summary_of(search, paused)
+    assert summary.pause == "paused at epoch 3 of 27"
     line, *_ = watching._ending(search)
     assert line == "p: finished, 2 trials ended, 1 is paused."
 

@@ -315,7 +315,8 @@ def test_a_budget_counts_repeated_trainings_and_unknown_ones_in_full(
     search(tuner, epochs=3, callbacks=[EndsEarly()])
     assert len(tuner.oracle.trials) == 2
     assert tuner.oracle.progress().epochs == 6
-    tuner = make_tuner(tmp_path, max_trials=4, reevaluate=2, fidelity=None)
+    options |= {"max_trials": 4, "stop": kt_evolution.EpochBudget(99)}
+    tuner = make_tuner(tmp_path, reevaluate=2, **options)
     begun = search(tuner, epochs=2)
     assert tuner.oracle.reevaluations
     assert tuner.oracle.progress().epochs == len(begun) == 8

@@ -15,6 +15,7 @@ from kt_evolution.reporting.figures.style import figure
 from kt_evolution.reporting.figures.style import text
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.timeline import Span
 from kt_evolution.reporting.timeline import timeline_of
 
 NUM_CURVES = 10
@@ -36,11 +37,12 @@ def workers(search: SearchRecord) -> Any | None:
         barmode="overlay",
     )
     drawn.update_yaxes(type="category", ticksuffix="  ")
-    for label, color, is_completed in (
-        ("completed", BLUE, True),
-        ("failed", RED, False),
+    for label, color in (
+        ("completed", BLUE),
+        ("paused", GRAY),
+        ("failed", RED),
     ):
-        group = [s for s in spans if s.trial.is_completed is is_completed]
+        group = [span for span in spans if _end_of(span) == label]
         if not group:
             continue
         drawn.add_trace(
@@ -62,6 +64,13 @@ def workers(search: SearchRecord) -> Any | None:
             )
         )
     return drawn
+
+
+def _end_of(span: Span) -> str:
+    """Returns how the run of a trial ended."""
+    if span.is_paused:
+        return "paused"
+    return "completed" if span.trial.is_completed else "failed"
 
 
 def learning_curves(search: SearchRecord) -> Any | None:
