@@ -395,9 +395,17 @@ def test_later_all_but_hopeless_ones_are_trained_to_the_end():
     search = CurveSearch(Evolution(fidelity=HALVING, surrogate=None))
     while search.spent < 5 * 27:
         search.run(1)
-    assert rungs.epochs_spent(search.history, 27) == search.spent
+    assert rungs.epochs_spent(search.history, 27) == (search.spent, 0)
+    assert len(search.history) > 10
+    started = search.spent
+    while len(search.history.positions(Status.COMPLETED)) < 8:
+        search.run(1)
+    # Half of the epochs were spent without a pause.
+    total, straight = rungs.epochs_spent(search.history, 27)
+    assert total == search.spent
+    assert abs(straight - (total - started) / 2) <= 27
+    assert straight >= 27
     compared, started = len(search.history), len(search.proposals)
-    assert compared > 10
     search.run(60)
     epochs = [proposal.epochs for proposal in search.proposals[started:]]
     assert set(epochs) == {9, 27}

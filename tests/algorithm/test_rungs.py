@@ -91,7 +91,7 @@ def test_epochs_that_were_spent():
     history.add(Individual(np.array([0.7, 0.9]), trial_id="c"))
     history.add(Individual(np.array([0.6, 0.9]), status=Status.REJECTED))
     history.add(Individual(np.array([0.5, 0.9]), trial_id="d", operator=IMPORT))
-    assert rungs.epochs_spent(history, 27) == 3 + 27 + 9 + 27 + 27
+    assert rungs.epochs_spent(history, 27) == (3 + 27 + 9 + 27 + 27, 54)
 
 
 @pytest.mark.parametrize("surrogate", [None, "gaussian_process"])

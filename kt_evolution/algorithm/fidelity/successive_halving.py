@@ -21,10 +21,13 @@ from kt_evolution.algorithm.ranking import fitness
 
 # The lowest rung is at this share of all epochs, unless it is given.
 LOWEST_SHARE = 1 / 27
-# After the epochs of so many full trainings, each new individual is trained to
-# the end unless it is hopeless. Promotions by rank are faster at first; later
-# what is learned from short trainings misleads near the optimum.
+# For the epochs of so many full trainings individuals are compared at rungs
+# only. Promotions by rank are faster at first; later what is learned from short
+# trainings misleads near the optimum.
 COMPARED_TRAININGS = 5.0
+# The share of later epochs that goes to trainings without a pause, until it
+# can be predicted which are hopeless.
+STRAIGHT_SHARE = 0.5
 # The share of random ones among the individuals that may be paused.
 RANDOM_SHARE = 0.15
 # From fewer individuals the surrogate learns at whatever rungs they are.
@@ -61,14 +64,19 @@ class SuccessiveHalving:
     rung at which new ones are looked at first is chosen by how well the rungs
     predicted the final order, see `first_rung.py`.
 
-    After the epochs of about 5 full trainings, the search is that without a
-    fidelity, except that trainings are ended at the rung before the last one
-    if they are hopeless, see `completion.py`. So what starts slowly is found
-    as well, and the best individuals are told apart by complete trainings.
+    The best individuals are told apart by complete trainings, and what starts
+    slowly is found by them only. So after the epochs of about 5 full
+    trainings, half of the epochs go to trainings without a pause, as in
+    Hyperband's last bracket. Once about 8 trainings are complete, it is
+    predicted which others are hopeless, see `completion.py`. From then on the
+    search is that without a fidelity, except that hopeless trainings end at
+    the rung before the last one.
 
     Reference:
         Li et al. (2020), "A System for Massively Parallel Hyperparameter
-        Tuning".
+        Tuning", for the promotions; Li et al. (2018), "Hyperband: A Novel
+        Bandit-Based Approach to Hyperparameter Optimization", for a share of
+        the epochs that goes to complete trainings.
 
     Example:
 
@@ -147,9 +155,14 @@ class SuccessiveHalving:
         if not allows_new:
             return self.next_promotion(history, max_epochs)
         scores = RungScores.of(history, rungs)
-        spent = epochs_spent(history, max_epochs)
-        if spent >= COMPARED_TRAININGS * max_epochs:
-            return _step_to_the_end(history, scores, complete)
+        total, straight = epochs_spent(history, max_epochs)
+        later = total - COMPARED_TRAININGS * max_epochs
+        if later >= 0:
+            prospects = Prospects.of(history, scores, complete)
+            if prospects is not None:
+                return _step_to_the_end(history, scores, prospects)
+            if straight < STRAIGHT_SHARE * later:
+                return Step(complete, max_epochs)
         first = choose_first_rung(history, scores, rng)
         promotion = self._promotion(history, scores, first)
         if promotion is not None:
@@ -273,13 +286,11 @@ def _can_go_on(individual: Individual) -> bool:
 
 
 def _step_to_the_end(
-    history: History, scores: RungScores, complete: KnownScores
+    history: History, scores: RungScores, prospects: Prospects
 ) -> Step:
     """Returns what is trained next when all but hopeless ones are completed."""
-    prospects = Prospects.of(history, scores, complete)
-    if prospects is None:
-        return Step(complete, scores.epochs[-1])
     for position in prospects.promising:
         if _can_go_on(history.individuals[position]):
+            complete = KnownScores.of_completed(history)
             return Step(complete, scores.epochs[-1], int(position))
     return Step(prospects.known, scores.epochs[-2])

@@ -191,14 +191,18 @@ def rank_paused(history: History) -> np.ndarray:
     return np.concatenate(ranked)
 
 
-def epochs_spent(history: History, max_epochs: int) -> int:
+def epochs_spent(history: History, max_epochs: int) -> tuple[int, int]:
     """Returns for how many epochs individuals were, or are being, trained.
 
     Args:
         history: The `History`.
         max_epochs: Int, the last epoch.
+
+    Returns:
+        Tuple of the number of all epochs, and of those of the individuals that
+        were never paused.
     """
-    total = 0
+    total = straight = 0
     for one in history.individuals:
         if one.status is Status.REJECTED or one.operator == IMPORT:
             continue
@@ -208,4 +212,6 @@ def epochs_spent(history: History, max_epochs: int) -> int:
         elif one.status in (Status.PAUSED, Status.FAILED):
             spent = one.epochs_reached
         total += spent
-    return total
+        if not one.epochs or one.epochs[0] >= max_epochs:
+            straight += spent
+    return total, straight
