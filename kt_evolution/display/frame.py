@@ -177,7 +177,7 @@ def search_line(
     paused = [f"{status.num_paused} paused"] * (status.num_paused > 0)
     workers = [f"{status.num_running} workers"] * (status.num_running > 1)
     rejected = [f"{status.num_rejected} rejected"] * (status.num_rejected > 0)
-    start = f"{count} trials"
+    start = f"{count} {'trial' if count == '1' else 'trials'}"
     brief = [
         word.removesuffix(f" (trial {status.best_trial_id})") for word in best
     ]
@@ -197,22 +197,28 @@ def best_words(status: SearchStatus, names: list[str]) -> list[str]:
     """Returns what is said of the best trial, nothing if there is none."""
     if status.best_trial_id is None:
         return []
-    values = ", ".join(
+    values = [
         f"{name} {number(value)}"
         for name, value in zip(names, status.best, strict=True)
-    )
+    ]
     if status.broken:
+        # An objective may have the limit itself.
+        others = [
+            text
+            for name, text in zip(names, values, strict=True)
+            if not any(one.startswith(f"{name} ") for one in status.broken)
+        ]
         return [
             "no trial is within all limits",
             f"nearest is trial {status.best_trial_id} with "
-            f"{', '.join(status.broken)}, {values}",
+            f"{', '.join([*status.broken, *others])}",
         ]
     if len(names) > 1:
         return [
-            f"{status.num_on_front} on the front, knee {values} "
+            f"{status.num_on_front} on the front, knee {', '.join(values)} "
             f"(trial {status.best_trial_id})"
         ]
-    return [f"best {values} (trial {status.best_trial_id})"]
+    return [f"best {values[0]} (trial {status.best_trial_id})"]
 
 
 def results_table(rows: list[TrialSummary], names: list[str]) -> Table:
@@ -280,9 +286,10 @@ def interruption(status: SearchStatus, names: list[str]) -> str:
     if status.num_paused:
         nothing += f", {status.num_paused} paused"
     best = printable("; ".join(best_words(status, names)) or nothing)
+    trials = "trial" if status.num_ended == 1 else "trials"
     return (
-        f"\nInterrupted after {status.num_ended} trials; {best}. Nothing that "
-        "finished is lost. Call `tuner.search(...)` again, or run the same "
+        f"\nInterrupted after {status.num_ended} {trials}; {best}. Nothing "
+        "that finished is lost. Call `tuner.search(...)` again, or run the same "
         "code again, to go on."
     )
 

@@ -235,6 +235,21 @@ def test_the_nearest_is_shown_while_no_trial_keeps_the_limits(names):
     assert "front" not in line and "best" not in line
 
 
+def test_an_objective_with_the_limit_is_shown_once():
+    broken = ("val_accuracy 0.9 (9.1% under 0.99)",)
+    status = search_status(best=(0.9, 610.0), broken=broken)
+    assert best_words(status, TWO)[1] == (
+        "nearest is trial 07 with val_accuracy 0.9 (9.1% under 0.99), "
+        "params 610"
+    )
+
+
+def test_one_trial_is_no_plural():
+    one = search_status(num_ended=1, max_trials=None)
+    assert drawn(Frame(one, ONE))[0].split("━ ")[1].startswith("1 trial · ")
+    assert "Interrupted after 1 trial; best" in interruption(one, ONE)
+
+
 def test_names_are_text_and_no_markup():
     frame = Frame(search_status(), ["[bold]a[/bold]"])
     frame.add(trial_summary(origin="[red]x[/red]"), search_status())
