@@ -200,10 +200,10 @@ def tuner_arguments(tuner_class: type) -> set[str]:
     } - {"self", "args", "kwargs"}
 
 
-def check_spelling(
+def check_names(
     tuner_class: type, known: set[str], kwargs: Mapping[str, Any]
 ) -> None:
-    """Raises for an argument that is a misspelling of a known one.
+    """Raises for an argument that a tuner does not have.
 
     Args:
         tuner_class: The class of the tuner.
@@ -211,11 +211,13 @@ def check_spelling(
         kwargs: Dict of the arguments that it does not name itself.
 
     Raises:
-        TypeError: If there is one. The message has the correct spelling.
+        TypeError: If there is one. The message has the correct spelling of a
+            misspelled one.
     """
     for name, value in kwargs.items():
-        hint = did_you_mean(name, known)
-        if name not in known and hint:
+        # The host still takes its former `logger`, and ignores it.
+        if name not in known and name != "logger":
+            hint = did_you_mean(name, known)
             raise TypeError(
                 f"`{tuner_class.__name__}` has no argument `{name}`.{hint} "
                 f"Received: {name}={value!r}"

@@ -58,7 +58,7 @@ def host_arguments(
         )
     known = private_api.tuner_arguments(tuner_class)
     _check_other_tuners(tuner_class, known, given)
-    private_api.check_spelling(tuner_class, known, given)
+    private_api.check_names(tuner_class, known, given)
     kwargs = dict(given)
     kwargs["overwrite"] = check_flag(
         "overwrite", kwargs.get("overwrite", False)

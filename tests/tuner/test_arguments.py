@@ -107,6 +107,11 @@ def test_a_boolean_may_be_one_of_numpy(tmp_path, good):
             "`max_trials`? Received: max_trial=3",
         ),
         (
+            kt_evolution.EvolutionTuner,
+            {"hypermodel": build, "zzz": 3},
+            "`EvolutionTuner` has no argument `zzz`. Received: zzz=3",
+        ),
+        (
             kt_evolution.EvolutionOracle,
             {"directory": "x"},
             "`EvolutionOracle` has no argument `directory`. Received: "
