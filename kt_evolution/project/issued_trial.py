@@ -68,6 +68,12 @@ class IssuedTrial(Trial):
         self.trained: int | None = None
         self.inherited: dict[str, Any] | None = None
 
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(trial_id={self.trial_id!r}, "
+            f"status={self.status!r}, score={self.score!r})"
+        )
+
     def display_hyperparameters(self) -> None:
         values = private_api.unrecorded(self.hyperparameters.values)
         used = {

@@ -40,8 +40,8 @@ from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.user_warnings import warn_user
 
-# Costs that are whole numbers. All metrics are floats in a project.
-COUNTS = frozenset({"params", "trainable_params", "flops"})
+# Metrics that are whole numbers. All metrics are floats in a project.
+COUNTS = frozenset({"params", "trainable_params", "flops", "num_executions"})
 
 
 def read_search(

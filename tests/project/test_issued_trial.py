@@ -40,6 +40,14 @@ def make_trial(epochs=None, rungs=()):
     return trial
 
 
+def test_a_trial_is_shown_with_its_id_and_score():
+    trial = make_trial()
+    trial.score, trial.status = 0.5, "COMPLETED"
+    assert repr(trial) == (
+        "IssuedTrial(trial_id='0', status='COMPLETED', score=0.5)"
+    )
+
+
 @SENDS
 def test_worker_knows_when_a_trial_is_paused(send):
     trial = make_trial(3, (1, 3, 9))

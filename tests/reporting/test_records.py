@@ -251,6 +251,8 @@ def test_epochs_and_layers_are_recorded(tmp_path):
     units = tuner.oracle.get_trial("0").hyperparameters.get("units")
     assert record.layers[0]["params"] == 5 * units
     assert record.layers[0]["shape"] == str(units)
+    metrics = read_search(tmp_path / "p").completed[0].metrics
+    assert repr(metrics["num_executions"]) == "2"
 
 
 def test_a_trial_that_runs_again_begins_its_curves_anew(tmp_path):
