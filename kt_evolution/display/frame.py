@@ -289,8 +289,8 @@ def interruption(status: SearchStatus, names: list[str]) -> str:
     trials = "trial" if status.num_ended == 1 else "trials"
     return (
         f"\nInterrupted after {status.num_ended} {trials}; {best}. Nothing "
-        "that finished is lost. Call `tuner.search(...)` again, or run the same "
-        "code again, to go on."
+        "that finished is lost. Call `tuner.search(...)` again, or run the "
+        "same code again, to go on."
     )
 
 

@@ -174,7 +174,7 @@ def get_pareto_models(tuner: Any, num_models: int | None = None) -> list[Any]:
 
 
 def results_summary(tuner: Any, num_trials: int = 10) -> None:
-    """Prints the best trials, and what of the space was not searched.
+    """Prints the best trials, and why proposals were turned down.
 
     Hyperparameters that a model does not use are left out. If no trial is
     completed, why trials failed is printed.
@@ -203,7 +203,7 @@ def results_summary(tuner: Any, num_trials: int = 10) -> None:
     if not tuner._is_worker():
         if not completed:
             print(_failures_text(tuner.oracle.trials.values()), end="")
-        for line in tuner.oracle._project.state.models.branches.lines():
+        for line in tuner.oracle._standings.rejection_notes():
             print(f"\n{printable(line)}")
 
 

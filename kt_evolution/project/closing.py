@@ -25,7 +25,7 @@ def closing_text(oracle: Any) -> str:
         oracle: The `EvolutionOracle`.
     """
     folder = oracle._project.folder
-    problems = oracle._project.state.models.problems
+    problems = rejected_problems(oracle._project.state)
     lines = [rejection_summary(problems)]
     if oracle._promotions.rungs:
         lines += _savings(oracle)
@@ -73,6 +73,16 @@ def _next_steps(folder: Path, trial_id: str) -> str:
         steps.append("`tuner.get_best_models()[0]`")
     command = f"kt-evolution report {shlex.quote(str(folder))}"
     return f"Next: {', '.join(steps)}, or in a shell `{command}`"
+
+
+def rejected_problems(state: Any) -> list[str]:
+    """Returns why models were rejected, also after the last trial.
+
+    Args:
+        state: The `SearchState`.
+    """
+    problems: list[str] = state.models.all_problems(state.last_rejected)
+    return problems
 
 
 def rejection_summary(problems: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ once, and written with the line of the trial.
 
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import keras_tuner as kt
@@ -115,6 +116,18 @@ class KnownModels:
         self.history.note_rebuilt(
             trial_id, tuple(position[key] for key in keys if key in position)
         )
+
+    def all_problems(self, at_end: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Returns the problems of all rejected models.
+
+        Args:
+            at_end: Sequence of the records of those that were rejected after
+                the last trial. A restart builds these again, one by one.
+        """
+        learned = [one for one in self._learned if isinstance(one, dict)]
+        num_rebuilt = sum("problem" in one for one in learned)
+        rest = [one["problem"] for one in at_end[num_rebuilt:]]
+        return [*self.problems, *rest]
 
     def learn_rejected(self, record: dict[str, Any]) -> None:
         """Adds a model that can't be trained.

@@ -26,6 +26,8 @@ from kt_evolution.display.status import origin_of
 from kt_evolution.display.status import seconds_left
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
+from kt_evolution.project.closing import rejected_problems
+from kt_evolution.project.closing import rejection_summary
 from kt_evolution.project.issued_trial import IssuedTrial
 from kt_evolution.project.project import Project
 from kt_evolution.project.state import SearchState
@@ -265,6 +267,12 @@ class Standings:
         if trial.trial_id in self._history.reevaluations:
             return 0
         return self._history.individual_of(trial.trial_id).epochs_reached
+
+    def rejection_notes(self) -> list[str]:
+        """Returns why models were rejected, and which values never build."""
+        summary = rejection_summary(rejected_problems(self._state))
+        notes = [summary, *self._state.models.branches.lines()]
+        return [note for note in notes if note]
 
     def paused_epochs(self) -> list[int]:
         """Returns the epochs at which trials are paused."""

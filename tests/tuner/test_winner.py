@@ -106,6 +106,30 @@ def test_the_summary_says_that_no_trial_is_completed(tmp_path, capsys):
     assert sum(int(line.split(" x ")[0]) for line in counted) == 3
 
 
+def test_the_summary_counts_what_was_turned_down(tmp_path, capsys):
+    def picky(hp):
+        if hp.Choice("units", [1, 2, 3, 4]) > 2:
+            raise ValueError("It is too large.")
+        return empty_model()
+
+    def tuner():
+        return ScoringTuner(picky, max_trials=9, seed=0, directory=tmp_path)
+
+    tuner().search(lambda hp: 1.0)
+    capsys.readouterr()
+    # As it is resumed in another process, too.
+    tuner().results_summary()
+    (line,) = [
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if "turned down" in line
+    ]
+    assert line.startswith(
+        "2 proposals were turned down before training: 2 x ValueError: It is "
+        "too large. (raised in test_winner.py"
+    )
+
+
 def test_a_model_is_loaded_by_its_trial_not_by_an_id(tuner):
     with pytest.raises(TypeError, match="`trial` must.*Received: trial='77'"):
         tuner.load_model("77")
