@@ -28,6 +28,7 @@ from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.rebuild import rebuild_code
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.rungs import rungs_caption
 from kt_evolution.reporting.summary import failures_of
 from kt_evolution.reporting.summary import rejections_of
 from kt_evolution.reporting.summary import summary_of
@@ -147,9 +148,7 @@ SECTIONS = (
     Section(
         "rungs",
         "Rungs",
-        "The trials of each bracket of Hyperband by the epochs that they were "
-        "trained for. Lines lead to the trial that goes on training a model. "
-        "Behind a bracket is how many trials its rungs have.",
+        rungs_caption,
         "The search has no rungs.",
     ),
     Section(

@@ -1,8 +1,11 @@
-"""How many trials each rung has of a search that pauses trials."""
+"""The rungs of a search that pauses trials, and how trials went on there."""
 
 import dataclasses
+import math
 
+from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.records import SearchRecord
+from kt_evolution.reporting.records import TrialRecord
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,9 +25,22 @@ class RungCount:
     num_paused: int
     num_promoted: int
 
-    def __str__(self) -> str:
-        trials = "trial" if self.num_reached == 1 else "trials"
-        return f"{self.num_reached} {trials} at epoch {self.epochs}"
+
+def rungs_caption(search: SearchRecord) -> str:
+    """Returns what the figure of the rungs shows, for the report."""
+    if search.max_epochs is None:
+        return (
+            "The trials of each bracket of Hyperband by the epochs that they "
+            "were trained for. Lines lead to the trial that goes on training a "
+            "model. Behind a bracket is how many trials its rungs have."
+        )
+    return (
+        "A line for each trial: its best so far, epoch by epoch. At a rung it "
+        "is compared with the others there, and is paused or promoted. Only "
+        f"trials that are trained to epoch {search.max_epochs}, or until a "
+        "callback ends them, compete for the best. If more than 200 trials "
+        "are paused, 200 of them are shown, evenly over the search."
+    )
 
 
 def rungs_of(search: SearchRecord) -> list[RungCount]:
@@ -48,3 +64,41 @@ def rungs_of(search: SearchRecord) -> list[RungCount]:
         for epochs in sorted(stops - {last})
     ]
     return [*counts, RungCount(last, len(search.completed), 0, 0)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Course:
+    """How good a trial was, epoch by epoch.
+
+    Args:
+        trial: The `TrialRecord`.
+        points: List of epochs and the best value of the first objective up to
+            there. Without a training log these are the rungs alone.
+    """
+
+    trial: TrialRecord
+    points: list[tuple[int, float]]
+
+
+def course_of(search: SearchRecord, trial: TrialRecord) -> Course:
+    """Returns how good a trial was by epoch, of its first execution."""
+    objective = search.objectives[0]
+    name, sign = objective.name, objective.sign
+    curves = read_training(search.folder / f"trial_{trial.trial_id}").curves
+    values = dict(enumerate(curves[0].get(name, []) if curves else [], start=1))
+    if not values:
+        values = {
+            epochs: metrics[name]
+            for epochs, metrics in sorted(trial.scores.items())
+            if name in metrics
+        }
+        if trial.is_completed and name in trial.metrics:
+            last = trial.epochs or search.max_epochs or 1
+            values[last] = trial.metrics[name]
+    points, best = [], math.inf
+    for epoch, value in values.items():
+        # Validation may not run in each epoch.
+        best = min(best, math.inf if math.isnan(value) else sign * value)
+        if math.isfinite(best):
+            points.append((epoch, sign * best))
+    return Course(trial, points)

@@ -5,7 +5,6 @@ import dataclasses
 from kt_evolution.display.formatting import distances
 from kt_evolution.display.formatting import duration
 from kt_evolution.display.formatting import number
-from kt_evolution.display.formatting import saving_words
 from kt_evolution.project.rejections import is_over_limit
 from kt_evolution.project.rejections import reasons_of
 from kt_evolution.reporting.records import SearchRecord
@@ -50,10 +49,13 @@ def summary_of(search: SearchRecord) -> list[Fact]:
         facts.append(Fact("on the front", number(len(search.front()))))
     facts.append(Fact("trials", number(len(search.trials)), _statuses(search)))
     if search.num_epochs is not None and search.num_epochs_in_full is not None:
-        saved = saving_words(search.num_epochs, search.num_epochs_in_full)
-        facts.append(Fact("epochs", number(search.num_epochs), saved))
-        rungs = ", ".join(map(str, rungs_of(search)))
-        facts.append(Fact("rungs", number(len(rungs_of(search))), rungs))
+        num_saved = search.num_epochs_in_full - search.num_epochs
+        note = (
+            f"of {number(search.num_epochs_in_full)} in full trainings: "
+            f"{number(num_saved)} saved"
+        )
+        facts.append(Fact("epochs", number(search.num_epochs), note))
+        facts += [_rungs(search)]
     if search.rejections:
         num_over = sum(
             is_over_limit(rejection.problem) for rejection in search.rejections
@@ -77,6 +79,14 @@ def summary_of(search: SearchRecord) -> list[Fact]:
         note = f"{len(workers)} workers" if len(workers) > 1 else ""
         facts.append(Fact("time", duration(seconds), note))
     return facts
+
+
+def _rungs(search: SearchRecord) -> Fact:
+    """Returns how many trials reached each rung."""
+    rungs = rungs_of(search)
+    counts = ", ".join(number(rung.num_reached) for rung in rungs)
+    epochs = ", ".join(number(rung.epochs) for rung in rungs)
+    return Fact("at the rungs", counts, f"trials that reached epoch {epochs}")
 
 
 def rejections_of(search: SearchRecord) -> list[str]:

@@ -2,14 +2,18 @@
 
 import collections
 import csv
+import dataclasses
 import io
 import json
 
 import pytest
 
 from kt_evolution.project.closing import closing_text
+from kt_evolution.reporting import figures
 from kt_evolution.reporting import read_search
 from kt_evolution.reporting.command_line import main
+from kt_evolution.reporting.report import render
+from kt_evolution.reporting.rungs import course_of
 from kt_evolution.reporting.rungs import rungs_of
 from kt_evolution.reporting.summary import summary_of
 from kt_evolution.reporting.tables import results_dataframe
@@ -67,7 +71,7 @@ def test_all_epochs_are_counted_once(oracle, search):
     assert search.num_epochs_in_full == NUM_TRIALS * 27
     facts = {fact.label: fact for fact in summary_of(search)}
     saved = search.num_epochs_in_full - search.num_epochs
-    assert f"{saved} (" in facts["epochs"].note
+    assert facts["epochs"].note.endswith(f": {saved} saved")
     assert facts["trials"].note == (
         f"{len(search.paused)} paused, {len(search.completed)} completed"
     )
@@ -115,7 +119,8 @@ def test_tables_have_the_same_words(search):
     assert shown == collections.Counter(one.state for one in search.trials)
 
 
-def test_the_command_line_says_the_same(search, capsys):
+def test_the_command_line_says_the_same(search, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     folder = str(search.folder)
     assert main(["show", folder]) == 0
     output = capsys.readouterr().out
@@ -177,3 +182,48 @@ def test_a_promoted_trial_that_runs_is_no_longer_paused(tmp_path):
     record = read_search(oracle).individual(trial.trial_id)
     assert record.state == "running, promoted at epoch 1"
     assert (record.epochs, record.seconds) == (1, None)
+
+
+def test_the_report_draws_where_trials_were_paused_and_promoted(search):
+    drawn = figures.rungs(search)
+    found = {trace.name: trace for trace in drawn.data if trace.name}
+    assert set(found) == {"paused", "promoted", "best"}
+    assert sorted(found["paused"].x) == sorted(
+        one.epochs for one in search.paused
+    )
+    assert sorted(found["promoted"].x) == sorted(
+        epochs for one in search.trials for epochs in one.promoted_at
+    )
+    assert list(found["best"].x) == [27]
+    best = search.ranked()[0]
+    assert list(found["best"].y) == [best.metrics["score"]]
+    counts = [str(one.num_reached) for one in rungs_of(search)]
+    labels = [label.split("<br>")[1] for label in drawn.layout.xaxis.ticktext]
+    assert labels == counts
+    text = render(search)
+    assert "At a rung it is compared" in text
+    assert "paused at epoch" in text
+
+
+def test_a_course_is_the_best_so_far_of_the_training_log(search, tmp_path):
+    folder = tmp_path / "trial_00"
+    folder.mkdir()
+    nan = float("nan")
+    lines = [{"event": "begin", "epochs": 27}]
+    lines += [
+        {"event": "epoch", "epoch": i, "logs": {"score": value}}
+        for i, value in enumerate([nan, 0.5, 0.25, 0.75])
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / "training.jsonl").write_text(text)
+    logged = dataclasses.replace(search, folder=tmp_path)
+    course = course_of(logged, logged.trials[0])
+    assert course.points == [(2, 0.5), (3, 0.5), (4, 0.75)]
+    # Without a log the rungs are known.
+    course = course_of(search, search.ranked()[0])
+    assert [epoch for epoch, _ in course.points] == [1, 3, 9, 27]
+
+
+def test_workers_are_not_said_to_have_failed_paused_trials(search):
+    drawn = figures.workers(search)
+    assert [trace.name for trace in drawn.data] == ["completed", "paused"]

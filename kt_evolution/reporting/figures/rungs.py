@@ -1,7 +1,8 @@
-"""The figure of the rungs of `Hyperband`."""
+"""The figure of the rungs of a search."""
 
 from typing import Any
 
+from kt_evolution.reporting.figures.paused_trials import courses
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import COLORS
 from kt_evolution.reporting.figures.style import axis_of
@@ -14,10 +15,9 @@ from kt_evolution.reporting.records import TrialRecord
 
 
 def rungs(search: SearchRecord) -> Any | None:
-    """Draws the trials of each bracket by the epochs of their rungs.
-
-    Lines lead from a trial to that which goes on training its model.
-    """
+    """Draws trials by the epochs of their rungs, see `rungs_caption`."""
+    if search.max_epochs is not None:
+        return courses(search)
     brackets: dict[int, list[TrialRecord]] = {}
     for trial in search.completed:
         if trial.rung is not None:
