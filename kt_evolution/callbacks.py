@@ -61,6 +61,12 @@ class SearchCallback:
     def on_trial_end(self, tuner: kt.Tuner, trial: Trial) -> None:
         """Called once the result or the failure of a trial is stored."""
 
+    def on_trial_pause(self, tuner: kt.Tuner, trial: Trial) -> None:
+        """Called once it is stored that a trial is paused at a rung.
+
+        With a `fidelity` a trial may be paused several times before it ends.
+        """
+
     def on_search_end(self, tuner: kt.Tuner) -> None:
         """Called after the last trial, and after Ctrl-C."""
 
@@ -92,6 +98,10 @@ class SearchCallbacks:
     def on_trial_end(self, tuner: kt.Tuner, trial: Trial) -> None:
         for callback in self._callbacks:
             callback.on_trial_end(tuner, trial)
+
+    def on_trial_pause(self, tuner: kt.Tuner, trial: Trial) -> None:
+        for callback in self._callbacks:
+            callback.on_trial_pause(tuner, trial)
 
     def on_search_end(self, tuner: kt.Tuner) -> None:
         for callback in self._callbacks:

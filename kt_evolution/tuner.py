@@ -320,7 +320,9 @@ class EvolutionTuner(kt.Tuner):
             put_report(trial)
         super().on_trial_end(trial)
         self._trainer.on_trial_end(trial)
-        if not is_paused(trial):
+        if is_paused(trial):
+            self._search_callbacks.on_trial_pause(self, trial)
+        else:
             self._saved.prune(trial)
             self._search_callbacks.on_trial_end(self, trial)
 

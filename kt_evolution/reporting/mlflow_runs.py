@@ -21,6 +21,8 @@ from kt_evolution.user_warnings import warn_user
 
 SEARCH_TAG = "kt_evolution.project.project"
 TRIAL_TAG = "kt_evolution.trial"
+# The epoch at which a trial is paused, from which its run may go on.
+PAUSE_TAG = "kt_evolution.paused_at"
 PARENT_TAG = "mlflow.parentRunId"
 NAME_TAG = "mlflow.runName"
 # The longest value of a parameter or a tag that MLflow takes.
@@ -32,7 +34,7 @@ def log_to_mlflow(
     experiment: str = "kt_evolution",
     tracking_uri: str | None = None,
 ) -> str:
-    """Logs the trials that ended to MLflow, each once.
+    """Logs the trials that ended or are paused to MLflow, each once.
 
     It may be called again: it adds what is new. To log trials while a search
     goes on, pass an `MLflowCallback` to it.
@@ -50,6 +52,9 @@ def log_to_mlflow(
 
     Values are parameters, operator and parents tags. Metrics are those of
     the best epoch, and have the epochs for steps where training was recorded.
+    The run of a trial that is paused is KILLED and has the metrics of its last
+    epoch, whose number is the tag `kt_evolution.paused_at`. If the trial is
+    trained on, so is the run.
 
     Args:
         source: A `SearchRecord`, or what `read_search` takes.
@@ -75,6 +80,8 @@ def log_to_mlflow(
 
 class MLflowCallback(SearchCallback):
     """Logs each trial to MLflow as it ends, as a run nested in the search's.
+
+    A trial that is paused is logged, too, and goes on in the same run.
 
     What it logs is what `log_to_mlflow` does. A search that is resumed goes on
     in the same run.
@@ -125,6 +132,9 @@ class MLflowCallback(SearchCallback):
     def on_trial_end(self, tuner: kt.Tuner, trial: Trial) -> None:
         self._log(tuner, is_running=True)
 
+    def on_trial_pause(self, tuner: kt.Tuner, trial: Trial) -> None:
+        self._log(tuner, is_running=True)
+
     def on_search_end(self, tuner: kt.Tuner) -> None:
         self._log(tuner, is_running=False)
 
@@ -163,7 +173,15 @@ class _SearchRuns:
         )
         self._project = str(folder.resolve())
         runs = list(self._known_runs())
-        self._logged = {run.data.tags.get(TRIAL_TAG) for run in runs}
+        # The run of each trial, and at which epoch it was paused, if it was.
+        self._logged: dict[str, tuple[str | None, str]] = {
+            run.data.tags[TRIAL_TAG]: (
+                run.info.run_id,
+                run.data.tags.get(PAUSE_TAG, ""),
+            )
+            for run in runs
+            if TRIAL_TAG in run.data.tags
+        }
         own = [run for run in runs if PARENT_TAG not in run.data.tags]
         self.parent: str = own[0].info.run_id if own else self._new_parent()
 
@@ -188,10 +206,16 @@ class _SearchRuns:
     def add(self, search: SearchRecord) -> None:
         """Logs the trials that ended and are not logged, and the best."""
         for trial in search.trials:
-            is_new = trial.trial_id not in self._logged
-            if is_new and trial.status != TrialStatus.RUNNING:
-                self._log_trial(search, trial)
-                self._logged.add(trial.trial_id)
+            if trial.status == TrialStatus.RUNNING:
+                continue
+            run_id, before = self._logged.get(trial.trial_id, (None, ""))
+            now = str(trial.epochs) if trial.is_paused else ""
+            # Only the run of a paused trial changes.
+            if run_id is None or (before and before != now):
+                run_id = self._log_trial(
+                    search, trial, run_id, int(before or 0)
+                )
+                self._logged[trial.trial_id] = run_id, now
         ranked = search.ranked()
         if ranked:
             self._client.set_tag(self.parent, "best_trial", ranked[0].trial_id)
@@ -206,27 +230,45 @@ class _SearchRuns:
         else:
             self._client.set_terminated(self.parent)
 
-    def _log_trial(self, search: SearchRecord, trial: TrialRecord) -> None:
+    def _log_trial(
+        self,
+        search: SearchRecord,
+        trial: TrialRecord,
+        run_id: str | None,
+        first: int,
+    ) -> str:
+        """Logs a trial, and returns its run.
+
+        Args:
+            search: The `SearchRecord`.
+            trial: The `TrialRecord`.
+            run_id: String, the run that goes on, or None for a new one.
+            first: Int, how many epochs that has.
+        """
         entities = self._mlflow.entities
-        run = self._client.create_run(
-            self._experiment_id,
-            start_time=_milliseconds(trial.began),
-            run_name=f"trial {trial.trial_id}",
-            tags={SEARCH_TAG: self._project, PARENT_TAG: self.parent},
-        )
-        run_id = run.info.run_id
+        if run_id is None:
+            run = self._client.create_run(
+                self._experiment_id,
+                start_time=_milliseconds(trial.began),
+                run_name=f"trial {trial.trial_id}",
+                tags={SEARCH_TAG: self._project, PARENT_TAG: self.parent},
+            )
+        else:
+            run = self._client.get_run(run_id)
+        run_id = str(run.info.run_id)
         ended = _milliseconds(trial.ended) or run.info.start_time
         notes = {
             "operator": trial.operator,
             "parents": " ".join(trial.parents),
             "worker": trial.worker or "",
             "message": trial.message or "",
+            PAUSE_TAG: str(trial.epochs) if trial.is_paused else "",
             # It comes last, so that a run that was cut off is logged again.
             TRIAL_TAG: trial.trial_id,
         }
         metrics = [
             entities.Metric(_key(name), value, ended, step)
-            for name, step, value in _measured(search, trial)
+            for name, step, value in _measured(search, trial, first)
         ]
         self._client.log_batch(
             run_id,
@@ -242,26 +284,39 @@ class _SearchRuns:
         for name, note in notes.items():
             if note:
                 self._client.set_tag(run_id, name, note[-MAX_LENGTH:])
+            elif name in run.data.tags:
+                self._client.delete_tag(run_id, name)
         status = "FINISHED" if trial.is_completed else "FAILED"
+        if trial.is_paused:
+            status = "KILLED"
         self._client.set_terminated(run_id, status, ended)
+        return run_id
 
 
 def _measured(
-    search: SearchRecord, trial: TrialRecord
+    search: SearchRecord, trial: TrialRecord, first: int
 ) -> Iterator[tuple[str, int, float]]:
     """Yields names, epochs and values, those of the best epoch last.
 
-    MLflow shows the last one as that of the run.
+    MLflow shows the last one as that of the run. The best epoch of a trial
+    that is paused would take the place of the epoch that may follow.
+
+    Args:
+        search: The `SearchRecord`.
+        trial: The `TrialRecord`.
+        first: Int, the first epoch.
     """
     folder = search.folder / f"trial_{trial.trial_id}"
     curves = read_training(folder).curves
-    for name, values in (curves[0] if curves else {}).items():
+    curve = curves[0] if curves else {}
+    for name, values in curve.items():
         for epoch, value in enumerate(values):
-            if value == value:
+            if value == value and epoch >= first:
                 yield name, epoch, value
     last = max((len(v) for curve in curves for v in curve.values()), default=0)
     for name, value in trial.metrics.items():
-        yield name, last, value
+        if not (trial.is_paused and name in curve):
+            yield name, last, value
 
 
 def _key(name: str) -> str:

@@ -8,6 +8,7 @@ from kt_evolution.algorithm.space.genes import ContinuousGene
 from kt_evolution.algorithm.space.genes import Gene
 from kt_evolution.algorithm.space.genes import one_nan
 from kt_evolution.algorithm.space.integer_genes import IntegerGene
+from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.optional import import_module
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.reading import search_of
@@ -16,7 +17,7 @@ from kt_evolution.reporting.records import TrialRecord
 
 
 def to_optuna(source: Any, storage: Any = None) -> Any:
-    """Returns an Optuna study with the trials that ended.
+    """Returns an Optuna study with the trials that ended or are paused.
 
     Example:
 
@@ -28,14 +29,15 @@ def to_optuna(source: Any, storage: Any = None) -> Any:
     Dormant hyperparameters are no parameters of a trial, as Optuna has it
     for conditional ones. Limits are Optuna's constraints, operator, parents
     and metrics its user attributes, and recorded epochs its intermediate
-    values.
+    values. A trial that is paused is PRUNED.
 
     Args:
         source: A `SearchRecord`, or what `read_search` takes.
         storage: String or Optuna storage, for instance
             `"sqlite:///study.db"` for `optuna-dashboard`. Where it has a
             study with the project's name, that gets the trials that it
-            lacks. Defaults to memory.
+            lacks. A trial that was PRUNED there and was trained on since is
+            added once more. Defaults to memory.
 
     Raises:
         ImportError: If Optuna is not installed.
@@ -48,7 +50,10 @@ def to_optuna(source: Any, storage: Any = None) -> Any:
         directions=[one.verb for one in search.objectives],
         load_if_exists=True,
     )
-    known = {trial.user_attrs.get("trial_id") for trial in study.trials}
+    known = {
+        (trial.user_attrs.get("trial_id"), _pruned_at(trial, optuna))
+        for trial in study.trials
+    }
     distributions = {
         name: _distribution(optuna.distributions, search, name)
         for name in search.parameters
@@ -57,10 +62,18 @@ def to_optuna(source: Any, storage: Any = None) -> Any:
         [
             _frozen(optuna, search, trial, distributions)
             for trial in search.trials
-            if trial.status != "RUNNING" and trial.trial_id not in known
+            if trial.status != TrialStatus.RUNNING
+            and (trial.trial_id, trial.epochs if trial.is_paused else None)
+            not in known
         ]
     )
     return study
+
+
+def _pruned_at(trial: Any, optuna: Any) -> int | None:
+    """Returns the epoch at which a trial of a study is paused, if it is."""
+    is_pruned = trial.state == optuna.trial.TrialState.PRUNED
+    return trial.user_attrs.get("epochs") if is_pruned else None
 
 
 def _frozen(
@@ -71,8 +84,11 @@ def _frozen(
 ) -> Any:
     is_scored = trial.is_completed and search.has_objectives(trial)
     states = optuna.trial.TrialState
+    state = states.COMPLETE if is_scored else states.FAIL
+    if trial.is_paused:
+        state = states.PRUNED
     frozen = optuna.trial.create_trial(
-        state=states.COMPLETE if is_scored else states.FAIL,
+        state=state,
         values=[trial.metrics[one.name] for one in search.objectives]
         if is_scored
         else None,
@@ -83,6 +99,7 @@ def _frozen(
             "operator": trial.operator,
             "parents": list(trial.parents),
             "metrics": trial.metrics,
+            **({"epochs": trial.epochs} if trial.epochs else {}),
             **({"message": trial.message} if trial.message else {}),
         },
         intermediate_values=_epochs(search, trial),
@@ -106,8 +123,16 @@ def _epochs(search: SearchRecord, trial: TrialRecord) -> dict[int, float]:
         return {}
     folder = search.folder / f"trial_{trial.trial_id}"
     curves = read_training(folder).curves or [{}]
-    curve = curves[0].get(search.objectives[0].name, [])
-    return {epoch: value for epoch, value in enumerate(curve) if value == value}
+    name = search.objectives[0].name
+    values = dict(enumerate(curves[0].get(name, [])))
+    if not values:
+        # Without a training log the rungs are known.
+        values = {
+            epochs - 1: metrics[name]
+            for epochs, metrics in sorted(trial.scores.items())
+            if name in metrics
+        }
+    return {epoch: one for epoch, one in values.items() if one == one}
 
 
 def _distribution(kinds: Any, search: SearchRecord, name: str) -> Any:

@@ -24,6 +24,8 @@ class WandbCallback(SearchCallback):
     The runs of a search are a group. One more run of the group stands for the
     search: it has the score of each trial and the best one. A search that is
     resumed goes on in the same group, with the trials that end from then on.
+    A trial that is paused has a "status" in the summary of its run that says
+    where; if it is trained on, so is its run.
 
     Example:
 
@@ -54,7 +56,8 @@ class WandbCallback(SearchCallback):
     def __init__(self, project: str = "kt_evolution", **kwargs: Any) -> None:
         self._wandb = import_module("wandb", "wandb")
         self._init_arguments = {"project": project, **kwargs}
-        self._logged: set[str] = set()
+        # Where each trial was that is logged, and after how many epochs.
+        self._logged: dict[str, tuple[str, int]] = {}
         self._folder = ""
         self._group = ""
         self._search_run: Any = None
@@ -63,13 +66,17 @@ class WandbCallback(SearchCallback):
         folder = folder_of(tuner)
         self._folder = str(folder.resolve())
         self._group = folder.name
-        self._logged = set()
+        self._logged = {}
         if is_project(folder):
             # An earlier session logged them.
-            self._logged = {t.trial_id for t in _ended(read_search(tuner))}
+            ended = _ended(read_search(tuner))
+            self._logged = {one.trial_id: _place_of(one) for one in ended}
         self._search_run = self._begin(folder.name, "search", {})
 
     def on_trial_end(self, tuner: kt.Tuner, trial: Trial) -> None:
+        self._log(tuner)
+
+    def on_trial_pause(self, tuner: kt.Tuner, trial: Trial) -> None:
         self._log(tuner)
 
     def on_search_end(self, tuner: kt.Tuner) -> None:
@@ -99,26 +106,40 @@ class WandbCallback(SearchCallback):
             if is_project(folder_of(tuner)):
                 search = read_search(tuner)
                 for trial in _ended(search):
-                    if trial.trial_id not in self._logged:
-                        self._log_trial(search, trial)
-                        self._logged.add(trial.trial_id)
+                    place = _place_of(trial)
+                    before = self._logged.get(trial.trial_id, ("", 0))
+                    if before != place:
+                        self._log_trial(search, trial, before[1])
+                        self._logged[trial.trial_id] = place
         except Exception as error:
             # A failure of Weights & Biases must not end a search.
             warn_user(f"Weights & Biases could not log: {error}")
 
-    def _log_trial(self, search: SearchRecord, trial: TrialRecord) -> None:
+    def _log_trial(
+        self, search: SearchRecord, trial: TrialRecord, first: int
+    ) -> None:
+        """Logs a trial.
+
+        Args:
+            search: The `SearchRecord`.
+            trial: The `TrialRecord`.
+            first: Int, how many epochs its run has already.
+        """
         run = self._begin(f"trial {trial.trial_id}", "trial", trial.values)
         curves = read_training(search.folder / f"trial_{trial.trial_id}").curves
         for epoch, logs in enumerate(_epochs(curves[0] if curves else {})):
-            run.log({"epoch": epoch, **logs})
+            if epoch >= first:
+                run.log({"epoch": epoch, **logs})
         notes = {
+            "status": trial.state,
             "operator": trial.operator,
             "parents": " ".join(trial.parents),
             "message": trial.message or "",
         }
         # Those of the best epoch, not of the last.
         run.summary.update({**trial.metrics, **notes})
-        run.finish(exit_code=0 if trial.is_completed else 1)
+        has_failed = not (trial.is_completed or trial.is_paused)
+        run.finish(exit_code=int(has_failed))
         best = search.ranked()
         if best:
             self._search_run.summary["best_trial"] = best[0].trial_id
@@ -131,6 +152,11 @@ class WandbCallback(SearchCallback):
                 for one in search.objectives
             }
             self._search_run.log({"trial": trial.number, **scores, **bests})
+
+
+def _place_of(trial: TrialRecord) -> tuple[str, int]:
+    """Returns where a trial is, and after how many epochs."""
+    return trial.state, trial.epochs or 0
 
 
 def _ended(search: SearchRecord) -> list[TrialRecord]:

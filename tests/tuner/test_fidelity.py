@@ -320,3 +320,22 @@ def test_a_budget_counts_repeated_trainings_and_unknown_ones_in_full(
     begun = search(tuner, epochs=2)
     assert tuner.oracle.reevaluations
     assert tuner.oracle.progress().epochs == len(begun) == 8
+
+
+def test_search_callbacks_hear_of_pauses(tmp_path, eager):
+    class Heard(kt_evolution.SearchCallback):
+        def __init__(self):
+            self.paused, self.ended = [], []
+
+        def on_trial_pause(self, tuner, trial):
+            self.paused.append(trial.trial_id)
+
+        def on_trial_end(self, tuner, trial):
+            self.ended.append(trial.trial_id)
+
+    heard = Heard()
+    tuner = make_tuner(tmp_path, max_trials=3)
+    search(tuner, epochs=3, callbacks=[heard])
+    ends = collections.Counter(line["event"] for line in lines(tmp_path))
+    assert len(heard.paused) == ends["pause"] > 0
+    assert len(heard.ended) == ends["end"] > 0
