@@ -44,6 +44,7 @@ SHARES = {"hyperband": (1 / 2, 1 / 3), "kt-bayesian": (1 / 3, 1 / 4)}
 STYLES = {
     "none": ("#000000", "-"),
     "fidelity": ("#d62728", "-"),
+    "inherited": ("#e69f00", "-"),
     "hyperband": ("#0072b2", "-"),
     "kt-bayesian": ("#8c564b", "-"),
     "kt-random": ("#9a9a9a", "-"),

@@ -262,6 +262,9 @@ SEARCHERS = {
     "fidelity": Entry(
         evolution(fidelity="auto"), '`fidelity="auto"`', ours=True
     ),
+    "inherited": Entry(
+        evolution(inherit_weights=True), "`inherit_weights=True`", ours=True
+    ),
     "hyperband": Entry(of_host(kt.Hyperband), "kt.Hyperband"),
     "kt-bayesian": Entry(
         of_host(kt.BayesianOptimization), "kt.BayesianOptimization"
