@@ -84,7 +84,7 @@ class TrialLifecycle:
     def create(self, worker: str) -> Trial:
         """Returns the next trial for a worker, or one that is STOPPED."""
         with self._project.changing(worker):
-            self._project.claim()
+            self._project.claim(self._oracle.max_trials)
             self._oracle.tuner_ids.add(worker)
             if not self._project.clock.is_running:
                 self._project.clock.begin()

@@ -149,8 +149,11 @@ class Project:
             self.state.ongoing_trials.clear()
             self.open()
 
-    def claim(self) -> None:
+    def claim(self, max_trials: int | None) -> None:
         """Makes this process the only one that searches in the project.
+
+        Args:
+            max_trials: Int, after how many trials it ends, or None.
 
         Raises:
             ProjectInUseError: If another one does.
@@ -161,7 +164,7 @@ class Project:
             # Raises before anything is written, if this is no project of ours.
             self.open()
             if not self._search_lock.is_taken:
-                self._search_lock.take(self.folder)
+                self._search_lock.take(self.folder, max_trials)
                 self._follow_journal()
             if not self._search_lock.is_read_only:
                 self.host_files.write_doubtful(self.state)

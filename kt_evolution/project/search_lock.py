@@ -65,17 +65,18 @@ class SearchLock:
         """Whether the folder of the project can't be written."""
         return self._error is not None and self._error.errno in NOT_WRITABLE
 
-    def take(self, folder: Path) -> None:
+    def take(self, folder: Path, max_trials: int | None = None) -> None:
         """Takes the lock, or warns if the file system has no locks.
 
         Args:
             folder: Path, the project. It is made if it is missing.
+            max_trials: Int, see `planned_trials`. Defaults to None.
 
         Raises:
             ProjectInUseError: If another process has the lock.
         """
         try:
-            self._hold = _hold_of(folder)
+            self._hold = _hold_of(folder, max_trials)
         except OSError as error:
             self._error = error
             if self.is_read_only:
@@ -94,6 +95,23 @@ class SearchLock:
         """Releases the lock, unless another oracle of this process has it."""
         self._hold = None
         self._error = None
+
+
+def planned_trials(folder: Path) -> int | None:
+    """Returns after how many trials the search that runs ends, for others.
+
+    Args:
+        folder: Path, the project.
+
+    Returns:
+        Int, the `max_trials` of the process that searches. None if there is
+        no limit, if no process searches or if that can't be read.
+    """
+    with contextlib.suppress(OSError):
+        planned = _holder_in(folder).get("max_trials")
+        if isinstance(planned, int) and planned > 0:
+            return planned
+    return None
 
 
 def check_free(folder: Path) -> None:
@@ -119,7 +137,7 @@ def is_searching(folder: Path) -> bool:
         folder: Path, the project.
     """
     try:
-        holder = _parse_holder(files.read_own(folder / FILE_NAME, folder))
+        holder = _holder_in(folder)
     except FileNotFoundError:
         return False
     except OSError:
@@ -174,7 +192,7 @@ _HOLDS: "weakref.WeakValueDictionary[tuple[int, int], _Hold]" = (
 )
 
 
-def _hold_of(folder: Path) -> _Hold:
+def _hold_of(folder: Path, max_trials: int | None = None) -> _Hold:
     """Returns this process's hold on the lock of a project.
 
     Raises:
@@ -196,7 +214,7 @@ def _hold_of(folder: Path) -> _Hold:
             if not lock_descriptor(descriptor, blocking=False):
                 raise ProjectInUseError(_in_use(folder, descriptor))
             if _is_there(path, status):
-                _write_holder(descriptor, status)
+                _write_holder(descriptor, status, max_trials)
                 # In one line, so that the file is closed also after Ctrl-C.
                 hold, descriptor = _Hold(path, descriptor), -1
                 _HOLDS[_key_of(status)] = hold
@@ -230,7 +248,9 @@ def _let_go(path: Path, descriptor: int) -> None:
         unlock_descriptor(descriptor)
 
 
-def _write_holder(descriptor: int, status: os.stat_result) -> None:
+def _write_holder(
+    descriptor: int, status: os.stat_result, max_trials: int | None
+) -> None:
     """Writes which process has the lock, for others to read."""
     if status.st_nlink > 1:
         # The file has another name somewhere: it may not be ours.
@@ -239,6 +259,7 @@ def _write_holder(descriptor: int, status: os.stat_result) -> None:
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "max_trials": max_trials,
     }
     # The lock works without this text, so a full disk does not matter.
     with contextlib.suppress(OSError):
@@ -268,6 +289,11 @@ def _read_holder(descriptor: int) -> dict[str, Any]:
         return _parse_holder(os.read(descriptor, MAX_LENGTH))
     except OSError:
         return {}
+
+
+def _holder_in(folder: Path) -> dict[str, Any]:
+    """Returns what a process has written about itself, without the lock."""
+    return _parse_holder(files.read_own(folder / FILE_NAME, folder))
 
 
 def _parse_holder(text: bytes) -> dict[str, Any]:

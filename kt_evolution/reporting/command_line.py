@@ -209,7 +209,10 @@ def _report(options: argparse.Namespace) -> None:
         _print(f"{options.output} follows the search. Ctrl-C ends this.")
         arguments = (options.output, options.trial, options.objective)
         with contextlib.suppress(KeyboardInterrupt):
-            follow_report(options.directory, *arguments)
+            search = follow_report(options.directory, *arguments)
+            from kt_evolution.reporting.watching import how_it_ended
+
+            _print(f"{search.name}: {how_it_ended(search)}.")
         return
     from kt_evolution.reporting.report import write_report
 

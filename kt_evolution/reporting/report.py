@@ -215,7 +215,7 @@ def follow_report(
     path: str | os.PathLike[str] = "report.html",
     trial_id: str | None = None,
     objective: str | None = None,
-) -> Path:
+) -> SearchRecord:
     """Writes a report again whenever a search changes, until it ends.
 
     A browser that shows the page reads it again. The last page stays as it is.
@@ -227,19 +227,20 @@ def follow_report(
         objective: String, see `read_search`.
 
     Returns:
-        The path of the file.
+        The `SearchRecord` as it ended.
     """
-    written: SearchRecord | None = None
+    searches = follow(directory, objective)
+    written = next(searches)
     try:
-        for search in follow(directory, objective):
+        write_report(written, path, trial_id, RELOAD_SECONDS)
+        for search in searches:
             if search is not written:
                 write_report(search, path, trial_id, RELOAD_SECONDS)
                 written = search
     finally:
         # Ctrl-C ends this, too.
-        if written is not None:
-            write_report(written, path, trial_id)
-    return Path(path)
+        write_report(written, path, trial_id)
+    return written
 
 
 def render(

@@ -27,6 +27,7 @@ from kt_evolution.project.closing import values_line
 from kt_evolution.project.folders import is_project
 from kt_evolution.project.folders import projects_inside
 from kt_evolution.project.search_lock import is_searching
+from kt_evolution.project.search_lock import planned_trials
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.following import INTERVAL
 from kt_evolution.reporting.following import JOURNAL
@@ -87,7 +88,7 @@ def is_there(folder: Path) -> bool:
 def _ending(search: SearchRecord) -> list[str]:
     """Returns how a search ended, with its rejections and its best trial."""
     problems = [rejection.problem for rejection in search.rejections]
-    lines = [f"{search.name}: {_how_it_ended(search)}."]
+    lines = [f"{search.name}: {how_it_ended(search)}."]
     if problems:
         lines.append(rejection_summary(problems))
     for best in search.ranked()[:1]:
@@ -99,7 +100,7 @@ def _ending(search: SearchRecord) -> list[str]:
     return lines
 
 
-def _how_it_ended(search: SearchRecord) -> str:
+def how_it_ended(search: SearchRecord) -> str:
     """Returns whether a search that no process runs is finished."""
     if not search.trials:
         return "no trial has begun"
@@ -129,12 +130,12 @@ def _in_place(
     with Live(
         frame, console=console, refresh_per_second=REFRESHES_PER_SECOND
     ) as live:
-        _update(frame, search, shown)
+        planned = _update(frame, search, shown)
         latest = search
         for latest in searches:
             if latest is not search:
                 search = latest
-                _update(frame, search, shown)
+                planned = _update(frame, search, shown, planned)
             _show_epochs(frame, search)
         frame.end()
         live.refresh()
@@ -147,15 +148,23 @@ def _result_of(trial: TrialRecord) -> tuple[str, str]:
 
 
 def _update(
-    frame: Frame, search: SearchRecord, shown: set[tuple[str, str]]
-) -> None:
-    """Shows the trials that have ended or were paused since the last time."""
-    status = status_of(search)
+    frame: Frame,
+    search: SearchRecord,
+    shown: set[tuple[str, str]],
+    planned: int | None = None,
+) -> int | None:
+    """Shows the trials that have ended or were paused since the last time.
+
+    Returns:
+        Int, `max_trials` as far as it is known, which was `planned` before.
+    """
+    status = status_of(search, planned)
     frame.update(status)
     for trial in _ended(search):
         if _result_of(trial) not in shown:
             shown.add(_result_of(trial))
             frame.add(summary_of(search, trial), status)
+    return status.max_trials
 
 
 def _show_epochs(frame: Frame, search: SearchRecord) -> None:
@@ -187,11 +196,13 @@ def _as_lines(
 ) -> SearchRecord:
     """Prints a line for each trial that ends, and returns the search."""
     shown: set[tuple[str, str]] | None = None
-    search = None
+    search = planned = None
     for latest in searches:
         if latest is search:
             continue
         search = latest
+        status = status_of(search, planned)
+        planned = status.max_trials
         names = [one.name for one in search.objectives]
         ended = _ended(search)
         if shown is None:
@@ -199,9 +210,7 @@ def _as_lines(
         for trial in ended:
             if _result_of(trial) not in shown:
                 shown.add(_result_of(trial))
-                line = plain_line(
-                    summary_of(search, trial), status_of(search), names
-                )
+                line = plain_line(summary_of(search, trial), status, names)
                 console.print(printable(line), markup=False)
     if search is None:
         raise RuntimeError("A followed search is yielded at least once.")
@@ -217,14 +226,20 @@ def _ended(search: SearchRecord) -> list[TrialRecord]:
     return sorted(ended, key=lambda trial: (trial.ended or 0.0, trial.number))
 
 
-def status_of(search: SearchRecord) -> SearchStatus:
-    """Returns how far a search is, for a display."""
+def status_of(search: SearchRecord, planned: int | None = None) -> SearchStatus:
+    """Returns how far a search is, for a display.
+
+    Args:
+        search: The `SearchRecord`.
+        planned: Int, the `max_trials` where no process runs the search any
+            more; None if that is not known. Defaults to None.
+    """
     best = search.ranked()[:1]
     is_single = len(search.objectives) == 1
     return SearchStatus(
         num_ended=len(_ended(search)),
-        # A project does not say how many trials there will be.
-        max_trials=None,
+        # Only the process that searches says how many there will be.
+        max_trials=planned_trials(search.folder) or planned,
         num_paused=len(search.paused),
         num_running=sum(trial.status == _RUNNING for trial in search.trials),
         num_rejected=len(search.rejections),

@@ -90,7 +90,7 @@ def searching(
 @contextlib.contextmanager
 def _claimed_project(oracle: EvolutionOracle) -> Iterator[None]:
     with raising_terminated():
-        oracle._project.claim()
+        oracle._project.claim(oracle.max_trials)
         try:
             yield
         finally:

@@ -96,7 +96,7 @@ def test_watch_prints_a_line_for_each_trial_where_it_is_no_terminal(
     assert main(["watch", str(elsewhere.folder)]) == 0
     *lines, last, best, values = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == [
-        f"[{number}] trial {number - 1:02}" for number in (1, 2, 3, 4)
+        f"[{number}/20] trial {number - 1:02}" for number in (1, 2, 3, 4)
     ]
     assert "val_accuracy 0.3" in lines[-1]
     assert last == "p: finished, 4 trials ended."
@@ -200,7 +200,7 @@ def test_watch_shows_the_display_in_place(elsewhere, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "100")
     watching.watch(elsewhere.folder)
     out = capsys.readouterr().out
-    assert "4 trials · best val_accuracy 0.3 (trial 03)" in out
+    assert "4/20 trials · best val_accuracy 0.3 (trial 03)" in out
     assert "made by" in out
     assert ("01", 0.25, "epoch 1/4, loss 0.25") in trained
 
@@ -229,7 +229,20 @@ def test_ctrl_c_leaves_quietly(
     assert capsys.readouterr().err == ""
 
 
-def test_a_report_is_written_until_the_search_ends(elsewhere, tmp_path):
+def test_how_many_trials_there_will_be_is_known_while_a_process_runs(
+    elsewhere,
+):
+    search = next(follow(elsewhere.folder))
+    assert watching.status_of(search).max_trials == 20
+    elsewhere.oracle._project.release()
+    assert watching.status_of(search).max_trials is None
+    # The last picture has what was known before.
+    assert watching.status_of(search, 20).max_trials == 20
+    (elsewhere.folder / "search.lock").write_text(' {"max_trials": "x"}')
+    assert watching.status_of(search).max_trials is None
+
+
+def test_a_report_is_written_until_the_search_ends(elsewhere, tmp_path, capsys):
     path = tmp_path / "r.html"
     pages = []
     sleep = following.time.sleep
@@ -246,6 +259,9 @@ def test_a_report_is_written_until_the_search_ends(elsewhere, tmp_path):
     assert len(pages) == 4
     assert all('data-reload="15"' in page for page in pages)
     assert [page.count("1 unfinished") for page in pages] == [1] * 4
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "p: finished, 4 trials ended."
+    ]
     last = path.read_text("utf-8")
     assert "data-reload=" not in last
     assert "4 completed" in last
