@@ -163,11 +163,9 @@ class Evolution:
             `promotes` a promotion, which are individuals of the history. If
             `num_left` is below 1, only these are proposed.
         """
-        kept = min(self.reevaluate * REEVALUATIONS_EACH, len(history))
-        if num_left <= kept:
-            again = self.propose_again(history)
-            if again is not None:
-                return again
+        again = self.propose_again(history, num_left)
+        if again is not None:
+            return again
         if self.fidelity is None or max_epochs is None:
             step = Step(KnownScores.of_completed(history))
             found = self._new(history, rng, seed, initial_population, step)
@@ -224,9 +222,12 @@ class Evolution:
         step = self.fidelity.last_step(history, max_epochs)
         return None if step is None else Proposal.of_promotion(history, step)
 
-    def propose_again(self, history: History) -> Proposal | None:
-        """Returns the next re-evaluation, None if no more are needed."""
-        if not self.reevaluate:
+    def propose_again(
+        self, history: History, num_left: float = 0
+    ) -> Proposal | None:
+        """Returns the next re-evaluation, None if it is too early or done."""
+        kept = min(self.reevaluate * REEVALUATIONS_EACH, len(history))
+        if not self.reevaluate or num_left > kept:
             return None
         position = next_to_reevaluate(history, self.reevaluate)
         if position is None:

@@ -78,16 +78,24 @@ class EndOfSearch:
 
         Args:
             max_trials: Int, or None for no limit. Once there are so many
-                trials, paused ones are trained on as long as one is due.
+                trials, or models are to be re-evaluated, paused ones are
+                trained on as long as one is due: the best may be among them.
         """
         if not self._promotions.rungs:
             return None
         last = self._last_promotion()
         if last is not None:
             return last
-        if max_trials is None or len(self._project.state.trials) < max_trials:
-            return None
-        return self._promotions.due()
+        state, num_left = self._project.state, self.num_left(max_trials)
+        is_full = max_trials is not None and len(state.trials) >= max_trials
+        if is_full:
+            return self._promotions.due()
+        # Once a rule has fired none is left, and only the best is trained on.
+        if num_left > 0 and self._evolution.propose_again(
+            state.history, num_left
+        ):
+            return self._promotions.due()
+        return None
 
     def _last_promotion(self) -> Promotion | None:
         """Returns the last promotion once it is due, otherwise None.

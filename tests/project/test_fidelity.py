@@ -9,9 +9,11 @@ from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.project import clock
 from kt_evolution.project.journal import Journal
 from tests import stock_projects
+from tests.project.oracles import complete
 from tests.project.oracles import crash
 from tests.project.oracles import halving_oracle
 from tests.project.oracles import make_oracle
+from tests.project.oracles import score_of
 from tests.project.oracles import train
 
 
@@ -260,3 +262,20 @@ def test_paused_trials_of_a_search_are_imported_as_paused(tmp_path, whole):
     statuses = [one.status for one in oracle.history.individuals[:-1]]
     assert len(statuses) == len(past.trials)
     assert statuses.count(Status.PAUSED) == len(past._project.state.paused)
+
+
+def test_models_are_reevaluated_after_the_last_promotions(tmp_path):
+    oracle = halving_oracle(tmp_path, max_trials=30, reevaluate=2)
+    num_again = 0
+    while (trial := oracle.create_trial("tuner0")).status == "RUNNING":
+        if trial.trial_id in oracle.reevaluations:
+            # The best may be among those that are promoted.
+            assert oracle._promotions.due() is None
+            num_again += 1
+            # Another training of the same model has another score.
+            noise = 0.1 * (-1) ** int(trial.trial_id)
+            complete(oracle, trial, score_of(trial) + noise)
+        else:
+            train(oracle, trial)
+    assert num_again > 1
+    assert len(oracle.trials) == 30
