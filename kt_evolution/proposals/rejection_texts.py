@@ -31,12 +31,23 @@ def explanation(rejected: Sequence[dict[str, Any]]) -> str:
     problems = [one["problem"] for one in rejected]
     causes = "\n".join(f"  {reason}" for reason in reasons_of(problems))
     number = len(rejected)
-    what = "can't be trained"
+    what, nearest = "can't be trained", ""
     if all(map(is_over_limit, problems)):
         what = f"{'are' if number > 1 else 'is'} over a limit"
+        nearest = _nearest(rejected)
     models = "models" if number > 1 else "model"
     return (
         f"{number} proposed {models} in a row {what}:\n"
-        f"{causes}\nNothing is lost. Change the hypermodel or its limits and "
-        "run again."
+        f"{causes}\nNothing is lost. Change the hypermodel or its limits"
+        f"{nearest} and run again."
     )
+
+
+def _nearest(rejected: Sequence[dict[str, Any]]) -> str:
+    """Returns by how much the nearest model misses its limits, if known."""
+    shares = [one["excess"] for one in rejected if "excess" in one]
+    if not shares:
+        return ""
+    percent = 100.0 * min(shares)
+    shown = f"{percent:,.0f}" if percent >= 10.0 else f"{percent:.2g}"
+    return f", which the nearest model misses by {shown}%,"

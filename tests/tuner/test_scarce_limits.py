@@ -62,3 +62,7 @@ def test_a_limit_that_no_model_keeps_is_explained(tmp_path):
         cause,
     )
     assert advice.startswith("Nothing is lost. Change the hypermodel or its ")
+    # The default model has 610 parameters, and there is no smaller one.
+    assert advice.endswith(
+        "limits, which the nearest model misses by 20,233%, and run again."
+    )
