@@ -28,6 +28,7 @@ from kt_evolution.project.issued_trial import IssuedTrial
 from kt_evolution.project.issued_trial import record_requests
 from kt_evolution.project.kept_states import delete_state
 from kt_evolution.project.project import Project
+from kt_evolution.project.tracebacks import short_message
 from kt_evolution.project.trial_reports import TrialReports
 from kt_evolution.user_warnings import warn_user
 
@@ -330,7 +331,8 @@ class TrialLifecycle:
 
     def _last_message(self) -> str:
         state = self._project.state
-        return printable_lines(state.trials[state.end_order[-1]].message or "")
+        message = state.trials[state.end_order[-1]].message or ""
+        return printable_lines(short_message(message))
 
     def _give_up(self, workers: Iterable[str]) -> str | None:
         """Gives the search up if too many trials failed in a row.

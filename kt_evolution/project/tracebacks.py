@@ -1,5 +1,6 @@
 """Tracebacks of errors: which frames are the user's, and a short text."""
 
+import re
 import sysconfig
 import traceback
 import types
@@ -16,6 +17,11 @@ STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 # the error's own text. Keras lists all arguments of a layer there.
 MAX_FRAMES = 3
 MAX_LINES = 8
+# A text of Python: its first line, where a frame begins, and where the error,
+# which is not indented.
+START = "Traceback (most recent call last):"
+_FRAME = re.compile(r'^(?=  File "[^"]*", line)', re.MULTILINE)
+_ERROR = re.compile("^(?! )", re.MULTILINE)
 
 
 def frames_of(error: BaseException) -> Iterator[types.TracebackType]:
@@ -58,7 +64,30 @@ def short_traceback(error: BaseException) -> str:
         (frame.tb_frame, frame.tb_lineno) for frame in reversed(shown)
     )
     text = unstyled("".join(traceback.format_exception_only(error)))
+    return "".join(summary.format()) + _cut(text)
+
+
+def short_message(message: str) -> str:
+    """Returns the user's lines of a stored traceback, and the error.
+
+    Args:
+        message: String, the message of a trial. It is returned as it is if it
+            has no frames.
+    """
+    newest = unstyled(message).rpartition(START)[2]
+    _, *frames = _FRAME.split(newest)
+    if not frames:
+        return message
+    match = _ERROR.search(frames[-1])
+    end = match.start() if match else len(frames[-1])
+    error, frames[-1] = frames[-1][end:], frames[-1][:end]
+    shown = [frame for frame in frames if is_users(frame.split('"')[1])]
+    return "".join(shown[-MAX_FRAMES:] or frames[-1:]) + _cut(error)
+
+
+def _cut(text: str) -> str:
+    """Returns the first lines of the text of an error."""
     lines = text.rstrip().splitlines()
     if len(lines) > MAX_LINES:
         lines[MAX_LINES:] = ["[...]"]
-    return "".join(summary.format()) + "\n".join(lines)
+    return "\n".join(lines)

@@ -1,6 +1,7 @@
 """What is printed of a trial that fails, and what is kept of it."""
 
 import json
+import traceback
 
 import keras
 import keras_tuner as kt
@@ -10,6 +11,7 @@ import pytest
 import kt_evolution
 from kt_evolution.project.tracebacks import MAX_FRAMES
 from kt_evolution.project.tracebacks import MAX_LINES
+from kt_evolution.project.tracebacks import short_message
 from kt_evolution.project.tracebacks import short_traceback
 
 
@@ -43,8 +45,9 @@ def searched(folder, hypermodel):
     tuner = kt_evolution.EvolutionTuner(
         hypermodel, "loss", max_trials=1, directory=folder, project_name="p"
     )
-    with pytest.warns(UserWarning, match="The only trial failed"):
+    with pytest.warns(UserWarning, match="The only trial failed") as caught:
         tuner.search(np.zeros((4, 2)), np.zeros((4, 1)), verbose=0)
+    tuner.warned = [str(warning.message) for warning in caught]
     return tuner
 
 
@@ -88,8 +91,9 @@ def test_a_trial_ends_as_with_the_host(tmp_path, error, status, is_repeated):
         directory=tmp_path,
         project_name="p",
     )
-    with pytest.warns(UserWarning, match="The only trial failed"):
+    with pytest.warns(UserWarning, match="The only trial failed") as caught:
         tuner.search(np.zeros((4, 2)), np.zeros((4, 1)), verbose=0)
+    tuner.warned = [str(warning.message) for warning in caught]
     assert tuner.oracle.get_trial("0").status == status
     starts = (tmp_path / "p" / "journal.jsonl").read_text().count('"start"')
     assert (starts == 1) == is_repeated
@@ -138,3 +142,30 @@ def test_a_long_text_of_an_error_is_cut():
         *map(str, range(1, MAX_LINES)),
         "[...]",
     ]
+
+
+def test_a_stored_traceback_is_shortened_as_the_error_itself():
+    try:
+        try:
+            deep(9)
+        except ValueError as error:
+            raise KeyError("a\nb") from error
+    except KeyError as error:
+        chained, expected = traceback.format_exc(), short_traceback(error)
+    assert short_message(chained) == expected
+    try:
+        deep(9)
+    except ValueError as error:
+        whole, expected = traceback.format_exc(), short_traceback(error)
+    text = short_message(whole)
+    assert text.splitlines()[-1] == expected.splitlines()[-1]
+    assert text.count("in deep") == MAX_FRAMES
+    assert "decoder.py" not in text and "Traceback" not in text
+    assert short_message("It ran out of memory.") == "It ran out of memory."
+
+
+def test_the_end_of_a_search_without_a_result_has_the_users_lines(tmp_path):
+    tuner = searched(tmp_path, Failing())
+    (text,) = [text for text in tuner.warned if "The only trial" in text]
+    assert "in fit_badly" in text and "ValueError: " in text
+    assert "site-packages" not in text and "trainer.py" not in text
