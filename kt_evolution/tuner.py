@@ -226,7 +226,7 @@ class EvolutionTuner(kt.Tuner):
             self, oracle, objective, requested, inherits_weights
         )
         self._saved = SavedModels(self, self.keep_checkpoints)
-        arguments.settle_overwrite(kwargs, self._is_worker())
+        arguments.settle_folder(kwargs, self._is_worker())
         super().__init__(oracle, hypermodel, **kwargs)
 
     tuner_id = TunerId()

@@ -186,8 +186,8 @@ def check_inherit_weights(
     return inherit_weights
 
 
-def settle_overwrite(kwargs: dict[str, Any], is_worker: bool) -> None:
-    """Keeps a running search from being deleted by `overwrite=True`.
+def settle_folder(kwargs: dict[str, Any], is_worker: bool) -> None:
+    """Makes the folder of the project, and keeps a running search in it.
 
     Args:
         kwargs: Dict of `host_arguments`, which is changed.
@@ -195,13 +195,22 @@ def settle_overwrite(kwargs: dict[str, Any], is_worker: bool) -> None:
             running.
 
     Raises:
-        ProjectInUseError: If another process searches there.
+        ProjectInUseError: If `overwrite=True` would delete what another
+            process searches.
+        ValueError: If the folder can't be made.
     """
+    folder = Path(kwargs["directory"], kwargs["project_name"] or UNNAMED)
     if is_worker:
         kwargs["overwrite"] = False
     if kwargs.get("overwrite"):
-        name = kwargs["project_name"] or UNNAMED
-        check_free(Path(kwargs["directory"], name))
+        check_free(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            "`directory` must be a folder in which the project can be made: "
+            f"{error}. Received: directory={str(kwargs['directory'])!r}"
+        ) from error
 
 
 def drop_unset(fit_kwargs: dict[str, Any]) -> None:
@@ -211,20 +220,25 @@ def drop_unset(fit_kwargs: dict[str, Any]) -> None:
 
 
 def check_fit_arguments(
-    model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    model: Any,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    is_first: bool,
 ) -> None:
-    """Raises if there is no data or epoch, or if `fit` lacks an argument.
+    """Raises if `fit` can't train any model with its arguments.
 
     Args:
         model: The model. A `fit` of its own may take any arguments.
         args: Tuple, the positional arguments of `fit`.
         kwargs: Dict, the others.
+        is_first: Bool, whether it is the model of the first trial. If a later
+            one is not compiled, only its trial fails.
 
     Raises:
         keras_tuner.errors.FatalTypeError: If Keras's `fit` has no such
             argument.
-        keras_tuner.errors.FatalValueError: If there is no data or epoch. Both
-            errors name the argument.
+        keras_tuner.errors.FatalValueError: If there is no data or epoch, which
+            names the argument, or if the first model is not compiled.
     """
     if type(model).fit is not keras.Model.fit:
         return
@@ -242,6 +256,12 @@ def check_fit_arguments(
             "`keras.Model.fit` does: "
             "`search(x, y, validation_data=(x_val, y_val))`. Received: "
             "x=None"
+        )
+    if is_first and not model.compiled:
+        raise kt.errors.FatalValueError(
+            "The hypermodel's build must return a compiled model: call "
+            f"`model.compile(...)` in it. Received: {model!r}, which is not "
+            "compiled"
         )
 
 

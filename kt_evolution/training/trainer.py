@@ -343,7 +343,7 @@ class Trainer:
             quietly = default_verbose(model, self.display.fit_verbose)
         else:
             quietly = contextlib.nullcontext()
-            check_fit_arguments(model, args, kwargs)
+            check_fit_arguments(model, args, kwargs, int(trial.trial_id) == 0)
             self._check_epochs(trial, model, args, kwargs)
         self._inheritance.begin(trial, model, execution, args, kwargs)
         with quietly:

@@ -13,6 +13,7 @@ import pytest
 from tuner_helpers import FIT
 from tuner_helpers import ScoringTuner
 from tuner_helpers import build_dense
+from tuner_helpers import dense_model
 from tuner_helpers import trials_of
 from tuner_helpers import values_of
 
@@ -302,6 +303,33 @@ def test_run_trial_of_the_tuner_takes_callbacks_as_search_does(
     tuner = fit(tmp_path, Tuner)
     assert len(trials_of(tuner, "COMPLETED")) == 1
     assert CountsEpochs.epochs == (callbacks is not None)
+
+
+def test_a_model_that_is_not_compiled_is_an_error_at_once(tmp_path):
+    def uncompiled(hp):
+        units = hp.Int("units", 1, 9)
+        return keras.Sequential([keras.Input((4,)), keras.layers.Dense(units)])
+
+    tuner = kt_evolution.EvolutionTuner(
+        uncompiled, "val_loss", max_trials=3, directory=tmp_path
+    )
+    with pytest.raises(ValueError, match="build must return a compiled model"):
+        tuner.search(**FIT)
+    assert not trials_of(tuner, "FAILED")
+
+
+def test_only_the_trial_of_a_later_model_that_is_not_compiled_fails(tmp_path):
+    def partly_compiled(hp):
+        units = hp.Int("units", 1, 4)
+        model = dense_model(units)
+        return keras.Sequential(model.layers) if units > 1 else model
+
+    tuner = kt_evolution.EvolutionTuner(
+        partly_compiled, "val_loss", max_trials=2, directory=tmp_path
+    )
+    tuner.search(**FIT)
+    assert len(trials_of(tuner, "COMPLETED")) == 1
+    assert len(trials_of(tuner, "FAILED")) == 1
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"x": None, "y": None}])

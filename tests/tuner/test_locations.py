@@ -35,6 +35,16 @@ def score(hp):
     return float(hp.get("a"))
 
 
+def test_a_directory_that_cant_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    place = str(tmp_path / "file")
+    with pytest.raises(ValueError) as caught:
+        ScoringTuner(build, directory=place)
+    text = str(caught.value)
+    assert text.startswith("`directory` must be a folder in which the project")
+    assert text.endswith(f"Received: directory={place!r}")
+
+
 @pytest.mark.parametrize("directory", ["results", ".", None])
 def test_a_relative_directory_is_found_after_chdir(places, directory):
     here, there = places
