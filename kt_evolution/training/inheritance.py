@@ -125,9 +125,7 @@ class Inheritance:
             parents = []
         else:
             parents = oracle._standings.parents_of(trial.trial_id)
-        saved = self._tuner._saved
-        on_disk = (one for one in parents if saved.has_weights(one.trial_id))
-        return next(on_disk, None)
+        return next(filter(self._tuner._saved.keeps_weights, parents), None)
 
     def _build(
         self, model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_evolution import files
@@ -36,9 +37,25 @@ class SavedModels:
     def _weights_of(self, trial_id: str) -> Path:
         return Path(self._tuner._get_checkpoint_fname(trial_id))
 
-    def has_weights(self, trial_id: str) -> bool:
-        """Returns whether the weights of a trial are on disk."""
-        return self._weights_of(trial_id).is_file()
+    def keeps_weights(self, trial: Trial) -> bool:
+        """Returns whether the weights of a trial are on disk, and stay there.
+
+        A process that was killed as a trial ended may have left others.
+
+        Args:
+            trial: The `Trial`, which was completed or is paused.
+        """
+        is_kept = (
+            self._num_kept is None
+            or trial.status != TrialStatus.COMPLETED
+            or trial.trial_id in self._best(self._num_kept)
+        )
+        return is_kept and self._weights_of(trial.trial_id).is_file()
+
+    def _best(self, number: int) -> set[str]:
+        """Returns the ids of the best trials."""
+        best = self._tuner.oracle.get_best_trials(number)
+        return {trial.trial_id for trial in best}
 
     def prune(self, ended: Trial) -> None:
         """Deletes what is not needed once a run of a trial has ended.
@@ -52,13 +69,12 @@ class SavedModels:
         delete_state(Path(self._tuner.get_trial_dir(ended.trial_id)))
         if self._num_kept is None:
             return
-        oracle = self._tuner.oracle
         if self._trial_ids is None:
             # A worker knows only the trials that it ran itself.
-            self._trial_ids = set(getattr(oracle, "end_order", ()))
+            known = getattr(self._tuner.oracle, "end_order", ())
+            self._trial_ids = set(known)
         self._trial_ids.add(ended.trial_id)
-        best = oracle.get_best_trials(self._num_kept)
-        kept = {trial.trial_id for trial in best}
+        kept = self._best(self._num_kept)
         for trial_id in self._trial_ids - kept:
             self._weights_of(trial_id).unlink(missing_ok=True)
         self._trial_ids &= kept

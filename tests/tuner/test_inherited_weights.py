@@ -252,6 +252,16 @@ def test_weights_that_were_pruned_are_not_needed(tmp_path):
     assert any(sources_of(tuner))
 
 
+def test_weights_that_a_kill_left_on_disk_are_not_inherited(copied):
+    tuner, _ = search(copied, max_trials=7, keep_checkpoints=1)
+    trials = trials_of(tuner)
+    for number in (5, 6):
+        best = min(trials[:number], key=lambda one: one.score).trial_id
+        individual = tuner.oracle.history.individuals[number]
+        source = best if best in individual.parents else None
+        assert sources_of(tuner)[number] == source
+
+
 def test_a_hypermodel_that_was_edited_trains_from_scratch(copied, recwarn):
     def edited(hp):
         if hp.get("momentum") in known:
