@@ -258,6 +258,22 @@ def test_a_family_tree_is_read_without_pointing_at_it(visit, trade_off):
         assert "trial" in text.text_content()
 
 
+def test_a_family_tree_fills_the_card_of_a_desktop(visit, trade_off):
+    page = visit(trade_off)
+    card = page.locator("#family_tree")
+    card.scroll_into_view_if_needed()
+    card.locator(".scatterlayer .textpoint").first.wait_for()
+    width = card.bounding_box()
+    boxes = [
+        text.bounding_box()
+        for text in card.locator(".scatterlayer .textpoint text").all()
+    ]
+    ends = [box["x"] + box["width"] for box in boxes]
+    assert width["x"] + width["width"] / 2 < max(ends)
+    assert max(ends) <= width["x"] + width["width"]
+    assert " of " in card.locator(".scatterlayer").text_content()
+
+
 def test_notes_and_titles_are_within_the_screen_of_a_phone(visit, trade_off):
     page = visit(trade_off, **PHONE)
     card = page.locator("#gene_importance")

@@ -270,6 +270,14 @@ def test_each_member_of_a_family_tree_shows_its_score_and_what_is_new(single):
         assert len(html.unescape(new)) <= 34
         if member.changed:
             assert new.split()[0] in member.changed
+    # On a desktop there is room for how it was made, and for more changes.
+    wide = [html.unescape(one) for one in tree.data[2].meta["wide"]]
+    for longer, member in zip(wide, members.values(), strict=True):
+        score, new = longer.split("<br>")
+        for parent in member.trial.parents:
+            assert f" {parent}" in score.split("trial ", 1)[1]
+        assert len(new) <= 80
+        assert all(name in new for name in list(member.changed)[:2])
 
 
 def test_a_search_record_may_be_drawn_by_hand(single):

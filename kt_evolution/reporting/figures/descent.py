@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kt_evolution.display.formatting import origin
 from kt_evolution.display.formatting import score_rows
 from kt_evolution.display.formatting import setting
 from kt_evolution.reporting.figures.plotly_objects import go
@@ -28,10 +29,12 @@ from kt_evolution.reporting.records import SearchRecord
 
 ROW_HEIGHT = 40
 MIN_HEIGHT = 120
-# The text of a row, which fits beside the lines on a phone.
+# The text of a row, which fits beside the lines on a phone, and on a desktop.
 MAX_TEXT = 34
-# How much wider the texts are than the lines.
+MAX_WIDE_TEXT = 80
+# How much wider the texts are than the lines, on a phone and on a desktop.
 TEXT_SHARE = 2.4
+WIDE_TEXT_SHARE = 1.4
 
 
 def family_tree(
@@ -61,13 +64,12 @@ def family_tree(
         margin={"l": 4, "r": 4, "t": 16, "b": 8},
         showlegend=False,
     )
-    drawn.update_xaxes(
-        visible=False, range=[left, right + TEXT_SHARE * (right - left)]
-    )
+    lines = (left, right)
+    drawn.update_xaxes(visible=False, range=_span(lines, TEXT_SHARE))
     drawn.update_yaxes(visible=False, range=[len(members) - 0.4, -0.6])
     drawn.add_trace(_lines(family))
     drawn.add_trace(_members(search, members))
-    drawn.add_trace(_texts(search, members, right))
+    drawn.add_trace(_texts(search, members, lines))
     if family.num_left_out:
         drawn.add_annotation(
             text=f"{family.num_left_out} older ancestors are left out",
@@ -105,26 +107,46 @@ def _members(search: SearchRecord, members: list[Member]) -> Any:
     )
 
 
-def _texts(search: SearchRecord, members: list[Member], x: float) -> Any:
-    """Draws what each member scored and what is new in it, beside its row."""
+def _span(lines: tuple[float, float], text_share: float) -> list[float]:
+    """Returns the range of an axis with room for texts beside the lines."""
+    left, right = lines
+    return [left, right + text_share * (right - left)]
+
+
+def _texts(
+    search: SearchRecord, members: list[Member], lines: tuple[float, float]
+) -> Any:
+    """Draws what each member scored and what is new in it, beside its row.
+
+    The report draws the longer texts, and wider lines, where there is room.
+    """
     names = [one.name for one in search.objectives]
     scores = score_rows([member.trial.metrics for member in members], names)
+    first, wide = [], []
+    for member, score in zip(members, scores, strict=True):
+        trial = member.trial
+        line = (
+            f"<b>{text(', '.join(filter(None, score)) or 'failed')}</b>"
+            f"  trial {text(trial.trial_id, 12)}"
+        )
+        made = ""
+        if trial.parents:
+            made = f", {text(origin(trial.operator, trial.parents), 60)}"
+        new = text(_new_in(member, MAX_WIDE_TEXT), MAX_WIDE_TEXT)
+        first.append(f"{line}<br>{text(_new_in(member, MAX_TEXT), MAX_TEXT)}")
+        wide.append(f"{line}{made}<br>{new}")
     return go.Scatter(
-        x=[x] * len(members),
+        x=[lines[1]] * len(members),
         y=[member.row for member in members],
         mode="text",
-        text=[
-            f"<b>{text(', '.join(filter(None, score)) or 'failed')}</b>"
-            f"  trial {text(member.trial.trial_id, 12)}"
-            f"<br>{text(_new_in(member), MAX_TEXT)}"
-            for member, score in zip(members, scores, strict=True)
-        ],
+        text=first,
+        meta={"wide": wide, "range": _span(lines, WIDE_TEXT_SHARE)},
         textposition="middle right",
         hoverinfo="skip",
     )
 
 
-def _new_in(member: Member) -> str:
+def _new_in(member: Member, max_length: int) -> str:
     """Returns what none of a member's parents has, as much as fits."""
     trial = member.trial
     if not trial.parents:
@@ -136,9 +158,9 @@ def _new_in(member: Member) -> str:
     for more, part in enumerate(parts[1:], start=1):
         rest = len(parts) - more - 1
         longer = f"{shown}, {part}"
-        if len(longer) + (len(f" +{rest}") if rest else 0) > MAX_TEXT:
+        if len(longer) + (len(f" +{rest}") if rest else 0) > max_length:
             more_text = f" +{len(parts) - more}"
-            return short(shown, MAX_TEXT - len(more_text)) + more_text
+            return short(shown, max_length - len(more_text)) + more_text
         shown = longer
     return shown
 

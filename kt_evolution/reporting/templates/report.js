@@ -5,6 +5,8 @@
   const prefersDark = matchMedia("(prefers-color-scheme: dark)");
   // The width of a figure on A4 and Letter paper, within margins.
   const PAPER_WIDTH = 640;
+  // From so many pixels on there is room for the longer texts of a figure.
+  const WIDE = 900;
   const isTouch = matchMedia("(pointer: coarse)").matches;
 
   // Figures, drawn when they come into view, in the colors of the page.
@@ -41,7 +43,14 @@
     const { data, layout } = JSON.parse(contentOf(`figure-${element.dataset.figure}`));
     element.style.minHeight = `${layout.height}px`;
     const modeBar = ["select2d", "lasso2d", "autoScale2d"];
-    Plotly.react(element, data.map(unpacked), themed(layout), {
+    const traces = data.map(unpacked);
+    for (const trace of traces) {
+      if (trace.meta?.wide && element.clientWidth >= WIDE) {
+        trace.text = trace.meta.wide;
+        layout.xaxis.range = trace.meta.range;
+      }
+    }
+    Plotly.react(element, traces, themed(layout), {
       responsive: true,
       displaylogo: false,
       displayModeBar: isTouch ? false : "hover",
