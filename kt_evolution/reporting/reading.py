@@ -332,9 +332,10 @@ def _import_record(
     return TrialRecord(
         event.trial_id,
         -1,
-        TrialStatus.COMPLETED,
+        TrialStatus.COMPLETED if event.epochs is None else PAUSED,
         event.values,
         event.metrics,
         operator=IMPORT,
+        epochs=event.epochs,
         **_kept(limits, event.metrics),
     )

@@ -23,8 +23,8 @@ from kt_evolution.user_warnings import warn_user
 UNNAMED = "untitled_project"
 _TRAINING_LENGTH = (
     "It trains each model for the `epochs` that `search` gets: leave it out, "
-    "set `max_trials` or `stop`, and give `epochs` to `search`, with a "
-    "`keras.callbacks.EarlyStopping` to end bad trials early"
+    "set `max_trials` or `stop`, and give `epochs` to `search`. With "
+    '`fidelity="auto"` bad trials are paused after a few of them'
 )
 _ESTIMATED = "It is estimated from the scores of the search: leave it out"
 # What to do about the arguments of the host's other tuners.

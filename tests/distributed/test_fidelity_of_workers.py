@@ -53,3 +53,16 @@ def test_no_epoch_is_trained_twice(folder):
             expected += epochs - reached.get(line["trial_id"], 0)
             reached[line["trial_id"]] = epochs
     assert trained == expected < MAX_TRIALS * EPOCHS
+
+
+def test_workers_say_where_trials_are_paused(folder):
+    printed = [searches.output(folder / f"worker{i}") for i in range(2)]
+    pauses = [line for line in lines(folder) if line["event"] == "pause"]
+    for line in pauses:
+        said = f"paused at epoch {line['epochs']} of {EPOCHS}; "
+        assert any(
+            f"trial {line['trial_id']}: " in row and said in row
+            for text in printed
+            for row in text.splitlines()
+        )
+    assert not any("failed" in text for text in printed)

@@ -8,6 +8,7 @@ import kt_evolution
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.project import clock
 from kt_evolution.project.journal import Journal
+from kt_evolution.reporting import read_search
 from tests import stock_projects
 from tests.project.oracles import complete
 from tests.project.oracles import crash
@@ -279,3 +280,13 @@ def test_models_are_reevaluated_after_the_last_promotions(tmp_path):
             train(oracle, trial)
     assert num_again > 1
     assert len(oracle.trials) == 30
+
+
+def test_imports_of_paused_trials_are_reported_as_paused(tmp_path, whole):
+    folder, past, _ = whole
+    oracle = halving_oracle(tmp_path, warm_start=str(folder / "p"))
+    oracle.create_trial("tuner0")
+    imports = read_search(tmp_path / "p").imports
+    paused = [one for one in imports if one.is_paused]
+    assert len(paused) == len(past._project.state.paused)
+    assert all(one.epochs in (1, 3, 9) for one in paused)
