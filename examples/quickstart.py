@@ -125,8 +125,8 @@ def report(tuner, validation, test):
         ("best model", best),
         ("default model", tuner.default_trial),
     ):
-        # The default trial may have failed.
-        if trial is None:
+        # The default trial may have failed, or be paused.
+        if trial is None or trial.status != "COMPLETED":
             continue
         model = tuner.load_model(trial)
         scores = [trial.score]

@@ -52,7 +52,8 @@ def best_values(tuner: Any) -> dict[str, Any]:
 def default_trial(tuner: Any) -> Trial | None:
     """The `Trial` of the default values, None if there is none.
 
-    Its model is the one to compare with the best. A worker of a distributed
+    Its model is the one to compare with the best. With a `fidelity` it may be
+    paused; then its status is "IDLE". A worker of a distributed
     search finds it among the 1,000 best completed trials.
 
     Example:

@@ -114,8 +114,10 @@ def _noted_interruption(oracle: EvolutionOracle) -> Iterator[None]:
 
 def _print_resumed(oracle: EvolutionOracle) -> None:
     """Prints how many trials a resumed project has."""
+    state = oracle._project.state
+    paused = f" and {len(state.paused)} paused" if state.paused else ""
     print(
         f"Resuming the search in {oracle._project.folder}: "
         f"{len(oracle.trials)} trials, "
-        f"{oracle._project.state.num_completed} of them completed"
+        f"{state.num_completed} of them completed{paused}"
     )

@@ -339,3 +339,16 @@ def test_search_callbacks_hear_of_pauses(tmp_path, eager):
     ends = collections.Counter(line["event"] for line in lines(tmp_path))
     assert len(heard.paused) == ends["pause"] > 0
     assert len(heard.ended) == ends["end"] > 0
+
+
+def test_a_resumed_search_says_what_is_paused(tmp_path, eager, capsys):
+    search(make_tuner(tmp_path, max_trials=2))
+    capsys.readouterr()
+    tuner = make_tuner(tmp_path, max_trials=2)
+    num_paused = len(trials_of(tuner, "IDLE"))
+    assert f" completed and {num_paused} paused" in capsys.readouterr().out
+    search(tuner, verbose=1)
+    printed = capsys.readouterr().out
+    num_epochs = tuner.oracle._standings.num_epochs()
+    assert f"{num_epochs} of the {2 * EPOCHS} epochs of full" in printed
+    assert "all 2 trials of max_trials=2 have ended or are paused." in printed
