@@ -14,6 +14,7 @@ from tuner_helpers import trials_of
 
 import kt_evolution
 from kt_evolution import reporting
+from kt_evolution.algorithm.fidelity import successive_halving
 from kt_evolution.training import continuation
 from kt_evolution.training.inheritance import Inheritance
 from tests.backends import inherited_weights
@@ -385,14 +386,16 @@ def build_alike(hp):
 
 @pytest.mark.parametrize("number", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_with_a_fidelity_what_is_trained_at_once_starts_from_scratch(
-    tmp_path, number
+    tmp_path, monkeypatch, number
 ):
+    # Trials are soon trained to the end at once.
+    monkeypatch.setattr(successive_halving, "COMPARED_TRAININGS", 1)
     fit = {**FIT, "epochs": 4, "batch_size": len(X)}
     tuner, begun = search(
         tmp_path,
         build_alike,
         fit,
-        max_trials=8,
+        max_trials=6,
         fidelity=kt_evolution.SuccessiveHalving(factor=2),
         executions_per_trial=number,
     )
