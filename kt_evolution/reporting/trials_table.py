@@ -86,8 +86,26 @@ def table_of(search: SearchRecord) -> Table:
         ]
         for i, trial in enumerate(shown)
     ]
+    return _without_empty_columns(columns, rows)
+
+
+def _without_empty_columns(
+    columns: Sequence[str], rows: Sequence[Sequence[Cell]]
+) -> Table:
+    """Returns a table of the columns in which some trial has something.
+
+    A project of another tuner says neither how trials were made nor when.
+    """
+    filled = [
+        place
+        for place, column in enumerate(columns)
+        if column in ("rank", "trial") or any(row[place].shown for row in rows)
+    ]
+    shown = [[row[place] for place in filled] for row in rows]
     return Table(
-        columns, [_kind(column) for column in zip(*rows, strict=True)], rows
+        [columns[place] for place in filled],
+        [_kind(column) for column in zip(*shown, strict=True)],
+        shown,
     )
 
 

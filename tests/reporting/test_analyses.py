@@ -35,6 +35,7 @@ from kt_evolution.reporting.records import evenly
 from kt_evolution.reporting.timeline import busy_seconds
 from kt_evolution.reporting.timeline import timeline_of
 from kt_evolution.reporting.trials_table import table_of
+from tests import stock_projects
 from tests.reporting import projects
 
 LOSS = ObjectiveRecord("loss", "min")
@@ -420,6 +421,18 @@ def test_tables_tell_near_scores_apart_and_ids_have_one_width(monkeypatch):
     table = table_of(search)
     column = table.columns.index("gain")
     assert [row[column].shown for row in table.rows] == texts
+
+
+def test_a_table_has_no_column_without_a_value(tmp_path):
+    stock = read_search(stock_projects.hyperband(tmp_path / "past"))
+    table = table_of(stock)
+    assert table.columns[:4] == ["rank", "trial", "status", "score"]
+    assert table.columns[4:7] == ["bracket", "round", "epochs"]
+    assert len(table.kinds) == len(table.columns)
+    assert {len(row) for row in table.rows} == {len(table.columns)}
+    assert not {"made by", "parents", "time", "problem"} & {*table.columns}
+    own = table_of(read_search(projects.simulate(tmp_path / "own", 12)))
+    assert {"made by", "parents", "time"} < {*own.columns}
 
 
 def test_compare_tells_near_scores_apart(tmp_path):
