@@ -200,6 +200,7 @@ def add_fidelity(events: list[dict[str, Any]], made: dict[str, Any]) -> None:
     rung: dict[str, Any] = {"best_step": 0, "metrics": metrics}
     made["epochs"] = 1
     end["rungs"] = [{**rung, "epochs": 9}]
+    end["epochs"] = 27
     fields = {"trial_id": trial_id, "worker": "worker0"}
     lines: list[Event] = [
         TrialPaused(
@@ -212,6 +213,7 @@ def add_fidelity(events: list[dict[str, Any]], made: dict[str, Any]) -> None:
             began=made["time"],
             values=made["values"],
             requested=list(made["record"]["genome"])[:3],
+            max_epochs=27,
         ),
         StatesDiscarded(trial_ids=[trial_id]),
         TrialPromoted(
