@@ -10,6 +10,7 @@ import pytest
 import kt_evolution
 from kt_evolution.reporting import write_report
 from kt_evolution.reporting.report import SECTIONS
+from tests.reporting import fidelities
 from tests.reporting import projects
 from tests.tuner.tuner_helpers import FIT
 from tests.tuner.tuner_helpers import build_dense
@@ -374,3 +375,21 @@ def test_a_thousand_trials(visit, tmp_path):
     page.get_by_role("button", name="params", exact=True).click()
     sizes = [c.replace(",", "") for c in column(page, "params")]
     assert sizes == sorted(sizes, key=lambda c: float(c or "inf"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_rungs_can_be_read_on_a_phone(visit, tmp_path, scheme):
+    oracle = fidelities.simulate(tmp_path, max_trials=20)
+    report = write_report(oracle, tmp_path / "report.html")
+    page = visit(report, **PHONE, color_scheme=scheme)
+    card = page.locator("#rungs")
+    card.scroll_into_view_if_needed()
+    title = card.locator(".xtitle")
+    title.wait_for()
+    box = title.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    ticks = [one.bounding_box() for one in card.locator(".xtick text").all()]
+    assert len(ticks) == 4
+    for left, right in zip(ticks, ticks[1:], strict=False):
+        assert left["x"] + left["width"] < right["x"]
+    assert max(one["y"] + one["height"] for one in ticks) <= box["y"] + 2
