@@ -280,6 +280,7 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "promote": ("trial_id", "epochs", "time"),
     "discard": ("trial_ids",),
     "interrupted": ("trial_ids",),
+    "progressed": ("trial_id",),
     "build": ("model", "time"),
     "end": ("trial_id", "status", "score", "best_step", "metrics", "time"),
     "import": ("trial_id", "source", "values", "metrics", "record"),
