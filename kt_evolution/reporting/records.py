@@ -188,7 +188,8 @@ class TrialRecord:
         seconds = self.ended - self.began
         for run in self.earlier:
             seconds += (run.ended or 0.0) - (run.began or 0.0)
-        return seconds
+        # The times of a clock have few digits, their difference has many.
+        return round(seconds, 6)
 
 
 @dataclasses.dataclass(frozen=True)

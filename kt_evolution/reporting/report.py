@@ -16,6 +16,7 @@ from kt_evolution.display.architecture.blocks import BlockRecord
 from kt_evolution.display.architecture.layout import arrange
 from kt_evolution.display.architecture.svg import render as render_architecture
 from kt_evolution.display.formatting import number
+from kt_evolution.display.formatting import prediction
 from kt_evolution.display.formatting import setting
 from kt_evolution.optional import import_module
 from kt_evolution.project.journal import JournalError
@@ -269,6 +270,7 @@ def render(
         _store_texts(figure, texts)
     template = environment.get_template("report.html")
     return template.render(
+        prediction=prediction,
         search=search,
         summary=summary_of(search),
         reasons={

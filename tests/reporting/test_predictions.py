@@ -1,8 +1,10 @@
 """What is said to be expected of a trial is the same everywhere."""
 
 import kt_evolution
+from kt_evolution.display.formatting import prediction
 from kt_evolution.display.status import expected_of
 from kt_evolution.reporting import read_search
+from kt_evolution.reporting import write_report
 from kt_evolution.reporting.tables import rows_of
 from tests.reporting import projects
 
@@ -41,3 +43,6 @@ def test_the_report_and_the_display_expect_the_same(tmp_path):
     rows = {row["trial_id"]: row for row in rows_of(search)}
     assert rows[known[0].trial_id]["predicted"] == mean
     assert rows[known[0].trial_id]["predicted_std"] == std
+    page = tmp_path / "report.html"
+    write_report(folder, page, trial_id=known[0].trial_id)
+    assert prediction(mean, std) in page.read_text(encoding="utf-8")

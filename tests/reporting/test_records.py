@@ -253,6 +253,8 @@ def test_epochs_and_layers_are_recorded(tmp_path):
     assert record.layers[0]["shape"] == str(units)
     metrics = read_search(tmp_path / "p").completed[0].metrics
     assert repr(metrics["num_executions"]) == "2"
+    for trial in read_search(tmp_path / "p").completed:
+        assert len(repr(trial.seconds).partition(".")[2]) <= 6
 
 
 def test_a_trial_that_runs_again_begins_its_curves_anew(tmp_path):
