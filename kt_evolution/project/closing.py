@@ -71,8 +71,13 @@ def _next_steps(folder: Path, trial_id: str) -> str:
     # A `run_trial` of the user saves no weights.
     if any(folder.glob(f"trial_{trial_id}/*.weights.h5")):
         steps.append("`tuner.get_best_models()[0]`")
-    command = f"kt-evolution report {shlex.quote(str(folder))}"
+    command = shell_command("report", folder)
     return f"Next: {', '.join(steps)}, or in a shell `{command}`"
+
+
+def shell_command(name: str, folder: Path) -> str:
+    """Returns a command of `kt-evolution` for a project, for a shell."""
+    return f"kt-evolution {name} {shlex.quote(str(folder))}"
 
 
 def rejected_problems(state: Any) -> list[str]:

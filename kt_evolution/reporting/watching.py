@@ -23,6 +23,7 @@ from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.terminal import printable
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.project.closing import rejection_summary
+from kt_evolution.project.closing import shell_command
 from kt_evolution.project.closing import values_line
 from kt_evolution.project.folders import is_project
 from kt_evolution.project.folders import projects_inside
@@ -35,6 +36,9 @@ from kt_evolution.reporting.following import follow
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.timeline import busy_seconds
+
+# The commands that are named where watching ends.
+_NEXT = ("best", "report")
 
 
 def watch(
@@ -97,6 +101,8 @@ def _ending(search: SearchRecord) -> list[str]:
         lines.append(f"{words[:1].upper()}{words[1:]}")
         if best.values:
             lines.append(f"Its values: {values_line(best.values)}")
+        commands = [shell_command(name, search.folder) for name in _NEXT]
+        lines.append(f"Next: `{'` or `'.join(commands)}`")
     return lines
 
 

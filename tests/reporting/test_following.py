@@ -94,7 +94,7 @@ def test_watch_prints_a_line_for_each_trial_where_it_is_no_terminal(
     elsewhere, capsys
 ):
     assert main(["watch", str(elsewhere.folder)]) == 0
-    *lines, last, best, values = capsys.readouterr().out.splitlines()
+    *lines, last, best, values, after = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == [
         f"[{number}/20] trial {number - 1:02}" for number in (1, 2, 3, 4)
     ]
@@ -102,6 +102,10 @@ def test_watch_prints_a_line_for_each_trial_where_it_is_no_terminal(
     assert last == "p: finished, 4 trials ended."
     assert best == "Best val_accuracy 0.3 (trial 03)"
     assert values.startswith("Its values: layers=")
+    folder = elsewhere.folder
+    assert after == (
+        f"Next: `kt-evolution best {folder}` or `kt-evolution report {folder}`"
+    )
 
 
 def test_watch_waits_for_a_search_that_is_not_there_yet(
@@ -118,7 +122,7 @@ def test_watch_waits_for_a_search_that_is_not_there_yet(
     monkeypatch.setattr(following, "is_searching", lambda folder: False)
     monkeypatch.setattr(watching.time, "sleep", sleep)
     assert main(["watch", str(tmp_path / "p")]) == 0
-    first, *_, last, best, _ = capsys.readouterr().out.splitlines()
+    first, *_, last, best, _, _ = capsys.readouterr().out.splitlines()
     assert first == f"Waiting for a search in {tmp_path / 'p'}, until Ctrl-C."
     assert last == "p: finished, 2 trials ended."
     assert main(["watch", str(tmp_path)]) == 2
