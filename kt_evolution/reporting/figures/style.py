@@ -228,8 +228,8 @@ def draw_outside(
         (low, 0, "below", "triangle-down", values < low),
         (high, 1, "above", "triangle-up", values > high),
     ):
-        places = np.flatnonzero(is_outside)
-        if not len(places):
+        places = np.flatnonzero(is_outside).tolist()
+        if not places:
             continue
         drawn.add_trace(
             go.Scatter(
