@@ -88,11 +88,10 @@ class EndOfSearch:
             return last
         state, num_left = self._project.state, self.num_left(max_trials)
         is_full = max_trials is not None and len(state.trials) >= max_trials
-        if is_full:
-            return self._promotions.due()
         # Once a rule has fired none is left, and only the best is trained on.
-        if num_left > 0 and self._evolution.propose_again(
-            state.history, num_left
+        if is_full or (
+            num_left > 0
+            and self._evolution.propose_again(state.history, num_left)
         ):
             return self._promotions.due()
         return None

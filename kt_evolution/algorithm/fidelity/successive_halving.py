@@ -160,7 +160,7 @@ class SuccessiveHalving:
         if later >= 0:
             prospects = Prospects.of(history, scores, complete)
             if prospects is not None:
-                return _step_to_the_end(history, scores, prospects)
+                return _step_to_the_end(history, scores, complete, prospects)
             if straight < STRAIGHT_SHARE * later:
                 return Step(complete, max_epochs)
         first = choose_first_rung(history, scores, rng)
@@ -286,11 +286,13 @@ def _can_go_on(individual: Individual) -> bool:
 
 
 def _step_to_the_end(
-    history: History, scores: RungScores, prospects: Prospects
+    history: History,
+    scores: RungScores,
+    complete: KnownScores,
+    prospects: Prospects,
 ) -> Step:
     """Returns what is trained next when all but hopeless ones are completed."""
     for position in prospects.promising:
         if _can_go_on(history.individuals[position]):
-            complete = KnownScores.of_completed(history)
             return Step(complete, scores.epochs[-1], int(position))
     return Step(prospects.known, scores.epochs[-2])
