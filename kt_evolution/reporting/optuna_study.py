@@ -10,10 +10,11 @@ from kt_evolution.algorithm.space.genes import one_nan
 from kt_evolution.algorithm.space.integer_genes import IntegerGene
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.optional import import_module
-from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.rungs import logged_values
+from kt_evolution.reporting.rungs import values_at_rungs
 
 
 def to_optuna(source: Any, storage: Any = None) -> Any:
@@ -121,18 +122,9 @@ def _epochs(search: SearchRecord, trial: TrialRecord) -> dict[int, float]:
     if len(search.objectives) > 1:
         # Optuna stores intermediate values for one objective only.
         return {}
-    folder = search.folder / f"trial_{trial.trial_id}"
-    curves = read_training(folder).curves or [{}]
-    name = search.objectives[0].name
-    values = dict(enumerate(curves[0].get(name, [])))
-    if not values:
-        # Without a training log the rungs are known.
-        values = {
-            epochs - 1: metrics[name]
-            for epochs, metrics in sorted(trial.scores.items())
-            if name in metrics
-        }
-    return {epoch: one for epoch, one in values.items() if one == one}
+    # Without a training log the rungs are known.
+    values = logged_values(search, trial) or values_at_rungs(search, trial)
+    return {epoch - 1: one for epoch, one in values.items() if one == one}
 
 
 def _distribution(kinds: Any, search: SearchRecord, name: str) -> Any:

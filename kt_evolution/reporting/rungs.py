@@ -80,18 +80,35 @@ class Course:
     points: list[tuple[int, float]]
 
 
+def logged_values(search: SearchRecord, trial: TrialRecord) -> dict[int, float]:
+    """Returns the first objective after each epoch of the first execution.
+
+    It is empty without a training log.
+    """
+    curves = read_training(search.folder / f"trial_{trial.trial_id}").curves
+    values = curves[0].get(search.objectives[0].name, []) if curves else []
+    return dict(enumerate(values, start=1))
+
+
+def values_at_rungs(
+    search: SearchRecord, trial: TrialRecord
+) -> dict[int, float]:
+    """Returns the best of the first objective up to each rung, ascending."""
+    name = search.objectives[0].name
+    return {
+        epochs: metrics[name]
+        for epochs, metrics in sorted(trial.scores.items())
+        if name in metrics
+    }
+
+
 def course_of(search: SearchRecord, trial: TrialRecord) -> Course:
     """Returns how good a trial was by epoch, of its first execution."""
     objective = search.objectives[0]
     name, sign = objective.name, objective.sign
-    curves = read_training(search.folder / f"trial_{trial.trial_id}").curves
-    values = dict(enumerate(curves[0].get(name, []) if curves else [], start=1))
+    values = logged_values(search, trial)
     if not values:
-        values = {
-            epochs: metrics[name]
-            for epochs, metrics in sorted(trial.scores.items())
-            if name in metrics
-        }
+        values = values_at_rungs(search, trial)
         if trial.is_completed and name in trial.metrics:
             last = trial.epochs or search.max_epochs or 1
             values[last] = trial.metrics[name]
