@@ -7,6 +7,7 @@ import keras
 import keras_tuner as kt
 import numpy as np
 import pytest
+from tuner_helpers import FIT
 from tuner_helpers import ScoringTuner
 from tuner_helpers import X
 from tuner_helpers import Y
@@ -18,15 +19,6 @@ from kt_evolution.algorithm.fidelity import successive_halving
 from kt_evolution.training import continuation
 from kt_evolution.training.inheritance import Inheritance
 from tests.backends import inherited_weights
-
-FIT = {
-    "x": X,
-    "y": Y,
-    "validation_data": (X, Y),
-    "batch_size": 32,
-    "epochs": 1,
-    "verbose": 0,
-}
 
 
 class Watch(keras.callbacks.Callback):
