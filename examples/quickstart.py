@@ -85,6 +85,7 @@ def main():
         max_trials=arguments.trials,
         seed=arguments.seed,
         fidelity=arguments.fidelity,
+        workers=arguments.workers,
         directory=arguments.directory,
         project_name=name,
     )
@@ -146,6 +147,7 @@ def parse_arguments():
         "to its end",
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--directory", default="quickstart_results")
     return parser.parse_args()
 

@@ -18,6 +18,7 @@ _HOMES = {
     "SuccessiveHalving": "kt_evolution.algorithm.fidelity",
     "Target": "kt_evolution.stopping",
     "TimeBudget": "kt_evolution.stopping",
+    "Workers": "kt_evolution.workers.interface",
 }
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "SuccessiveHalving",
     "Target",
     "TimeBudget",
+    "Workers",
 ]
 
 

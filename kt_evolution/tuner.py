@@ -1,4 +1,4 @@
-"""The tuner: trains one trial at a time, and keeps what is worth keeping."""
+"""The tuner: trains trials, and keeps what is worth keeping."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,6 @@ from typing import Any
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
-from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import check_flag
 from kt_evolution.algorithm.checks import check_optional_count
 from kt_evolution.algorithm.fidelity import SuccessiveHalving
@@ -44,6 +43,11 @@ from kt_evolution.training.hooks import trains_models
 from kt_evolution.training.overfitting import gap_report
 from kt_evolution.training.saved_models import SavedModels
 from kt_evolution.training.trainer import Trainer
+from kt_evolution.training.trial_oracle import TrialOracle
+from kt_evolution.workers.arguments import as_workers
+from kt_evolution.workers.arguments import with_data
+from kt_evolution.workers.dispatch import search_by_workers
+from kt_evolution.workers.interface import Workers
 from kt_evolution.workers.session import open_project
 from kt_evolution.workers.session import searching
 
@@ -140,6 +144,10 @@ class EvolutionTuner(kt.Tuner):
             the weights of its best parent. Its score is then that of a model,
             not of a configuration; `reevaluate` trains the best from scratch.
             Defaults to False.
+        workers: Int, on how many processes of this machine trials are trained
+            at the same time, or `Workers`. Defaults to 1: in this process.
+        trial_timeout: Float, after how many seconds of training a worker is
+            killed, which counts as a crash of its trial. Defaults to None.
         **kwargs: Further arguments of `keras_tuner.Tuner`, such as `directory`,
             `project_name`, `overwrite` and `executions_per_trial`.
     """
@@ -175,6 +183,8 @@ class EvolutionTuner(kt.Tuner):
         dry_build: bool = True,
         keep_checkpoints: int | None = None,
         inherit_weights: bool = False,
+        workers: int | Workers = 1,
+        trial_timeout: float | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs = arguments.host_arguments(type(self), kwargs)
@@ -186,6 +196,7 @@ class EvolutionTuner(kt.Tuner):
             inherit_weights, is_trained, cross_validation
         )
         requested = check_costs("measure", measure)
+        self._workers, self._timeout = as_workers(workers, trial_timeout)
         self.seed = check_optional_count("seed", seed, at_least=0)
         self.keep_checkpoints = check_optional_count(
             "keep_checkpoints", keep_checkpoints
@@ -231,6 +242,10 @@ class EvolutionTuner(kt.Tuner):
 
     tuner_id = TunerId()
 
+    def _is_worker(self) -> bool:
+        is_process = isinstance(getattr(self, "oracle", None), TrialOracle)
+        return is_process or super()._is_worker()
+
     def _populate_initial_space(self) -> None:
         # The chief's oracle knows the space of its workers.
         if not self._is_worker():
@@ -261,7 +276,9 @@ class EvolutionTuner(kt.Tuner):
         """Searches for the best models, see `keras_tuner.Tuner.search`.
 
         Args:
-            *fit_args: Positional arguments of `keras.Model.fit`.
+            *fit_args: Positional arguments of `keras.Model.fit`. Or a function
+                that returns a dict of those that are data, called once in
+                each process that trains.
             **fit_kwargs: Further arguments of `keras.Model.fit`; with
                 `cross_validation` also `groups`, the labels of rows that the
                 splitter keeps together. `callbacks` may have
@@ -271,10 +288,15 @@ class EvolutionTuner(kt.Tuner):
         """
         arguments.drop_unset(fit_kwargs)
         self._search_callbacks = SearchCallbacks(fit_kwargs)
+        if self._workers is None:
+            fit_args, fit_kwargs = with_data(self, fit_args, fit_kwargs)
         if self._folds is not None:
             self._trainer.folds = self._folds.folds(fit_args, fit_kwargs)
         with searching(self, fit_args, fit_kwargs):
-            super().search(*fit_args, **fit_kwargs)
+            if self._workers is None:
+                super().search(*fit_args, **fit_kwargs)
+            else:
+                search_by_workers(self, fit_args, fit_kwargs)
 
     # One trial.
 
@@ -360,22 +382,6 @@ class EvolutionTuner(kt.Tuner):
         """
         return self._saved.load(trial)
 
-    # What was found.
-
-    def get_best_models(self, num_models: int = 1) -> list[Any]:
-        """Returns the trained models of the best trials, best first.
-
-        Each has the weights of the best epoch of its trial.
-
-        Args:
-            num_models: Int, how many at most. Defaults to 1.
-
-        Raises:
-            ValueError: If the weights of a trial can't be loaded.
-        """
-        num_models = check_count("num_models", num_models, at_least=0)
-        return super().get_best_models(num_models)
-
     # Functions of a tuner, each from its own room.
 
     best_values = property(results.best_values)
@@ -383,6 +389,7 @@ class EvolutionTuner(kt.Tuner):
     describe = describe_trial
     gap_report = gap_report
     get_best_hyperparameters = results.get_best_hyperparameters
+    get_best_models = results.get_best_models
     get_pareto_hyperparameters = results.get_pareto_hyperparameters
     get_pareto_models = results.get_pareto_models
     get_pareto_trials = results.get_pareto_trials

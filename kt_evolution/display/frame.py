@@ -7,6 +7,7 @@ import dataclasses
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,9 +55,8 @@ class Frame(JupyterMixin):
         self._rows: deque[TrialSummary] = deque(maxlen=NUM_ROWS)
         # The row of the best trial, once there is one.
         self._best: list[TrialSummary] = []
-        self._trial_id: str | None = None
-        self._part = 0.0
-        self._epochs = ""
+        # The trials that train: the part that is done, and what they say.
+        self._running: dict[str, tuple[float, str]] = {}
         self._handle: Any = None
         self._shown = 0.0
         # A picture is made in a thread of its own, in a terminal.
@@ -70,7 +70,7 @@ class Frame(JupyterMixin):
     def begin(self, trial_id: str) -> None:
         with self._lock:
             # Without colors an empty bar looks like a full one.
-            self._trial_id, self._part, self._epochs = trial_id, 0.0, "running"
+            self._running[trial_id] = 0.0, "running"
         self._refresh()
 
     def train(self, trial_id: str, part: float, text: str | None) -> None:
@@ -82,10 +82,16 @@ class Frame(JupyterMixin):
             text: String, what the last epoch said, or None for no status.
         """
         with self._lock:
-            self._trial_id, self._part = trial_id, part
-            if text is not None:
-                self._epochs = text
+            _, known = self._running.get(trial_id, (part, ""))
+            self._running[trial_id] = part, known if text is None else text
         self._refresh()
+
+    def keep(self, trial_ids: Iterable[str]) -> None:
+        """Shows no other trials that train than these."""
+        with self._lock:
+            kept = {*trial_ids}
+            for trial_id in self._running.keys() - kept:
+                del self._running[trial_id]
 
     def add(self, trial: TrialSummary, search: SearchStatus) -> None:
         """Shows that a trial has ended or was paused."""
@@ -95,8 +101,7 @@ class Frame(JupyterMixin):
             ]
             self._rows = deque([*others, trial], maxlen=NUM_ROWS)
             self._status, self._updated = search, time.monotonic()
-            if self._trial_id == trial.trial_id:
-                self._trial_id = None
+            self._running.pop(trial.trial_id, None)
         self._refresh()
 
     def update(self, search: SearchStatus) -> None:
@@ -108,7 +113,7 @@ class Frame(JupyterMixin):
     def end(self) -> None:
         """Shows the last picture."""
         with self._lock:
-            self._trial_id = None
+            self._running.clear()
             self._status = dataclasses.replace(self._status, seconds_left=None)
         self._shown = 0.0
         self._refresh()
@@ -125,10 +130,8 @@ class Frame(JupyterMixin):
         with self._lock:
             passed = time.monotonic() - self._updated
             yield search_line(self._status, self._names, passed)
-            if self._trial_id is not None:
-                yield _bar_line(
-                    f"Trial {self._trial_id}", self._part, self._epochs
-                )
+            for trial_id, (part, text) in self._running.items():
+                yield _bar_line(f"Trial {trial_id}", part, text)
             rows = self._shown_rows()
             if rows:
                 yield results_table(rows, self._names)

@@ -140,6 +140,23 @@ def get_best_hyperparameters(
     return [trial.hyperparameters for trial in trials]
 
 
+def get_best_models(tuner: Any, num_models: int = 1) -> list[Any]:
+    """Returns the trained models of the best trials, best first.
+
+    Each has the weights of the best epoch of its trial.
+
+    Args:
+        tuner: The `EvolutionTuner`, whose method this is.
+        num_models: Int, how many at most. Defaults to 1.
+
+    Raises:
+        ValueError: If the weights of a trial can't be loaded.
+    """
+    num_models = check_count("num_models", num_models, at_least=0)
+    trials = tuner.oracle.get_best_trials(num_models)
+    return [tuner.load_model(trial) for trial in trials]
+
+
 def get_pareto_trials(tuner: Any) -> list[Trial]:
     """Returns the completed trials that no other is better than.
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
+from typing import Protocol
 
 import keras
 from keras_tuner.engine.trial import Trial
@@ -130,8 +131,18 @@ class SearchDisplay:
             number: Int, how many executions of the trial came before.
             num_executions: Int, how many there will be.
         """
+        self.train(trial_id, number / num_executions, "building")
+
+    def train(self, trial_id: str, part: float, text: str | None) -> None:
+        """Shows how far the training of a trial is.
+
+        Args:
+            trial_id: String.
+            part: Float in [0, 1].
+            text: String, what the last epoch said, or None for no status.
+        """
         if self._frame is not None:
-            self._frame.train(trial_id, number / num_executions, "building")
+            self._frame.train(trial_id, part, text)
 
     def new_callback(
         self, trial_id: str, number: int, num_executions: int
@@ -166,11 +177,17 @@ def bars_of(verbose: int, is_in_place: bool) -> int:
     return 1 if is_in_place else 2
 
 
+class ShowsTraining(Protocol):
+    """Shows how far the training of a trial is, as a `Frame` does."""
+
+    def train(self, trial_id: str, part: float, text: str | None) -> None: ...
+
+
 class EpochProgress(keras.callbacks.Callback):
     """Reports to a frame how far the training of a trial is.
 
     Args:
-        frame: The `Frame`.
+        frame: The `Frame`, or what sends it there.
         trial_id: String.
         number: Int, how many executions of the trial came before.
         num_executions: Int, how many there will be.
@@ -178,7 +195,7 @@ class EpochProgress(keras.callbacks.Callback):
 
     def __init__(
         self,
-        frame: Frame,
+        frame: ShowsTraining,
         trial_id: str,
         number: int = 0,
         num_executions: int = 1,

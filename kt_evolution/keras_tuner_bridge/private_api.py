@@ -343,6 +343,11 @@ def read_state(path: Path) -> dict[str, Any] | None:
 
 def is_chief() -> bool:
     """Returns whether this process is the chief of a distributed search."""
-    return "KERASTUNER_ORACLE_IP" in os.environ and (
+    return is_distributed() and (
         "chief" in os.environ.get("KERASTUNER_TUNER_ID", "")
     )
+
+
+def is_distributed() -> bool:
+    """Returns whether this process is a chief or the worker of one."""
+    return "KERASTUNER_ORACLE_IP" in os.environ

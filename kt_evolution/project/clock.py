@@ -41,13 +41,17 @@ class SearchClock:
         """Float, when the session began; None between sessions."""
         return self._began
 
-    def begin(self) -> None:
-        """Begins a session."""
+    def begin(self, seconds: float = 0.0) -> None:
+        """Begins a session.
+
+        Args:
+            seconds: Float, for how long it runs already. Defaults to 0.
+        """
         self._began = now()
         while self._began in self._sessions:
             # The date was set back, so an earlier session has this time.
             self._began = round(self._began + 0.001, 3)
-        self._began_monotonic = monotonic()
+        self._began_monotonic = monotonic() - seconds
 
     def end(self) -> None:
         """Ends the session: a pause follows."""

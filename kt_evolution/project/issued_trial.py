@@ -1,9 +1,11 @@
 """A trial as a worker gets it and returns it, also over gRPC.
 
-Keras Tuner's messages have fields for a trial's values and metrics, but for
-nothing else that is needed here. So the run of a trial, the epoch after which
-it is paused, what its training requested and reached, and why it failed, are
-sent as values of the trial, as `Hyperband` sends its epochs.
+A worker process of `workers=` gets an `IssuedTrial`, and sends it back with
+its report. Over gRPC Keras Tuner's messages have fields for a trial's values
+and metrics, but for nothing else that is needed here. So the run of a trial,
+the epoch after which it is paused, what its training requested and reached,
+and why it failed, are sent as values of the trial, as `Hyperband` sends its
+epochs.
 """
 
 import contextlib
@@ -275,3 +277,24 @@ def put_report(trial: Trial) -> None:
     trial.hyperparameters.values[REQUESTED] = json.dumps(requested)
     if trial.message is not None:
         trial.hyperparameters.values[MESSAGE] = shortened(trial.message)
+
+
+def take_report(trial: IssuedTrial, reported: IssuedTrial) -> None:
+    """Adds the report of a worker process to the trial that it got.
+
+    Args:
+        trial: The `IssuedTrial`, as its oracle issued it.
+        reported: The `IssuedTrial`, as the process sent it back after
+            `put_report`.
+    """
+    trial.status, trial.message = reported.status, reported.message
+    trial.is_paused, trial.reached = reported.is_paused, reported.reached
+    trial.inherited, trial.trained = reported.inherited, reported.trained
+    values = private_api.unrecorded(reported.hyperparameters.values)
+    for name in (REQUESTED, MESSAGE):
+        values.pop(name, None)
+    ran_with = TrialHyperParameters()
+    private_api.share_space(reported.hyperparameters, values, into=ran_with)
+    ran_with.requested = dict.fromkeys(requests_of(reported))
+    ran_with.is_recording = False
+    trial.hyperparameters = ran_with

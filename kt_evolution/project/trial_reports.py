@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
+import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
@@ -94,25 +95,9 @@ class TrialReports:
             self._oracle._check_objective_found(numbers)
             if self._is_awaited(trial_id, run):
                 with self._project.changing(self._worker_of(trial_id)):
-                    self._take_metrics(trial, numbers, step)
+                    objective = self._oracle.objective
+                    take_metrics(objective, trial, numbers, step)
             return trial
-
-    def _take_metrics(
-        self, trial: Trial, metrics: dict[str, float], step: int
-    ) -> None:
-        objective = self._oracle.objective
-        directions = directions_of(objective)
-        if objective.name not in metrics:
-            # With several objectives Keras Tuner has one number for all.
-            total = float(objective.get_value(metrics))
-            metrics = {**metrics, objective.name: total}
-        for name, value in metrics.items():
-            if not trial.metrics.exists(name):
-                # Keras Tuner would build a metric to infer the direction.
-                direction = directions.get(name) or infer_direction(name)
-                trial.metrics.register(name, direction or "min")
-            with private_api.silence_nan_warning():
-                trial.metrics.update(name, value, step=step)
 
     # The end.
 
@@ -258,3 +243,31 @@ class TrialReports:
             return TrialStatus.COMPLETED, None
         print(f"Trial {trial.trial_id} failed. {problem}")
         return TrialStatus.INVALID, problem
+
+
+def take_metrics(
+    objective: kt.Objective,
+    trial: Trial,
+    metrics: dict[str, float],
+    step: int,
+) -> None:
+    """Adds metrics that were reported to a trial.
+
+    Args:
+        objective: The `keras_tuner.Objective` of the search.
+        trial: The `Trial`.
+        metrics: Dict of names to floats.
+        step: Int, the epoch that they belong to.
+    """
+    directions = directions_of(objective)
+    if objective.name not in metrics:
+        # With several objectives Keras Tuner has one number for all.
+        total = float(objective.get_value(metrics))
+        metrics = {**metrics, objective.name: total}
+    for name, value in metrics.items():
+        if not trial.metrics.exists(name):
+            # Keras Tuner would build a metric to infer the direction.
+            direction = directions.get(name) or infer_direction(name)
+            trial.metrics.register(name, direction or "min")
+        with private_api.silence_nan_warning():
+            trial.metrics.update(name, value, step=step)

@@ -29,6 +29,7 @@ from kt_evolution.project.folders import is_project
 from kt_evolution.project.folders import projects_inside
 from kt_evolution.project.search_lock import is_searching
 from kt_evolution.project.search_lock import planned_trials
+from kt_evolution.project.training_log import TrainingRecord
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.following import INTERVAL
 from kt_evolution.reporting.following import JOURNAL
@@ -174,19 +175,21 @@ def _update(
 
 
 def _show_epochs(frame: Frame, search: SearchRecord) -> None:
-    """Shows how far the training of the newest trial that runs is."""
+    """Shows how far the trainings of the trials that run are."""
     running = [one for one in search.trials if one.status == _RUNNING]
-    if not running:
-        return
-    trial = max(running, key=lambda one: (one.began or 0.0, one.number))
-    record = read_training(search.folder / f"trial_{trial.trial_id}")
+    frame.keep(one.trial_id for one in running)
+    for trial in running:
+        record = read_training(search.folder / f"trial_{trial.trial_id}")
+        frame.train(trial.trial_id, *_progress_of(record))
+
+
+def _progress_of(record: TrainingRecord) -> tuple[float, str]:
+    """Returns the part of a training that is done, and its last epoch."""
     curve = record.curves[-1] if record.curves else {}
     num_done = max(map(len, curve.values()), default=0)
     if not num_done:
         # Its length is known once the training has begun.
-        doing = "training" if record.num_epochs else "running"
-        frame.train(trial.trial_id, 0.0, doing)
-        return
+        return 0.0, "training" if record.num_epochs else "running"
     words = [f"epoch {num_done}/{record.num_epochs or '?'}"]
     words += [
         f"{name} {number(values[-1])}"
@@ -194,7 +197,7 @@ def _show_epochs(frame: Frame, search: SearchRecord) -> None:
         if len(values) == num_done
     ]
     part = num_done / record.num_epochs if record.num_epochs else 0.0
-    frame.train(trial.trial_id, min(part, 1.0), ", ".join(words))
+    return min(part, 1.0), ", ".join(words)
 
 
 def _as_lines(

@@ -20,6 +20,7 @@ from kt_evolution.training.checkpoints import CheckpointError
 from kt_evolution.training.execution import TrialExecution
 from kt_evolution.training.hooks import has_own_fit
 from kt_evolution.training.net2net.transfer import transfer_weights
+from kt_evolution.training.trial_oracle import TrialOracle
 from kt_evolution.user_warnings import warn_user
 
 ON_WORKERS = (
@@ -64,8 +65,9 @@ class Inheritance:
             args: Tuple, the positional arguments of `fit`.
             kwargs: Mapping, the others.
         """
-        is_on = self._is_on
-        if is_on and self._tuner._is_worker():
+        is_on, tuner = self._is_on, self._tuner
+        is_process = isinstance(tuner.oracle, TrialOracle)
+        if is_on and tuner._is_worker() and not is_process:
             self._warn_once(ON_WORKERS, ON_WORKERS)
             is_on = False
         # A training that goes on needs the model as it was when it began.
@@ -75,6 +77,19 @@ class Inheritance:
                 self._take(trial, model, execution, is_built) if is_on else None
             )
         )
+
+    def parents_of(self, trial: Trial) -> list[Trial]:
+        """Returns the parents whose weights are kept, best first.
+
+        There are none if weights are not inherited.
+        """
+        if not self._is_on:
+            return []
+        oracle = self._tuner.oracle
+        if isinstance(oracle, TrialOracle):
+            return list(oracle.parents)
+        parents = oracle._standings.parents_of(trial.trial_id)
+        return list(filter(self._tuner._saved.keeps_weights, parents))
 
     def _take(
         self,
@@ -115,17 +130,16 @@ class Inheritance:
         With a fidelity the trials that are trained to the end at once show
         what hyperparameters are worth, so they are trained from scratch.
         """
-        oracle = self._tuner.oracle
         epochs, rungs = schedule_of(trial)
+        parents = self.parents_of(trial)
         if execution.results:
             # The executions of a trial differ by chance alone.
             first = execution.inherited
-            parents = [oracle.get_trial(first["from"])] if first else []
+            source = first["from"] if first else None
+            parents = [one for one in parents if one.trial_id == source]
         elif rungs and epochs in (None, rungs[-1]):
             parents = []
-        else:
-            parents = oracle._standings.parents_of(trial.trial_id)
-        return next(filter(self._tuner._saved.keeps_weights, parents), None)
+        return next(iter(parents), None)
 
     def _build(
         self, model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]

@@ -71,6 +71,8 @@ class Trainer:
     Attributes:
         plan: The `TrainingPlan`.
         folds: The `Fold`s of the data, none without cross-validation.
+        clock: The clock of a worker, which does not see that of its chief.
+        inheritance: The `Inheritance` of weights.
         display: The `SearchDisplay` of the oracle, or a `WorkerDisplay`.
     """
 
@@ -83,15 +85,14 @@ class Trainer:
         inherits_weights: bool,
     ) -> None:
         self._tuner = tuner
-        # Workers keep their own clock: the chief's is not visible to them.
-        self._clock = SearchClock()
+        self.clock = SearchClock()
         self._execution: TrialExecution | None = None
         self._has_checked_epochs = False
         self._has_warned_of_pause = False
         # Whether trainings may be paused.
         self._may_pause = True
         self._unfinished = UnfinishedTrials(tuner)
-        self._inheritance = Inheritance(tuner, inherits_weights)
+        self.inheritance = Inheritance(tuner, inherits_weights)
         self.folds: Sequence[Fold] = ()
         self.display: SearchDisplay | WorkerDisplay = oracle._display
         if tuner._is_worker():
@@ -110,7 +111,7 @@ class Trainer:
 
     def on_search_begin(self) -> None:
         """Begins a session."""
-        self._clock.end()
+        self.clock.end()
         self._has_checked_epochs = False
         self._has_warned_of_pause, self._may_pause = False, True
         if not self._tuner._is_worker():
@@ -125,8 +126,8 @@ class Trainer:
         """
         if isinstance(self.display, WorkerDisplay):
             self.display.on_trial_begin()
-        if self._tuner._is_worker() and not self._clock.is_running:
-            self._clock.begin()
+        if self._tuner._is_worker() and not self.clock.is_running:
+            self.clock.begin()
 
     def on_trial_end(self, trial: Trial) -> None:
         """Prints the trial of a worker, as its chief knows it."""
@@ -139,7 +140,7 @@ class Trainer:
             self.display.on_trial_end(known, message_of(trial), pause)
 
     def _is_time_over(self) -> bool:
-        clock = self._clock
+        clock = self.clock
         if not self._tuner._is_worker():
             clock = self._tuner.oracle._project.clock
         return clock.seconds >= self.plan.time_budget
@@ -345,7 +346,7 @@ class Trainer:
             quietly = contextlib.nullcontext()
             check_fit_arguments(model, args, kwargs, int(trial.trial_id) == 0)
             self._check_epochs(trial, model, args, kwargs)
-        self._inheritance.begin(trial, model, execution, args, kwargs)
+        self.inheritance.begin(trial, model, execution, args, kwargs)
         with quietly:
             result = execution.run(
                 model,

@@ -10,6 +10,7 @@ from kt_evolution.project.kept_states import FOLDER
 from kt_evolution.project.kept_states import delete_state
 from kt_evolution.training.continuation import Continuation
 from kt_evolution.training.continuation import Pace
+from kt_evolution.training.trial_oracle import TrialOracle
 
 
 class UnfinishedTrials:
@@ -70,9 +71,12 @@ class UnfinishedTrials:
         return clock.stamp() if clock.is_running else None
 
     def _note_progress(self, trial_id: str) -> None:
-        # A worker's chief does not know of it.
-        if not self._tuner._is_worker():
-            self._tuner.oracle._lifecycle.note_progress(trial_id)
+        oracle = self._tuner.oracle
+        if isinstance(oracle, TrialOracle):
+            oracle.note_progress(trial_id)
+        elif not self._tuner._is_worker():
+            # A host's worker can't report it to its chief.
+            oracle._lifecycle.note_progress(trial_id)
 
     def _say(self, trial_id: str, sentence: str) -> None:
         if getattr(self._tuner.oracle, "verbose", 1):

@@ -1,1 +1,31 @@
-"""Who trains: this process, alone or as the chief of others."""
+"""Who trains: this process, its worker processes, or the workers of a chief.
+
+`EvolutionTuner(..., workers=4)` trains on four processes of this machine. The
+search stays in the process that called `search`: the oracle, the journal, the
+display and the callbacks of the search are there and nowhere else. A worker
+process has a copy of the tuner, with a `TrialOracle` in place of the oracle.
+It gets an `IssuedTrial`, trains it as the tuner would here, and sends the
+trial back with its report. So a trial travels as it does to a worker of Keras
+Tuner's chief, and it ends by the same call, `tuner.on_trial_end`.
+
+- `dispatch` gives trials to the workers and takes what they report. It knows
+  the workers by `interface.Workers` only: start, submit, events, terminate,
+  close. Other kinds of workers, on a cluster, implement the same five.
+- `local` has the processes of this machine. `member` is what runs in one.
+- `shipping` pickles the tuner and the arguments of `fit`, once. Large arrays
+  are files that all workers map into their memory.
+- `resources` gives each process its share of the cores, and one GPU.
+
+A worker whose process ends, by a signal, by `sys.exit` or after
+`trial_timeout`, costs a try of its trial, as a crash does. The next trial that
+its name gets starts a new process. There is nothing else to restore, since a
+worker has no state that the search needs: its checkpoints and the kept state
+of its training are in the folder of the trial.
+
+A process pool of `concurrent.futures`, and that of `loky`, gives up all of its
+tasks when one of its members dies, so that the death of one worker would end
+the trainings of all. Therefore each worker is a process of `subprocess`, which
+also gets its own environment before Keras is imported, and does not run the
+user's script again. Its pipes are the whole connection: if the process of the
+search dies, they close, and the worker ends.
+"""

@@ -110,12 +110,29 @@ def test_a_trial_says_what_it_does_before_its_first_epoch_ends():
     callback.set_params({"epochs": 2, "steps": 4})
     callback.on_train_begin()
     assert drawn(frame)[1].rstrip().endswith(" training")
-    assert frame._part == 0.5
+    assert frame._running["08"][0] == 0.5
     callback.on_epoch_begin(0)
     callback.on_train_batch_end(1)
     assert drawn(frame)[1].rstrip().endswith(" training")
     callback.on_epoch_end(0, {"loss": 0.1})
     assert drawn(frame)[1].rstrip().endswith("epoch 1/2, loss 0.1")
+
+
+def test_each_trial_that_trains_has_a_line():
+    frame = Frame(search_status(), ONE)
+    frame.begin("07")
+    frame.begin("08")
+    frame.train("07", 0.5, "epoch 1/2, loss 0.1")
+    frame.train("07", 0.6, None)
+    lines = [line.rstrip() for line in drawn(frame)]
+    assert [line[:8] for line in lines[1:]] == ["Trial 07", "Trial 08"]
+    assert lines[1].endswith("epoch 1/2, loss 0.1")
+    assert lines[2].endswith(" running")
+    # What another process says of trials that train no more is not shown.
+    frame.keep(["08", "09"])
+    assert [line[:8] for line in drawn(frame)[1:]] == ["Trial 08"]
+    frame.add(trial_summary(trial_id="08"), search_status())
+    assert not any(line.startswith("Trial") for line in drawn(frame))
 
 
 def test_the_best_row_is_marked_without_colors():

@@ -214,7 +214,9 @@ def test_watch_says_that_a_training_has_begun(elsewhere):
     (elsewhere.folder / "trial_00").mkdir(exist_ok=True)
     log = elsewhere.folder / "trial_00" / "training.jsonl"
     log.write_text(json.dumps({"event": "begin", "epochs": 4}), "utf-8")
-    frame = SimpleNamespace(train=lambda *shown: trained.append(shown))
+    frame = SimpleNamespace(
+        keep=list, train=lambda *shown: trained.append(shown)
+    )
     watching._show_epochs(frame, read_search(elsewhere.folder))
     assert trained == [("00", 0.0, "training")]
 

@@ -1,0 +1,170 @@
+"""A search whose trials are trained by workers."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_evolution.project.issued_trial import IssuedTrial
+from kt_evolution.project.issued_trial import take_report
+from kt_evolution.project.signals import raise_if_interrupted
+from kt_evolution.workers.interface import Event
+from kt_evolution.workers.interface import SearchFailed
+from kt_evolution.workers.interface import Task
+from kt_evolution.workers.interface import TrainingBegan
+from kt_evolution.workers.interface import TrainingProgressed
+from kt_evolution.workers.interface import TrainingResumed
+from kt_evolution.workers.interface import TrialReported
+from kt_evolution.workers.interface import WorkerDied
+from kt_evolution.workers.interface import Workers
+
+# Seconds between two looks at what may end a search or a trial from outside.
+INTERVAL = 0.5
+
+
+class WorkerError(RuntimeError):
+    """A worker can't train, and no other could. Its traceback is the text."""
+
+
+def search_by_workers(
+    tuner: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> None:
+    """Searches as `keras_tuner.Tuner.search` does, with several workers.
+
+    Args:
+        tuner: The `EvolutionTuner`.
+        args: Tuple, the positional arguments of `search`.
+        kwargs: Dict, the others.
+    """
+    workers: Workers = tuner._workers
+    tuner.on_search_begin()
+    at_once = True
+    try:
+        workers.start(tuner, args, kwargs)
+        Dispatch(tuner, workers, tuner._timeout).run()
+        at_once = False
+    finally:
+        workers.close(at_once)
+    tuner.on_search_end()
+
+
+class Dispatch:
+    """Gives trials to workers, and takes what they report.
+
+    Args:
+        tuner: The `EvolutionTuner`.
+        workers: The `Workers`, which were started.
+        trial_timeout: Float, for how many seconds a trial may run, or None.
+    """
+
+    def __init__(
+        self, tuner: Any, workers: Workers, trial_timeout: float | None
+    ) -> None:
+        self._tuner = tuner
+        self._workers = workers
+        self._trial_timeout = trial_timeout
+        self._running: dict[str, IssuedTrial] = {}
+        # When the training of a worker began.
+        self._began: dict[str, float] = {}
+        # Those that were terminated because their trial ran for too long.
+        self._overdue: set[str] = set()
+
+    def run(self) -> None:
+        """Runs the search to its end."""
+        self._give_out(self._workers.names)
+        while self._running:
+            for event in self._workers.events(INTERVAL):
+                self._take(event)
+            raise_if_interrupted()
+            self._terminate_overdue()
+
+    def _give_out(self, idle: tuple[str, ...]) -> None:
+        """Gives trials to workers, as far as there are any.
+
+        A worker that gets none is no worker of the search any more. The last
+        one of which this is true ends the search.
+
+        Args:
+            idle: Tuple of the workers that have no trial.
+        """
+        for worker in idle:
+            self._tuner.pre_create_trial()
+            trial = self._tuner.oracle.create_trial(worker)
+            if trial.status == TrialStatus.STOPPED:
+                return
+            self._tuner.on_trial_begin(trial)
+            self._running[worker] = trial
+            task = Task(
+                trial,
+                self._tuner._trainer.inheritance.parents_of(trial),
+                self._tuner.oracle._project.clock.seconds,
+            )
+            self._workers.submit(worker, task)
+
+    def _take(self, event: Event) -> None:
+        worker = event.worker
+        if isinstance(event, SearchFailed):
+            raise event.error from WorkerError(event.text)
+        trial = self._running.get(worker)
+        if trial is None:
+            # A process that had no trial ended by itself.
+            return
+        match event:
+            case TrainingBegan():
+                self._began[worker] = time.monotonic()
+                # Its seconds begin when its process has started.
+                self._tuner.oracle._display.on_trial_begin(trial)
+            case TrainingResumed():
+                self._tuner.oracle._lifecycle.note_progress(trial.trial_id)
+            case TrainingProgressed():
+                self._tuner.oracle._display.train(
+                    trial.trial_id, event.part, event.text
+                )
+            case TrialReported():
+                for metrics, step in event.updates:
+                    self._tuner.oracle.update_trial(
+                        trial.trial_id, metrics, step=step
+                    )
+                take_report(trial, event.trial)
+                self._end(worker)
+            case WorkerDied():
+                trial.status = TrialStatus.INVALID
+                trial.message = self._reason_of(event)
+                # What the worker printed follows, and was printed already.
+                first_line = trial.message.splitlines()[0]
+                print(f"Trial {trial.trial_id} failed. {first_line}")
+                self._end(worker)
+
+    def _reason_of(self, event: WorkerDied) -> str:
+        if event.worker in self._overdue:
+            return (
+                "Its worker was ended because the trial did not end within "
+                f"trial_timeout={self._trial_timeout} seconds."
+            )
+        return event.reason
+
+    def _end(self, worker: str) -> None:
+        """Ends the trial of a worker, and gives out the next ones."""
+        trial = self._running.pop(worker)
+        self._began.pop(worker, None)
+        self._overdue.discard(worker)
+        self._tuner.on_trial_end(trial)
+        # There may be trials for those again that got none before.
+        resting = (
+            name
+            for name in self._workers.names
+            if name not in self._running and name != worker
+        )
+        self._give_out((worker, *resting))
+
+    def _terminate_overdue(self) -> None:
+        """Ends the workers whose trials run for too long."""
+        if self._trial_timeout is None:
+            return
+        now = time.monotonic()
+        for worker, began in self._began.items():
+            is_late = now - began > self._trial_timeout
+            if is_late and worker not in self._overdue:
+                self._overdue.add(worker)
+                self._workers.terminate(worker)

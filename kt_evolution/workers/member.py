@@ -1,0 +1,60 @@
+"""What runs in a worker process of this machine.
+
+The main thread trains. Another one reads the messages of the search, and ends
+the process if the search is gone, also in the middle of a training.
+"""
+
+import faulthandler
+import os
+import pickle
+import queue
+import shutil
+import threading
+from typing import BinaryIO
+
+from kt_evolution.workers.frames import read_frame
+from kt_evolution.workers.frames import to_frame
+
+# The message after which a worker ends.
+END = b""
+
+
+def main(source: BinaryIO, target: BinaryIO, name: str, folder: str) -> None:
+    """Trains trials until the search ends.
+
+    Args:
+        source: The pipe of the messages of the search.
+        target: The pipe of the messages to the search.
+        name: String, the name of the worker.
+        folder: String, the folder that `shipping.write` has filled.
+    """
+    # A process that dies of a fault in C code says where it was.
+    faulthandler.enable(all_threads=False)
+    messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(
+        target=_receive, args=(source, messages, folder), daemon=True
+    ).start()
+    # To import Keras takes seconds, in which the search may die.
+    from kt_evolution.workers.member_tuner import MemberTuner
+
+    def send(content: bytes) -> None:
+        target.write(to_frame(content))
+        target.flush()
+
+    tuner = MemberTuner(name, send)
+    is_usable = tuner.load(folder)
+    while is_usable and (content := messages.get()) != END:
+        is_usable = tuner.train(pickle.loads(content))
+
+
+def _receive(
+    source: BinaryIO, messages: "queue.SimpleQueue[bytes]", folder: str
+) -> None:
+    """Reads messages, and ends the process if the search has died."""
+    while (content := read_frame(source)) is not None:
+        messages.put(content)
+        if content == END:
+            return
+    # The search can't delete it any more.
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)

@@ -1,0 +1,156 @@
+"""Workers that are real processes, and how each of them may end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.workers import searches
+from tests.workers.searches import Dying
+from tests.workers.searches import build_with_fate
+from tests.workers.searches import new_tuner
+
+ROOT = Path(__file__).parent.parent.parent
+# A search of `__main__`, whose functions no other process can import.
+SCRIPT = """\
+import sys
+from tests.workers import searches
+
+def build(hp):
+    return searches.build_with_fate(hp)
+
+folder = sys.argv[1]
+tuner = searches.new_tuner(
+    folder + "/search", hypermodel=build, max_trials=4, workers=2,
+    initial_population=[{"fate": "hang"}] + [{"fate": "fine"}] * 3,
+)
+print("begins", flush=True)
+tuner.search(
+    **{**searches.FIT, "verbose": 1}, callbacks=[searches.Dying(folder)]
+)
+"""
+
+
+def events_of(folder, kind):
+    """Returns the lines of a kind in the journal of a search."""
+    path = Path(folder, "untitled_project", "journal.jsonl")
+    lines = path.read_text().splitlines() if path.exists() else []
+    events = [json.loads(line) for line in lines]
+    return [event for event in events if event["event"] == kind]
+
+
+def pids_in(folder):
+    """Returns the processes that have trained a model."""
+    return [int(path.name[4:]) for path in Path(folder).glob("pid_*")]
+
+
+def wait_until(is_reached, seconds=60.0):
+    """Waits for something that other processes do."""
+    last = time.monotonic() + seconds
+    while not is_reached():
+        assert time.monotonic() < last
+        time.sleep(0.05)
+
+
+def state_of(pid):
+    """Returns the state of a process as Linux has it, None if it is gone."""
+    try:
+        return (
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        )
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The folder of temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+@pytest.mark.slow
+def test_a_worker_may_end_in_any_way(tmp_path, temporary, capfd):
+    given = [{"fate": fate} for fate in ("kill", "fault", "exit", "hang")]
+    tuner = new_tuner(
+        tmp_path,
+        hypermodel=build_with_fate,
+        max_trials=6,
+        workers=2,
+        max_retries_per_trial=1,
+        trial_timeout=30,
+        initial_population=given,
+    )
+    tuner.search(**searches.FIT, callbacks=[Dying(str(tmp_path))])
+    trials = tuner.oracle.trials
+    assert {t.status for t in trials.values()} == {"COMPLETED"}
+    assert len(trials) == 6
+    # The first trial of a fate has it.
+    by_fate = {
+        t.hyperparameters.values["fate"]: t.trial_id
+        for t in reversed(trials.values())
+    }
+    lines = events_of(tmp_path, "end")
+    for fate, words in {
+        "kill": "was ended by SIGKILL, for instance because memory",
+        "fault": "was ended by SIGSEGV",
+        "exit": "ended with exit code 3, for instance by `sys.exit`",
+        "hang": "did not end within trial_timeout=30",
+    }.items():
+        ends = [x for x in lines if x["trial_id"] == by_fate[fate]]
+        assert [x["status"] for x in ends] == ["INVALID", "COMPLETED"], fate
+        assert words in ends[0]["message"]
+    # The interpreter says where it was.
+    fault = [x for x in lines if x["trial_id"] == by_fate["fault"]][0]
+    assert "in on_epoch_end" in fault["message"]
+    pids = pids_in(tmp_path)
+    assert len(pids) == 6
+    assert [state_of(pid) for pid in pids] == [None] * 6
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_search_that_ends_takes_its_workers_along(
+    tmp_path, temporary, number
+):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    with subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            # All but the trial that hangs.
+            folder = tmp_path / "search"
+            wait_until(lambda: len(events_of(folder, "end")) == 3, 120)
+            wait_until(lambda: len(pids_in(tmp_path)) == 2)
+            pids = pids_in(tmp_path)
+            process.send_signal(number)
+            printed, _ = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    # An orphan is a zombie until somebody waits for it.
+    wait_until(lambda: {state_of(pid) for pid in pids} <= {None, "Z"}, 20)
+    assert list(temporary.iterdir()) == []
+    # The user's script ran once.
+    assert printed.count("begins") == 1
+    if number == signal.SIGINT:
+        assert process.returncode == 0
+        assert "Interrupted after 3 trials" in printed
+    tuner = new_tuner(folder, hypermodel=build_with_fate, max_trials=4)
+    tuner.search(**searches.FIT, callbacks=[Dying(str(tmp_path))])
+    ends = [event["trial_id"] for event in events_of(folder, "end")]
+    assert sorted(ends) == ["0", "1", "2", "3"]
+    assert {t.status for t in tuner.oracle.trials.values()} == {"COMPLETED"}
