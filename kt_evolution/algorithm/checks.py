@@ -6,6 +6,7 @@ import inspect
 import math
 import numbers
 from collections.abc import Callable
+from collections.abc import Hashable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
@@ -57,9 +58,9 @@ def check_flag(name: str, value: Any) -> bool:
 
     Any text is true for Python, "no" and "false" included.
     """
-    if value not in (False, True):
+    if not isinstance(value, Hashable) or value not in (False, True):
         raise TypeError(
-            f"`{name}` must be a Boolean. Received: {name}={value!r}"
+            f"`{name}` must be True or False. Received: {name}={value!r}"
         )
     return bool(value)
 

@@ -61,15 +61,6 @@ def one_of(known: Collection[Any]) -> Callable[[str, Any], Any]:
     return check
 
 
-def check_flag(name: str, value: bool) -> bool:
-    """Returns `value` if it is True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise ValueError(
-            f"`{name}` must be True or False. Received: {name}={value!r}"
-        )
-    return bool(value)
-
-
 def check_rate(name: str, value: float) -> float:
     """Returns `value` if it is in [0, 1), as a dropout rate is."""
     if not is_number(value) or not 0.0 <= value < 1.0:

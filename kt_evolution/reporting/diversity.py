@@ -9,8 +9,8 @@ from kt_evolution.algorithm.ranking import fitness
 from kt_evolution.algorithm.surrogate.kernel import embed
 from kt_evolution.algorithm.surrogate.kernel import squared_distances
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.records import evenly
+from kt_evolution.reporting.trial_records import TrialRecord
 
 # The default size of a population.
 POPULATION_SIZE = 20

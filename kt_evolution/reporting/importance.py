@@ -9,8 +9,8 @@ from kt_evolution.optional import import_module
 from kt_evolution.reporting.diversity import genome_of
 from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.records import evenly
+from kt_evolution.reporting.trial_records import TrialRecord
 
 # Fewer trials predict nothing.
 MIN_TRIALS = 12

@@ -11,8 +11,8 @@ from kt_evolution.reporting.importance import MIN_TRIALS
 from kt_evolution.reporting.importance import features_of
 from kt_evolution.reporting.importance import most_telling
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.records import evenly
+from kt_evolution.reporting.trial_records import TrialRecord
 
 # An even sample of so many trials shows as much as all.
 MAX_TRIALS = 300

@@ -5,7 +5,7 @@ import dataclasses
 
 from kt_evolution.display.layered_graph import place
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.trial_records import TrialRecord
 
 # A picture of more can't be read.
 MAX_MEMBERS = 30

@@ -6,7 +6,6 @@ from typing import Any
 
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
-from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.callbacks import SearchCallback
 from kt_evolution.optional import import_module
@@ -16,7 +15,7 @@ from kt_evolution.reporting.reading import folder_of
 from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.trial_records import TrialRecord
 from kt_evolution.user_warnings import warn_user
 
 SEARCH_TAG = "kt_evolution.project.project"
@@ -72,9 +71,7 @@ def log_to_mlflow(
     search = search_of(source)
     runs = _SearchRuns(search.folder, experiment, tracking_uri)
     runs.add(search)
-    runs.set_running(
-        any(trial.status == TrialStatus.RUNNING for trial in search.trials)
-    )
+    runs.set_running(any(trial.is_running for trial in search.trials))
     return runs.parent
 
 
@@ -206,10 +203,10 @@ class _SearchRuns:
     def add(self, search: SearchRecord) -> None:
         """Logs the trials that ended and are not logged, and the best."""
         for trial in search.trials:
-            if trial.status == TrialStatus.RUNNING:
+            if trial.is_running:
                 continue
             run_id, before = self._logged.get(trial.trial_id, (None, ""))
-            now = str(trial.epochs) if trial.is_paused else ""
+            now = str(trial.paused_at or "")
             # Only the run of a paused trial changes.
             if run_id is None or (before and before != now):
                 run_id = self._log_trial(
@@ -262,7 +259,7 @@ class _SearchRuns:
             "parents": " ".join(trial.parents),
             "worker": trial.worker or "",
             "message": trial.message or "",
-            PAUSE_TAG: str(trial.epochs) if trial.is_paused else "",
+            PAUSE_TAG: str(trial.paused_at or ""),
             # It comes last, so that a run that was cut off is logged again.
             TRIAL_TAG: trial.trial_id,
         }

@@ -8,13 +8,12 @@ from kt_evolution.algorithm.space.genes import ContinuousGene
 from kt_evolution.algorithm.space.genes import Gene
 from kt_evolution.algorithm.space.genes import one_nan
 from kt_evolution.algorithm.space.integer_genes import IntegerGene
-from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.optional import import_module
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.rungs import logged_values
 from kt_evolution.reporting.rungs import values_at_rungs
+from kt_evolution.reporting.trial_records import TrialRecord
 
 
 def to_optuna(source: Any, storage: Any = None) -> Any:
@@ -63,9 +62,8 @@ def to_optuna(source: Any, storage: Any = None) -> Any:
         [
             _frozen(optuna, search, trial, distributions)
             for trial in search.trials
-            if trial.status != TrialStatus.RUNNING
-            and (trial.trial_id, trial.epochs if trial.is_paused else None)
-            not in known
+            if not trial.is_running
+            and (trial.trial_id, trial.paused_at) not in known
         ]
     )
     return study

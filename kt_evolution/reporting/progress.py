@@ -9,7 +9,7 @@ import numpy as np
 from kt_evolution.algorithm.ranking import pareto_rank
 from kt_evolution.algorithm.ranking import total_violation
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.trial_records import TrialRecord
 
 # The operator of trials whose operator is not stored.
 UNKNOWN = "not recorded"

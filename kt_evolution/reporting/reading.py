@@ -31,13 +31,13 @@ from kt_evolution.project.reader import StoredProject
 from kt_evolution.project.reader import StoredTrial
 from kt_evolution.project.reader import read_stored
 from kt_evolution.reporting.expression import Expression
-from kt_evolution.reporting.records import PAUSED
-from kt_evolution.reporting.records import InheritedWeights
 from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import RejectionRecord
-from kt_evolution.reporting.records import Rung
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.trial_records import PAUSED
+from kt_evolution.reporting.trial_records import InheritedWeights
+from kt_evolution.reporting.trial_records import Rung
+from kt_evolution.reporting.trial_records import TrialRecord
 from kt_evolution.user_warnings import warn_user
 
 # Metrics that are whole numbers. All metrics are floats in a project.

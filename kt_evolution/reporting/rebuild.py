@@ -5,7 +5,7 @@ import math
 from kt_evolution import files
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.trial_records import TrialRecord
 
 WEIGHTS = "checkpoint.weights.h5"
 

@@ -28,11 +28,11 @@ from kt_evolution.reporting.progress import progress_caption
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.rebuild import rebuild_code
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.rungs import rungs_caption
 from kt_evolution.reporting.summary import failures_of
 from kt_evolution.reporting.summary import rejections_of
 from kt_evolution.reporting.summary import summary_of
+from kt_evolution.reporting.trial_records import TrialRecord
 from kt_evolution.reporting.trials_table import table_of
 
 # How many family trees the report offers.

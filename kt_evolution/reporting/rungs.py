@@ -5,7 +5,7 @@ import math
 
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.trial_records import TrialRecord
 
 
 @dataclasses.dataclass(frozen=True)

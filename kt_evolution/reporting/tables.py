@@ -13,7 +13,7 @@ from kt_evolution.display.terminal import printable_lines
 from kt_evolution.optional import import_module
 from kt_evolution.reporting.reading import search_of
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.trial_records import TrialRecord
 
 VALUES = "values."
 METRICS = "metrics."

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from kt_evolution.project.reader import StoredRun
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.trial_records import TrialRecord
 
 # Where the journal has no sessions, a longer time in which no trial runs, in
 # seconds, is a pause.

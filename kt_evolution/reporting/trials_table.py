@@ -8,10 +8,10 @@ from kt_evolution.display.formatting import duration
 from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import score_rows
 from kt_evolution.display.formatting import setting
-from kt_evolution.reporting.records import InheritedWeights
-from kt_evolution.reporting.records import Rung
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.trial_records import InheritedWeights
+from kt_evolution.reporting.trial_records import Rung
+from kt_evolution.reporting.trial_records import TrialRecord
 
 
 @dataclasses.dataclass(frozen=True)

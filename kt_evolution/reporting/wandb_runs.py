@@ -5,7 +5,6 @@ from typing import Any
 
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
-from keras_tuner.engine.trial import TrialStatus
 
 from kt_evolution.callbacks import SearchCallback
 from kt_evolution.optional import import_module
@@ -14,7 +13,7 @@ from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.reading import folder_of
 from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.trial_records import TrialRecord
 from kt_evolution.user_warnings import warn_user
 
 
@@ -138,8 +137,7 @@ class WandbCallback(SearchCallback):
         }
         # Those of the best epoch, not of the last.
         run.summary.update({**trial.metrics, **notes})
-        has_failed = not (trial.is_completed or trial.is_paused)
-        run.finish(exit_code=int(has_failed))
+        run.finish(exit_code=int(trial.has_failed))
         best = search.ranked()
         if best:
             self._search_run.summary["best_trial"] = best[0].trial_id
@@ -160,9 +158,7 @@ def _place_of(trial: TrialRecord) -> tuple[str, int]:
 
 
 def _ended(search: SearchRecord) -> list[TrialRecord]:
-    return [
-        trial for trial in search.trials if trial.status != TrialStatus.RUNNING
-    ]
+    return [trial for trial in search.trials if not trial.is_running]
 
 
 def _epochs(curves: Any) -> list[dict[str, float]]:

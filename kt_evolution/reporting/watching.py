@@ -12,7 +12,6 @@ from rich.live import Live
 from kt_evolution.display.formatting import distances
 from kt_evolution.display.formatting import number
 from kt_evolution.display.formatting import origin
-from kt_evolution.display.formatting import pause_words
 from kt_evolution.display.frame import NUM_ROWS
 from kt_evolution.display.frame import REFRESHES_PER_SECOND
 from kt_evolution.display.frame import Frame
@@ -21,7 +20,6 @@ from kt_evolution.display.frame import plain_line
 from kt_evolution.display.status import SearchStatus
 from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.terminal import printable
-from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.project.closing import rejection_summary
 from kt_evolution.project.closing import shell_command
 from kt_evolution.project.closing import values_line
@@ -35,8 +33,8 @@ from kt_evolution.reporting.following import INTERVAL
 from kt_evolution.reporting.following import JOURNAL
 from kt_evolution.reporting.following import follow
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.timeline import busy_seconds
+from kt_evolution.reporting.trial_records import TrialRecord
 
 # The commands that are named where watching ends.
 _NEXT = ("best", "report")
@@ -113,7 +111,7 @@ def how_it_ended(search: SearchRecord) -> str:
         return "no trial has begun"
     num_paused = len(search.paused)
     num_ended = len(_ended(search)) - num_paused
-    num_left = sum(trial.status == _RUNNING for trial in search.trials)
+    num_left = sum(trial.is_running for trial in search.trials)
     ended = f"{num_ended} trial{'' if num_ended == 1 else 's'} ended"
     if num_paused:
         ended += f", {num_paused} {'is' if num_paused == 1 else 'are'} paused"
@@ -176,7 +174,7 @@ def _update(
 
 def _show_epochs(frame: Frame, search: SearchRecord) -> None:
     """Shows how far the trainings of the trials that run are."""
-    running = [one for one in search.trials if one.status == _RUNNING]
+    running = [one for one in search.trials if one.is_running]
     frame.keep(one.trial_id for one in running)
     for trial in running:
         record = read_training(search.folder / f"trial_{trial.trial_id}")
@@ -226,12 +224,9 @@ def _as_lines(
     return search
 
 
-_RUNNING = TrialStatus.RUNNING
-
-
 def _ended(search: SearchRecord) -> list[TrialRecord]:
     """Returns the trials that have ended or are paused, in that order."""
-    ended = [trial for trial in search.trials if trial.status != _RUNNING]
+    ended = [trial for trial in search.trials if not trial.is_running]
     return sorted(ended, key=lambda trial: (trial.ended or 0.0, trial.number))
 
 
@@ -250,7 +245,7 @@ def status_of(search: SearchRecord, planned: int | None = None) -> SearchStatus:
         # Only the process that searches says how many there will be.
         max_trials=planned_trials(search.folder) or planned,
         num_paused=len(search.paused),
-        num_running=sum(trial.status == _RUNNING for trial in search.trials),
+        num_running=sum(trial.is_running for trial in search.trials),
         num_rejected=len(search.rejections),
         best_trial_id=best[0].trial_id if best else None,
         best=_scores(search, best[0]) if best else (),
@@ -284,9 +279,7 @@ def summary_of(search: SearchRecord, trial: TrialRecord) -> TrialSummary:
         origin=origin(trial.operator, trial.parents),
         seconds=trial.seconds,
         reason=trial.reason,
-        pause=pause_words(trial.epochs, trial.max_epochs)
-        if trial.is_paused
-        else "",
+        pause=trial.pause,
         promoted_at=trial.promoted_at,
     )
 

@@ -166,11 +166,7 @@ def check_inherit_weights(
         is_trained: Bool, whether the tuner trains the models that it builds.
         cross_validation: The user's argument.
     """
-    if not isinstance(inherit_weights, bool):
-        raise TypeError(
-            "`inherit_weights` must be True or False. "
-            f"Received: inherit_weights={inherit_weights!r}"
-        )
+    check_flag("inherit_weights", inherit_weights)
     if inherit_weights and not is_trained:
         raise ValueError(
             "`inherit_weights` is for models that the tuner trains, not for a "
@@ -183,7 +179,7 @@ def check_inherit_weights(
             "validates on. Received: inherit_weights=True, "
             f"cross_validation={cross_validation!r}"
         )
-    return inherit_weights
+    return bool(inherit_weights)
 
 
 def settle_folder(kwargs: dict[str, Any], is_worker: bool) -> None:

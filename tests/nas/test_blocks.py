@@ -354,7 +354,6 @@ def call(block, x, name="body"):
         (lambda: nas.ConvStage(dropout="a"), "`dropout`.*'a'"),
         (lambda: nas.ConvStage(operation=[["conv"]]), r"`operation`.*\['conv'"),
         (lambda: nas.Optimizer(learning_rate="1"), "`learning_rate`.*'1'"),
-        (lambda: nas.ConvStage(squeeze_excite="no"), "`squeeze_excite`.*'no'"),
         (lambda: nas.ResidualMLP(connection="parallel"), "`connection`"),
         (lambda: nas.Cell(operation="conv"), "`operation`.*'conv'"),
         (lambda: nas.Cell(operation=["conv_3", "sew_3"]), "'sew_3'"),
@@ -398,3 +397,8 @@ def test_wrong_arguments_are_named(make, message):
 def test_hyperparameters_must_be_given_to_a_block():
     with pytest.raises(TypeError, match="`hp` must be.*hp=None"):
         nas.ResidualMLP()(None, VECTOR, "body")
+
+
+def test_text_is_no_boolean():
+    with pytest.raises(TypeError, match="`squeeze_excite` must be.*'no'"):
+        nas.ConvStage(squeeze_excite="no")

@@ -30,10 +30,10 @@ from kt_evolution.reporting.progress import progress_of
 from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.records import ObjectiveRecord
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.records import evenly
 from kt_evolution.reporting.timeline import busy_seconds
 from kt_evolution.reporting.timeline import timeline_of
+from kt_evolution.reporting.trial_records import TrialRecord
 from kt_evolution.reporting.trials_table import table_of
 from tests import stock_projects
 from tests.reporting import projects

@@ -12,10 +12,10 @@ from kt_evolution.project.rejections import reasons_of
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting import read_search
 from kt_evolution.reporting.records import RejectionRecord
-from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.summary import failures_of
 from kt_evolution.reporting.summary import rejections_of
 from kt_evolution.reporting.summary import summary_of
+from kt_evolution.reporting.trial_records import TrialRecord
 from tests import stock_projects
 from tests.reporting import projects
 from tests.tuner.tuner_helpers import FIT

@@ -84,7 +84,7 @@ FLAGS = ["allow_new_entries", "dry_build", "overwrite", "tune_new_entries"]
 @pytest.mark.parametrize("name", FLAGS)
 @pytest.mark.parametrize("bad", ["no", "False", "", None, 2, []])
 def test_text_is_no_boolean(tmp_path, name, bad):
-    expected = f"`{name}` must be a Boolean. Received: {name}={bad!r}"
+    expected = f"`{name}` must be True or False. Received: {name}={bad!r}"
     with pytest.raises(TypeError, match=re.escape(expected)):
         ScoringTuner(build, directory=tmp_path, **{name: bad})
     if name in ("allow_new_entries", "tune_new_entries"):

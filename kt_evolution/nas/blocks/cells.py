@@ -7,6 +7,7 @@ import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import check_flag
 from kt_evolution.display.architecture.blocks import Edge
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.base import SingleBlock
@@ -23,7 +24,6 @@ from kt_evolution.nas.blocks.operations import EDGES
 from kt_evolution.nas.blocks.operations import Window
 from kt_evolution.nas.choices import Values
 from kt_evolution.nas.choices import as_options
-from kt_evolution.nas.choices import check_flag
 from kt_evolution.nas.choices import check_rate
 from kt_evolution.nas.choices import declare_choice
 from kt_evolution.nas.choices import declare_choices

@@ -11,6 +11,7 @@ import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import check_flag
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.base import Stage
 from kt_evolution.nas.blocks.base import check_features
@@ -34,7 +35,6 @@ from kt_evolution.nas.blocks.operations import average_pool
 from kt_evolution.nas.choices import Values
 from kt_evolution.nas.choices import active_if
 from kt_evolution.nas.choices import as_options
-from kt_evolution.nas.choices import check_flag
 from kt_evolution.nas.choices import check_rate
 from kt_evolution.nas.choices import declare_choice
 from kt_evolution.nas.choices import one_of

@@ -5,6 +5,7 @@ from typing import Any
 
 from keras import layers
 
+from kt_evolution.algorithm.checks import check_flag
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.base import OptionsBlock
 from kt_evolution.nas.blocks.base import check_features
@@ -15,7 +16,6 @@ from kt_evolution.nas.blocks.layers import dropout
 from kt_evolution.nas.blocks.layers import normalize
 from kt_evolution.nas.choices import Values
 from kt_evolution.nas.choices import as_options
-from kt_evolution.nas.choices import check_flag
 from kt_evolution.nas.choices import check_rate
 from kt_evolution.nas.choices import one_of
 

@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import check_flag
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.base import OptionsBlock
 from kt_evolution.nas.blocks.base import Stage
@@ -18,7 +19,6 @@ from kt_evolution.nas.blocks.layers import dropout
 from kt_evolution.nas.blocks.layers import match_shape
 from kt_evolution.nas.choices import Values
 from kt_evolution.nas.choices import as_options
-from kt_evolution.nas.choices import check_flag
 from kt_evolution.nas.choices import check_rate
 from kt_evolution.nas.choices import one_of
 

@@ -22,7 +22,7 @@ from kt_evolution.reporting.landscape import landscape_of
 from kt_evolution.reporting.landscape import telling_names
 from kt_evolution.reporting.landscape import telling_pairs
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.trial_records import TrialRecord
 
 
 def value_slice(search: SearchRecord, name: str | None = None) -> Any | None:

@@ -11,7 +11,7 @@ from kt_evolution.reporting.figures.style import draw_outside
 from kt_evolution.reporting.figures.style import figure
 from kt_evolution.reporting.figures.style import text
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.trial_records import TrialRecord
 
 
 def rungs(search: SearchRecord) -> Any | None:

@@ -25,8 +25,8 @@ from kt_evolution.reporting.importance import features_of
 from kt_evolution.reporting.importance import importance_of
 from kt_evolution.reporting.importance import most_telling
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.records import evenly
+from kt_evolution.reporting.trial_records import TrialRecord
 
 # More axes or bars can't be read.
 MAX_AXES = 10

@@ -13,7 +13,7 @@ from kt_evolution.display.formatting import prediction
 from kt_evolution.display.formatting import setting
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.trial_records import TrialRecord
 
 # Colors that differ clearly on white and on black.
 BLUE = "#3b82f6"

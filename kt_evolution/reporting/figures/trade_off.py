@@ -15,7 +15,7 @@ from kt_evolution.reporting.figures.style import descriptions
 from kt_evolution.reporting.figures.style import figure
 from kt_evolution.reporting.figures.style import text
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
+from kt_evolution.reporting.trial_records import TrialRecord
 
 
 def axes_of(search: SearchRecord) -> list[str]:

@@ -14,9 +14,9 @@ from kt_evolution.reporting.figures.style import describe
 from kt_evolution.reporting.figures.style import figure
 from kt_evolution.reporting.figures.style import text
 from kt_evolution.reporting.records import SearchRecord
-from kt_evolution.reporting.records import TrialRecord
 from kt_evolution.reporting.timeline import Span
 from kt_evolution.reporting.timeline import timeline_of
+from kt_evolution.reporting.trial_records import TrialRecord
 
 NUM_CURVES = 10
 
