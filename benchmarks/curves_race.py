@@ -19,9 +19,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
-import heapq
 import pathlib
-import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -33,10 +31,12 @@ from benchmarks import curve_searchers
 from benchmarks import race
 from benchmarks import results
 from benchmarks.curve_searchers import CurveSearcher
+from benchmarks.curve_searchers import Job
 from benchmarks.curve_tables import NAMES
 from benchmarks.curve_tables import REPORTED
 from benchmarks.curve_tables import CurveTable
 from benchmarks.curve_tables import load_table
+from benchmarks.simulation import simulate
 
 WORKERS = (1, 8)
 
@@ -82,7 +82,24 @@ SEARCHERS = {
 }
 
 
-def simulate(
+@dataclasses.dataclass(frozen=True)
+class _Chief:
+    """Tells a searcher the losses of its jobs, which a table has."""
+
+    searcher: CurveSearcher
+    table: CurveTable
+
+    def ask(self, worker: int) -> Job | None:
+        return self.searcher.ask(worker)
+
+    def tell(self, job: Job) -> None:
+        self.searcher.tell(job, self.losses(job))
+
+    def losses(self, job: Job) -> np.ndarray:
+        return self.table.curve(job.values)[job.first : job.last]
+
+
+def train(
     searcher: CurveSearcher, table: CurveTable, budget: int, workers: int
 ) -> Iterator[tuple[int, float, float]]:
     """Lets workers train until a number of epochs is spent.
@@ -92,30 +109,17 @@ def simulate(
         epoch's loss, and of the seconds that it took to propose its job, 0 for
         all of a job's epochs but the first.
     """
-    number = 0
-    running: list[tuple[int, int, int, curve_searchers.Job]] = []
-    idle, now = list(range(workers)), 0
-    while now * workers < budget:
-        waiting = []
-        for worker in idle:
-            start = time.perf_counter()
-            job = searcher.ask(worker)
-            seconds = time.perf_counter() - start
-            if job is None:
-                waiting.append(worker)
-                continue
-            number += 1
-            end = now + job.last - job.first
-            heapq.heappush(running, (end, number, worker, job))
-            losses = table.curve(job.values)[job.first : job.last]
-            for after, loss in enumerate(losses, 1):
-                yield (now + after) * workers, float(loss), seconds
-                seconds = 0.0
-        if not running:
-            return
-        now, _, worker, job = heapq.heappop(running)
-        searcher.tell(job, table.curve(job.values)[job.first : job.last])
-        idle = [*waiting, worker]
+    chief = _Chief(searcher, table)
+    for shift in simulate(
+        chief,
+        lambda job: job.last - job.first,
+        workers,
+        until=budget / workers,
+    ):
+        seconds = shift.seconds
+        for after, loss in enumerate(chief.losses(shift.job), 1):
+            yield (int(shift.first) + after) * workers, float(loss), seconds
+            seconds = 0.0
 
 
 def run_race(wanted: race.Race, workers: int) -> results.Record:
@@ -126,7 +130,7 @@ def run_race(wanted: race.Race, workers: int) -> results.Record:
     best = np.full(wanted.evaluations + 1, np.inf)
     seconds = []
     try:
-        for spent, loss, asked in simulate(
+        for spent, loss, asked in train(
             searcher, table, wanted.evaluations, workers
         ):
             if spent <= wanted.evaluations:

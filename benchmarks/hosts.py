@@ -6,7 +6,7 @@ They are driven as a tuner drives them, through their public calls:
 
 from __future__ import annotations
 
-import collections
+import itertools
 import os
 import tempfile
 from typing import Any
@@ -41,7 +41,7 @@ class OracleSearcher(Searcher):
         self._recommends = recommends
         self._names = _metric_names(task)
         self._parameters = task.parameters
-        self._running: collections.deque[Any] = collections.deque()
+        self._running: dict[int, Any] = {}
 
     @property
     def project(self) -> str:
@@ -54,14 +54,18 @@ class OracleSearcher(Searcher):
         return self._oracle.history
 
     def ask(self) -> Cell | None:
-        trial = self._oracle.create_trial(f"tuner{len(self._running)}")
+        worker = next(n for n in itertools.count() if n not in self._running)
+        trial = self._oracle.create_trial(f"tuner{worker}")
         if trial.status != "RUNNING":
             return None
-        self._running.append(trial)
+        self._running[worker] = trial
         return self._cell(trial)
 
     def tell(self, cell: Cell, loss: Loss) -> None:
-        trial = self._running.popleft()
+        worker = next(
+            n for n, t in self._running.items() if self._cell(t) == cell
+        )
+        trial = self._running.pop(worker)
         if not np.isfinite(loss).all():
             trial.status = "FAILED"
             self._oracle.end_trial(trial)

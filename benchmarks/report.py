@@ -25,6 +25,7 @@ from benchmarks.searchers import SEARCHERS
 from benchmarks.standings import Standings
 from benchmarks.standings import halves
 from benchmarks.targets import PEERS
+from benchmarks.targets import reached
 
 
 def sections(track: str, standings: Standings) -> Iterator[str]:
@@ -68,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for track in options.tracks
     }
     print(
-        "## Targets\n\n" + tables.targets_table(tracks, halves()[0]), end="\n\n"
+        "## Targets\n\n" + tables.reached_table(reached(tracks, halves()[0])),
+        end="\n\n",
     )
     for track, standings in tracks.items():
         if not standings.searchers:

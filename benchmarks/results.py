@@ -42,6 +42,8 @@ class Record:
             cell was asked. None if it wasn't.
         exhausted: Boolean, whether the searcher stopped by itself.
         versions: Dict, package name to version.
+        busy: Float, the share of time that simulated workers were busy. None
+            if it wasn't measured.
     """
 
     task: str
@@ -52,6 +54,7 @@ class Record:
     queries_to_best: int | None = None
     exhausted: bool = False
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    busy: float | None = None
 
     def regret_at(self, evaluation: int) -> float | None:
         """Returns the regret after so many evaluations, None if not run."""

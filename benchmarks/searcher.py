@@ -14,8 +14,9 @@ Loss = float | tuple[float, ...]
 class Searcher(abc.ABC):
     """Proposes cells of a table and learns their losses, smaller is better.
 
-    Several cells may be asked before the first is told; they are then told
-    in the order in which they were asked.
+    Several cells may be asked before the first is told. They are told in any
+    order to the oracles of Keras Tuner, and to all others in the order in which
+    they were asked.
     """
 
     @abc.abstractmethod

@@ -5,7 +5,7 @@ Every table says how many seeds it rests on. What hasn't been run is a dash.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +22,7 @@ from benchmarks.standings import geometric_mean
 from benchmarks.standings import halves
 from benchmarks.standings import proposal_ms
 from benchmarks.standings import queries_to_best
-from benchmarks.targets import reached
+from benchmarks.targets import Reached
 
 NOTHING = "–"
 
@@ -218,8 +218,8 @@ def coverage_table(standings: Standings) -> str:
     )
 
 
-def targets_table(tracks: Mapping[str, Standings], half: Half) -> str:
-    """Every target beside the figure that was reached."""
+def reached_table(found: Iterable[Reached]) -> str:
+    """Targets beside the figures that were reached."""
     rows = [
         [
             target.title,
@@ -228,7 +228,7 @@ def targets_table(tracks: Mapping[str, Standings], half: Half) -> str:
             target.basis or NOTHING,
             target.verdict,
         ]
-        for target in reached(tracks, half)
+        for target in found
     ]
     return table(["figure", "target", "measured", "on", ""], rows)
 

@@ -50,7 +50,7 @@ def test_a_table_is_scaled_by_its_best_and_its_median():
 
 def test_one_worker_trains_in_turns():
     searcher = Scripted(job(8, 0, 2, "x"), job(8, 2, 3, "x"))
-    found = list(curves_race.simulate(searcher, small_table(), 9, 1))
+    found = list(curves_race.train(searcher, small_table(), 9, 1))
     assert [spent for spent, _, _ in found] == [1, 2, 3]
     assert [loss for _, loss, _ in found] == [1.0, 0.875, 0.75]
     assert searcher.told == [("x", [1.0, 0.875]), ("x", [0.75])]
@@ -59,7 +59,7 @@ def test_one_worker_trains_in_turns():
 def test_workers_train_at_once():
     jobs = [job(8, 0, 4, "long"), job(16, 0, 1, "short"), job(32, 0, 1, "last")]
     searcher = Scripted(*jobs)
-    found = list(curves_race.simulate(searcher, small_table(), 9, 2))
+    found = list(curves_race.train(searcher, small_table(), 9, 2))
     assert [trial for trial, _ in searcher.told] == ["short", "last", "long"]
     # After each step of time both workers have spent an epoch.
     assert [spent for spent, _, _ in found] == [2, 4, 6, 8, 2, 4]
