@@ -5,11 +5,13 @@ the process if the search is gone, also in the middle of a training.
 """
 
 import faulthandler
+import functools
 import os
 import pickle
 import queue
 import shutil
 import threading
+from pathlib import Path
 from typing import BinaryIO
 
 from kt_evolution.workers.frames import read_frame
@@ -35,6 +37,7 @@ def main(source: BinaryIO, target: BinaryIO, name: str, folder: str) -> None:
         target=_receive, args=(source, messages, folder), daemon=True
     ).start()
     # To import Keras takes seconds, in which the search may die.
+    from kt_evolution.workers import shipping
     from kt_evolution.workers.member_tuner import MemberTuner
 
     def send(content: bytes) -> None:
@@ -42,7 +45,7 @@ def main(source: BinaryIO, target: BinaryIO, name: str, folder: str) -> None:
         target.flush()
 
     tuner = MemberTuner(name, send)
-    is_usable = tuner.load(folder)
+    is_usable = tuner.load(functools.partial(shipping.read, Path(folder)))
     while is_usable and (content := messages.get()) != END:
         is_usable = tuner.train(pickle.loads(content))
 

@@ -5,7 +5,6 @@ import time
 import traceback
 from collections.abc import Callable
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -15,7 +14,6 @@ from kt_evolution.display.search_display import EpochProgress
 from kt_evolution.display.search_display import bars_of
 from kt_evolution.project.issued_trial import put_report
 from kt_evolution.training.trial_oracle import TrialOracle
-from kt_evolution.workers import shipping
 from kt_evolution.workers.arguments import with_data
 from kt_evolution.workers.interface import Event
 from kt_evolution.workers.interface import SearchFailed
@@ -47,19 +45,18 @@ class MemberTuner:
     def _send(self, event: Event) -> None:
         self._send_bytes(cloudpickle.dumps(event))
 
-    def load(self, folder: str) -> bool:
+    def load(self, read: Callable[..., tuple[Any, ...]]) -> bool:
         """Loads the tuner and the data.
 
         Args:
-            folder: String, the folder that `shipping.write` has filled.
+            read: Function that returns the tuner and the arguments of `search`.
+                It takes the `own_parts` of `shipping.load`.
 
         Returns:
             Bool, whether the worker can train. Otherwise the search ends.
         """
         try:
-            self._tuner, args, kwargs = shipping.read(
-                Path(folder), self._own_parts
-            )
+            self._tuner, args, kwargs = read(self._own_parts)
             self._args, self._kwargs = with_data(self._tuner, args, kwargs)
         except Exception as error:
             self._fail(error)

@@ -1,8 +1,9 @@
 """What all trials share, pickled once for all worker processes.
 
 Functions and classes of a notebook or of `__main__` are pickled by value.
-Large arrays, wherever they are, become files. Every process maps them into
-its memory, which therefore holds them once.
+Large arrays, wherever they are, are left out of the pickle. On one machine
+they become files. Every process maps them into its memory, which therefore
+holds them once.
 """
 
 import io
@@ -32,13 +33,60 @@ OWN_PARTS = ("oracle", "_search_callbacks", "_workers")
 def write(
     folder: Path, tuner: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> None:
-    """Writes a search for its workers.
+    """Writes a search into a folder, for the workers of this machine.
 
     Args:
         folder: Path, an empty folder.
         tuner: The `EvolutionTuner`.
         args: Tuple, the positional arguments of `search`.
         kwargs: Dict, the others.
+
+    Raises:
+        TypeError: If a part can't be pickled. The message names it.
+    """
+
+    def put(number: int, array: np.ndarray) -> None:
+        np.save(_path_of(folder, number), array)
+
+    with (folder / FILE_NAME).open("wb") as file:
+        dump(file, tuner, args, kwargs, put)
+
+
+def read(
+    folder: Path, own_parts: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """Returns the tuner and the arguments of `search` that `write` has written.
+
+    Args:
+        folder: Path.
+        own_parts: Function, see `load`.
+    """
+
+    def get(number: int) -> np.ndarray:
+        # What a worker changes stays in its own memory.
+        array = np.load(_path_of(folder, number), mmap_mode="c")
+        return array.view(np.ndarray)
+
+    with (folder / FILE_NAME).open("rb") as file:
+        return load(file, get, own_parts)
+
+
+def dump(
+    file: Any,
+    tuner: Any,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    put: Callable[[int, np.ndarray], None],
+) -> None:
+    """Writes a search for its workers, without its large arrays.
+
+    Args:
+        file: The file to write to.
+        tuner: The `EvolutionTuner`.
+        args: Tuple, the positional arguments of `search`.
+        kwargs: Dict, the others.
+        put: Function that takes the number of a large array, from 0, and the
+            array.
 
     Raises:
         TypeError: If a part can't be pickled. The message names it.
@@ -53,9 +101,8 @@ def write(
         "image_data_format": keras.config.image_data_format(),
     }
     try:
-        with (folder / FILE_NAME).open("wb") as file:
-            cloudpickle.dump(settings, file)
-            _Pickler(file, tuner, folder).dump((tuner, args, dict(kwargs)))
+        cloudpickle.dump(settings, file)
+        _Pickler(file, tuner, put).dump((tuner, args, dict(kwargs)))
     except OSError:
         # The disk may be full.
         raise
@@ -68,25 +115,26 @@ def write(
         ) from error
 
 
-def read(
-    folder: Path, own_parts: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+def load(
+    file: Any,
+    get: Callable[[int], np.ndarray],
+    own_parts: Callable[[Mapping[str, Any]], Mapping[str, Any]],
 ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-    """Returns the tuner and the arguments of `search` that `write` has written.
+    """Returns the tuner and the arguments of `search` that `dump` has written.
 
     Keras is configured as it is in the process of the search.
 
     Args:
-        folder: Path.
+        file: The file to read from.
+        get: Function of the number of a large array, which returns it.
         own_parts: Function of the settings of the search, which returns a dict
             of `OWN_PARTS` and "display" to those of the worker.
     """
-    with (folder / FILE_NAME).open("rb") as file:
-        settings = pickle.load(file)
-        keras.config.set_floatx(settings["floatx"])
-        keras.config.set_image_data_format(settings["image_data_format"])
-        keras.config.set_dtype_policy(settings["dtype_policy"])
-        unpickler = _Unpickler(file, folder, own_parts(settings))
-        tuner, args, kwargs = unpickler.load()
+    settings = pickle.load(file)
+    keras.config.set_floatx(settings["floatx"])
+    keras.config.set_image_data_format(settings["image_data_format"])
+    keras.config.set_dtype_policy(settings["dtype_policy"])
+    tuner, args, kwargs = _Unpickler(file, get, own_parts(settings)).load()
     return tuner, args, kwargs
 
 
@@ -96,19 +144,23 @@ class _Pickler(cloudpickle.Pickler):
     Args:
         file: The file to write to.
         tuner: The `EvolutionTuner`.
-        folder: Path, the folder of the files of arrays, or None to leave the
-            arrays out.
+        put: Function, see `dump`, or None to leave the arrays out.
     """
 
-    def __init__(self, file: Any, tuner: Any, folder: Path | None) -> None:
+    def __init__(
+        self,
+        file: Any,
+        tuner: Any,
+        put: Callable[[int, np.ndarray], None] | None,
+    ) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self._own = {id(getattr(tuner, name)): name for name in OWN_PARTS}
         self._own.pop(id(None), None)
         self._own[id(tuner.oracle._display)] = "display"
-        if folder is None:
+        if put is None:
             # A part that refers to the tuner is not all of it.
             self._own[id(tuner)] = "tuner"
-        self._folder = folder
+        self._put = put
         # The arrays are kept alive, because their ids are their names here.
         self._arrays: dict[int, tuple[int, np.ndarray]] = {}
 
@@ -124,11 +176,11 @@ class _Pickler(cloudpickle.Pickler):
         return None if thing.dtype.hasobject else self._number_of(thing)
 
     def _number_of(self, array: np.ndarray) -> int:
-        """Returns the number of the file of an array."""
+        """Returns the number of an array."""
         if id(array) not in self._arrays:
             number = len(self._arrays)
-            if self._folder is not None:
-                np.save(_path_of(self._folder, number), array)
+            if self._put is not None:
+                self._put(number, array)
             self._arrays[id(array)] = number, array
         return self._arrays[id(array)][0]
 
@@ -138,15 +190,18 @@ class _Unpickler(pickle.Unpickler):
 
     Args:
         file: The file.
-        folder: Path, the folder of the files of arrays.
+        get: Function, see `load`.
         own_parts: Dict of names to the parts that the worker has of its own.
     """
 
     def __init__(
-        self, file: Any, folder: Path, own_parts: Mapping[str, Any]
+        self,
+        file: Any,
+        get: Callable[[int], np.ndarray],
+        own_parts: Mapping[str, Any],
     ) -> None:
         super().__init__(file)
-        self._folder = folder
+        self._get = get
         self._own_parts = own_parts
         self._arrays: dict[int, np.ndarray] = {}
 
@@ -154,9 +209,7 @@ class _Unpickler(pickle.Unpickler):
         if isinstance(name, str):
             return self._own_parts.get(name)
         if name not in self._arrays:
-            # What a worker changes stays in its own memory.
-            array = np.load(_path_of(self._folder, name), mmap_mode="c")
-            self._arrays[name] = array.view(np.ndarray)
+            self._arrays[name] = self._get(name)
         return self._arrays[name]
 
 

@@ -1,5 +1,6 @@
 """Searches with workers: the models, and workers without processes."""
 
+import functools
 import os
 import pickle
 import signal
@@ -91,7 +92,8 @@ class InlineWorkers(Workers):
             self.deaths[task.trial.trial_id] -= 1
             return [WorkerDied(worker, "It died of SIGNAL.")]
         member = self._member(worker, sent)
-        if member.load(self._folder.name):
+        folder = Path(self._folder.name)
+        if member.load(functools.partial(shipping.read, folder)):
             member.train(task)
         return [pickle.loads(content) for content in sent]
 
