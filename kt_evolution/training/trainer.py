@@ -4,6 +4,7 @@ import contextlib
 import math
 import sys
 import traceback
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 
 import keras
 import keras_tuner as kt
-import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
@@ -48,6 +48,7 @@ from kt_evolution.training.hooks import makes_metrics_by_keras
 from kt_evolution.training.hooks import source_of_metrics
 from kt_evolution.training.inheritance import Inheritance
 from kt_evolution.training.pausing import FitAgainError
+from kt_evolution.training.seeds import seed_of
 from kt_evolution.training.unfinished import UnfinishedTrials
 from kt_evolution.training.verbosity import default_verbose
 from kt_evolution.user_warnings import warn_user
@@ -74,6 +75,8 @@ class Trainer:
         clock: The clock of a worker, which does not see that of its chief.
         inheritance: The `Inheritance` of weights.
         display: The `SearchDisplay` of the oracle, or a `WorkerDisplay`.
+        as_data: Function of a model and of the arguments of its `fit`, which
+            returns them as Keras gets them.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class Trainer:
         self._unfinished = UnfinishedTrials(tuner)
         self.inheritance = Inheritance(tuner, inherits_weights)
         self.folds: Sequence[Fold] = ()
+        self.as_data: Callable[[Any, Any], Any] = lambda model, data: data
         self.display: SearchDisplay | WorkerDisplay = oracle._display
         if tuner._is_worker():
             objectives = objectives_of(oracle.objective)
@@ -296,17 +300,11 @@ class Trainer:
             kwargs: Dict of arguments of `fit`, which is changed.
         """
         if not self._tuner._is_worker():
-            self._seed_reevaluation(trial)
+            seed = seed_of(self._tuner.oracle, trial.trial_id)
+            if seed is not None:
+                keras.utils.set_random_seed(seed)
         # The host takes a list only, and a subclass may call this.
         kwargs["callbacks"] = as_list(kwargs.get("callbacks"))
-
-    def _seed_reevaluation(self, trial: Trial) -> None:
-        """Makes sure that a model that is trained again has another seed."""
-        oracle = self._tuner.oracle
-        if trial.trial_id in oracle.reevaluations:
-            words = [oracle.seed, int(trial.trial_id)]
-            sequence = np.random.SeedSequence(words)
-            keras.utils.set_random_seed(int(sequence.generate_state(1)[0]))
 
     def build_and_fit(
         self, trial: Trial, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -346,6 +344,7 @@ class Trainer:
             quietly = contextlib.nullcontext()
             check_fit_arguments(model, args, kwargs, int(trial.trial_id) == 0)
             self._check_epochs(trial, model, args, kwargs)
+            args, kwargs = self.as_data(model, (args, kwargs))
         self.inheritance.begin(trial, model, execution, args, kwargs)
         with quietly:
             result = execution.run(

@@ -1,5 +1,6 @@
 """A search whose trials are trained by workers."""
 
+import random
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,8 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_evolution.project.issued_trial import IssuedTrial
 from kt_evolution.project.issued_trial import take_report
 from kt_evolution.project.signals import raise_if_interrupted
+from kt_evolution.training.seeds import combined_seed
+from kt_evolution.training.seeds import seed_of
 from kt_evolution.workers.interface import Event
 from kt_evolution.workers.interface import SearchFailed
 from kt_evolution.workers.interface import Task
@@ -21,6 +24,15 @@ from kt_evolution.workers.interface import Workers
 
 # Seconds between two looks at what may end a search or a trial from outside.
 INTERVAL = 0.5
+# After so many workers in a row that died before they trained, the search ends.
+MAX_FAILED_STARTS = 3
+
+
+def _seed_of_process() -> int:
+    """Returns a seed that follows from that of Python, which stays as it is."""
+    generator = random.Random()
+    generator.setstate(random.getstate())
+    return generator.getrandbits(32)
 
 
 class WorkerError(RuntimeError):
@@ -64,7 +76,11 @@ class Dispatch:
         self._tuner = tuner
         self._workers = workers
         self._trial_timeout = trial_timeout
-        self._running: dict[str, IssuedTrial] = {}
+        self._running: dict[str, Task] = {}
+        # After `keras.utils.set_random_seed` it is the same in each search.
+        self._seed = _seed_of_process()
+        # How many workers died before they trained, since the last one did.
+        self._failed_starts = 0
         # When the training of a worker began.
         self._began: dict[str, float] = {}
         # Those that were terminated because their trial ran for too long.
@@ -94,24 +110,32 @@ class Dispatch:
             if trial.status == TrialStatus.STOPPED:
                 return
             self._tuner.on_trial_begin(trial)
-            self._running[worker] = trial
-            task = Task(
+            self._running[worker] = Task(
                 trial,
                 self._tuner._trainer.inheritance.parents_of(trial),
                 self._tuner.oracle._project.clock.seconds,
+                self._seed_of(trial),
             )
-            self._workers.submit(worker, task)
+            self._workers.submit(worker, self._running[worker])
+
+    def _seed_of(self, trial: IssuedTrial) -> int:
+        """Returns the seed of a run of a trial."""
+        seed = seed_of(self._tuner.oracle, trial.trial_id)
+        if seed is not None:
+            return seed
+        return combined_seed(self._seed, int(trial.trial_id), trial.run or 0)
 
     def _take(self, event: Event) -> None:
         worker = event.worker
         if isinstance(event, SearchFailed):
             raise event.error from WorkerError(event.text)
-        trial = self._running.get(worker)
-        if trial is None:
+        if worker not in self._running:
             # A process that had no trial ended by itself.
             return
+        trial = self._running[worker].trial
         match event:
             case TrainingBegan():
+                self._failed_starts = 0
                 self._began[worker] = time.monotonic()
                 # Its seconds begin when its process has started.
                 self._tuner.oracle._display.on_trial_begin(trial)
@@ -128,6 +152,8 @@ class Dispatch:
                     )
                 take_report(trial, event.trial)
                 self._end(worker)
+            case WorkerDied() if worker not in self._began:
+                self._start_again(event)
             case WorkerDied():
                 trial.status = TrialStatus.INVALID
                 trial.message = self._reason_of(event)
@@ -135,6 +161,16 @@ class Dispatch:
                 first_line = trial.message.splitlines()[0]
                 print(f"Trial {trial.trial_id} failed. {first_line}")
                 self._end(worker)
+
+    def _start_again(self, event: WorkerDied) -> None:
+        """Submits a trial again whose worker died before it trained."""
+        self._failed_starts += 1
+        if self._failed_starts >= MAX_FAILED_STARTS:
+            raise WorkerError(
+                f"{MAX_FAILED_STARTS} workers in a row died before they could "
+                f"train, and no trial was lost. The last: {event.reason}"
+            )
+        self._workers.submit(event.worker, self._running[event.worker])
 
     def _reason_of(self, event: WorkerDied) -> str:
         if event.worker in self._overdue:
@@ -146,7 +182,7 @@ class Dispatch:
 
     def _end(self, worker: str) -> None:
         """Ends the trial of a worker, and gives out the next ones."""
-        trial = self._running.pop(worker)
+        trial = self._running.pop(worker).trial
         self._began.pop(worker, None)
         self._overdue.discard(worker)
         self._tuner.on_trial_end(trial)

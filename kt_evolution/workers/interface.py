@@ -19,11 +19,13 @@ class Task:
         trial: The `IssuedTrial`.
         parents: List of the trials whose weights it may begin with.
         seconds: Float, for how long the search has run.
+        seed: Int, with which Keras is seeded before the training.
     """
 
     trial: IssuedTrial
     parents: Sequence[Trial]
     seconds: float
+    seed: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +75,9 @@ class TrialReported:
 @dataclasses.dataclass(frozen=True)
 class WorkerDied:
     """A worker ended before it reported its trial.
+
+    Without `TrainingBegan` before it, the trial is not to blame, and is
+    submitted again.
 
     Args:
         worker: String.

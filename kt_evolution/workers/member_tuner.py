@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import cloudpickle
+import keras
 
 from kt_evolution.callbacks import SearchCallbacks
 from kt_evolution.display.search_display import EpochProgress
@@ -96,6 +97,7 @@ class MemberTuner:
         self._send(TrainingBegan(self._name))
         tuner.oracle.begin(trial, task.parents)
         tuner._trainer.clock.begin(task.seconds)
+        keras.utils.set_random_seed(task.seed)
         try:
             # A subclass may have changed what a trial is.
             tuner._try_run_and_update_trial(trial, *self._args, **self._kwargs)

@@ -20,10 +20,9 @@ import numpy as np
 
 from kt_evolution.callbacks import as_list
 from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.workers import mapped_arrays
 
 FILE_NAME = "search.pickle"
-# Smaller arrays are pickled, in bytes.
-MIN_FILE_SIZE = 2**20
 # The arguments of `fit` with which there may be data of any kind.
 DATA_ARGUMENTS = ("x", "y", "validation_data", "sample_weight")
 # The parts of a tuner that a worker has of its own, or not at all.
@@ -63,12 +62,15 @@ def read(
     """
 
     def get(number: int) -> np.ndarray:
-        # What a worker changes stays in its own memory.
-        array = np.load(_path_of(folder, number), mmap_mode="c")
-        return array.view(np.ndarray)
+        return mapped_arrays.load(_path_of(folder, number))
+
+    def as_data(model: Any, data: Any) -> Any:
+        return mapped_arrays.for_keras(model, data, folder)
 
     with (folder / FILE_NAME).open("rb") as file:
-        return load(file, get, own_parts)
+        tuner, args, kwargs = load(file, get, own_parts)
+    tuner._trainer.as_data = as_data
+    return tuner, args, kwargs
 
 
 def dump(
@@ -170,10 +172,9 @@ class _Pickler(cloudpickle.Pickler):
             return name
         if type(thing) not in (np.ndarray, np.memmap):
             return None
-        if thing.nbytes < MIN_FILE_SIZE or thing.dtype.isbuiltin != 1:
-            return None
-        # Objects are pointers.
-        return None if thing.dtype.hasobject else self._number_of(thing)
+        # Smaller arrays are pickled.
+        is_large = mapped_arrays.is_large(thing)
+        return self._number_of(thing) if is_large else None
 
     def _number_of(self, array: np.ndarray) -> int:
         """Returns the number of an array."""

@@ -14,6 +14,7 @@ import numpy as np
 
 import kt_evolution
 from kt_evolution.workers import shipping
+from kt_evolution.workers.interface import TrainingBegan
 from kt_evolution.workers.interface import WorkerDied
 from kt_evolution.workers.interface import Workers
 from kt_evolution.workers.member_tuner import MemberTuner
@@ -62,14 +63,16 @@ class InlineWorkers(Workers):
     Args:
         num_workers: Int, how many.
         deaths: Dict of trial ids to how often the worker dies in them.
+        failed_starts: Int, how many of the workers die before they train.
 
     Attributes:
         log: List of the calls of `Workers`, but `events`.
     """
 
-    def __init__(self, num_workers=2, deaths=()):
+    def __init__(self, num_workers=2, deaths=(), failed_starts=0):
         self.names = tuple(f"inline{n}" for n in range(num_workers))
         self.deaths = dict(deaths)
+        self.failed_starts = failed_starts
         self.log = []
         self._tasks = []
         self._members = {}
@@ -90,7 +93,11 @@ class InlineWorkers(Workers):
         task, sent = pickle.loads(content), []
         if self.deaths.get(task.trial.trial_id, 0):
             self.deaths[task.trial.trial_id] -= 1
-            return [WorkerDied(worker, "It died of SIGNAL.")]
+            death = WorkerDied(worker, "It died of SIGNAL.")
+            return [TrainingBegan(worker), death]
+        if self.failed_starts:
+            self.failed_starts -= 1
+            return [WorkerDied(worker, "It could not start.")]
         member = self._member(worker, sent)
         folder = Path(self._folder.name)
         if member.load(functools.partial(shipping.read, folder)):

@@ -257,3 +257,44 @@ def test_keras_is_configured_as_here(tmp_path):
     finally:
         keras.config.set_dtype_policy(policy)
     assert set(seen) == {"mixed_bfloat16"}
+
+
+def test_a_worker_that_cannot_start_costs_no_try(tmp_path):
+    workers = InlineWorkers(2, failed_starts=2)
+    tuner = new_tuner(tmp_path / "some", workers=workers)
+    tuner.search(**FIT)
+    assert {t.status for t in tuner.oracle.trials.values()} == {"COMPLETED"}
+    given = [call[1] for call in workers.log if call[0] in workers.names]
+    assert sorted(given) == sorted("0123" + "11")
+    workers = InlineWorkers(2, failed_starts=3)
+    tuner = new_tuner(tmp_path / "all", workers=workers)
+    with pytest.raises(RuntimeError, match="The last: It could not start"):
+        tuner.search(**FIT)
+    assert workers.log[-1] == ("close", True)
+    # The search goes on with the same trials.
+    tuner = new_tuner(tmp_path / "all", workers=InlineWorkers())
+    tuner.search(**FIT)
+    assert {t.status for t in tuner.oracle.trials.values()} == {"COMPLETED"}
+
+
+def build_at_random(hp):
+    hp.Int("a", 0, 9)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    return model
+
+
+def test_trainings_of_workers_have_seeds(tmp_path):
+    found = []
+    for name, seed in {"one": 1, "again": 1, "other": 2}.items():
+        keras.utils.set_random_seed(seed)
+        tuner = new_tuner(
+            tmp_path / name,
+            hypermodel=build_at_random,
+            workers=InlineWorkers(),
+            max_trials=3,
+        )
+        tuner.search(**FIT)
+        found.append(results_of(tuner))
+    assert found[0] == found[1] != found[2]
+    assert len({score for _, score in found[0].values()}) == 3
