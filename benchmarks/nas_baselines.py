@@ -13,6 +13,7 @@ from benchmarks.nas_budget import Budget
 from benchmarks.nas_budget import Found
 from benchmarks.nas_budget import tested
 from benchmarks.nas_tasks import Data
+from benchmarks.nas_tasks import Rows
 from benchmarks.nas_tasks import Task
 
 
@@ -22,21 +23,37 @@ def baseline(
     """Fits a common first model with its default values."""
     if task.kind == "series":
         return _series_baseline(task, data, budget, folder)
-    model = _text_baseline() if task.kind == "text" else _trees(task, seed)
+    model = first_model(task, seed)
     model.fit(*data.train)
-    inputs, targets = data.test
-    predictions = (
-        model.predict(inputs)
-        if task.is_regression
-        else _by_class(model, model.predict_proba(inputs), data.num_classes)
-    )
-    return Found(task.score(targets, predictions), trials=1)
+    return Found(score_of(model, task, data, data.test), trials=1)
 
 
-def _by_class(model: Any, probabilities: np.ndarray, classes: int) -> Any:
-    columns = np.zeros((len(probabilities), classes))
-    columns[:, model.classes_.astype(int)] = probabilities
-    return columns
+def first_model(task: Task, seed: int) -> Any:
+    """Returns an estimator of scikit-learn's kind for the task's data."""
+    if task.kind == "text":
+        return _text_baseline()
+    return _rocket(seed) if task.kind == "series" else _trees(task, seed)
+
+
+def score_of(model: Any, task: Task, data: Data, rows: Rows) -> float:
+    """Returns the score of a fitted estimator on some rows of the data."""
+    inputs, targets = rows
+    if task.is_regression:
+        return task.score(targets, model.predict(inputs))
+    columns = np.zeros((len(targets), data.num_classes))
+    columns[:, model.classes_.astype(int)] = model.predict_proba(inputs)
+    return task.score(targets, columns)
+
+
+def _rocket(seed: int) -> Any:
+    """Returns ROCKET (Dempster et al. 2020) with a ridge classifier."""
+    from aeon.classification.convolution_based import RocketClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    # Aeon has channels first, Keras has them last.
+    turn = FunctionTransformer(np.swapaxes, kw_args={"axis1": 1, "axis2": 2})
+    return make_pipeline(turn, RocketClassifier(random_state=seed))
 
 
 def _text_baseline() -> Any:

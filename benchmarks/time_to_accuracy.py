@@ -4,8 +4,15 @@ Example:
 
 ```
 python -m benchmarks.time_to_accuracy --tasks mnist --seeds 0-2 --seconds 300
+NAS_DATA=FOLDER python -m benchmarks.time_to_accuracy --tasks ready \
+    --searchers none kt-random hyperband default usual autokeras --seconds 1800
 python -m benchmarks.time_to_accuracy_report --figures benchmarks/figures
 ```
+
+The tasks `ready` are those of `benchmarks.nas` with the ready spaces. AutoKeras
+3.0 needs an environment of its own, with older versions:
+`pip install autokeras keras==3.10.0 tensorflow==2.19.1 tensorboard` and the
+packages of the data.
 
 Each search has a process and one core to itself, and ends after `--seconds`.
 Its best model so far is the epoch with the best validation accuracy; the
@@ -36,13 +43,23 @@ import keras
 from benchmarks import results
 from benchmarks.race import parse_seeds
 from benchmarks.timed_searchers import CLOCKS
+from benchmarks.timed_searchers import RACERS
 from benchmarks.timed_searchers import SEARCHERS
 from benchmarks.timed_searchers import TimeIsOverError
 from benchmarks.timed_searchers import Watch
+from benchmarks.timed_tasks import READY
+from benchmarks.timed_tasks import SMALL
 from benchmarks.timed_tasks import TASKS
 
 TRACK = "time"
-PACKAGES = ("keras", "keras-tuner", "kt-evolution", "optuna", "tensorflow")
+PACKAGES = (
+    "autokeras",
+    "keras",
+    "keras-tuner",
+    "kt-evolution",
+    "optuna",
+    "tensorflow",
+)
 ONE_CORE = {
     "OMP_NUM_THREADS": "1",
     "TF_NUM_INTRAOP_THREADS": "1",
@@ -152,14 +169,20 @@ def run_all(wanted: Sequence[Search], folder: pathlib.Path) -> int:
     return len(missing)
 
 
+def _names(tasks: Sequence[str]) -> list[str]:
+    """Returns names of tasks with those of the ready spaces for "ready"."""
+    every = [READY if name == "ready" else [name] for name in tasks]
+    return list(dict.fromkeys(name for names in every for name in names))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description="Race searchers on real trainings, by time."
     )
     add = parser.add_argument
-    names, tasks = list(SEARCHERS), list(TASKS)
-    add("--searchers", nargs="+", choices=names, default=names)
-    add("--tasks", nargs="+", choices=tasks, default=tasks)
+    tasks = [*TASKS, "ready"]
+    add("--searchers", nargs="+", choices=list(SEARCHERS), default=list(RACERS))
+    add("--tasks", nargs="+", choices=tasks, default=list(SMALL))
     add("--seeds", type=parse_seeds, default=[0, 1, 2])
     add("--seconds", type=float, default=300.0, help="of each search")
     add("--clock", choices=list(CLOCKS), default="cpu")
@@ -169,8 +192,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Search(searcher, task, seed, options.seconds, options.clock)
         for seed in options.seeds
         # All searchers of a task first: a stopped run can be compared.
-        for task in options.tasks
+        for task in _names(options.tasks)
         for searcher in options.searchers
+        if TASKS[task].kind in SEARCHERS[searcher].kinds
     ]
     number = run_all(wanted, options.results)
     print(f"{number} searches run, {len(wanted) - number} were there already.")

@@ -10,6 +10,9 @@ A curve is the test accuracy of a searcher's best model so far, as a mean over
 the seeds that all searchers of the task have run. What hasn't been run is a
 dash. A time is when a curve is first as high as a peer's curve is at its end.
 If there are searches of several lengths for a task, the longest ones count.
+
+Of the ready spaces the scores at the end are compared: one *wins* against
+another where it is better in every seed, and *loses* where it is worse.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ import numpy as np
 
 from benchmarks import results
 from benchmarks.curves_report import Target
+from benchmarks.nas_report import outcome
 from benchmarks.standings import geometric_mean
 from benchmarks.tables import NOTHING
 from benchmarks.tables import number
@@ -33,11 +37,14 @@ from benchmarks.tables import table
 from benchmarks.time_to_accuracy import Record
 from benchmarks.time_to_accuracy import load
 from benchmarks.timed_searchers import CLOCKS
+from benchmarks.timed_searchers import RACERS
 from benchmarks.timed_searchers import SEARCHERS
+from benchmarks.timed_tasks import READY
+from benchmarks.timed_tasks import SMALL
 from benchmarks.timed_tasks import TASKS
 
-OURS = tuple(name for name, entry in SEARCHERS.items() if entry.ours)
-PEERS = tuple(name for name, entry in SEARCHERS.items() if not entry.ours)
+OURS = tuple(name for name, entry in RACERS.items() if entry.ours)
+PEERS = tuple(name for name, entry in RACERS.items() if not entry.ours)
 DEFAULT = "none"
 # Peer -> our default's time divided by the peer's: what it must be, the aim.
 SHARES = {"hyperband": (1 / 2, 1 / 3), "kt-bayesian": (1 / 3, 1 / 4)}
@@ -103,7 +110,7 @@ def longest(records: Sequence[Record]) -> list[Record]:
 def curves_of(records: Sequence[Record]) -> dict[str, dict[str, Curve]]:
     """Returns task -> searcher -> curve, over the seeds that all have."""
     found: dict[str, dict[str, Curve]] = {}
-    for task in TASKS:
+    for task in SMALL:
         runs: dict[str, dict[int, Record]] = {}
         for one in records:
             if one.task == task:
@@ -112,7 +119,7 @@ def curves_of(records: Sequence[Record]) -> dict[str, dict[str, Curve]]:
         if shared:
             found[task] = {
                 name: Curve.of([runs[name][seed] for seed in sorted(shared)])
-                for name in SEARCHERS
+                for name in RACERS
                 if name in runs
             }
     return found
@@ -220,14 +227,19 @@ def share_table(curves: Curves) -> str:
 
 
 def final_table(records: Sequence[Record]) -> str:
-    """Returns the test accuracy at the end, and what was trained for it."""
+    """Returns the test score at the end, and what was trained for it."""
+    names = [
+        name
+        for name in SEARCHERS
+        if any(one.searcher == name for one in records)
+    ]
     rows = []
     for task in TASKS:
         found = [one for one in records if one.task == task]
         if not found:
             continue
         rows.append([f"{task}, {found[0].seconds:g} s"])
-        for name in SEARCHERS:
+        for name in names:
             mine = [one for one in found if one.searcher == name]
             tests = [one.steps[-1][2] for one in mine if one.steps]
             if not tests:
@@ -239,8 +251,41 @@ def final_table(records: Sequence[Record]) -> str:
                 f"{np.mean(tests):.3f} ({min(tests):.3f}–{max(tests):.3f}, "
                 f"n={len(tests)}), {trainings:.0f} of {epochs:.0f} epochs"
             )
-    titles = [entry.title for entry in SEARCHERS.values()]
+    titles = [SEARCHERS[name].title for name in names]
     return table(["task", *titles], rows)
+
+
+def standing_table(records: Sequence[Record]) -> str:
+    """Returns on which ready spaces our default wins, ties and loses."""
+    finals: dict[str, dict[str, dict[int, float]]] = {}
+    for one in records:
+        if one.steps:
+            scores = finals.setdefault(one.searcher, {})
+            scores.setdefault(one.task, {})[one.seed] = one.steps[-1][2]
+    ours = finals.get(DEFAULT, {})
+    rows = []
+    for name, theirs in finals.items():
+        if name == DEFAULT:
+            continue
+        tasks: dict[str, list[str]] = {"loss": [], "tie": [], "win": []}
+        for task, scores in theirs.items():
+            if result := outcome(ours.get(task, {}), scores):
+                tasks[result].append(task)
+        cells = (", ".join(names) or NOTHING for names in tasks.values())
+        rows.append([SEARCHERS[name].title, *cells])
+    title = f"{SEARCHERS[DEFAULT].title} against"
+    return table([title, "loses", "ties", "wins"], rows)
+
+
+def ready_sections(records: Sequence[Record]) -> Iterator[str]:
+    """Yields the report of the ready spaces, piece by piece."""
+    yield f"### Ready spaces, seconds by the clock `{records[0].clock}`"
+    yield standing_table(records)
+    yield (
+        "Test accuracy, or R2, of the best model at the end, as mean (range), "
+        "and how many trainings began or went on for how many epochs in all:"
+    )
+    yield final_table(records)
 
 
 def sections(records: Sequence[Record]) -> Iterator[str]:
@@ -318,7 +363,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     recorded = load(options.results)
     for clock in CLOCKS:
-        records = longest([one for one in recorded if one.clock == clock])
+        mine = longest([one for one in recorded if one.clock == clock])
+        ready = [one for one in mine if one.task in READY]
+        records = [one for one in mine if one.task in SMALL]
+        if ready:
+            print("\n\n".join(ready_sections(ready)), end="\n\n")
         if not records:
             continue
         print("\n\n".join(sections(records)), end="\n\n")

