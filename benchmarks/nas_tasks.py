@@ -242,9 +242,11 @@ def _text(split: str, length: int) -> Callable[[Data], kt.HyperModel]:
             max_tokens=5000, split=split, output_sequence_length=length
         )
         vectorizer.adapt(data.train[0])
-        return nas.HyperTextNet(
+        space = nas.HyperTextNet(
             vectorizer=vectorizer, num_classes=data.num_classes
         )
+        space.adapt(*data.train)
+        return space
 
     return space
 

@@ -44,6 +44,7 @@ def main():
     )
     vectorizer.adapt(train[0])
     space = nas.HyperTextNet(vectorizer=vectorizer, num_classes=2)
+    space.adapt(*train)
     tuner = search(space, train, validation, arguments)
     report(tuner, space, validation, test, arguments.draw)
 

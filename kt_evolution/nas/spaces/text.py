@@ -1,35 +1,72 @@
 """A ready space for text."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import keras_tuner as kt
 import numpy as np
+from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.nas.architecture import BlockScope
+from kt_evolution.nas.blocks.base import BlockLike
 from kt_evolution.nas.blocks.composition import LayerChoice
 from kt_evolution.nas.blocks.convolution import ConvStage
+from kt_evolution.nas.blocks.dense import ResidualMLP
 from kt_evolution.nas.blocks.layers import pool
 from kt_evolution.nas.blocks.tokens import RecurrentStage
 from kt_evolution.nas.blocks.tokens import TokenEncoder
 from kt_evolution.nas.blocks.tokens import TransformerStage
+from kt_evolution.nas.choices import active_if
 from kt_evolution.nas.choices import declare_choice
+from kt_evolution.nas.choices import declare_choices
+from kt_evolution.nas.choices import default_first
 from kt_evolution.nas.shapes import check_shape
+from kt_evolution.nas.spaces import ngrams
+from kt_evolution.nas.spaces import vectorizers
 from kt_evolution.nas.spaces.base import ReadySpace
+from kt_evolution.nas.spaces.data import as_array
+from kt_evolution.nas.spaces.data import regression_targets
+
+# An n-gram model is the better start below this number of texts per word of
+# a text: https://developers.google.com/machine-learning/guides/
+# text-classification/step-2-5
+MAX_RATIO = 1500
+# The characters of longer texts take long to read, and add little to words.
+MAX_WORDS_OF_SHORT_TEXT = 50
+ANALYZERS = {
+    "both": ("words", "characters"),
+    "words": ("words",),
+    "characters": ("characters",),
+}
+# Adam changes a weight by about the learning rate in a step. A linear model has
+# no second layer that grows with the first, so it needs larger features.
+LINEAR_SCALE = 5.0
 
 
 @dataclasses.dataclass(eq=False, repr=False)
 class HyperTextNet(ReadySpace):
-    """Networks for text: an embedding, then one of three kinds of encoder.
+    """Networks for text, of two families: n-grams and sequences.
 
-    Convolutions, recurrent layers or a transformer read the tokens. Their
-    outputs are pooled over the text.
+    The n-gram family reads texts as bags of n-grams, with a linear or a small
+    dense network on top. The sequence family embeds the tokens; convolutions,
+    recurrent layers or a transformer read them, and their outputs are pooled
+    over the text. The hyperparameter "family" chooses one.
+
+    `adapt` makes the n-gram family the default if the texts are fewer than
+    1,500 times the median of their numbers of words, as Google's guide to text
+    classification advises; without `adapt` the default is the sequence family.
 
     With an adapted `vectorizer`, which needs TensorFlow, the network takes raw
-    strings; without one it takes token ids. The id 0 is padding and is
-    ignored: more padding does not change the prediction.
+    strings. `adapt` then also selects the n-grams: up to 20,000 of one or two
+    words, and of up to three characters, that occur in two texts or more and
+    differ most between the classes. Without `adapt` there is no n-gram family
+    for strings.
+
+    Without a `vectorizer` the network takes token ids. The id 0 is padding and
+    is ignored: more padding does not change the prediction.
 
     Example:
 
@@ -39,6 +76,7 @@ class HyperTextNet(ReadySpace):
     )
     vectorizer.adapt(texts)
     space = nas.HyperTextNet(vectorizer=vectorizer, num_classes=2)
+    space.adapt(texts, labels)
     ```
 
     `search` takes strings in a list, an array, a pandas `Series` or a
@@ -53,7 +91,8 @@ class HyperTextNet(ReadySpace):
             integers. Defaults to None: the texts are token ids.
         max_depth: Int, the largest number of blocks of an encoder. Defaults
             to 2.
-        width: Int, the default size of the embedding. Defaults to 64.
+        width: Int, the default size of the embedding, or of a dense layer on
+            n-grams. Defaults to 64.
 
     The other arguments are those of `ReadySpace`.
     """
@@ -76,14 +115,73 @@ class HyperTextNet(ReadySpace):
             self.input_shape = check_shape(
                 self.input_shape, "the number of tokens of a text", 1, 1
             )
+            self._length = self.input_shape[0]
             self._num_tokens = _check_vocabulary_size(self.vocabulary_size)
         else:
-            _check_vectorizer(
+            vectorizers.check_vectorizer(
                 self.vectorizer, self.input_shape, self.vocabulary_size
             )
             self.input_shape = ()
             self._num_tokens = self.vectorizer.vocabulary_size()
+            self._length = self.vectorizer.get_config()[
+                "output_sequence_length"
+            ]
+        # The median of the numbers of words, and whether n-grams are better.
+        self._num_words: float | None = None
+        self._are_few_texts = False
+        # The n-grams of each analyzer, for strings.
+        self._ngrams: dict[str, ngrams.NGrams] = {}
         super().__post_init__()
+
+    def adapt(self, x: Any = None, y: Any = None) -> None:
+        """Learns the n-grams of texts, and which family is the default.
+
+        Args:
+            x: List, array or pandas `Series` of the training texts, or an
+                array of token ids. Defaults to None: only the scale of a
+                regression's targets is learned.
+            y: Array of the training labels or targets. Defaults to None: the
+                n-grams are selected by their frequency alone.
+
+        Raises:
+            ValueError: If the data do not fit the space.
+        """
+        if x is not None:
+            x = self.samples(x, "x")
+            if not isinstance(x, np.ndarray) or not len(x):
+                raise ValueError(
+                    "`x` must be an array or a list of all texts. "
+                    f"Received: x={x!r}"
+                )
+        super().adapt(x, y)
+        if x is None:
+            return
+        if self.vectorizer is None:
+            words = np.count_nonzero(x, axis=1)
+        else:
+            words = ngrams.count_words(self.vectorizer, x)
+            targets = None if y is None else self._targets(y)
+            self._ngrams = {
+                name: ngrams.learn_ngrams(self.vectorizer, name, x, targets)
+                for name in self._analyzers()
+            }
+        self._num_words = max(1.0, float(np.median(words)))
+        self._are_few_texts = len(x) / self._num_words < MAX_RATIO
+
+    def _targets(self, y: Any) -> np.ndarray:
+        """Returns one-hot labels, or standardized targets."""
+        if self.task == "classification":
+            labels = as_array(y, "y").reshape(-1).astype(int)
+            return np.eye(int(self.num_classes or 0))[labels]
+        targets = regression_targets(y, self._outputs)
+        deviation = targets.std(axis=0)
+        return (targets - targets.mean(axis=0)) / np.maximum(deviation, 1e-12)
+
+    def _analyzers(self) -> tuple[str, ...]:
+        split = self.vectorizer.get_config()["split"]
+        if split in (None, "character"):
+            return ANALYZERS["characters"]
+        return ANALYZERS["both"]
 
     def samples(self, x: Any, name: str) -> Any:
         """Returns texts in the form that Keras takes, and checks token ids.
@@ -91,7 +189,7 @@ class HyperTextNet(ReadySpace):
         Strings may be in a list, an array or a pandas `Series`.
         """
         if self.vectorizer is not None:
-            return _as_objects(self.only_input(x), name)
+            return vectorizers.as_objects(self.only_input(x), name)
         x = super().samples(x, name)
         if isinstance(x, np.ndarray) and x.size:
             least, largest = x.min(), x.max()
@@ -110,30 +208,114 @@ class HyperTextNet(ReadySpace):
         return keras.Input(self.input_shape, dtype=dtype, name="text")
 
     def body(self, hp: kt.HyperParameters, inputs: Any) -> Any:
-        ids = inputs
-        if self.vectorizer is not None:
-            ids = _copied(self.vectorizer)(inputs)
-        is_token = keras.ops.not_equal(ids, 0)
-        is_empty = keras.ops.logical_not(
-            keras.ops.any(is_token, axis=1, keepdims=True)
-        )
-        counted = keras.ops.cumsum(keras.ops.ones_like(ids), axis=1)
-        # An empty text counts as one token, so that it has a mean.
-        mask = keras.ops.logical_or(
-            is_token,
-            keras.ops.logical_and(is_empty, keras.ops.equal(counted, 1)),
-        )
-        encoder = TokenEncoder(
+        families: dict[str, Callable[..., Any]] = {"sequence": self._sequence}
+        if self.vectorizer is None or self._ngrams:
+            families["ngrams"] = self._bag
+        default = "ngrams" if self._are_few_texts else "sequence"
+        names = self.choices("layers", *default_first(default, families))
+        chosen = declare_choice(hp, "family", names)
+        x = inputs
+        for name in names:
+            with active_if(hp, "family", names, [name]):
+                if name == chosen:
+                    x = families[name](hp, inputs)
+                else:
+                    families[name](hp, None)
+        return x
+
+    def _bag(self, hp: kt.HyperParameters, inputs: Any) -> Any:
+        """Builds the n-gram family, or declares it if `inputs` is None."""
+        options = self._bag_options()
+        with hp.name_scope("ngrams"):
+            values = declare_choices(hp, options)
+        x = None
+        if inputs is not None:
+            scope = BlockScope(hp, "ngrams")
+            if self.vectorizer is None:
+                mask = _token_mask(inputs)
+                x = ngrams.bag_of_ids(
+                    scope, inputs, mask, self._num_tokens, values
+                )
+            else:
+                found = {
+                    name: self._ngrams[name]
+                    for name in ANALYZERS[values["analyzer"]]
+                }
+                x = ngrams.bag_of_strings(
+                    scope,
+                    inputs,
+                    found,
+                    values["num_features"],
+                    values["weighting"],
+                )
+        return self._top().walk(hp, x, "top")
+
+    def _bag_options(self) -> dict[str, tuple[Any, ...]]:
+        if self.vectorizer is None:
+            return {
+                "length": self.choices("layers", 2, 1),
+                "output_dim": self.widths(),
+            }
+        analyzers = [
+            name
+            for name, parts in ANALYZERS.items()
+            if all(part in self._ngrams for part in parts)
+        ]
+        is_short = (self._num_words or 0.0) < MAX_WORDS_OF_SHORT_TEXT
+        if "words" in analyzers and not is_short:
+            analyzers = list(default_first("words", analyzers))
+        most = max(len(found.terms) for found in self._ngrams.values())
+        sizes = [
+            min(most, size) for size in (ngrams.MAX_FEATURES, 10_000, 4_000)
+        ]
+        return {
+            "analyzer": self.choices("layers", *analyzers),
+            "num_features": self.choices("layers", *dict.fromkeys(sizes)),
+            "weighting": self.choices("layers", "tf_idf", "multi_hot"),
+        }
+
+    def _top(self) -> LayerChoice:
+        dropout = self.choices("regularization", 0.2, 0.0, 0.5)
+        tops: dict[str, BlockLike] = {
+            "dense": ResidualMLP(
+                units=self.widths(),
+                depth=1,
+                expansion=1,
+                connection="plain",
+                activation=self.choices("layers", "relu", "gelu"),
+                normalization="none",
+                dropout=dropout,
+            ),
+            "linear": _linear,
+        }
+        searched = self.choices("layers", *tops)
+        return LayerChoice({name: tops[name] for name in searched})
+
+    def _sequence(self, hp: kt.HyperParameters, inputs: Any) -> Any:
+        """Builds the sequence family, or declares it if `inputs` is None."""
+        ids = mask = None
+        if inputs is not None:
+            ids = inputs
+            if self.vectorizer is not None:
+                ids = vectorizers.copied(self.vectorizer)(inputs)
+            mask = _token_mask(ids)
+        poolings = self.choices("layers", "average", "max")
+        encoders = LayerChoice(self._encoders())
+        tokens = TokenEncoder(
             self._num_tokens,
-            length=ids.shape[1],
+            length=self._length,
             output_dim=self.widths(),
             positions=self.choices("layers", "learned", "none"),
             dropout=self.choices("regularization", 0.1, 0.0, 0.3),
         )
-        x = encoder(hp, ids, "tokens", mask)
-        x = LayerChoice(self._encoders())(hp, x, "encoder", mask)
+        if ids is None:
+            tokens.declare(hp, "tokens")
+            encoders.declare(hp, "encoder")
+            declare_choice(hp, "pooling", poolings)
+            return None
+        x = tokens(hp, ids, "tokens", mask)
+        x = encoders(hp, x, "encoder", mask)
         scope = BlockScope(hp, "pooling")
-        poolings = self.choices("layers", "average", "max")
         pooling = declare_choice(hp, "pooling", poolings)
         x = pool(scope, x, pooling, mask)
         return scope.finish(x, "pooling", f"{pooling} pooling")
@@ -177,35 +359,24 @@ class HyperTextNet(ReadySpace):
         return {name: encoders[name] for name in searched}
 
 
-def _copied(vectorizer: Any) -> Any:
-    """Returns an equal layer.
-
-    A layer refers to every model that uses it. Models that share one layer
-    would all stay in memory.
-    """
-    config = {**vectorizer.get_config(), "vocabulary": None}
-    copy = type(vectorizer)(**config)
-    copy.set_vocabulary(vectorizer.get_vocabulary())
-    return copy
+def _linear(hp: kt.HyperParameters, x: Any, name: str) -> Any:
+    scope = BlockScope(hp, name)
+    x = scope.layer(layers.Rescaling, LINEAR_SCALE)(x)
+    return scope.finish(x, "linear", f"linear, scaled by {LINEAR_SCALE:g}")
 
 
-def _as_objects(texts: Any, name: str) -> Any:
-    """Returns strings as an array of objects, one for each text.
-
-    A tensor or a data set is returned unchanged.
-    """
-    is_pandas = hasattr(texts, "to_numpy")
-    if not isinstance(texts, (list, tuple, np.ndarray)) and not is_pandas:
-        return texts
-    array = np.asarray(texts, dtype=object)
-    rows = array.reshape(-1) if array.size == len(array) else list(array)
-    for number, text in enumerate(rows):
-        if not isinstance(text, (str, bytes)):
-            raise kt.errors.FatalValueError(
-                f"`{name}` must be one string for each text. "
-                f"Received: {text!r} in row {number}"
-            )
-    return rows
+def _token_mask(ids: Any) -> Any:
+    """Returns where the tokens are: false at padding."""
+    is_token = keras.ops.not_equal(ids, 0)
+    is_empty = keras.ops.logical_not(
+        keras.ops.any(is_token, axis=1, keepdims=True)
+    )
+    counted = keras.ops.cumsum(keras.ops.ones_like(ids), axis=1)
+    # An empty text counts as one token, so that it has a mean.
+    return keras.ops.logical_or(
+        is_token,
+        keras.ops.logical_and(is_empty, keras.ops.equal(counted, 1)),
+    )
 
 
 def _check_vocabulary_size(vocabulary_size: int | None) -> int:
@@ -215,32 +386,3 @@ def _check_vocabulary_size(vocabulary_size: int | None) -> int:
             "for strings. Received: vocabulary_size=None, vectorizer=None"
         )
     return check_count("vocabulary_size", vocabulary_size)
-
-
-def _check_vectorizer(
-    vectorizer: Any, input_shape: Any, vocabulary_size: Any
-) -> None:
-    if not isinstance(vectorizer, keras.layers.TextVectorization):
-        raise ValueError(
-            "`vectorizer` must be a `keras.layers.TextVectorization`. "
-            f"Received: vectorizer={vectorizer!r}"
-        )
-    if vectorizer.get_config()["output_mode"] != "int":
-        raise ValueError(
-            '`vectorizer` must have output_mode="int". Received: output_mode='
-            f"{vectorizer.get_config()['output_mode']!r}"
-        )
-    if vectorizer.vocabulary_size() <= 2:
-        raise ValueError(
-            "`vectorizer` must be adapted to texts or have a vocabulary. "
-            f"Received: vectorizer={vectorizer!r}"
-        )
-    for name, value in (
-        ("input_shape", input_shape),
-        ("vocabulary_size", vocabulary_size),
-    ):
-        if value is not None:
-            raise ValueError(
-                f"`{name}` comes from the `vectorizer`, and must not be given "
-                f"with it. Received: {name}={value}"
-            )
