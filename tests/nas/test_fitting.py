@@ -147,6 +147,22 @@ def test_missing_numbers_and_unknown_categories_are_read():
     )
 
 
+def test_a_missing_number_is_not_taken_for_the_mean_where_many_are_missing():
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(64, 2)).astype("float32")
+    is_missing = rng.random(64) < 0.5
+    table[is_missing, 1] = np.nan
+    space = nas.HyperTabularNet((2,), num_classes=2, width=8)
+    space.adapt(table)
+    keras.utils.set_random_seed(0)
+    model = space.build(with_values({}))
+    mean = np.nanmean(table[:, 1])
+    rows = np.array([[0.5, np.nan], [0.5, mean]], "float32")
+    missing, known = predictions(model, rows)
+    assert np.abs(missing - known).max() > 1e-3
+    assert "1 missing or not" in nas.describe(kt.HyperParameters(), space)
+
+
 def test_a_number_that_was_always_the_same_is_not_blown_up():
     table = np.column_stack([np.arange(8), np.zeros(8)]).astype("float32")
     space, _ = new_space("HyperTabularNet", input_shape=(2,), categorical=None)

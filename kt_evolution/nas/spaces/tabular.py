@@ -29,8 +29,10 @@ class HyperTabularNet(ReadySpace):
     The network standardizes its numeric columns. `adapt` makes it use the mean
     and variance of the training table; without it the network uses the
     statistics of the batches. A missing number (NaN) counts as the mean of the
-    column, or as 0 without `adapt`. Categories are integers from 0. In a
-    prediction an unknown category counts as the nearest known one.
+    column, or as 0 without `adapt`. A column of which `adapt` saw that numbers
+    are missing has another input, which is 1 where they are. Categories are
+    integers from 0. In a prediction an unknown category counts as the nearest
+    known one.
 
     Example:
 
@@ -73,6 +75,8 @@ class HyperTabularNet(ReadySpace):
         ]
         # The mean and variance of the numeric columns, from `adapt`.
         self._moments: tuple[np.ndarray, np.ndarray] | None = None
+        # The columns of which some numbers are missing, from `adapt`.
+        self._incomplete: list[int] = []
         super().__post_init__()
 
     def adapt(self, x: Any = None, y: Any = None) -> None:
@@ -89,8 +93,13 @@ class HyperTabularNet(ReadySpace):
         """
         if x is not None:
             moments = _moments(x, self.input_shape[0], self._numeric)
-            _check_codes(np.asarray(x, "float64"), self._num_categories, "x")
+            table = np.asarray(x, "float64")
+            _check_codes(table, self._num_categories, "x")
             self._moments = moments
+            missing = np.isnan(table).mean(axis=0)
+            self._incomplete = [
+                column for column in self._numeric if 0 < missing[column] < 1
+            ]
         super().adapt(x, y)
 
     def samples(self, x: Any, name: str) -> Any:
@@ -128,6 +137,12 @@ class HyperTabularNet(ReadySpace):
         if self._numeric:
             parts.append(self._standardized(scope, inputs))
             texts.append(f"{len(self._numeric)} standardized")
+        if self._incomplete:
+            missing = keras.ops.isnan(
+                keras.ops.take(inputs, self._incomplete, axis=1)
+            )
+            parts.append(keras.ops.cast(missing, full_precision()))
+            texts.append(f"{len(self._incomplete)} missing or not")
         if self._num_categories:
             largest = max(self._num_categories.values())
             # An embedding needs no more numbers than there are categories.
