@@ -10,6 +10,7 @@ import pytest
 
 import kt_evolution
 from kt_evolution import nas
+from kt_evolution.nas.spaces import ngrams
 from kt_evolution.nas.spaces.ngrams import count_words
 from kt_evolution.nas.spaces.ngrams import learn_ngrams
 from tests.nas.nas_helpers import declared
@@ -124,6 +125,16 @@ def test_ngrams_of_one_text_are_left_out():
     assert "good" in found.terms and "only" not in found.terms
     counts = count_words(vectorizer_of(TEXTS, split="character"), texts)
     assert counts[0] == len(TEXTS[0]) and counts[5] == 0
+
+
+@needs_tensorflow
+def test_ngrams_are_selected_from_some_of_many_texts(monkeypatch):
+    monkeypatch.setattr(ngrams, "MAX_TEXTS", 3)
+    texts = ["good film", "only", "bad film", "here", "bad film"]
+    space = adapted(texts, [1, 0, 0, 1, 0], num_classes=2)
+    hp = with_values({"ngrams/analyzer": "words"})
+    # "film" and "bad" and "bad film", of the first, third and fifth text.
+    assert "3 2-grams of words" in nas.describe(hp, space)
 
 
 @needs_tensorflow

@@ -18,6 +18,8 @@ MAX_FEATURES = 20_000
 # Most n-grams occur once; the most frequent ones are enough to select from.
 MAX_CANDIDATES = 100_000
 MIN_DOCUMENTS = 2
+# The n-grams of more texts than these are seldom others.
+MAX_TEXTS = 10_000
 BATCH_SIZE = 256
 # Vectors of unit length have small features, on which a few hundred texts would
 # need many epochs. Beyond this factor, thousands of texts are learned by heart.
@@ -98,6 +100,12 @@ def learn_ngrams(
     order = frequent if len(frequent) else order
     idf = np.log1p(len(texts) / (1.0 + counts[order]))
     return NGrams(config, list(map(str, terms[order])), idf.astype("float32"))
+
+
+def sample_of(number: int) -> np.ndarray:
+    """Returns the texts to select n-grams from, at equal distances."""
+    every = np.linspace(0, number - 1, min(number, MAX_TEXTS))
+    return every.astype(int)
 
 
 def count_words(vectorizer: Any, texts: np.ndarray) -> np.ndarray:
