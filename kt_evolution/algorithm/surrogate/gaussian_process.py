@@ -245,6 +245,10 @@ class GaussianPosterior:
     ) -> "GaussianPosterior":
         """Returns the posterior given that its own predictions are right.
 
+        The score to improve on stays that of the known individuals. A
+        prediction that is too good would otherwise be what all others must
+        improve on, and the more individuals are pending, the likelier it is.
+
         Reference:
             Ginsbourger et al. (2010), "Kriging Is Well-Suited to Parallelize
             Optimization", the kriging believer.
@@ -258,7 +262,7 @@ class GaussianPosterior:
             return self
         points, _ = embed(self.space, genomes, expressed)
         expected_noise = np.full(len(points), self.noise_variance.mean())
-        return GaussianPosterior.of(
+        believer = GaussianPosterior.of(
             self.space,
             np.concatenate([self.points, points]),
             self.features,
@@ -269,6 +273,7 @@ class GaussianPosterior:
             self.amplitude,
             self.score_scale,
         )
+        return dataclasses.replace(believer, best=self.best)
 
     def _predict(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         covariance = MEAN_VARIANCE + correlations(

@@ -274,12 +274,23 @@ def test_pending_individuals_are_known_almost():
     np.testing.assert_allclose(
         believer.predict(*pending)[0], posterior.predict(*pending)[0], atol=1e-6
     )
-    assert believer.best <= posterior.best
+    assert believer.best == posterior.best
     anywhere = individuals(mixed_space(), 50, seed=2)
     assert (
         latent_std(believer, *anywhere)
         <= latent_std(posterior, *anywhere) + 1e-6
     ).all()
+
+
+def test_a_prediction_is_not_what_others_must_improve_on():
+    genomes = np.linspace(0.05, 0.6, 12)[:, None]
+    expressed = np.ones(genomes.shape, dtype=bool)
+    posterior = GaussianProcess().fit(
+        numeric_space(1), genomes, expressed, 1.0 - genomes[:, 0]
+    )
+    beyond = np.array([[0.7]]), np.array([[True]])
+    assert posterior.predict(*beyond)[0] < posterior.best
+    assert posterior.condition_on(*beyond).best == posterior.best
 
 
 def test_nothing_pending_changes_nothing():
