@@ -8,6 +8,7 @@ from typing import Any
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import is_number
 from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge.chief_address import check_variables
 from kt_evolution.training.hooks import trains_models
 from kt_evolution.workers import resources
 from kt_evolution.workers.interface import Workers
@@ -30,10 +31,12 @@ def as_workers(
     Raises:
         ValueError: If `workers` is no `Workers` and no integer of at least 1,
             or if Keras Tuner's environment variables make this process a chief
-            or its worker, or if there can be no such timeout.
+            or its worker, or are wrong, or if there can be no such timeout.
     """
     if not isinstance(workers, Workers):
         if check_count("workers", workers) == 1:
+            if private_api.is_distributed():
+                check_variables()
             return None, _check_timeout(timeout, is_here=True)
         resources.leave_gpus_to_workers()
         workers = LocalWorkers(workers)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge.chief_address import check_can_listen
 from kt_evolution.oracle import EvolutionOracle
 from kt_evolution.project.closing import closing_text
 from kt_evolution.project.journal import JournalError
@@ -68,6 +69,7 @@ def searching(
         oracle._promotions.set_max_epochs(arguments.get("epochs"))
     with _claimed_project(oracle):
         if private_api.is_chief():
+            check_can_listen()
             with _noted_interruption(oracle):
                 yield
             return

@@ -1,0 +1,80 @@
+"""Where the chief of a distributed search is, as its user has set it."""
+
+import os
+import socket
+
+IP = "KERASTUNER_ORACLE_IP"
+PORT = "KERASTUNER_ORACLE_PORT"
+ID = "KERASTUNER_TUNER_ID"
+
+
+def check_variables() -> None:
+    """Raises if the environment variables of a distributed search are wrong.
+
+    Without this check a worker would wait for an hour for such a chief.
+
+    Raises:
+        ValueError: If one of them is missing or has no meaning. The message
+            has its name and value.
+    """
+    ip, port = os.environ.get(IP), os.environ.get(PORT)
+    if not ip or ip != ip.strip() or "/" in ip:
+        raise ValueError(
+            f"The environment variable {IP} must be the address or the host "
+            "name of the chief, such as 192.168.0.10, without a port. "
+            f"Received: {IP}={ip!r}"
+        )
+    is_number = port is not None and port.isascii() and port.isdecimal()
+    if not (is_number and 0 < int(port or 0) < 2**16):
+        raise ValueError(
+            f"The environment variable {PORT} must be an integer from 1 to "
+            f"65535, because {IP} is set. Received: {PORT}={port!r}"
+        )
+    tuner_id = os.environ.get(ID)
+    if not tuner_id:
+        raise ValueError(
+            f"The environment variable {ID} must be a name that no other "
+            f"process of the search has, because {IP} is set. It contains "
+            f"'chief' for the chief only. Received: {ID}={tuner_id!r}"
+        )
+
+
+def check_can_listen() -> None:
+    """Raises if this process can't listen where its workers expect the chief.
+
+    gRPC shares a port with another server of gRPC, such as the chief of
+    another search, and then each of them gets a part of the calls.
+
+    Raises:
+        ValueError: If it can't. The message names the variable and its value.
+    """
+    ip, port = os.environ[IP], os.environ[PORT]
+    try:
+        found = socket.getaddrinfo(
+            ip.strip("[]"), int(port), type=socket.SOCK_STREAM
+        )
+    except OSError as error:
+        raise ValueError(
+            f"The environment variable {IP} must be an address of this "
+            f"machine, which the chief runs on: {error}. Received: {IP}={ip!r}"
+        ) from error
+    family, kind, protocol, _, address = found[0]
+    with socket.socket(family, kind, protocol) as listener:
+        if os.name == "posix":
+            # The port of a chief that has just ended is free again.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+            listener.listen()
+        except OSError as error:
+            raise _cannot_listen(error) from error
+
+
+def _cannot_listen(error: OSError) -> ValueError:
+    ip, port = os.environ[IP], os.environ[PORT]
+    return ValueError(
+        f"The environment variables {IP} and {PORT} must be an address of "
+        "this machine, which the chief runs on, and a port that no other "
+        f"process uses: {error.strerror}. Received: {IP}={ip!r}, "
+        f"{PORT}={port!r}"
+    )

@@ -1,0 +1,149 @@
+"""The address of a chief, and what is said if it makes no sense."""
+
+import socket
+import time
+
+import pytest
+
+import kt_evolution
+from tests.distributed.test_chief_and_workers import free_port
+from tests.project import searches
+
+VARIABLES = {
+    "KERASTUNER_ORACLE_IP": "127.0.0.1",
+    "KERASTUNER_ORACLE_PORT": "8000",
+    "KERASTUNER_TUNER_ID": "worker_1",
+}
+UNUSABLE = [
+    ("KERASTUNER_ORACLE_IP", ""),
+    ("KERASTUNER_ORACLE_IP", "http://10.0.0.1"),
+    ("KERASTUNER_ORACLE_PORT", None),
+    ("KERASTUNER_ORACLE_PORT", ""),
+    ("KERASTUNER_ORACLE_PORT", "0"),
+    ("KERASTUNER_ORACLE_PORT", "70000"),
+    ("KERASTUNER_ORACLE_PORT", "eight"),
+    ("KERASTUNER_ORACLE_PORT", "-1"),
+    ("KERASTUNER_TUNER_ID", None),
+    ("KERASTUNER_TUNER_ID", ""),
+]
+
+
+class Squares(kt_evolution.EvolutionTuner):
+    def run_trial(self, trial, **kwargs):
+        return trial.hyperparameters.Float("x", 0.0, 1.0) ** 2
+
+
+def make_tuner(folder, **kwargs):
+    return Squares(
+        max_trials=1, directory=folder, project_name="project", **kwargs
+    )
+
+
+def be(monkeypatch, **changed):
+    for name, value in {**VARIABLES, **changed}.items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("tuner_id", ["chief", "worker_1"])
+@pytest.mark.parametrize("name, value", UNUSABLE)
+def test_variable_without_meaning_is_an_error(
+    tmp_path, monkeypatch, tuner_id, name, value
+):
+    make_tuner(tmp_path).search(verbose=0)
+    journal = tmp_path / "project" / "journal.jsonl"
+    before = journal.read_bytes()
+    be(monkeypatch, **{"KERASTUNER_TUNER_ID": tuner_id, name: value})
+    with pytest.raises(ValueError, match=name) as info:
+        make_tuner(tmp_path, overwrite=True)
+    assert str(info.value).endswith(f"Received: {name}={value!r}")
+    assert "\n" not in str(info.value)
+    assert journal.read_bytes() == before
+
+
+def check_chief(tmp_path, monkeypatch, ip, port):
+    """Checks that a chief of an address ends with an error at once."""
+    be(
+        monkeypatch,
+        KERASTUNER_ORACLE_IP=ip,
+        KERASTUNER_ORACLE_PORT=str(port),
+        KERASTUNER_TUNER_ID="chief",
+    )
+    with pytest.raises(ValueError, match="of this machine") as info:
+        make_tuner(tmp_path).search(verbose=0)
+    message = str(info.value)
+    assert f"KERASTUNER_ORACLE_IP={ip!r}" in message
+    assert "\n" not in message
+    return message
+
+
+def test_port_that_another_process_uses_is_an_error(tmp_path, monkeypatch):
+    with socket.socket() as other:
+        # Servers of gRPC share their ports unless they are told not to.
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        message = check_chief(tmp_path, monkeypatch, "127.0.0.1", port)
+    assert message.endswith(f"KERASTUNER_ORACLE_PORT='{port}'")
+
+
+# The first one is kept for documentation, and no machine has it.
+@pytest.mark.parametrize("ip", ["192.0.2.1", "no-such-machine.invalid"])
+def test_address_of_another_machine_is_an_error(tmp_path, monkeypatch, ip):
+    check_chief(tmp_path, monkeypatch, ip, free_port())
+
+
+def be_chief(folder, directory, ip, port):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        be(
+            monkeypatch,
+            KERASTUNER_ORACLE_IP=ip,
+            KERASTUNER_ORACLE_PORT=str(port),
+            KERASTUNER_TUNER_ID="chief",
+        )
+        make_tuner(directory).search(verbose=0)
+
+
+def be_worker(folder, directory, ip, port):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        be(
+            monkeypatch,
+            KERASTUNER_ORACLE_IP=ip,
+            KERASTUNER_ORACLE_PORT=str(port),
+        )
+        make_tuner(directory).search(verbose=0)
+
+
+def test_chief_listens_on_its_address_only_and_survives_garbage(tmp_path):
+    port = free_port()
+    chief = searches.start(
+        be_chief, tmp_path / "chief", tmp_path, "127.0.0.1", port
+    )
+    connection = connect("127.0.0.1", port, chief)
+    try:
+        with pytest.raises(OSError):
+            # Another address of this machine.
+            socket.create_connection(("127.0.0.2", port), timeout=1)
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(range(256)) * 64)
+        # The search comes to its end as if nothing had been sent.
+        args = (tmp_path, "127.0.0.1", port)
+        assert searches.run(be_worker, tmp_path / "worker", *args) == 0
+        chief.join(60)
+        assert chief.exitcode == 0, searches.output(tmp_path / "chief")
+    finally:
+        connection.close()
+        chief.kill()
+    assert len(searches.ended(tmp_path)) == 1
+
+
+def connect(ip, port, chief):
+    """Returns a connection to a chief, as soon as it listens."""
+    while chief.is_alive():
+        try:
+            return socket.create_connection((ip, port), timeout=5)
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    raise AssertionError("The chief ended.")
