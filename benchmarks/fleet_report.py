@@ -108,7 +108,7 @@ def overview(fleets: Fleets) -> str:
                 str(workers),
                 str(len(records)),
                 f"{100 * np.mean(busy):.2f}%" if busy else NOTHING,
-                *(_cell(_mean(ratios(fleets, workers, n))) for n in TRIALS),
+                *(_mean_cell(ratios(fleets, workers, n)) for n in TRIALS),
                 _cell(float(np.median(times)) if times else None),
             ]
         )
@@ -131,6 +131,11 @@ def by_task(fleets: Fleets, trials: int) -> str:
                 f"{number(one.value)} (n={one.seeds})" if one else NOTHING
             )
     return table(["task", *map(str, WORKERS)], rows)
+
+
+def _mean_cell(found: Mapping[str, Ratio]) -> str:
+    mean = _mean(found)
+    return f"{number(mean)} (tasks: {len(found)})" if mean else NOTHING
 
 
 def _cell(value: float | None) -> str:

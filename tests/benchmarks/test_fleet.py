@@ -168,7 +168,7 @@ def test_the_report_has_targets_and_figures(tmp_path, capsys):
         "| regret of 64 workers after 400 trials / of one after 100 | ≤ 1.5"
     )
     assert f"{regret} | 2.50 | 1 tasks, 1-1 seeds | incomplete |" in lines
-    assert "| 8 | 2 | 90.00% | 1.20 | – | 12.0 |" in lines
+    assert "| 8 | 2 | 90.00% | 1.20 (tasks: 1) | – | 12.0 |" in lines
     assert f"| {CAR} | – | – | 2.50 (n=1) | – |" in lines
 
 
