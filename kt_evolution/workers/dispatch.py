@@ -20,6 +20,7 @@ from kt_evolution.workers.interface import TrainingProgressed
 from kt_evolution.workers.interface import TrainingResumed
 from kt_evolution.workers.interface import TrialReported
 from kt_evolution.workers.interface import WorkerDied
+from kt_evolution.workers.interface import WorkerJoined
 from kt_evolution.workers.interface import Workers
 
 # Seconds between two looks at what may end a search or a trial from outside.
@@ -88,22 +89,24 @@ class Dispatch:
 
     def run(self) -> None:
         """Runs the search to its end."""
-        self._give_out(self._workers.names)
+        self._give_out()
         while self._running:
             for event in self._workers.events(INTERVAL):
                 self._take(event)
             raise_if_interrupted()
             self._terminate_overdue()
 
-    def _give_out(self, idle: tuple[str, ...]) -> None:
-        """Gives trials to workers, as far as there are any.
+    def _give_out(self, first: str | None = None) -> None:
+        """Gives trials to the workers without one, as far as there are any.
 
         A worker that gets none is no worker of the search any more. The last
         one of which this is true ends the search.
 
         Args:
-            idle: Tuple of the workers that have no trial.
+            first: String, the worker that is the first to get one, if any.
         """
+        idle = [x for x in self._workers.names if x not in self._running]
+        idle.sort(key=lambda name: name != first)
         for worker in idle:
             self._tuner.pre_create_trial()
             trial = self._tuner.oracle.create_trial(worker)
@@ -129,6 +132,8 @@ class Dispatch:
         worker = event.worker
         if isinstance(event, SearchFailed):
             raise event.error from WorkerError(event.text)
+        if isinstance(event, WorkerJoined):
+            self._give_out(worker)
         if worker not in self._running:
             # A process that had no trial ended by itself.
             return
@@ -186,13 +191,11 @@ class Dispatch:
         self._began.pop(worker, None)
         self._overdue.discard(worker)
         self._tuner.on_trial_end(trial)
+        if worker not in self._workers.names:
+            # It asks for no trial, at which the oracle would note its end.
+            self._tuner.oracle.tuner_ids.discard(worker)
         # There may be trials for those again that got none before.
-        resting = (
-            name
-            for name in self._workers.names
-            if name not in self._running and name != worker
-        )
-        self._give_out((worker, *resting))
+        self._give_out(worker)
 
     def _terminate_overdue(self) -> None:
         """Ends the workers whose trials run for too long."""

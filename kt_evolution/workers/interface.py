@@ -89,6 +89,17 @@ class WorkerDied:
 
 
 @dataclasses.dataclass(frozen=True)
+class WorkerJoined:
+    """A worker has become one of `Workers.names`.
+
+    Args:
+        worker: String.
+    """
+
+    worker: str
+
+
+@dataclasses.dataclass(frozen=True)
 class SearchFailed:
     """An error on a worker that has to end the search.
 
@@ -109,6 +120,7 @@ Event = (
     | TrainingProgressed
     | TrialReported
     | WorkerDied
+    | WorkerJoined
     | SearchFailed
 )
 
@@ -121,7 +133,9 @@ class Workers(abc.ABC):
     thread. After `close` the next search calls `start` again.
 
     Attributes:
-        names: Tuple of strings, the workers. Each has one trial at a time.
+        names: Tuple of strings, the workers that can get a trial, at least
+            one. Each has one trial at a time. On a cluster they may become
+            more, with an event `WorkerJoined`, and fewer.
     """
 
     names: tuple[str, ...]

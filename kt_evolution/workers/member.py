@@ -12,10 +12,14 @@ import queue
 import shutil
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import BinaryIO
 
 from kt_evolution.workers.frames import read_frame
 from kt_evolution.workers.frames import to_frame
+
+if TYPE_CHECKING:
+    from kt_evolution.workers.interface import Event
 
 # The message after which a worker ends.
 END = b""
@@ -37,11 +41,13 @@ def main(source: BinaryIO, target: BinaryIO, name: str, folder: str) -> None:
         target=_receive, args=(source, messages, folder), daemon=True
     ).start()
     # To import Keras takes seconds, in which the search may die.
+    import cloudpickle
+
     from kt_evolution.workers import shipping
     from kt_evolution.workers.member_tuner import MemberTuner
 
-    def send(content: bytes) -> None:
-        target.write(to_frame(content))
+    def send(event: "Event") -> None:
+        target.write(to_frame(cloudpickle.dumps(event)))
         target.flush()
 
     tuner = MemberTuner(name, send)

@@ -33,18 +33,15 @@ class MemberTuner:
 
     Args:
         name: String, the name of the worker.
-        send: Function of bytes, an `Event`, which sends them to the search.
+        send: Function of an `Event`, which sends it to the search.
     """
 
-    def __init__(self, name: str, send: Callable[[bytes], None]) -> None:
+    def __init__(self, name: str, send: Callable[[Event], None]) -> None:
         self._name = name
-        self._send_bytes = send
+        self._send = send
         self._tuner: Any = None
         self._args: tuple[Any, ...] = ()
         self._kwargs: dict[str, Any] = {}
-
-    def _send(self, event: Event) -> None:
-        self._send_bytes(cloudpickle.dumps(event))
 
     def load(self, read: Callable[..., tuple[Any, ...]]) -> bool:
         """Loads the tuner and the data.

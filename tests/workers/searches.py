@@ -105,7 +105,9 @@ class InlineWorkers(Workers):
         return [pickle.loads(content) for content in sent]
 
     def _member(self, worker, sent):
-        return MemberTuner(worker, sent.append)
+        return MemberTuner(
+            worker, lambda event: sent.append(cloudpickle.dumps(event))
+        )
 
     def terminate(self, worker):
         self.log.append(("terminate", worker))

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import kt_evolution
+from kt_evolution.workers.interface import WorkerDied
+from kt_evolution.workers.interface import WorkerJoined
 from tests.workers.searches import FIT
 from tests.workers.searches import InlineWorkers
 from tests.workers.searches import X
@@ -185,6 +187,41 @@ def test_folds_are_those_of_this_process(tmp_path):
     tuner = new_tuner(tmp_path / "there", workers=InlineWorkers(), **options)
     tuner.search(**fit)
     assert results_of(tuner) == results_of(here)
+
+
+class Changing(InlineWorkers):
+    """Has one worker at first, then another one, and then only that."""
+
+    def __init__(self):
+        super().__init__(1)
+        self.news = [
+            [WorkerJoined("late")],
+            None,
+            [WorkerDied("inline0", "It left.")],
+        ]
+
+    def events(self, timeout):
+        news = self.news.pop(0) if self.news else None
+        if news is None:
+            return super().events(timeout)
+        if isinstance(news[0], WorkerJoined):
+            self.names = ("inline0", "late")
+        else:
+            self.names = ("late",)
+            self._tasks = [one for one in self._tasks if one[0] == "late"]
+        return news
+
+
+def test_workers_join_and_leave(tmp_path, capsys):
+    workers = Changing()
+    tuner = new_tuner(tmp_path, workers=workers, max_retries_per_trial=1)
+    tuner.search(**{**FIT, "verbose": 1})
+    assert {t.status for t in tuner.oracle.trials.values()} == {"COMPLETED"}
+    given = [call[0] for call in workers.log if call[0] in workers.names]
+    assert given == ["late"] * 4
+    printed = capsys.readouterr().out
+    assert printed.count("The search is finished: all 4 trials") == 1
+    assert printed.count("Results are in") == 1
 
 
 class OwnTuner(kt_evolution.EvolutionTuner):
