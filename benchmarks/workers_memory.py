@@ -43,7 +43,7 @@ def search(workers: int, rows: int, dtype: str, path: str) -> None:
         model = keras.Sequential(
             [keras.Input((NUM_FEATURES,)), keras.layers.Dense(1)]
         )
-        model.compile(keras.optimizers.SGD(hp.Float("rate", 1e-4, 1e-2)), "mse")
+        model.compile(keras.optimizers.SGD(hp.Float("rate", 1e-6, 1e-5)), "mse")
         return model
 
     def load_data():  # type: ignore[no-untyped-def]
