@@ -157,7 +157,7 @@ class Dispatch:
                     )
                 take_report(trial, event.trial)
                 self._end(worker)
-            case WorkerDied() if worker not in self._began:
+            case WorkerDied() if self._may_start_again(worker):
                 self._start_again(event)
             case WorkerDied():
                 trial.status = TrialStatus.INVALID
@@ -166,6 +166,10 @@ class Dispatch:
                 first_line = trial.message.splitlines()[0]
                 print(f"Trial {trial.trial_id} failed. {first_line}")
                 self._end(worker)
+
+    def _may_start_again(self, worker: str) -> bool:
+        """Returns whether a worker that did not train is still there."""
+        return worker not in self._began and worker in self._workers.names
 
     def _start_again(self, event: WorkerDied) -> None:
         """Submits a trial again whose worker died before it trained."""
