@@ -107,10 +107,15 @@ class RayWorkers(Workers):
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
         """Tuple of strings, the workers that have their resources.
 
-        If none has them yet, it is one whose first trial waits for them.
+        Those that died with a trial are among them until another actor trains
+        it. If there are none yet, it is one whose first trial waits for them.
         """
-        joined = [slot for slot, one in self._members.items() if one.has_joined]
-        return tuple(joined) or self._slots[:1]
+        usable = [
+            slot
+            for slot, one in self._members.items()
+            if one.has_joined or one.is_due
+        ]
+        return tuple(usable) or self._slots[:1]
 
     def start(
         self, tuner: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -236,6 +241,7 @@ class RayWorkers(Workers):
         for slot, one in list(members.items()):
             if self._waiting and one.has_joined and one.trial is None:
                 worker, task = self._waiting.popitem()
+                members[worker].is_due = False
                 members[worker], members[slot] = one, members[worker]
                 self._send(worker, task)
 
@@ -253,6 +259,7 @@ class RayWorkers(Workers):
                 text = f"No worker could begin on the cluster. {reason}"
                 return [SearchFailed(slot, RuntimeError(text), reason)]
         self._members[slot] = self._new_member()
+        self._members[slot].is_due = member.trial is not None
         return [] if member.trial is None else [WorkerDied(slot, reason)]
 
     def terminate(self, worker: str) -> None:
@@ -309,12 +316,15 @@ class _Member:
         poll: The reference of its next answer.
         has_joined: Bool, whether it has its resources and has begun to work.
         trial: The `Trial` that it trains, or None.
+        is_due: Bool, whether the one before it died with a trial, for which
+            no other actor was found yet.
     """
 
     actor: Any
     poll: Any
     has_joined: bool = False
     trial: Trial | None = None
+    is_due: bool = False
 
 
 def _reason_of(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 import functools
 import os
 import pickle
+import resource
 import signal
 import tempfile
 import time
@@ -136,6 +137,11 @@ def die(fate, folder):
         raise SystemExit(3)
     elif fate == "hang":
         time.sleep(600)
+    elif fate == "memory":
+        size = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = size * resource.getpagesize() + 2**28
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        np.ones(2**32, np.uint8)
 
 
 class Dying(keras.callbacks.Callback):
@@ -153,7 +159,7 @@ class Dying(keras.callbacks.Callback):
         die(self.model.name, self.folder)
 
 
-FATES = ["fine", "kill", "fault", "exit", "hang"]
+FATES = ["fine", "kill", "fault", "exit", "hang", "memory"]
 
 
 def build_with_fate(hp):

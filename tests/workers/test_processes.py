@@ -9,6 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import nbclient
+import nbformat
 import pytest
 
 from tests.workers import searches
@@ -119,9 +121,13 @@ def test_a_worker_may_end_in_any_way(tmp_path, temporary, capfd):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "numbers",
+    [[signal.SIGKILL], [signal.SIGINT], [signal.SIGINT, signal.SIGINT]],
+    ids=["killed", "interrupted", "interrupted_twice"],
+)
 def test_a_search_that_ends_takes_its_workers_along(
-    tmp_path, temporary, number
+    tmp_path, temporary, numbers
 ):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
@@ -137,7 +143,9 @@ def test_a_search_that_ends_takes_its_workers_along(
             wait_until(lambda: len(events_of(folder, "end")) == 3, 120)
             wait_until(lambda: len(pids_in(tmp_path)) == 2)
             pids = pids_in(tmp_path)
-            process.send_signal(number)
+            for number in numbers:
+                process.send_signal(number)
+                time.sleep(0.2)
             printed, _ = process.communicate(timeout=30)
         finally:
             process.kill()
@@ -146,7 +154,7 @@ def test_a_search_that_ends_takes_its_workers_along(
     assert list(temporary.iterdir()) == []
     # The user's script ran once.
     assert printed.count("begins") == 1
-    if number == signal.SIGINT:
+    if numbers == [signal.SIGINT]:
         assert process.returncode == 0
         assert "Interrupted after 3 trials" in printed
     tuner = new_tuner(folder, hypermodel=build_with_fate, max_trials=4)
@@ -154,3 +162,77 @@ def test_a_search_that_ends_takes_its_workers_along(
     ends = [event["trial_id"] for event in events_of(folder, "end")]
     assert sorted(ends) == ["0", "1", "2", "3"]
     assert {t.status for t in tuner.oracle.trials.values()} == {"COMPLETED"}
+
+
+@pytest.mark.slow
+def test_memory_that_runs_out_costs_a_try(tmp_path, temporary):
+    tuner = new_tuner(
+        tmp_path,
+        hypermodel=build_with_fate,
+        max_trials=3,
+        workers=2,
+        max_retries_per_trial=1,
+        initial_population=[{"fate": "memory"}, {"fate": "fine"}],
+    )
+    tuner.search(**searches.FIT, callbacks=[Dying(str(tmp_path))])
+    trials = tuner.oracle.trials
+    assert {t.status for t in trials.values()} == {"COMPLETED"}
+    (trial_id,) = {
+        t.trial_id
+        for t in trials.values()
+        if t.hyperparameters.values["fate"] == "memory"
+    }
+    ends = [
+        event
+        for event in events_of(tmp_path, "end")
+        if event["trial_id"] == trial_id
+    ]
+    assert [event["status"] for event in ends] == ["INVALID", "COMPLETED"]
+    assert "MemoryError" in ends[0]["message"]
+    assert {state_of(pid) for pid in pids_in(tmp_path)} == {None}
+
+
+NOTEBOOK = """\
+import keras
+import numpy as np
+import kt_evolution
+
+x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+y = x.sum(axis=1, keepdims=True)
+
+def build_model(hp):
+    model = keras.Sequential([keras.Input((4,))])
+    model.add(keras.layers.Dense(hp.Int("units", 2, 16)))
+    model.add(keras.layers.Dense(1))
+    model.compile("adam", "mse")
+    return model
+
+tuner = kt_evolution.EvolutionTuner(
+    build_model, "val_loss", max_trials=4, workers=2, seed=0
+)
+tuner.search(x, y, validation_data=(x, y), epochs=2)
+"""
+
+
+@pytest.mark.later
+def test_a_notebook_has_workers_for_what_its_cells_define(tmp_path):
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(NOTEBOOK),
+            nbformat.v4.new_code_cell("len(tuner.oracle.get_best_trials(9))"),
+            nbformat.v4.new_code_cell(
+                "tuner.get_best_models()[0].predict(x, verbose=0).shape"
+            ),
+        ]
+    )
+    client = nbclient.NotebookClient(
+        notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}
+    )
+    client.execute()
+    shown = [
+        output["data"]["text/plain"]
+        for cell in notebook.cells[1:]
+        for output in cell["outputs"]
+        if output["output_type"] == "execute_result"
+    ]
+    assert shown == ["4", "(64, 1)"]

@@ -227,6 +227,23 @@ def test_an_interrupted_search_goes_on(tmp_path):
     assert epochs == [0, 1, 2, 3, *range(first, 6)]
 
 
+def test_a_death_before_the_training_costs_no_try(tmp_path):
+    log = str(tmp_path / "log")
+
+    def load_data():
+        with open(log, "a") as file:
+            is_first = file.tell() == 0
+            file.write("loaded ")
+        if is_first:
+            os._exit(7)
+        return {"x": X, "y": Y, "validation_data": (X, Y)}
+
+    tuner = new_tuner(tmp_path, workers=on_ray(), max_retries_per_trial=0)
+    tuner.search(load_data, epochs=1, verbose=0)
+    assert {t.status for t in tuner.oracle.trials.values()} == {"COMPLETED"}
+    assert Path(log).read_text().split() == ["loaded"] * 3
+
+
 def test_an_error_ends_the_search(tmp_path):
     tuner = new_tuner(tmp_path, workers=on_ray(1))
     with pytest.raises(keras_tuner.errors.FatalTypeError, match="`epoch`"):
