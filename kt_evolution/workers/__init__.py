@@ -10,10 +10,13 @@ Tuner's chief, and it ends by the same call, `tuner.on_trial_end`.
 
 - `dispatch` gives trials to the workers and takes what they report. It knows
   the workers by `interface.Workers` only: start, submit, events, terminate,
-  close. Other kinds of workers, on a cluster, implement the same five.
+  close. Other kinds of workers implement the same five.
 - `local` has the processes of this machine. `member` is what runs in one.
+- `ray_workers` has the actors of a Ray cluster. `ray_member` is what runs in
+  one. They share no files with the search: `trial_files` travel with a trial.
 - `shipping` pickles the tuner and the arguments of `fit`, once. Large arrays
-  are files that all workers map into their memory.
+  are files that all workers map into their memory, see `mapped_arrays`, or
+  objects in Ray's store.
 - `resources` gives each process its share of the cores, and one GPU.
 
 A worker whose process ends, by a signal, by `sys.exit` or after
