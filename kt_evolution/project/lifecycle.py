@@ -316,6 +316,9 @@ class TrialLifecycle:
         state = self._project.state
         if state.has_results or not state.end_order:
             return
+        if state.ongoing_trials:
+            # Another worker may still bring a result.
+            return
         if self.session.has_failed:
             return
         self.session.has_failed = True

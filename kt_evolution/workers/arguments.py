@@ -5,7 +5,6 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
-from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import is_number
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.chief_address import check_variables
@@ -34,12 +33,18 @@ def as_workers(
             or its worker, or are wrong, or if there can be no such timeout.
     """
     if not isinstance(workers, Workers):
-        if check_count("workers", workers) == 1:
+        if not is_number(workers) or workers % 1 != 0 or workers < 1:
+            raise ValueError(
+                "`workers` must be an integer of at least 1, or an instance of "
+                "`kt_evolution.Workers` such as `RayWorkers(4)`. "
+                f"Received: workers={workers!r}"
+            )
+        if workers == 1:
             if private_api.is_distributed():
                 check_variables()
             return None, _check_timeout(timeout, is_here=True)
         resources.leave_gpus_to_workers()
-        workers = LocalWorkers(workers)
+        workers = LocalWorkers(int(workers))
     if private_api.is_distributed():
         raise ValueError(
             "`workers` must be 1 where KERASTUNER_ORACLE_IP is set, which "

@@ -162,9 +162,9 @@ class Dispatch:
             case WorkerDied():
                 trial.status = TrialStatus.INVALID
                 trial.message = self._reason_of(event)
-                # What the worker printed follows, and was printed already.
-                first_line = trial.message.splitlines()[0]
-                print(f"Trial {trial.trial_id} failed. {first_line}")
+                # What the worker printed comes first, and was printed already.
+                last_line = trial.message.splitlines()[-1]
+                print(f"Trial {trial.trial_id} failed. {last_line}")
                 self._end(worker)
 
     def _may_start_again(self, worker: str) -> bool:
@@ -185,7 +185,7 @@ class Dispatch:
         if event.worker in self._overdue:
             return (
                 "Its worker was ended because the trial did not end within "
-                f"trial_timeout={self._trial_timeout} seconds."
+                f"trial_timeout={self._trial_timeout:g} seconds"
             )
         return event.reason
 

@@ -250,5 +250,6 @@ def death_reason(code: int, lines: Iterable[str]) -> str:
     else:
         how = f"ended with exit code {code}, for instance by `sys.exit`"
     printed = "\n".join(lines)
-    text = f"The worker process that trained it {how}."
-    return f"{text} Its last lines were:\n{printed}" if printed else text
+    text = f"WorkerError: its process {how}"
+    # The last line is the reason that is shown of a failed trial.
+    return f"It printed at last:\n{printed}\n{text}" if printed else text

@@ -329,7 +329,8 @@ class _Member:
 
 def _reason_of(error: BaseException) -> str:
     """Returns how an actor died, as its trial's message."""
-    return f"The Ray actor that trained it died. {error}"
+    # The last line is the reason that is shown of a failed trial.
+    return f"{error}\nWorkerError: its Ray actor died"
 
 
 def _checked(resources: Any) -> dict[str, float]:

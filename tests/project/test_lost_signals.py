@@ -220,7 +220,15 @@ def test_ctrl_c_that_the_user_handles_does_not_end_the_search(tmp_path, search):
     assert searches.run(search, tmp_path) == 0
 
 
-def test_what_python_drops_of_others_is_still_printed(capsys):
+@pytest.fixture
+def receives_interrupts():
+    """Takes Ctrl-C as a terminal's process does: others may ignore it."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+def test_what_python_drops_of_others_is_still_printed(receives_interrupts):
     class Bad:
         def __del__(self):
             raise ValueError("bad")

@@ -335,3 +335,18 @@ def test_trainings_of_workers_have_seeds(tmp_path):
         found.append(results_of(tuner))
     assert found[0] == found[1] != found[2]
     assert len({score for _, score in found[0].values()}) == 3
+
+
+class Fails(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise ValueError("no luck")
+
+
+def test_that_all_trials_failed_is_said_after_the_last_one(tmp_path):
+    tuner = new_tuner(tmp_path, max_trials=3, workers=InlineWorkers())
+    with pytest.warns(UserWarning) as caught:
+        tuner.search(**FIT, callbacks=[Fails()])
+    said = [str(one.message) for one in caught]
+    said = [text for text in said if "there is no result" in text]
+    assert len(said) == 1
+    assert said[0].startswith("All 3 trials failed")

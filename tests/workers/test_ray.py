@@ -154,7 +154,7 @@ def test_a_dead_actor_costs_a_try(tmp_path, capfd):
     ends = events_of(tmp_path, "end")
     messages = [one["message"] for one in ends if one["status"] == "INVALID"]
     for text in (
-        "The Ray actor that trained it died",
+        "WorkerError: its Ray actor died",
         "ended with exit code 3, for instance by `sys.exit`",
         "did not end within trial_timeout=15",
     ):

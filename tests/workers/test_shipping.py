@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import kt_evolution
+from kt_evolution.display.formatting import failure_reason
 from kt_evolution.workers import resources
 from kt_evolution.workers import shipping
 from kt_evolution.workers.local import death_reason
@@ -183,11 +184,15 @@ def test_gpus_are_those_of_nvidia(tmp_path, monkeypatch):
 
 def test_how_a_process_ended_is_said():
     assert death_reason(-9, []) == (
-        "The worker process that trained it was ended by SIGKILL, for instance "
-        "because memory ran out."
+        "WorkerError: its process was ended by SIGKILL, for instance because "
+        "memory ran out"
     )
-    assert death_reason(3, ["a", "b"]) == (
-        "The worker process that trained it ended with exit code 3, for "
-        "instance by `sys.exit`. Its last lines were:\na\nb"
+    text = death_reason(3, ["ValueError: a", "b"])
+    reason = (
+        "WorkerError: its process ended with exit code 3, for instance by "
+        "`sys.exit`"
     )
-    assert "by signal 250." in death_reason(-250, [])
+    assert text == f"It printed at last:\nValueError: a\nb\n{reason}"
+    # What the worker printed is not why the trial failed.
+    assert failure_reason(text) == reason
+    assert death_reason(-250, []).endswith("by signal 250")
