@@ -29,6 +29,8 @@ pytestmark = pytest.mark.later
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
     """One Ray for all tests, since it takes seconds to start."""
+    # The code of the guide stays connected to its own.
+    ray.shutdown()
     ray.init(address="local", num_cpus=2, object_store_memory=200 * 2**20)
     yield
     ray.shutdown()
