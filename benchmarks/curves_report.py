@@ -30,8 +30,7 @@ from benchmarks.standings import Half
 from benchmarks.standings import Standings
 from benchmarks.standings import geometric_mean
 from benchmarks.standings import ratio
-from benchmarks.tables import NOTHING
-from benchmarks.tables import number
+from benchmarks.tables import cell
 from benchmarks.tables import table
 
 OURS, FULL = "fidelity", "none"
@@ -79,7 +78,7 @@ class Target:
     def row(self) -> list[str]:
         sign = "≥" if self.more_is_better else "≤"
         wanted = [f"{sign} {value:g}" for value in (self.must, self.aim)]
-        return [self.figure, *wanted, _cell(self.measured), self.verdict]
+        return [self.figure, *wanted, cell(self.measured), self.verdict]
 
 
 def regrets(
@@ -242,11 +241,11 @@ def by_table(
 ) -> str:
     """Formats columns of table -> figure, with their geometric means."""
     rows = [
-        [name, *(_cell(column[name]) for column in columns.values())]
+        [name, *(cell(column[name]) for column in columns.values())]
         for name in REPORTED
     ]
     if mean:
-        means = [_cell(mean_of(column)) for column in columns.values()]
+        means = [cell(mean_of(column)) for column in columns.values()]
         rows.append(["geometric mean", *means])
     return table(["table", *columns], rows)
 
@@ -261,7 +260,7 @@ def overview(standings: Standings) -> str:
             for name in REPORTED:
                 mean = mean_regret(standings, searcher, name, trainings)
                 means[name] = None if mean is None else mean + OFFSET
-            rows[-1].append(_cell(mean_of(means)))
+            rows[-1].append(cell(mean_of(means)))
     return table(["searcher", *map(str, CHECKPOINTS)], rows)
 
 
@@ -303,10 +302,6 @@ def _what_was_run(standings: Standings) -> str:
         for searcher, records in standings.records.items()
     ]
     return f"Races: {', '.join(races) or 'none'}."
-
-
-def _cell(value: float | None) -> str:
-    return NOTHING if value is None else number(value)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -33,6 +33,7 @@ from benchmarks.standings import Standings
 from benchmarks.standings import geometric_mean
 from benchmarks.standings import ratio
 from benchmarks.tables import NOTHING
+from benchmarks.tables import cell
 from benchmarks.tables import number
 from benchmarks.tables import reached_table
 from benchmarks.tables import table
@@ -109,7 +110,7 @@ def overview(fleets: Fleets) -> str:
                 str(len(records)),
                 f"{100 * np.mean(busy):.2f}%" if busy else NOTHING,
                 *(_mean_cell(ratios(fleets, workers, n)) for n in TRIALS),
-                _cell(float(np.median(times)) if times else None),
+                cell(float(np.median(times)) if times else None),
             ]
         )
     return table(
@@ -136,10 +137,6 @@ def by_task(fleets: Fleets, trials: int) -> str:
 def _mean_cell(found: Mapping[str, Ratio]) -> str:
     mean = _mean(found)
     return f"{number(mean)} (tasks: {len(found)})" if mean else NOTHING
-
-
-def _cell(value: float | None) -> str:
-    return NOTHING if value is None else number(value)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

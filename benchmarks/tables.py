@@ -40,6 +40,11 @@ def number(value: float) -> str:
     return f"{value:.{min(digits, 5)}f}"
 
 
+def cell(value: float | None) -> str:
+    """Formats a number, or what hasn't been run."""
+    return NOTHING if value is None else number(value)
+
+
 def regret_table(standings: Standings, checkpoint: int, half: Half) -> str:
     """Mean regret of each searcher on each task, the best in bold."""
     cells: dict[str, dict[str, dict[int, float]]] = {
@@ -185,7 +190,7 @@ def time_table(standings: Standings) -> str:
         row = [SEARCHERS[searcher].title]
         for checkpoint in results.CHECKPOINTS:
             time = proposal_ms(standings, searcher, checkpoint)
-            row.append(NOTHING if time is None else number(time))
+            row.append(cell(time))
         rows.append(row)
     header = [f"at {checkpoint}" for checkpoint in results.CHECKPOINTS]
     return table(["searcher", *header], rows)
@@ -224,7 +229,7 @@ def reached_table(found: Iterable[Reached]) -> str:
         [
             target.title,
             f"≤ {target.target:g}",
-            NOTHING if target.value is None else number(target.value),
+            cell(target.value),
             target.basis or NOTHING,
             target.verdict,
         ]

@@ -32,6 +32,7 @@ from benchmarks.curves_report import Target
 from benchmarks.nas_report import outcome
 from benchmarks.standings import geometric_mean
 from benchmarks.tables import NOTHING
+from benchmarks.tables import cell
 from benchmarks.tables import number
 from benchmarks.tables import table
 from benchmarks.time_to_accuracy import Record
@@ -219,7 +220,7 @@ def share_table(curves: Curves) -> str:
         )
     for peer in PEERS:
         means = [mean_share(shares(curves, o, peer)) for o in OURS]
-        cells = [NOTHING if one is None else number(one) for one in means]
+        cells = map(cell, means)
         title = f"geometric mean, {SEARCHERS[peer].title}"
         rows.append([title, "", "", *cells])
     titles = [SEARCHERS[ours].title for ours in OURS]

@@ -37,13 +37,18 @@ def check_positive(name: str, value: float) -> float:
 
 def check_count(name: str, value: int, at_least: int = 1) -> int:
     """Returns `value` if it is a whole number and large enough."""
-    is_whole = is_number(value) and math.isfinite(value) and value % 1 == 0
-    if not is_whole or value < at_least:
+    if not is_count(value, at_least):
         raise ValueError(
             f"`{name}` must be an integer of at least {at_least}. "
             f"Received: {name}={value!r}"
         )
     return int(value)
+
+
+def is_count(value: Any, at_least: int = 1) -> bool:
+    """Returns whether a value is a whole number and large enough."""
+    is_whole = is_number(value) and math.isfinite(value) and value % 1 == 0
+    return is_whole and value >= at_least
 
 
 def check_optional_count(

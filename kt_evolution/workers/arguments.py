@@ -5,6 +5,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
+from kt_evolution.algorithm.checks import is_count
 from kt_evolution.algorithm.checks import is_number
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.chief_address import check_variables
@@ -33,7 +34,7 @@ def as_workers(
             or its worker, or are wrong, or if there can be no such timeout.
     """
     if not isinstance(workers, Workers):
-        if not is_number(workers) or workers % 1 != 0 or workers < 1:
+        if not is_count(workers):
             raise ValueError(
                 "`workers` must be an integer of at least 1, or an instance of "
                 "`kt_evolution.Workers` such as `RayWorkers(4)`. "

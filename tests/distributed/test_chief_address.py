@@ -96,32 +96,21 @@ def test_address_of_another_machine_is_an_error(tmp_path, monkeypatch, ip):
     check_chief(tmp_path, monkeypatch, ip, free_port())
 
 
-def be_chief(folder, directory, ip, port):
+def search_as(folder, directory, ip, port, tuner_id):
     with pytest.MonkeyPatch.context() as monkeypatch:
         be(
             monkeypatch,
             KERASTUNER_ORACLE_IP=ip,
             KERASTUNER_ORACLE_PORT=str(port),
-            KERASTUNER_TUNER_ID="chief",
-        )
-        make_tuner(directory).search(verbose=0)
-
-
-def be_worker(folder, directory, ip, port):
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        be(
-            monkeypatch,
-            KERASTUNER_ORACLE_IP=ip,
-            KERASTUNER_ORACLE_PORT=str(port),
+            KERASTUNER_TUNER_ID=tuner_id,
         )
         make_tuner(directory).search(verbose=0)
 
 
 def test_chief_listens_on_its_address_only_and_survives_garbage(tmp_path):
     port = free_port()
-    chief = searches.start(
-        be_chief, tmp_path / "chief", tmp_path, "127.0.0.1", port
-    )
+    args = (tmp_path, "127.0.0.1", port)
+    chief = searches.start(search_as, tmp_path / "chief", *args, "chief")
     connection = connect("127.0.0.1", port, chief)
     try:
         with pytest.raises(OSError):
@@ -129,8 +118,8 @@ def test_chief_listens_on_its_address_only_and_survives_garbage(tmp_path):
             socket.create_connection(("127.0.0.2", port), timeout=1)
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(range(256)) * 64)
         # The search comes to its end as if nothing had been sent.
-        args = (tmp_path, "127.0.0.1", port)
-        assert searches.run(be_worker, tmp_path / "worker", *args) == 0
+        folder = tmp_path / "worker"
+        assert searches.run(search_as, folder, *args, "worker_1") == 0
         chief.join(60)
         assert chief.exitcode == 0, searches.output(tmp_path / "chief")
     finally:

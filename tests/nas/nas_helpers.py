@@ -1,6 +1,8 @@
 """The ready spaces at their smallest, and random genomes of them."""
 
+import gc
 import tempfile
+import weakref
 from pathlib import Path
 
 import keras
@@ -111,3 +113,13 @@ def check_genome(space, x, values):
     np.testing.assert_allclose(
         predictions(again, x), predicted, rtol=1e-4, atol=1e-5
     )
+
+
+def assert_models_are_freed(space):
+    """Asserts that nothing of a space keeps its models in memory."""
+    model = space.build(kt.HyperParameters())
+    seen = weakref.ref(model.layers[-1])
+    del model
+    keras.backend.clear_session()
+    gc.collect()
+    assert seen() is None

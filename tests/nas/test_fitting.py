@@ -1,8 +1,5 @@
 """What ready spaces are trained on: samples, labels, texts, data sets."""
 
-import gc
-import weakref
-
 import keras
 import keras_tuner as kt
 import numpy as np
@@ -14,6 +11,7 @@ import kt_evolution
 from kt_evolution import nas
 from tests.nas.nas_helpers import LABELS
 from tests.nas.nas_helpers import SPACES
+from tests.nas.nas_helpers import assert_models_are_freed
 from tests.nas.nas_helpers import declared
 from tests.nas.nas_helpers import new_space
 from tests.nas.nas_helpers import predictions
@@ -123,12 +121,7 @@ def test_raw_strings_go_through_the_vectorizer(tmp_path):
 
 def test_models_that_share_a_vectorizer_do_not_stay_in_memory():
     space = text_space()
-    model = space.build(kt.HyperParameters())
-    seen = weakref.ref(model.layers[-1])
-    del model
-    keras.backend.clear_session()
-    gc.collect()
-    assert seen() is None
+    assert_models_are_freed(space)
 
 
 def test_missing_numbers_and_unknown_categories_are_read():

@@ -1,8 +1,5 @@
 """The two families of text networks: n-grams and sequences."""
 
-import gc
-import weakref
-
 import keras
 import keras_tuner as kt
 import numpy as np
@@ -13,6 +10,7 @@ from kt_evolution import nas
 from kt_evolution.nas.spaces import ngrams
 from kt_evolution.nas.spaces.ngrams import count_words
 from kt_evolution.nas.spaces.ngrams import learn_ngrams
+from tests.nas.nas_helpers import assert_models_are_freed
 from tests.nas.nas_helpers import declared
 from tests.nas.nas_helpers import predictions
 from tests.nas.nas_helpers import with_values
@@ -183,12 +181,7 @@ def test_a_regression_reads_ngrams():
 @needs_tensorflow
 def test_models_of_ngrams_do_not_stay_in_memory():
     space = adapted(TEXTS, LABELS, num_classes=2)
-    model = space.build(kt.HyperParameters())
-    seen = weakref.ref(model.layers[-1])
-    del model
-    keras.backend.clear_session()
-    gc.collect()
-    assert seen() is None
+    assert_models_are_freed(space)
 
 
 @needs_tensorflow
