@@ -27,21 +27,32 @@ pytestmark = pytest.mark.later
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cluster():
-    """One Ray for all tests, since it takes seconds to start."""
+def scratch(tmp_path_factory):
+    """One Ray for all tests, since it takes seconds to start.
+
+    It gives the folder in which its actors make theirs, which no Ray of
+    another process of these tests has.
+    """
     # The code of the guide stays connected to its own.
     ray.shutdown()
-    ray.init(address="local", num_cpus=2, object_store_memory=200 * 2**20)
-    yield
+    folder = tmp_path_factory.mktemp("scratch")
+    ray.init(
+        address="local",
+        num_cpus=2,
+        object_store_memory=200 * 2**20,
+        runtime_env={"env_vars": {"TMPDIR": str(folder)}},
+    )
+    yield folder
     ray.shutdown()
 
 
 @pytest.fixture
-def temporary():
-    """Asserts that no actor leaves its folder behind."""
+def no_folder_left(scratch):
+    """Asserts that actors use their folder, and that none leaves it behind."""
+    before = os.stat(scratch).st_mtime_ns
     yield
-    root = Path("/tmp")
-    assert list(root.glob(f"{PREFIX}*")) == []
+    assert os.stat(scratch).st_mtime_ns > before
+    assert list(scratch.glob(f"{PREFIX}*")) == []
 
 
 def on_ray(num_workers=2, **kwargs):
@@ -77,7 +88,7 @@ class Watched:
         return searches.build(hp)
 
 
-def test_one_actor_has_the_results_of_this_process(tmp_path, temporary):
+def test_one_actor_has_the_results_of_this_process(tmp_path, no_folder_left):
     here = new_tuner(tmp_path / "here")
     here.search(**FIT)
     tuner = new_tuner(
