@@ -83,7 +83,7 @@ SECTIONS = (
         "Family tree",
         "The ancestors of a trial, each below its parents, with its score and "
         "the values that none of its parents has. The more orange, the better.",
-        "No trial has parents.",
+        "None of the best trials has parents.",
     ),
     Section(
         "population",

@@ -1,5 +1,6 @@
 """The report as a file: complete, alone, and safe."""
 
+import dataclasses
 import html.parser
 import json
 import re
@@ -145,7 +146,10 @@ def test_a_stock_project_says_what_it_lacks(tmp_path):
         "value_contour",
         "value_slice",
     }
-    assert "Family tree is not shown. No trial has parents." in page.text
+    assert (
+        "Family tree is not shown. None of the best trials has parents."
+        in page.text
+    )
 
 
 def test_a_hyperband_project_shows_its_rungs(tmp_path):
@@ -291,6 +295,22 @@ def test_a_search_record_may_be_drawn_by_hand(single):
 def test_a_tree_of_an_unknown_trial_is_an_error(single):
     with pytest.raises(ValueError, match="trial_id='nobody'"):
         figures.family_tree(single, "nobody")
+
+
+def test_a_trial_without_parents_has_no_tree(single):
+    first = single.trials[0]
+    assert not first.parents
+    assert figures.family_tree(single, first.trial_id) is None
+
+
+def test_few_trials_have_one_line_of_diversity(single):
+    assert len(single.completed) > 20
+    names = [trace.name for trace in figures.diversity(single).data]
+    assert names == ["latest 20", "best 20 so far"]
+    few = dataclasses.replace(single, trials=single.trials[:20])
+    assert len(few.completed) <= 20
+    names = [trace.name for trace in figures.diversity(few).data]
+    assert names == ["all trials so far"]
 
 
 def test_an_unknown_trial_is_an_error_also_where_no_trial_has_parents(

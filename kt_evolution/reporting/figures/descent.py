@@ -46,15 +46,18 @@ def family_tree(
         search: The `SearchRecord`.
         trial_id: String. Defaults to the best trial.
 
+    Returns:
+        The figure, None if the trial has no parents.
+
     Raises:
         ValueError: If there is no such trial.
     """
-    if trial_id is not None:
-        search.individual(trial_id)
     ranked = search.ranked()
-    if not any(trial.parents for trial in search.trials) or not ranked:
+    if trial_id is None and not ranked:
         return None
     family = family_of(search, trial_id or ranked[0].trial_id)
+    if not family.births:
+        return None
     members = list(family.members.values())
     places = [member.place for member in members]
     places += [place for line in family.lines for place, _ in line]

@@ -6,6 +6,7 @@ import numpy as np
 
 from kt_evolution.algorithm.ranking import total_violation
 from kt_evolution.display.formatting import MANY_TIMES
+from kt_evolution.reporting.diversity import POPULATION_SIZE
 from kt_evolution.reporting.diversity import diversity_of
 from kt_evolution.reporting.figures.plotly_objects import go
 from kt_evolution.reporting.figures.style import BLUE
@@ -161,10 +162,15 @@ def diversity(search: SearchRecord) -> Any | None:
         **integer_ticks([trial.number for trial in found.trials[2:]])
     )
     drawn.update_yaxes(rangemode="tozero")
-    for name, values, color in (
+    lines = [
         ("latest 20", found.recent, BLUE),
         ("best 20 so far", found.best, ORANGE),
-    ):
+    ]
+    if len(found.trials) <= POPULATION_SIZE:
+        # The latest and the best are all, and their lines the same.
+        lines = [("all trials so far", found.recent, BLUE)]
+        drawn.update_layout(showlegend=True)
+    for name, values, color in lines:
         drawn.add_trace(
             go.Scatter(
                 x=[trial.number for trial in found.trials[2:]],
