@@ -1,5 +1,7 @@
 """What tests of workers share: training steps that are not traced."""
 
+import tempfile
+
 import pytest
 import tensorflow as tf
 
@@ -10,3 +12,13 @@ def eager():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The folder of temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder

@@ -2,17 +2,19 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
+import keras
 import nbclient
 import nbformat
 import pytest
 
+from kt_evolution.project.journal import JournalError
 from tests.workers import searches
 from tests.workers.searches import Dying
 from tests.workers.searches import build_with_fate
@@ -68,16 +70,6 @@ def state_of(pid):
         )
     except (FileNotFoundError, ProcessLookupError):
         return None
-
-
-@pytest.fixture
-def temporary(tmp_path, monkeypatch):
-    """The folder of temporary files."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    return folder
 
 
 @pytest.mark.slow
@@ -190,6 +182,63 @@ def test_memory_that_runs_out_costs_a_try(tmp_path, temporary):
     assert [event["status"] for event in ends] == ["INVALID", "COMPLETED"]
     assert "MemoryError" in ends[0]["message"]
     assert {state_of(pid) for pid in pids_in(tmp_path)} == {None}
+
+
+class Removes(keras.callbacks.Callback):
+    """Deletes a folder in a training.
+
+    Args:
+        folder: String, that folder.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+
+    def on_epoch_end(self, epoch, logs=None):
+        # The process, for the test.
+        (Path(self.folder).parent / f"pid_{os.getpid()}").touch()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.mark.later
+def test_a_folder_that_is_removed_ends_the_search(tmp_path, temporary):
+    tuner = new_tuner(tmp_path, workers=2)
+    project = tmp_path / "untitled_project"
+    with pytest.raises(JournalError, match="journal.jsonl is gone"):
+        tuner.search(**searches.FIT, callbacks=[Removes(str(project))])
+    assert {state_of(pid) for pid in pids_in(tmp_path)} == {None}
+    assert list(temporary.iterdir()) == []
+    # Nothing that looks like a project is made again. A training that was
+    # about to begin may have begun its log.
+    left = {path.name for path in project.rglob("*") if path.is_file()}
+    assert left <= {"training.jsonl"}
+
+
+@pytest.mark.later
+def test_an_error_in_the_code_of_a_build_ends_the_search(tmp_path, temporary):
+    def build(hp):
+        if hp.Int("units", 1, 16) == 5:
+            # It is not defined.
+            oops  # noqa: B018, F821
+        return searches.build(hp)
+
+    tuner = new_tuner(
+        tmp_path,
+        hypermodel=build,
+        max_trials=8,
+        workers=2,
+        initial_population=[{"units": 3}, {"units": 4}, {"units": 5}],
+    )
+    with pytest.raises(NameError, match="'oops' is not defined"):
+        tuner.search(**searches.FIT, callbacks=[Dying(str(tmp_path))])
+    assert {state_of(pid) for pid in pids_in(tmp_path)} == {None}
+    assert list(temporary.iterdir()) == []
+    # The mended code goes on with all that was asked for.
+    tuner = new_tuner(tmp_path, max_trials=8)
+    tuner.search(**searches.FIT)
+    assert {t.status for t in tuner.oracle.trials.values()} == {"COMPLETED"}
+    assert len(tuner.oracle.trials) == 8
 
 
 NOTEBOOK = """\
