@@ -1,4 +1,4 @@
-"""What tests of workers share: training steps that are not traced."""
+"""What tests of workers share."""
 
 import tempfile
 
