@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import keras_tuner as kt
+
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.chief_address import check_can_listen
 from kt_evolution.oracle import EvolutionOracle
@@ -22,17 +24,37 @@ def open_project(tuner: Any) -> None:
     Args:
         tuner: The `EvolutionTuner`.
     """
-    oracle, builds_dry = tuner.oracle, tuner._builds_dry
+    oracle = tuner.oracle
     dry_build: DryBuild | None = tuner._new_dry_build()
+    if oracle._project.open() and dry_build is not None:
+        _print_resumed(oracle)
+    open_oracle(oracle, dry_build, tuner._given_space, tuner._builds_dry)
+
+
+def open_oracle(
+    oracle: EvolutionOracle,
+    dry_build: DryBuild | None,
+    given_space: kt.HyperParameters | None = None,
+    builds_dry: bool = True,
+) -> None:
+    """Resumes the project of an oracle, or explores the search space.
+
+    Args:
+        oracle: The `EvolutionOracle`.
+        dry_build: The `DryBuild` of the hypermodel, or None if there is none.
+        given_space: The `keras_tuner.HyperParameters` that the user declared
+            in advance. Defaults to none.
+        builds_dry: Boolean, whether proposed models are built. Defaults to
+            True.
+    """
     is_resumed = oracle._project.open()
     if dry_build is None:
         return
     if builds_dry:
         oracle._proposer.check.dry_build = dry_build
     if is_resumed:
-        _print_resumed(oracle)
-        known = oracle.get_space()
-        warn_of_changed_declarations(dry_build, known, tuner._given_space)
+        given = given_space or kt.HyperParameters()
+        warn_of_changed_declarations(dry_build, oracle.get_space(), given)
     else:
         requested = explore(dry_build, oracle)
         if builds_dry:
