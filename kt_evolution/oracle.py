@@ -242,7 +242,8 @@ class EvolutionOracle(kt.Oracle):
 
         Returns:
             A `Trial` whose status is RUNNING, or STOPPED when the search is
-            at its end. It is never IDLE: nobody waits.
+            at its end. It is IDLE only for a worker of a chief that may get
+            the trial of another one at the end.
         """
         return self._lifecycle.create(tuner_id)
 

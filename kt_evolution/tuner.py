@@ -46,8 +46,8 @@ from kt_evolution.training.trainer import Trainer
 from kt_evolution.training.trial_oracle import TrialOracle
 from kt_evolution.workers.arguments import as_workers
 from kt_evolution.workers.arguments import with_data
-from kt_evolution.workers.dispatch import search_by_workers
 from kt_evolution.workers.interface import Workers
+from kt_evolution.workers.running import run_search
 from kt_evolution.workers.session import open_project
 from kt_evolution.workers.session import searching
 
@@ -293,10 +293,7 @@ class EvolutionTuner(kt.Tuner):
         if self._folds is not None:
             self._trainer.folds = self._folds.folds(fit_args, fit_kwargs)
         with searching(self, fit_args, fit_kwargs):
-            if self._workers is None:
-                super().search(*fit_args, **fit_kwargs)
-            else:
-                search_by_workers(self, fit_args, fit_kwargs)
+            run_search(self, super().search, fit_args, fit_kwargs)
 
     # One trial.
 

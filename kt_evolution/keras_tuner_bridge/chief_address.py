@@ -1,11 +1,16 @@
 """Where the chief of a distributed search is, as its user has set it."""
 
+import math
 import os
 import socket
 
 IP = "KERASTUNER_ORACLE_IP"
 PORT = "KERASTUNER_ORACLE_PORT"
 ID = "KERASTUNER_TUNER_ID"
+LEASE = "KT_EVOLUTION_LEASE_SECONDS"
+# A heartbeat that is missed three times in a row.
+DEFAULT_LEASE = 30.0
+MIN_LEASE = 1.0
 
 
 def check_variables() -> None:
@@ -37,6 +42,33 @@ def check_variables() -> None:
             f"process of the search has, because {IP} is set. It contains "
             f"'chief' for the chief only. Received: {ID}={tuner_id!r}"
         )
+    lease_seconds()
+
+
+def lease_seconds() -> float:
+    """Returns for how long a worker counts as alive after it was heard of.
+
+    Raises:
+        ValueError: If the environment variable is no number of seconds.
+    """
+    text = os.environ.get(LEASE)
+    if text is None:
+        return DEFAULT_LEASE
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not MIN_LEASE <= seconds < math.inf:
+        raise ValueError(
+            f"The environment variable {LEASE} must be a number of seconds of "
+            f"at least {MIN_LEASE:g}. Received: {LEASE}={text!r}"
+        )
+    return seconds
+
+
+def target() -> str:
+    """Returns the address of the chief, as gRPC takes it."""
+    return f"{os.environ[IP]}:{os.environ[PORT]}"
 
 
 def check_can_listen() -> None:

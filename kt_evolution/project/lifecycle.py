@@ -61,12 +61,14 @@ class TrialLifecycle:
     Attributes:
         session: The `Session`.
         reports: The `TrialReports`, by which trials end.
+        is_served: Bool, whether the session is that of a chief until `close`.
     """
 
     def __init__(self, oracle: Any, project: Project) -> None:
         self._oracle = oracle
         self._project = project
         self.session = Session()
+        self.is_served = False
         self.reports = TrialReports(oracle, project, self._give_up)
 
     def forget(self) -> None:
@@ -83,7 +85,7 @@ class TrialLifecycle:
             self.session.is_stopped = False
 
     def create(self, worker: str) -> Trial:
-        """Returns the next trial for a worker, or one that is STOPPED."""
+        """Returns the next trial for a worker, see `EvolutionOracle`."""
         with self._project.changing(worker):
             self._project.claim(self._oracle.max_trials)
             self._oracle.tuner_ids.add(worker)
@@ -91,9 +93,11 @@ class TrialLifecycle:
                 self._project.clock.begin()
             trial = self._next(worker)
             if trial is None:
-                self._dismiss(worker)
                 trial = self._project.state.new_trial(self._next_id(), {})
-                trial.status = TrialStatus.STOPPED
+                trial.status = TrialStatus.IDLE
+                if not self._is_waiting:
+                    self._dismiss(worker)
+                    trial.status = TrialStatus.STOPPED
                 return trial
             self.session.has_issued = True
             self._set_rungs(trial)
@@ -112,7 +116,7 @@ class TrialLifecycle:
             raise RuntimeError(problem)
         state = self._project.state
         state.drop_worker(worker)
-        if self._is_over():
+        if self.check_rules():
             self._warn_if_all_failed()
             return None
         while state.retry_queue and not self._is_given_up:
@@ -130,7 +134,14 @@ class TrialLifecycle:
             self.reports.fail_unended(trial_id)
         return self._new(worker)
 
-    def _is_over(self) -> bool:
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether a worker that gets no trial may get that of another one."""
+        is_over = self.session.is_stopped or self.session.has_failed
+        has_others = bool(self._project.state.ongoing_trials)
+        return self.is_served and has_others and not is_over
+
+    def check_rules(self) -> bool:
         """Checks the stopping rules, and reports the first that fires."""
         if not self.session.is_stopped:
             reason = self._oracle._end.reason()
@@ -254,14 +265,19 @@ class TrialLifecycle:
     def _dismiss(self, worker: str) -> None:
         """Removes a worker that ends."""
         self._oracle.tuner_ids.discard(worker)
-        if not self._oracle.tuner_ids:
+        if self._oracle.tuner_ids or self.is_served:
+            self._write_oracle()
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Prints the end of a session. The next request begins another one."""
+        with self._project.lock:
             self._oracle._proposer.build_warnings.warn_at_end()
             self._oracle._display.close(closing_text(self._oracle))
-            # A request after every worker has stopped begins a new session.
             self.session = Session()
             self._project.clock.end()
-        self._write_oracle()
-        if not self._oracle.tuner_ids:
+            self._write_oracle()
             self._project.release()
 
     def save(self) -> None:

@@ -90,6 +90,10 @@ class Runs:
         """
         return self._num_starts.get(trial_id, 0)
 
+    def is_excused(self, trial_id: str) -> bool:
+        """Returns whether the newest start of a trial does not count."""
+        return trial_id in self._excused
+
     def begun_in(self, session: float) -> list[str]:
         """Returns the trials whose newest run began in a session."""
         return [

@@ -1,10 +1,11 @@
-"""SIGTERM and Ctrl-C, as exceptions that end a search and are not lost.
+"""What ends a search from outside, as exceptions that are not lost.
 
 With an exception at SIGTERM, with which schedulers end a process, there is time
 for a last line. Python drops an exception that is raised during garbage
 collection or in a callback of C code, and the user's code may catch all
 exceptions. Therefore `raise_if_interrupted` raises it again, between two
-trials, builds or batches.
+trials, builds or batches. It also raises what another thread has learned, such
+as that the chief of a distributed search was stopped.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +23,8 @@ _is_terminated = False
 # Python said that it dropped its exception.
 _is_interrupted = False
 _is_interrupt_dropped = False
+# Returns the exception with which another thread ends the search or its trial.
+_find_end: Callable[[bool], BaseException | None] | None = None
 
 
 class Terminated(BaseException):
@@ -29,7 +33,8 @@ class Terminated(BaseException):
 
 def is_interrupted() -> bool:
     """Returns whether the search should have ended already."""
-    return _is_terminated or _is_interrupted
+    is_ended = _find_end is not None and _find_end(False) is not None
+    return _is_terminated or _is_interrupted or is_ended
 
 
 def raise_if_interrupted() -> None:
@@ -38,12 +43,42 @@ def raise_if_interrupted() -> None:
     Raises:
         Terminated: If the process received SIGTERM.
         KeyboardInterrupt: If a Ctrl-C was lost. It is raised once.
+        BaseException: With which another thread ends the search or its trial.
     """
     if _is_terminated:
         raise Terminated
     if _is_interrupted:
         _forget_interrupt()
         raise KeyboardInterrupt
+    raise_if_ended()
+
+
+def raise_if_ended() -> None:
+    """Raises the exception with which another thread ends the search, if any.
+
+    See `ended_by`.
+    """
+    end = None if _find_end is None else _find_end(True)
+    if end is not None:
+        raise end
+
+
+@contextlib.contextmanager
+def ended_by(
+    find_end: Callable[[bool], BaseException | None],
+) -> Iterator[None]:
+    """Raises in the search what another thread has learned.
+
+    Args:
+        find_end: Function that returns the exception, or None, of whether it
+            is raised now. It is called after each batch.
+    """
+    global _find_end
+    before, _find_end = _find_end, find_end
+    try:
+        yield
+    finally:
+        _find_end = before
 
 
 def forget_caught_interrupt() -> None:

@@ -121,13 +121,16 @@ class TrialReports:
             name = self._oracle.objective.name
             is_completed = reported.status == TrialStatus.COMPLETED
             if is_completed and not known.metrics.exists(name):
-                if known.trial_id in self._project.state.retry_queue:
-                    # Its result was reported to a chief that crashed.
-                    return
-                raise ValueError(
-                    f"Trial {known.trial_id} was ended as completed, but its "
-                    f"objective '{name}' was not reported."
-                )
+                if not reported.metrics.exists(name):
+                    if known.trial_id in self._project.state.retry_queue:
+                        # Its result was reported to a chief that crashed.
+                        return
+                    raise ValueError(
+                        f"Trial {known.trial_id} was ended as completed, but "
+                        f"its objective '{name}' was not reported."
+                    )
+                # A worker repeats what it reported to a former chief.
+                known.metrics = reported.metrics
             with self._project.changing(self._worker_of(known.trial_id)):
                 problem = self._end(known, reported)
             if problem is not None:

@@ -6,6 +6,7 @@ import keras
 
 from kt_evolution.project.signals import forget_caught_interrupt
 from kt_evolution.project.signals import is_interrupted
+from kt_evolution.project.signals import raise_if_ended
 from kt_evolution.project.signals import raise_if_interrupted
 
 
@@ -43,3 +44,16 @@ class InterruptionWatch(keras.callbacks.Callback):
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
         raise_if_interrupted()
+
+
+class EndWatch(keras.callbacks.Callback):
+    """Ends a training that was given to another worker.
+
+    It must be the first callback. Those after it would write into the folder
+    of the trial.
+    """
+
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        raise_if_ended()

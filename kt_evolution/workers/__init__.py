@@ -31,4 +31,10 @@ the trainings of all. Therefore each worker is a process of `subprocess`, which
 also gets its own environment before Keras is imported, and does not run the
 user's script again. Its pipes are the whole connection: if the process of the
 search dies, they close, and the worker ends.
+
+With Keras Tuner's environment variables a search is a chief and its workers.
+`running` decides who runs it. `host_chief` waits for the end, `host_servicer`
+answers the calls of the host's protocol, and `leases` knows which workers are
+alive. In a worker `heartbeat` renews its lease, and ends a training whose trial
+was given away. `host_calls` is what a worker says of itself in each call.
 """

@@ -16,6 +16,7 @@ from kt_evolution.project.signals import raising_terminated
 from kt_evolution.proposals.dry_build import DryBuild
 from kt_evolution.proposals.exploration import explore
 from kt_evolution.proposals.exploration import warn_of_changed_declarations
+from kt_evolution.workers.heartbeat import beating
 
 
 def open_project(tuner: Any) -> None:
@@ -82,7 +83,7 @@ def searching(
     """
     if tuner._is_worker():
         tuner._trainer.display.verbose = fit_kwargs.get("verbose", 1)
-        with keeping_interrupts():
+        with raising_terminated(), keeping_interrupts(), beating(tuner):
             yield
         return
     oracle = tuner.oracle
@@ -92,14 +93,13 @@ def searching(
     with _claimed_project(oracle):
         if private_api.is_chief():
             check_can_listen()
-            with _noted_interruption(oracle):
-                yield
+            yield
             return
         oracle.verbose = fit_kwargs.get("verbose", oracle.verbose)
         try:
             with (
                 oracle._display.live(),
-                _noted_interruption(oracle),
+                noted_interruption(oracle),
                 keeping_interrupts(),
             ):
                 yield
@@ -122,7 +122,7 @@ def _claimed_project(oracle: EvolutionOracle) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _noted_interruption(oracle: EvolutionOracle) -> Iterator[None]:
+def noted_interruption(oracle: EvolutionOracle) -> Iterator[None]:
     """Records in the journal that a search was ended from outside a trial."""
     try:
         yield

@@ -128,6 +128,21 @@ def test_run_that_nobody_replaced_ends_its_trial(tmp_path, send, status):
 
 
 @SENDS
+def test_metrics_that_a_former_chief_got_are_repeated_at_the_end(
+    tmp_path, send
+):
+    former = make_oracle(tmp_path)
+    trial = send(former.create_trial("worker0"))
+    known = former.update_trial("00", {"score": 0.5, **run_mark(trial)}, step=3)
+    trial.status, trial.metrics = "COMPLETED", send(known).metrics
+    oracle = make_oracle(tmp_path)
+    oracle.end_trial(trial)
+    assert oracle.trials["00"].score == 0.5
+    assert oracle.trials["00"].best_step == 3
+    assert make_oracle(tmp_path).get_best_trials()[0].score == 0.5
+
+
+@SENDS
 def test_run_is_told_apart_after_any_number_of_restarts(tmp_path, send):
     runs = []
     for _ in range(4):

@@ -1,0 +1,137 @@
+"""What ends a chief, and its workers with it."""
+
+import os
+import signal
+import time
+
+import keras_tuner as kt
+import pytest
+
+from tests.distributed.fleet import EPOCHS
+from tests.distributed.fleet import LIMIT
+from tests.distributed.fleet import MAX_TRIALS
+from tests.distributed.fleet import Fleet
+from tests.distributed.fleet import build_model
+
+pytestmark = pytest.mark.later
+NAMES = ("chief", "worker_1", "worker_2")
+
+
+def start(fleet):
+    fleet.start_chief()
+    fleet.start("worker_1")
+    fleet.start("worker_2")
+
+
+@pytest.mark.parametrize(
+    "signal_number, code", [(signal.SIGTERM, -signal.SIGTERM), (2, 1)]
+)
+def test_signal_to_the_chief_ends_all(tmp_path, signal_number, code):
+    with Fleet(tmp_path, lease=6, max_starts_per_trial=1) as fleet:
+        start(fleet)
+        for name in NAMES[1:]:
+            fleet.wait(lambda name=name: fleet.num_epochs(name))
+        fleet.send("chief", signal_number)
+        assert fleet.codes() == {"chief": code, "worker_1": 1, "worker_2": 1}
+        said = {signal.SIGTERM: "SIGTERM", 2: "Ctrl-C"}[signal_number]
+        text = f"The search was stopped: its chief got {said}."
+        for name in NAMES[1:]:
+            assert fleet.output(name).rstrip().endswith(text)
+        # The trainings that were cut go on, and their starts don't count.
+        started = time.monotonic()
+        fleet.start_chief("chief-again", lease=1000)
+        fleet.start("worker_3-again", lease=1000)
+        assert fleet.codes()["chief-again"] == 0
+        fleet.check_finished()
+    assert time.monotonic() - started < LIMIT
+
+
+def is_chief():
+    return os.environ["KERASTUNER_TUNER_ID"] == "chief"
+
+
+def build_no_model(hp):
+    # The chief would see it when its tuner is made.
+    return build_model(hp) if is_chief() else None
+
+
+def test_fatal_error_on_a_worker_ends_all(tmp_path):
+    with Fleet(tmp_path, lease=6, build=build_no_model) as fleet:
+        start(fleet)
+        assert set(fleet.codes().values()) == {1}
+    printed = fleet.output("chief")
+    assert "to return a valid Keras Model instance" in printed
+    assert "kt_evolution.workers.dispatch.WorkerError: worker_" in printed
+
+
+def build_with_a_bug(hp):
+    return build_model(hp) if is_chief() else no_such_name  # noqa: F821
+
+
+def test_bug_in_the_build_function_ends_all(tmp_path):
+    with Fleet(
+        tmp_path,
+        lease=6,
+        build=build_with_a_bug,
+        max_consecutive_failed_trials=2,
+    ) as fleet:
+        start(fleet)
+        assert set(fleet.codes().values()) == {1}
+    for name in NAMES:
+        assert "2 trials in a row failed" in fleet.output(name)
+        assert "name 'no_such_name' is not defined" in fleet.output(name)
+
+
+def test_error_of_a_proposal_ends_all(tmp_path):
+    with Fleet(tmp_path, lease=6, build=build_with_a_late_bug) as fleet:
+        start(fleet)
+        assert set(fleet.codes().values()) == {1}
+    assert "can't be searched" in fleet.output("chief")
+
+
+def build_with_a_late_bug(hp):
+    if hp.Int("units", 1, 64, default=5) != 5:
+        # Two declarations that contradict each other.
+        raise kt.errors.FatalValueError("This can't be searched.")
+    return build_model(hp)
+
+
+def test_chief_of_a_finished_search_dismisses_its_workers(tmp_path):
+    with Fleet(tmp_path, lease=10) as fleet:
+        start(fleet)
+        assert set(fleet.codes().values()) == {0}
+        fleet.check_finished()
+        fleet.start_chief("chief-again")
+        fleet.start("worker_1-again")
+        codes = fleet.codes()
+        assert codes["chief-again"] == codes["worker_1-again"] == 0
+        assert fleet.begun("worker_1-again") == []
+        # Nobody comes.
+        fleet.start_chief("chief-alone", lease=1)
+        assert fleet.codes()["chief-alone"] == 0
+    assert "There is nothing left to run" in fleet.output("chief-again")
+
+
+def test_results_of_a_killed_chief_are_not_lost(tmp_path):
+    with Fleet(tmp_path, lease=10) as fleet:
+        fleet.start_chief()
+        for name in NAMES[1:]:
+            fleet.close_gate(name)
+            fleet.start(name)
+            fleet.wait(lambda name=name: fleet.num_epochs(name) == 1)
+        fleet.kill("chief")
+        fleet.start_chief("chief-again")
+        # The trials of the others are not for a worker that asks.
+        fleet.start("worker_3")
+        fleet.wait(lambda: len(fleet.begun("worker_3")) == MAX_TRIALS - 2)
+        for name in NAMES[1:]:
+            fleet.open_gate(name)
+        codes = fleet.codes()
+        fleet.check_finished()
+    assert codes.pop("chief") == -signal.SIGKILL
+    assert set(codes.values()) == {0}
+    epochs = [fleet.num_epochs(f"worker_{number}") for number in (1, 2, 3)]
+    # No epoch was trained twice.
+    assert sum(epochs) == EPOCHS * MAX_TRIALS
+    kinds = [one["event"] for one in fleet.events()]
+    assert kinds.count("end") == MAX_TRIALS
