@@ -71,9 +71,12 @@ class SavedModels:
             return
         if self._trial_ids is None:
             # A worker knows only the trials that it ran itself.
-            known = getattr(self._tuner.oracle, "end_order", ())
-            self._trial_ids = set(known)
-        self._trial_ids.add(ended.trial_id)
+            ended_before = getattr(self._tuner.oracle, "end_order", ())
+            self._trial_ids = set(ended_before)
+        known = self._tuner.oracle.get_trial(ended.trial_id)
+        if known.status in (TrialStatus.COMPLETED, TrialStatus.FAILED):
+            # Otherwise another worker may be training it by now.
+            self._trial_ids.add(ended.trial_id)
         kept = self._best(self._num_kept)
         for trial_id in self._trial_ids - kept:
             self._weights_of(trial_id).unlink(missing_ok=True)

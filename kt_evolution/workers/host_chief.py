@@ -125,7 +125,8 @@ class HostChief:
         from kt_evolution.workers.host_servicer import Servicer
 
         self.oracle._lifecycle.is_served = True
-        for worker in self._attendance.expect():
+        expected = self._attendance.expect()
+        for worker in expected:
             self._leases.renew(worker, None, self._seconds)
         self._server = grpc.server(
             futures.ThreadPoolExecutor(max_workers=MAX_THREADS),
@@ -139,6 +140,11 @@ class HostChief:
         self.say(
             f"The chief of the search listens on {address}. {_how_to_join()}"
         )
+        if expected:
+            self.say(
+                f"Trials of {', '.join(expected)} may still run. They are kept "
+                f"for their workers for {self._seconds:g} seconds."
+            )
 
     def _is_over(self) -> bool:
         if self._leases.alive():

@@ -121,6 +121,7 @@ def test_results_of_a_killed_chief_are_not_lost(tmp_path):
             fleet.wait(lambda name=name: fleet.num_epochs(name) == 1)
         fleet.kill("chief")
         fleet.start_chief("chief-again")
+        fleet.wait_for_text("chief-again", "Trials of worker_1, worker_2 may")
         # The trials of the others are not for a worker that asks.
         fleet.start("worker_3")
         fleet.wait(lambda: len(fleet.begun("worker_3")) == MAX_TRIALS - 2)

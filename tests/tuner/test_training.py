@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from pathlib import Path
 
 import keras
 import keras_tuner as kt
@@ -142,6 +143,21 @@ def test_checkpoints_of_an_earlier_process_are_pruned_too(tmp_path):
     tuner.search(**FIT)
     best = tuner.oracle.get_best_trials()[0].trial_id
     assert weights_on_disk(tuner) == {best}
+
+
+def test_checkpoint_of_a_trial_that_is_retried_elsewhere_is_kept(tmp_path):
+    tuner = new_tuner(tmp_path, keep_checkpoints=1, max_retries_per_trial=1)
+    crashed = tuner.oracle.create_trial("worker_1")
+    crashed.status = "INVALID"
+    tuner.on_trial_end(crashed)
+    assert tuner.oracle.create_trial("worker_2").trial_id == crashed.trial_id
+    weights = Path(tuner._get_checkpoint_fname(crashed.trial_id))
+    weights.write_bytes(b"Those of the other worker.")
+    other = tuner.oracle.create_trial("worker_1")
+    tuner.oracle.update_trial(other.trial_id, {"val_loss": 1.0})
+    other.status = "COMPLETED"
+    tuner.on_trial_end(other)
+    assert weights.exists()
 
 
 def test_all_checkpoints_are_kept_by_default(tmp_path):
