@@ -290,10 +290,15 @@ def interruption(status: SearchStatus, names: list[str]) -> str:
         nothing += f", {status.num_paused} paused"
     best = printable("; ".join(best_words(status, names)) or nothing)
     trials = "trial" if status.num_ended == 1 else "trials"
+    also = ""
+    if status.num_running == 1:
+        also = ", also with the trial that was running"
+    elif status.num_running:
+        also = f", also with the {status.num_running} that were running"
     return (
         f"\nInterrupted after {status.num_ended} {trials}; {best}. Nothing "
         "that finished is lost. Call `tuner.search(...)` again, or run the "
-        "same code again, to go on."
+        f"same code again, to go on{also}."
     )
 
 

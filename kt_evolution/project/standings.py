@@ -298,10 +298,14 @@ class Standings:
 
         Args:
             trial: The `Trial`.
-            seconds: Float, how long it took, or None.
+            seconds: Float, how long it took since it was begun or resumed, or
+                None.
             is_best: Boolean, whether no trial is better.
         """
         trial_id = trial.trial_id
+        if seconds is not None and trial.metrics.exists(TRAIN_SECONDS):
+            # Its training may have begun before an interruption or a pause.
+            seconds = max(seconds, value_of(trial, TRAIN_SECONDS))
         is_paused = trial_id in self._state.paused
         # What was expected is the score in the end.
         expected = (

@@ -164,11 +164,15 @@ class TrialRecord:
 
     @property
     def seconds(self) -> float | None:
-        """Float, for how long it ran until it ended or was paused, or None."""
+        """Float, for how long it ran until it ended or was paused, or None.
+
+        The run of an interrupted trial is not known in full, but its training.
+        """
         if self.began is None or self.ended is None:
             return None
         seconds = self.ended - self.began
         for run in self.earlier:
             seconds += (run.ended or 0.0) - (run.began or 0.0)
+        seconds = max(seconds, self.metrics.get("train_seconds", 0.0))
         # The times of a clock have few digits, their difference has many.
         return round(seconds, 6)

@@ -7,7 +7,10 @@ holds them once.
 """
 
 import io
+import linecache
 import pickle
+import types
+from collections import ChainMap
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -140,6 +143,29 @@ def load(
     return tuner, args, kwargs
 
 
+def _reduce_code(code: types.CodeType) -> tuple[Any, ...]:
+    """Pickles code together with its file, which cloudpickle leaves out.
+
+    So a traceback from a worker has the lines of a script or a notebook, whose
+    cells are no files.
+    """
+    new, args = cloudpickle.Pickler.dispatch_table[types.CodeType](code)
+    lines = linecache.getlines(code.co_filename)
+    return _code, (new, args, code.co_filename, lines)
+
+
+def _code(
+    new: Callable[..., types.CodeType],
+    args: tuple[Any, ...],
+    filename: str,
+    lines: list[str],
+) -> types.CodeType:
+    """Returns code that `_reduce_code` has pickled."""
+    # Without a time the lines are not compared with the file.
+    linecache.cache[filename] = (0, None, lines, filename)
+    return new(*args).replace(co_filename=filename)
+
+
 class _Pickler(cloudpickle.Pickler):
     """Pickles a search without what its workers have of their own.
 
@@ -148,6 +174,10 @@ class _Pickler(cloudpickle.Pickler):
         tuner: The `EvolutionTuner`.
         put: Function, see `dump`, or None to leave the arrays out.
     """
+
+    dispatch_table = ChainMap(
+        {types.CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table
+    )
 
     def __init__(
         self,
@@ -229,11 +259,12 @@ def _raise_for_part(
         try:
             _Pickler(io.BytesIO(), tuner, None).dump(value)
         except Exception as error:
+            # The tracebacks of the attempts would hide the advice.
             raise TypeError(
                 f"{name} must be something that can be pickled, because "
                 f"`workers` are other processes. {advice} Received: an object "
                 f"of type {type(value).__name__}, which raised {error!r}"
-            ) from error
+            ) from None
 
 
 def _parts(

@@ -304,6 +304,19 @@ def test_an_interrupted_search():
 
 
 @pytest.mark.parametrize(
+    ("number", "end"),
+    [
+        (0, "to go on."),
+        (1, "to go on, also with the trial that was running."),
+        (2, "to go on, also with the 2 that were running."),
+    ],
+)
+def test_an_interrupted_search_says_that_running_trials_go_on(number, end):
+    status = search_status(num_running=number)
+    assert interruption(status, ONE).endswith(end)
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"),
     [
         (0.04, "0.0 s"),

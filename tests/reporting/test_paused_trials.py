@@ -184,6 +184,20 @@ def test_a_promoted_trial_that_runs_is_no_longer_paused(tmp_path):
     assert (record.epochs, record.seconds) == (1, None)
 
 
+def test_the_seconds_of_a_trial_are_those_of_its_whole_training(tmp_path):
+    oracle = halving_oracle(tmp_path)
+    while (trial := oracle.create_trial("tuner0")).epochs == 1:
+        train(oracle, trial)
+    train(oracle, trial)
+    # It had as many seconds as epochs, and most of them before its pause.
+    seconds = float(trial.epochs)
+    for since, whole in {0.5: seconds, 99.0: 99.0, None: None}.items():
+        summary = oracle._standings.trial_summary(trial, since, False)
+        assert summary.seconds == whole
+    record = read_search(oracle).individual(trial.trial_id)
+    assert record.seconds == seconds
+
+
 def test_the_report_draws_where_trials_were_paused_and_promoted(search):
     drawn = figures.rungs(search)
     found = {trace.name: trace for trace in drawn.data if trace.name}

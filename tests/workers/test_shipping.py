@@ -1,6 +1,8 @@
 """What is sent to workers, once, and what can't be."""
 
+import linecache
 import pickle
+import traceback
 
 import keras
 import numpy as np
@@ -138,9 +140,31 @@ def test_what_cannot_be_sent_is_named(tmp_path, options, changes, words):
         tuner.search(**fit)
     for word in (*words, "can be pickled"):
         assert word in str(caught.value)
+    # One traceback, and not those of the attempts.
+    assert caught.value.__suppress_context__
     # No trial was begun.
     assert workers.log == ["start", ("close", True)]
     assert not tuner.oracle.trials
+
+
+def test_a_traceback_has_the_lines_of_a_cell(tmp_path):
+    cell = "def build(hp):\n    raise ValueError('no model')  # in a cell\n"
+    filename = "<ipython-input-1>"
+    lines = cell.splitlines(keepends=True)
+    linecache.cache[filename] = (len(cell), None, lines, filename)
+    names = {"__name__": "__main__"}
+    exec(compile(cell, filename, "exec"), names)
+    tuner = new_tuner(tmp_path)
+    tuner.hypermodel.build = names["build"]
+    shipping.write(tmp_path, tuner, (), {})
+    # Another process has no cells.
+    del linecache.cache[filename]
+    copy, _, _ = shipping.read(tmp_path, lambda settings: {})
+    with pytest.raises(ValueError, match="no model") as caught:
+        copy.hypermodel.build(None)
+    text = "".join(traceback.format_exception(caught.value))
+    assert f'File "{filename}", line 2, in build' in text
+    assert "raise ValueError('no model')  # in a cell" in text
 
 
 def test_a_trial_comes_back_as_it_is(tmp_path):
