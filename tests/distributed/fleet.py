@@ -199,6 +199,11 @@ class Fleet:
     def wait_for_text(self, name: str, text: str) -> None:
         self.wait(lambda: text in self.output(name))
 
+    def end_of_chief(self) -> int:
+        """Returns the exit code of the chief, once it has ended."""
+        self.wait(lambda: not self.processes["chief"].is_alive())
+        return self.processes["chief"].exitcode
+
     def codes(self) -> dict[str, int]:
         """Returns the exit codes of all processes, once they have ended."""
         end = time.monotonic() + LIMIT

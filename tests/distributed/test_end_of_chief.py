@@ -46,6 +46,37 @@ def test_signal_to_the_chief_ends_all(tmp_path, signal_number, code):
     assert time.monotonic() - started < LIMIT
 
 
+def test_ctrl_c_in_a_terminal_reaches_all(tmp_path):
+    with Fleet(tmp_path, lease=1000, max_starts_per_trial=1) as fleet:
+        start(fleet)
+        for name in NAMES[1:]:
+            fleet.wait(lambda name=name: fleet.num_epochs(name))
+        for name in NAMES:
+            fleet.send(name, signal.SIGINT)
+        # The chief waits for no worker that has left.
+        assert set(fleet.codes().values()) == {1}
+        fleet.start_chief("chief-again")
+        fleet.start("worker_3")
+        assert fleet.codes()["chief-again"] == 0
+        fleet.check_finished()
+
+
+def test_second_ctrl_c_ends_the_chief_at_once(tmp_path):
+    with Fleet(tmp_path, lease=1000) as fleet:
+        fleet.start_chief()
+        fleet.start("worker_1")
+        fleet.wait(lambda: fleet.num_epochs("worker_1"))
+        # It can't be told that the search has ended.
+        fleet.send("worker_1", signal.SIGSTOP)
+        fleet.send("chief", signal.SIGINT)
+        journal = tmp_path / "project" / "journal.jsonl"
+        fleet.wait(lambda: '"interrupted"' in journal.read_text())
+        while fleet.processes["chief"].is_alive():
+            fleet.send("chief", signal.SIGINT)
+            time.sleep(1)
+        assert fleet.end_of_chief() == 1
+
+
 def is_chief():
     return os.environ["KERASTUNER_TUNER_ID"] == "chief"
 
