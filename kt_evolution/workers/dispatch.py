@@ -7,6 +7,7 @@ from typing import Any
 
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_evolution.display.terminal import printable_lines
 from kt_evolution.project.issued_trial import IssuedTrial
 from kt_evolution.project.issued_trial import take_report
 from kt_evolution.project.signals import raise_if_interrupted
@@ -21,6 +22,7 @@ from kt_evolution.workers.interface import TrainingResumed
 from kt_evolution.workers.interface import TrialReported
 from kt_evolution.workers.interface import WorkerDied
 from kt_evolution.workers.interface import WorkerJoined
+from kt_evolution.workers.interface import WorkerPrinted
 from kt_evolution.workers.interface import Workers
 
 # Seconds between two looks at what may end a search or a trial from outside.
@@ -150,6 +152,8 @@ class Dispatch:
                 self._tuner.oracle._display.train(
                     trial.trial_id, event.part, event.text
                 )
+            case WorkerPrinted():
+                print(printable_lines(event.text), end="")
             case TrialReported():
                 for metrics, step in event.updates:
                     self._tuner.oracle.update_trial(

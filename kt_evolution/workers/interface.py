@@ -58,6 +58,19 @@ class TrainingProgressed:
 
 
 @dataclasses.dataclass(frozen=True)
+class WorkerPrinted:
+    """The code of a training has printed something.
+
+    Args:
+        worker: String.
+        text: String, whole lines.
+    """
+
+    worker: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
 class TrialReported:
     """A worker has trained its trial.
 
@@ -118,6 +131,7 @@ Event = (
     TrainingBegan
     | TrainingResumed
     | TrainingProgressed
+    | WorkerPrinted
     | TrialReported
     | WorkerDied
     | WorkerJoined

@@ -5,11 +5,13 @@ that lives as long as the actor, because Keras has settings for each thread.
 """
 
 import contextlib
+import dataclasses
 import io
 import os
 import pickle
 import queue
 import shutil
+import sys
 import tempfile
 import threading
 import traceback
@@ -34,9 +36,29 @@ if TYPE_CHECKING:
     from kt_evolution.workers.interface import Task
 
 PREFIX = "kt_evolution_ray_"
+# The name of the project in an actor's folder.
+PROJECT = "search"
 
 # A pickled `Event`, and the files of the trial if it was reported.
 Message = tuple[bytes, Content]
+
+
+@dataclasses.dataclass(frozen=True)
+class SharedSearch:
+    """What all actors of a search share, in Ray's object store.
+
+    Args:
+        content: Bytes, what `shipping.dump` has written.
+        arrays: List of the large arrays. They are read-only, and all actors of
+            a node share them.
+        project: String, the path of the project where the search is.
+        prints: Bool, whether the search prints what trainings print.
+    """
+
+    content: bytes
+    arrays: Sequence[np.ndarray]
+    project: str
+    prints: bool
 
 
 class RayMember:
@@ -45,16 +67,14 @@ class RayMember:
     Args:
         version: String, that of this package where the search is.
         variables: Dict, the environment for Keras and its backend.
-        search: Tuple of what `shipping.dump` has written, and of the list of
-            the large arrays. The arrays are read-only, and all actors of a
-            node share them.
+        search: The `SharedSearch`.
     """
 
     def __init__(
         self,
         version: str,
         variables: Mapping[str, str],
-        search: tuple[bytes, Sequence[np.ndarray]],
+        search: SharedSearch,
     ) -> None:
         if version != kt_evolution.__version__:
             raise ImportError(
@@ -125,6 +145,9 @@ class RayMember:
 
         member = MemberTuner("", self._send)
         is_usable = member.load(self._read)
+        if self._search.prints:
+            sys.stdout = PrintedLines(sys.stdout, self._send_printed)
+            sys.stderr = PrintedLines(sys.stderr, self._send_printed)
         while is_usable:
             task, content = self._tasks.get()
             is_usable = self._train(member, pickle.loads(task), content)
@@ -133,12 +156,13 @@ class RayMember:
         """Returns the tuner and the arguments of `search`, see `shipping`."""
         from kt_evolution.workers import shipping
 
-        content, arrays = self._search
         loaded = shipping.load(
-            io.BytesIO(content), arrays.__getitem__, own_parts
+            io.BytesIO(self._search.content),
+            self._search.arrays.__getitem__,
+            own_parts,
         )
         tuner = loaded[0]
-        tuner.directory, tuner.project_name = str(self._folder.path), "search"
+        tuner.directory, tuner.project_name = str(self._folder.path), PROJECT
         self._project = Path(tuner.project_dir)
         return loaded
 
@@ -158,12 +182,70 @@ class RayMember:
     def _send(self, event: "Event") -> None:
         import cloudpickle
 
+        from kt_evolution.workers.interface import SearchFailed
         from kt_evolution.workers.interface import TrialReported
+        from kt_evolution.workers.interface import WorkerDied
 
         content: Content = {}
-        if isinstance(event, TrialReported) and self._trial_folder is not None:
-            content = read_files(self._trial_folder)
+        match event:
+            case TrialReported():
+                if self._trial_folder is not None:
+                    content = read_files(self._trial_folder)
+                if event.trial.message is not None:
+                    event.trial.message = self._as_there(event.trial.message)
+            case WorkerDied():
+                reason = self._as_there(event.reason)
+                event = dataclasses.replace(event, reason=reason)
+            case SearchFailed():
+                text = self._as_there(event.text)
+                event = dataclasses.replace(event, text=text)
         self._messages.put((cloudpickle.dumps(event), content))
+
+    def _send_printed(self, text: str) -> None:
+        from kt_evolution.workers.interface import WorkerPrinted
+
+        self._send(WorkerPrinted("", self._as_there(text)))
+
+    def _as_there(self, text: str) -> str:
+        """Returns a text with the paths that its files have in the project."""
+        return text.replace(
+            str(self._folder.path / PROJECT), self._search.project
+        )
+
+
+class PrintedLines(io.TextIOBase):
+    """A stream that also sends the lines that are written to it.
+
+    Args:
+        stream: The stream of Ray, which writes its log.
+        send: Function of a string, one or several lines.
+    """
+
+    def __init__(self, stream: Any, send: Callable[[str], None]) -> None:
+        self._stream = stream
+        self._send = send
+        self._started = ""
+
+    def write(self, text: str) -> int:
+        self._stream.write(text)
+        lines, end, rest = (self._started + text).rpartition("\n")
+        self._started = rest
+        if end:
+            self._send(lines + end)
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def fileno(self) -> int:
+        return int(self._stream.fileno())
+
+    def isatty(self) -> bool:
+        return False
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return str(self._stream.encoding)
 
 
 class ScratchFolder:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from typing import cast
 
 import cloudpickle
 import keras
@@ -19,6 +20,7 @@ import kt_evolution
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import is_number
 from kt_evolution.optional import import_module
+from kt_evolution.workers import ray_cluster
 from kt_evolution.workers import resources as variables
 from kt_evolution.workers import shipping
 from kt_evolution.workers.interface import Event
@@ -30,6 +32,7 @@ from kt_evolution.workers.interface import WorkerJoined
 from kt_evolution.workers.interface import Workers
 from kt_evolution.workers.ray_member import Message
 from kt_evolution.workers.ray_member import RayMember
+from kt_evolution.workers.ray_member import SharedSearch
 from kt_evolution.workers.trial_files import Content
 from kt_evolution.workers.trial_files import read_files
 from kt_evolution.workers.trial_files import write_files
@@ -38,6 +41,8 @@ from kt_evolution.workers.trial_files import write_files
 POLL = 60.0
 # Seconds after which it is said that actors wait for resources.
 PATIENCE = 15.0
+# Seconds between two looks at a dead actor while the head does not answer.
+SILENCE = 0.5
 # Seconds that actors have to send what they keep when the search ends.
 GRACE = 10.0
 # How many actors may die in a row before one of them has begun to work.
@@ -101,6 +106,7 @@ class RayWorkers(Workers):
         self._waiting: dict[str, Task] = {}
         self._num_deaths = 0
         self._notice_at: float | None = None
+        self._watch: ray_cluster.ClusterWatch | None = None
         variables.leave_gpus_to_workers()
 
     @property
@@ -127,26 +133,15 @@ class RayWorkers(Workers):
             arrays.append(np.ascontiguousarray(array))
 
         shipping.dump(file, tuner, args, kwargs, put)
-        self._connect()
+        prints = ray_cluster.connect(self._ray, self._address)
+        self._watch = ray_cluster.ClusterWatch(self._ray)
         self._project = Path(tuner.project_dir)
-        self._search = self._ray.put((file.getvalue(), arrays))
+        folder = str(self._project.absolute())
+        shared = SharedSearch(file.getvalue(), arrays, folder, prints)
+        self._search = self._ray.put(shared)
         self._waiting, self._num_deaths = {}, 0
         self._notice_at = time.monotonic() + PATIENCE
         self._members = {slot: self._new_member() for slot in self._slots}
-
-    def _connect(self) -> None:
-        """Connects this process to the cluster, unless it is."""
-        if self._ray.is_initialized():
-            return
-        address = "local" if self._address is None else self._address
-        try:
-            self._ray.init(address=address)
-        except (ConnectionError, ValueError) as error:
-            raise ValueError(
-                "`address` must be that of a Ray cluster that runs, or None, "
-                "which starts Ray on this machine. "
-                f"Received: address={self._address!r}, and Ray says: {error}"
-            ) from error
 
     def _new_member(self) -> "_Member":
         special = dict(self._resources)
@@ -196,6 +191,9 @@ class RayWorkers(Workers):
         return self._project / f"trial_{trial.trial_id}"
 
     def events(self, timeout: float) -> Sequence[Event]:
+        watch = cast(ray_cluster.ClusterWatch, self._watch)
+        if watch.is_due:
+            watch.look()
         self._say_what_waits()
         self._send_what_waits()
         polls = {one.poll: slot for slot, one in self._members.items()}
@@ -208,6 +206,13 @@ class RayWorkers(Workers):
         try:
             messages = self._ray.get(member.poll)
         except self._ray.exceptions.RayError as error:
+            # An actor dies with its cluster, which costs no try of its trial.
+            watch = cast(ray_cluster.ClusterWatch, self._watch)
+            watch.look()
+            if watch.is_silent:
+                # It is looked at again when it is known what has died.
+                time.sleep(SILENCE)
+                return []
             return self._bury(slot, _reason_of(error), error)
         member.poll = member.actor.poll.remote(POLL)
         events = [] if member.has_joined else self._welcome(slot)
@@ -267,7 +272,11 @@ class RayWorkers(Workers):
 
     def close(self, at_once: bool) -> None:
         members, self._members = list(self._members.values()), {}
-        self._waiting, self._search = {}, None
+        if self._watch is not None and self._watch.is_lost:
+            # Ray would end this process, also when it frees objects.
+            self._ray.shutdown()
+            members = []
+        self._waiting, self._search, self._watch = {}, None, None
         try:
             joined = [one for one in members if one.has_joined]
             stops = {one.actor.stop.remote(): one for one in joined}

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -261,3 +263,90 @@ def test_an_error_ends_the_search(tmp_path):
     tuner = new_tuner(tmp_path, workers=on_ray(1))
     with pytest.raises(keras_tuner.errors.FatalTypeError, match="`epoch`"):
         tuner.search(**FIT, epoch=3)
+
+
+def test_another_version_of_the_package_ends_the_search(tmp_path, monkeypatch):
+    found = kt_evolution.__version__
+    monkeypatch.setattr(kt_evolution, "__version__", "0.0.7")
+    tuner = new_tuner(tmp_path, workers=on_ray(1))
+    with pytest.raises(RuntimeError, match="No worker could begin") as error:
+        tuner.search(**FIT)
+    text = str(error.value)
+    assert "kt_evolution must have the same version on all nodes" in text
+    assert f"it is 0.0.7 where the search is, and {found} on " in text
+    assert events_of(tmp_path, "end") == []
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ImportError, match=r'install "kt-evolution\[ray\]"'):
+        on_ray(1)
+
+
+class WritesWrongly(keras.callbacks.Callback):
+    """Fails with the path of a file of its trial."""
+
+    def __init__(self, folder=""):
+        super().__init__()
+        self.folder = folder
+
+    def on_train_begin(self, logs=None):
+        raise RuntimeError(f"{self.folder} is full")
+
+
+class Saving(kt_evolution.EvolutionTuner):
+    """A tuner whose callback gets the folder of the trial."""
+
+    def run_trial(self, trial, *args, **kwargs):
+        folder = self.get_trial_dir(trial.trial_id)
+        kwargs["callbacks"] = [WritesWrongly(str(folder))]
+        return super().run_trial(trial, *args, **kwargs)
+
+
+@pytest.mark.filterwarnings("ignore:The only trial failed")
+def test_messages_have_the_paths_of_the_project(tmp_path):
+    tuner = new_tuner(
+        tmp_path, tuner_class=Saving, max_trials=1, workers=on_ray(1)
+    )
+    tuner.search(**FIT)
+    (trial,) = tuner.oracle.trials.values()
+    assert f"{tmp_path}/untitled_project/trial_0 is full" in trial.message
+    assert PREFIX not in trial.message
+
+
+PRINTING = """
+    import sys
+    import warnings
+    import keras
+    import kt_evolution
+    from tests.workers.searches import FIT, new_tuner
+
+    class Prints(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            print("the user", end="")
+            print(" says hello")
+            warnings.warn("the user is warned")
+
+    workers = kt_evolution.RayWorkers(1, address=None)
+    for name in ("first", "second"):
+        tuner = new_tuner(
+            f"{sys.argv[1]}/{name}", max_trials=1, workers=workers
+        )
+        tuner.search(**{**FIT, "verbose": 1}, callbacks=[Prints()])
+"""
+
+
+def test_what_trainings_print_is_printed_by_the_search(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(PRINTING), tmp_path],
+        capture_output=True,
+        text=True,
+    )
+    printed = result.stdout + result.stderr
+    assert result.returncode == 0, printed
+    lines = result.stdout.splitlines()
+    assert lines.count("the user says hello") == 2
+    assert sum("the user is warned" in line for line in lines) == 2
+    assert sum(line.startswith("[1/1] trial 0: ") for line in lines) == 2
+    # Ray's own lines have the name of the actor.
+    assert "RayMember" not in printed
