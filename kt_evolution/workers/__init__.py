@@ -14,6 +14,7 @@ Tuner's chief, and it ends by the same call, `tuner.on_trial_end`.
 - `local` has the processes of this machine. `member` is what runs in one.
 - `ray_workers` has the actors of a Ray cluster. `ray_member` is what runs in
   one. They share no files with the search: `trial_files` travel with a trial.
+  `ray_cluster` connects to a cluster, and ends a search whose cluster is gone.
 - `shipping` pickles the tuner and the arguments of `fit`, once. Large arrays
   are files that all workers map into their memory, see `mapped_arrays`, or
   objects in Ray's store.
