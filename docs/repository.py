@@ -2,7 +2,8 @@
 
 setup.cfg is the one place that says it. MkDocs reads this module as a hook,
 which adds the address to the pages. Lines that are copied from README, from
-"Getting started" and from the notebooks must have it, and
+"Getting started", from the guide of Colab and from the notebooks must have
+it, and
 
     python docs/repository.py
 
@@ -19,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 NAMING = [
     ROOT / "README.md",
     ROOT / "docs" / "getting_started.md",
+    ROOT / "docs" / "guides" / "colab.md",
     *sorted((ROOT / "examples" / "notebooks").glob("*.ipynb")),
 ]
 # "owner/name" in an address of GitHub, or of Colab, which opens its files.
