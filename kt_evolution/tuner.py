@@ -46,6 +46,7 @@ from kt_evolution.training.trainer import Trainer
 from kt_evolution.training.trial_oracle import TrialOracle
 from kt_evolution.workers.arguments import as_workers
 from kt_evolution.workers.arguments import with_data
+from kt_evolution.workers.host_client import connect
 from kt_evolution.workers.interface import Workers
 from kt_evolution.workers.running import run_search
 from kt_evolution.workers.session import open_project
@@ -239,6 +240,7 @@ class EvolutionTuner(kt.Tuner):
         self._saved = SavedModels(self, self.keep_checkpoints)
         arguments.settle_folder(kwargs, self._is_worker())
         super().__init__(oracle, hypermodel, **kwargs)
+        connect(self)
 
     tuner_id = TunerId()
 

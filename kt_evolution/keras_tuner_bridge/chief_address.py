@@ -11,6 +11,9 @@ LEASE = "KT_EVOLUTION_LEASE_SECONDS"
 # A heartbeat that is missed three times in a row.
 DEFAULT_LEASE = 30.0
 MIN_LEASE = 1.0
+PATIENCE = "KT_EVOLUTION_CHIEF_SECONDS"
+# As long as Keras Tuner's own worker waits.
+DEFAULT_PATIENCE = 60 * 60.0
 
 
 def check_variables() -> None:
@@ -27,22 +30,30 @@ def check_variables() -> None:
         raise ValueError(
             f"The environment variable {IP} must be the address or the host "
             "name of the chief, such as 192.168.0.10, without a port. "
-            f"Received: {IP}={ip!r}"
+            f"{_received(IP)}"
         )
     is_number = port is not None and port.isascii() and port.isdecimal()
     if not (is_number and 0 < int(port or 0) < 2**16):
         raise ValueError(
             f"The environment variable {PORT} must be an integer from 1 to "
-            f"65535, because {IP} is set. Received: {PORT}={port!r}"
+            f"65535, because {IP} is set. {_received(PORT)}"
         )
     tuner_id = os.environ.get(ID)
     if not tuner_id:
         raise ValueError(
             f"The environment variable {ID} must be a name that no other "
             f"process of the search has, because {IP} is set. It contains "
-            f"'chief' for the chief only. Received: {ID}={tuner_id!r}"
+            f"'chief' for the chief only. {_received(ID)}"
         )
     lease_seconds()
+    patience_seconds()
+
+
+def _received(name: str) -> str:
+    value = os.environ.get(name)
+    return (
+        f"Received: {name}={value!r}" if value is not None else "It is not set"
+    )
 
 
 def lease_seconds() -> float:
@@ -51,17 +62,30 @@ def lease_seconds() -> float:
     Raises:
         ValueError: If the environment variable is no number of seconds.
     """
-    text = os.environ.get(LEASE)
+    return _seconds_in(LEASE, DEFAULT_LEASE, at_least=MIN_LEASE)
+
+
+def patience_seconds() -> float:
+    """Returns for how long a worker waits for a chief that does not answer.
+
+    Raises:
+        ValueError: If the environment variable is no number of seconds.
+    """
+    return _seconds_in(PATIENCE, DEFAULT_PATIENCE, at_least=0.0)
+
+
+def _seconds_in(name: str, default: float, at_least: float) -> float:
+    text = os.environ.get(name)
     if text is None:
-        return DEFAULT_LEASE
+        return default
     try:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not MIN_LEASE <= seconds < math.inf:
+    if not at_least <= seconds < math.inf:
         raise ValueError(
-            f"The environment variable {LEASE} must be a number of seconds of "
-            f"at least {MIN_LEASE:g}. Received: {LEASE}={text!r}"
+            f"The environment variable {name} must be a number of seconds of "
+            f"at least {at_least:g}. Received: {name}={text!r}"
         )
     return seconds
 

@@ -25,6 +25,27 @@ def add_servicer(servicer: Any, server: Any) -> None:
     add(servicer, server)
 
 
+def new_channel(address: str) -> Any:
+    """Returns a channel of gRPC to the chief.
+
+    Args:
+        address: String, an address with a port.
+    """
+    import grpc
+
+    return grpc.insecure_channel(
+        address,
+        options=[
+            # A chief that was started again is found at once: gRPC would wait
+            # up to two minutes between two tries.
+            ("grpc.initial_reconnect_backoff_ms", 200),
+            ("grpc.max_reconnect_backoff_ms", 1000),
+            # More often gRPC takes for an attack, in milliseconds.
+            ("grpc.keepalive_time_ms", 5 * 60 * 1000),
+        ],
+    )
+
+
 def new_stub(channel: Any) -> Any:
     """Returns the calls of a worker over a channel of gRPC."""
     from keras_tuner.src import protos

@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 
 from kt_evolution.algorithm.checks import did_you_mean
+from kt_evolution.project.journal import JOURNAL
 from kt_evolution.project.journal import Journal
 
 
 def is_project(folder: Path) -> bool:
     """Returns whether a folder is a Keras Tuner project."""
-    return Journal(folder / "journal.jsonl").exists() or any(
+    return Journal(folder / JOURNAL).exists() or any(
         folder.glob("trial_*/trial.json")
     )
 
@@ -57,13 +58,13 @@ def is_file_of_project(file: Path, folder: Path) -> bool:
         return False
     first = file.relative_to(folder).parts[0]
     return first.startswith("trial_") or (
-        first in ("journal.jsonl", "oracle.json", "search.lock")
+        first in (JOURNAL, "oracle.json", "search.lock")
         or (first.startswith("tuner") and first.endswith(".json"))
     )
 
 
 def projects_inside(folder: Path) -> list[str]:
     """Returns the projects in a folder, for the text of an error."""
-    marks = ("*/trial_*/trial.json", "*/journal.jsonl")
+    marks = ("*/trial_*/trial.json", f"*/{JOURNAL}")
     found = {path for mark in marks for path in folder.glob(mark)}
     return sorted({str(folder / p.relative_to(folder).parts[0]) for p in found})

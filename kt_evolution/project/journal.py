@@ -13,6 +13,9 @@ from typing import Any
 
 from kt_evolution import files
 
+# The file in the folder of a project.
+JOURNAL = "journal.jsonl"
+
 
 class JournalError(RuntimeError):
     """The journal can't be read or written."""

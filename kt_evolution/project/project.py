@@ -29,6 +29,7 @@ from kt_evolution.project.events import SearchDefined
 from kt_evolution.project.events import to_line
 from kt_evolution.project.host_files import HostFiles
 from kt_evolution.project.host_files import check_entries
+from kt_evolution.project.journal import JOURNAL
 from kt_evolution.project.journal import Journal
 from kt_evolution.project.locations import check_project_name
 from kt_evolution.project.locations import locate_directory
@@ -282,7 +283,7 @@ class Project:
 
     def _restore(self) -> None:
         check_entries(self.folder, self.folder)
-        journal = Journal(self.folder / "journal.jsonl")
+        journal = Journal(self.folder / JOURNAL)
         check_is_ours(self.folder, self._name, journal)
         state = self._new_state()
         replay(journal, state, self.folder)

@@ -37,6 +37,7 @@ from kt_evolution.project.events import TrialPaused
 from kt_evolution.project.events import TrialPromoted
 from kt_evolution.project.events import TrialStarted
 from kt_evolution.project.events import from_line
+from kt_evolution.project.journal import JOURNAL
 from kt_evolution.project.journal import Journal
 
 
@@ -191,7 +192,7 @@ def read_stored(folder: Path, salvage: bool = False) -> StoredProject:
         JournalError: If a line of the journal is damaged, without `salvage`,
             or if it was written by another version.
     """
-    journal = Journal(folder / "journal.jsonl")
+    journal = Journal(folder / JOURNAL)
     if not journal.has_content():
         return _read_trial_files(folder)
     check_version(journal.first(), str(folder))

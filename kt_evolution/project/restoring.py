@@ -11,6 +11,7 @@ from kt_evolution.display.terminal import printable
 from kt_evolution.project.event_checks import EventCheck
 from kt_evolution.project.event_checks import check_version
 from kt_evolution.project.events import from_line
+from kt_evolution.project.journal import JOURNAL
 from kt_evolution.project.journal import Journal
 from kt_evolution.project.journal import damaged_line
 from kt_evolution.project.state import SearchState
@@ -66,7 +67,7 @@ def replay(journal: Journal, state: SearchState, folder: Path) -> None:
                 raise
             except (LookupError, ValueError) as error:
                 raise damaged_line(
-                    folder / "journal.jsonl",
+                    folder / JOURNAL,
                     number,
                     f"is no line of a search: {printable(str(error))}",
                 ) from error

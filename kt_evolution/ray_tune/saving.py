@@ -7,9 +7,8 @@ from typing import Any
 import cloudpickle
 
 from kt_evolution.oracle import EvolutionOracle
+from kt_evolution.project.journal import JOURNAL
 from kt_evolution.project.search_lock import check_free
-
-JOURNAL = "journal.jsonl"
 
 
 def write_state(path: str, state: dict[str, Any]) -> None:

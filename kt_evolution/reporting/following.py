@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kt_evolution.project.folders import check_project
+from kt_evolution.project.journal import JOURNAL
 from kt_evolution.project.search_lock import is_searching
 from kt_evolution.reporting.reading import read_search
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.user_warnings import ignored_warnings
 
-JOURNAL = "journal.jsonl"
 # Seconds between two looks at a project.
 INTERVAL = 1.0
 # How much longer to wait than what was done with a search took, so that a

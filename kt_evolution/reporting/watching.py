@@ -25,12 +25,12 @@ from kt_evolution.project.closing import shell_command
 from kt_evolution.project.closing import values_line
 from kt_evolution.project.folders import is_project
 from kt_evolution.project.folders import projects_inside
+from kt_evolution.project.journal import JOURNAL
 from kt_evolution.project.search_lock import is_searching
 from kt_evolution.project.search_lock import planned_trials
 from kt_evolution.project.training_log import TrainingRecord
 from kt_evolution.project.training_log import read_training
 from kt_evolution.reporting.following import INTERVAL
-from kt_evolution.reporting.following import JOURNAL
 from kt_evolution.reporting.following import follow
 from kt_evolution.reporting.records import SearchRecord
 from kt_evolution.reporting.timeline import busy_seconds

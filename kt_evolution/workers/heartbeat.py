@@ -20,9 +20,11 @@ from typing import Any
 
 import keras_tuner as kt
 
+import kt_evolution
 from kt_evolution import files
 from kt_evolution.keras_tuner_bridge import chief_address
 from kt_evolution.keras_tuner_bridge import rpc
+from kt_evolution.project.folders import is_project
 from kt_evolution.project.issued_trial import RUN
 from kt_evolution.project.journal import write_atomically
 from kt_evolution.project.messages import shortened
@@ -32,6 +34,7 @@ from kt_evolution.workers.host_calls import MAX_TEXT
 from kt_evolution.workers.host_calls import Caller
 from kt_evolution.workers.host_calls import Holder
 from kt_evolution.workers.host_calls import holder_of
+from kt_evolution.workers.host_client import SearchEnded
 
 # The file in the folder of a trial that says in which run it is trained.
 OWNER = "run.txt"
@@ -46,13 +49,6 @@ class TrialLost(BaseException):
 
     It is no `Exception`, so that code of the user does not take it for an error
     of the training.
-    """
-
-
-class SearchEnded(SystemExit):
-    """The chief has ended the search, or does not take this worker.
-
-    Its message is all that a script prints, and its exit code is 1.
     """
 
 
@@ -113,14 +109,12 @@ class Heartbeat:
     """
 
     def __init__(self, worker: str, folder_of: Callable[[str], str]) -> None:
-        import grpc
-
         # On the same machine it can be seen whether the process has ended.
         token = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4()}"
         self._seconds = chief_address.lease_seconds()
         self._caller = Caller(worker, token, self._seconds)
         self._folder_of = folder_of
-        self._channel = grpc.insecure_channel(chief_address.target())
+        self._channel = rpc.new_channel(chief_address.target())
         self._stub = rpc.new_stub(self._channel)
         self._has_ended = threading.Event()
         # What the chief answered, for the thread that trains.
@@ -150,7 +144,7 @@ class Heartbeat:
         while True:
             caller = dataclasses.replace(self._caller, replaces=replaced)
             try:
-                self._tell(stub, caller, rpc.TIMEOUT, wait_for_ready=True)
+                self._tell(stub, caller)
                 return
             except grpc.RpcError as error:
                 if error.code() != grpc.StatusCode.ALREADY_EXISTS:
@@ -213,14 +207,9 @@ class Heartbeat:
             self._tell(self._stub, caller, timeout=GRACE)
         self._channel.close()
 
-    def _tell(
-        self, stub: Any, caller: Caller, timeout: float, **kwargs: Any
-    ) -> None:
+    def _tell(self, stub: Any, caller: Caller, **options: Any) -> None:
         stub.GetBestTrials(
-            rpc.ask_for_nothing(),
-            metadata=caller.to_metadata(),
-            timeout=timeout,
-            **kwargs,
+            rpc.ask_for_nothing(), metadata=caller.to_metadata(), **options
         )
 
     def _end_of(self, error: Any, caller: Caller) -> BaseException:
@@ -237,6 +226,15 @@ class Heartbeat:
             )
         if code == grpc.StatusCode.FAILED_PRECONDITION:
             return SearchEnded(error.details())
+        if code == grpc.StatusCode.INVALID_ARGUMENT:
+            return SearchEnded(
+                f"{error.details()} This worker has {kt_evolution.__version__}."
+            )
+        if code == grpc.StatusCode.UNIMPLEMENTED:
+            return SearchEnded(
+                f"What listens at {chief_address.target()} is no chief of a "
+                f"search. Check {chief_address.IP} and {chief_address.PORT}."
+            )
         return error
 
     # The calls of the host.
@@ -332,6 +330,13 @@ class Heartbeat:
         )
 
     def _trial_lost(self) -> TrialLost:
+        owner = self._owner
+        # What the training writes makes the folder of the trial again.
+        if owner is not None and not is_project(owner.parent.parent):
+            return TrialLost(
+                "The folder of the project was removed while trial "
+                f"{self._caller.trial_id} was trained. Its training ends here."
+            )
         return TrialLost(
             f"Trial {self._caller.trial_id} was given to another worker while "
             "this one was not heard of. Its training ends here."

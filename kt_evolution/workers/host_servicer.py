@@ -5,6 +5,7 @@ from typing import Any
 
 import grpc
 
+import kt_evolution
 from kt_evolution.keras_tuner_bridge import rpc
 from kt_evolution.workers.host_calls import Caller
 from kt_evolution.workers.host_calls import Holder
@@ -34,10 +35,7 @@ class Servicer(rpc.servicer_class()):  # type: ignore[misc]
 
         A call that must not be answered ends here with an error.
         """
-        try:
-            caller = caller_of(context.invocation_metadata())
-        except ValueError as error:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        caller = _caller_of(context)
         if self._chief.refusal is not None:
             self._refuse(context, caller)
         if caller is None:
@@ -84,7 +82,7 @@ class Servicer(rpc.servicer_class()):  # type: ignore[misc]
     def GetBestTrials(self, request: Any, context: Any) -> Any:
         if request.num_trials:
             return self._answer(super().GetBestTrials, request, context)
-        caller = caller_of(context.invocation_metadata())
+        caller = _caller_of(context)
         if caller is not None and caller.is_leaving:
             self._chief.take_leave(caller)
         else:
@@ -115,3 +113,17 @@ class Servicer(rpc.servicer_class()):  # type: ignore[misc]
             self._refuse(context, caller)
         self._chief.note_change()
         return answer
+
+
+def _caller_of(context: Any) -> Caller | None:
+    """Returns who calls, None if it does not say so."""
+    try:
+        return caller_of(context.invocation_metadata())
+    except ValueError as error:
+        context.abort(
+            grpc.StatusCode.INVALID_ARGUMENT,
+            f"The chief can't read the call of this worker: {error}. All "
+            "processes of a search need one version of kt_evolution. The chief "
+            f"has {kt_evolution.__version__}.",
+        )
+        raise

@@ -30,12 +30,15 @@ def take_part(folder: Path, directory: Path, port: int, **options: Any) -> None:
         folder: Path of the process, whose name is its tuner id.
         directory: Path of all processes.
         port: Int.
-        **options: Arguments of `make_tuner`, and "lease" in seconds.
+        **options: Arguments of `make_tuner`, "lease" and "patience" in
+            seconds, and "dies_in", the call after which a chief is killed.
     """
     os.environ["KERASTUNER_TUNER_ID"] = folder.name.split("-")[0]
     os.environ["KERASTUNER_ORACLE_IP"] = "127.0.0.1"
     os.environ["KERASTUNER_ORACLE_PORT"] = str(port)
     os.environ["KT_EVOLUTION_LEASE_SECONDS"] = str(options.pop("lease", 60))
+    os.environ["KT_EVOLUTION_CHIEF_SECONDS"] = str(options.pop("patience", 600))
+    dies_in = options.pop("dies_in", None)
     import keras
     import numpy as np
 
@@ -54,6 +57,8 @@ def take_part(folder: Path, directory: Path, port: int, **options: Any) -> None:
 
     x = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
     tuner = make_tuner(folder, directory, **options)
+    if dies_in is not None:
+        kill_after(tuner.oracle, dies_in)
     tuner.search(
         x[:16],
         x[:16, :1],
@@ -61,6 +66,17 @@ def take_part(folder: Path, directory: Path, port: int, **options: Any) -> None:
         epochs=EPOCHS,
         callbacks=[Gate()],
     )
+
+
+def kill_after(oracle: Any, name: str) -> None:
+    """Lets a chief be killed after a call, before it has answered."""
+    call = getattr(oracle, name)
+
+    def die(*args: Any, **kwargs: Any) -> None:
+        call(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(oracle, name, die)
 
 
 def make_tuner(
@@ -90,10 +106,10 @@ def make_tuner(
     )
 
 
-def build_model(hp):
+def build_model(hp, max_units=64):
     import keras
 
-    units = hp.Int("units", 1, 64)
+    units = hp.Int("units", 1, max_units)
     model = keras.Sequential(
         [
             keras.Input((4,)),

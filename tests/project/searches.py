@@ -8,6 +8,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -114,6 +115,12 @@ def _call(function, folder: Path, args: Any, kwargs: Any) -> None:
     ):
         try:
             function(folder, *args, **kwargs)
+        except SystemExit as error:
+            # As Python does.
+            code = error.code if isinstance(error.code, int) else 1
+            if isinstance(error.code, str):
+                print(error.code, file=sys.stderr, flush=True)
+            os._exit(code)
         except BaseException:
             traceback.print_exc()
             file.flush()
