@@ -2,9 +2,7 @@
 
 import json
 import signal
-import time
 
-import numpy as np
 import pytest
 
 from tests.distributed.fleet import EPOCHS
@@ -196,27 +194,3 @@ def test_workers_come_and_go(tmp_path, fidelity):
     assert len(created) == 8
     if fidelity is None:
         assert sorted(ends) == sorted(created)
-
-
-@pytest.mark.slow
-def test_random_kills_of_workers(tmp_path):
-    rng = np.random.default_rng(0)
-    options = {"lease": 3, "max_trials": 16, "max_starts_per_trial": 100}
-    with Fleet(tmp_path, **options) as fleet:
-        fleet.start_chief()
-        alive = ["worker_0", "worker_1"]
-        for name in alive:
-            fleet.start(name)
-        for number in range(2, 14):
-            killed = alive.pop(rng.integers(len(alive)))
-            # At any time from before it has joined to the middle of a trial.
-            time.sleep(rng.uniform(0, 8))
-            fleet.kill(killed)
-            # Half of them come back under their names.
-            tuner_id = killed.split("-")[0]
-            if rng.random() < 0.5:
-                tuner_id = f"worker_{number}"
-            alive.append(f"{tuner_id}-{number}")
-            fleet.start(alive[-1])
-        assert fleet.end_of_chief() == 0
-        fleet.check_finished(16)
