@@ -13,7 +13,6 @@ from tests.distributed.fleet import MAX_TRIALS
 from tests.distributed.fleet import Fleet
 from tests.distributed.fleet import build_model
 
-pytestmark = pytest.mark.later
 NAMES = ("chief", "worker_1", "worker_2")
 
 
@@ -23,6 +22,7 @@ def start(fleet):
     fleet.start("worker_2")
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(
     "signal_number, code", [(signal.SIGTERM, -signal.SIGTERM), (2, 1)]
 )
@@ -46,6 +46,7 @@ def test_signal_to_the_chief_ends_all(tmp_path, signal_number, code):
     assert time.monotonic() - started < LIMIT
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_terminal_reaches_all(tmp_path):
     with Fleet(tmp_path, lease=1000, max_starts_per_trial=1) as fleet:
         start(fleet)
@@ -61,6 +62,7 @@ def test_ctrl_c_in_a_terminal_reaches_all(tmp_path):
         fleet.check_finished()
 
 
+@pytest.mark.slow
 def test_second_ctrl_c_ends_the_chief_at_once(tmp_path):
     with Fleet(tmp_path, lease=1000) as fleet:
         fleet.start_chief()
@@ -86,6 +88,7 @@ def build_no_model(hp):
     return build_model(hp) if is_chief() else None
 
 
+@pytest.mark.slow
 def test_fatal_error_on_a_worker_ends_all(tmp_path):
     with Fleet(tmp_path, lease=6, build=build_no_model) as fleet:
         start(fleet)
@@ -99,6 +102,7 @@ def build_with_a_bug(hp):
     return build_model(hp) if is_chief() else no_such_name  # noqa: F821
 
 
+@pytest.mark.later
 def test_bug_in_the_build_function_ends_all(tmp_path):
     with Fleet(
         tmp_path,
@@ -113,6 +117,7 @@ def test_bug_in_the_build_function_ends_all(tmp_path):
         assert "name 'no_such_name' is not defined" in fleet.output(name)
 
 
+@pytest.mark.slow
 def test_error_of_a_proposal_ends_all(tmp_path):
     with Fleet(tmp_path, lease=6, build=build_with_a_late_bug) as fleet:
         start(fleet)
@@ -127,6 +132,7 @@ def build_with_a_late_bug(hp):
     return build_model(hp)
 
 
+@pytest.mark.slow
 def test_chief_of_a_finished_search_dismisses_its_workers(tmp_path):
     with Fleet(tmp_path, lease=10) as fleet:
         start(fleet)
@@ -143,6 +149,7 @@ def test_chief_of_a_finished_search_dismisses_its_workers(tmp_path):
     assert "There is nothing left to run" in fleet.output("chief-again")
 
 
+@pytest.mark.later
 def test_results_of_a_killed_chief_are_not_lost(tmp_path):
     with Fleet(tmp_path, lease=10) as fleet:
         fleet.start_chief()

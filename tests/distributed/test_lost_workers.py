@@ -50,7 +50,7 @@ def test_trial_of_a_killed_worker_goes_to_another_one(tmp_path):
     assert "worker_2 has left the search." in printed
 
 
-@pytest.mark.later
+@pytest.mark.slow
 def test_chief_waits_for_a_worker_if_all_have_died(tmp_path):
     with Fleet(tmp_path, lease=2) as fleet:
         fleet.start_chief()
@@ -67,7 +67,7 @@ def test_chief_waits_for_a_worker_if_all_have_died(tmp_path):
     )
 
 
-@pytest.mark.later
+@pytest.mark.slow
 def test_last_trial_of_a_killed_worker_is_taken_by_one_that_waits(tmp_path):
     with Fleet(tmp_path, lease=5) as fleet:
         fleet.start_chief()
@@ -104,7 +104,7 @@ def test_suspended_worker_reports_too_late(tmp_path):
     assert "failed" not in fleet.output("worker_1")
 
 
-@pytest.mark.later
+@pytest.mark.slow
 def test_suspended_worker_keeps_a_trial_that_nobody_wanted(tmp_path):
     with Fleet(tmp_path, lease=2) as fleet:
         fleet.start_chief()
@@ -120,7 +120,7 @@ def test_suspended_worker_keeps_a_trial_that_nobody_wanted(tmp_path):
     assert set(map(len, starts_of(fleet).values())) == {1}
 
 
-@pytest.mark.later
+@pytest.mark.slow
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
 def test_interrupted_worker_leaves_its_trial_at_once(tmp_path, signal_name):
     # Long before its lease would have run out.
@@ -159,7 +159,7 @@ def test_second_process_with_the_same_id_is_an_error(tmp_path):
     assert fleet.num_epochs("worker_1") == EPOCHS * MAX_TRIALS
 
 
-@pytest.mark.later
+@pytest.mark.slow
 def test_worker_that_is_started_again_takes_its_trial_at_once(tmp_path):
     with Fleet(tmp_path, lease=1000) as fleet:
         fleet.start_chief()
@@ -174,7 +174,7 @@ def test_worker_that_is_started_again_takes_its_trial_at_once(tmp_path):
     assert again[0] in fleet.begun("worker_1")
 
 
-@pytest.mark.later
+@pytest.mark.slow
 @pytest.mark.parametrize("fidelity", [None, "auto"])
 def test_workers_come_and_go(tmp_path, fidelity):
     with Fleet(tmp_path, lease=3, fidelity=fidelity, max_trials=8) as fleet:

@@ -15,8 +15,6 @@ from kt_evolution.reporting import read_search
 from tests.ray_tune.trainables import train
 from tests.ray_tune.trainables import train_keras
 
-pytestmark = pytest.mark.later
-
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
@@ -61,6 +59,7 @@ def results_by_config(results):
     return {str(one.config): one.metrics.get("loss") for one in results}
 
 
+@pytest.mark.later
 def test_param_space_is_searched_and_failures_are_known(tmp_path):
     search = EvolutionSearch(
         seed=0,
@@ -93,6 +92,7 @@ def test_param_space_is_searched_and_failures_are_known(tmp_path):
     assert "error.txt" in trials[0].message
 
 
+@pytest.mark.slow
 def test_keras_models_of_a_conditional_space_are_trained(tmp_path):
     search = EvolutionSearch(
         declare, "loss", "min", seed=0, directory=tmp_path / "project"
@@ -122,6 +122,7 @@ class Interrupt(tune.Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("is_space_of_tune", [True, False])
 def test_an_interrupted_experiment_is_restored(tmp_path, is_space_of_tune):
     def new_search(folder):
@@ -151,6 +152,7 @@ def test_an_interrupted_experiment_is_restored(tmp_path, is_space_of_tune):
     assert {t.status for t in project_of(there).trials} == {"COMPLETED"}
 
 
+@pytest.mark.later
 def test_nothing_is_left_in_the_folder_of_temporary_files(
     tmp_path, monkeypatch
 ):

@@ -20,7 +20,7 @@ from tests.workers.searches import new_tuner
 from tests.workers.searches import results_of
 from tests.workers.test_processes import events_of
 
-pytestmark = pytest.mark.later
+pytestmark = pytest.mark.slow
 
 # Seconds after which something will never happen, also on a busy machine.
 LIMIT = 300.0
