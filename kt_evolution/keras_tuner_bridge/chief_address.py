@@ -50,10 +50,11 @@ def check_variables() -> None:
 
 
 def _received(name: str) -> str:
+    """Returns the value of a variable, for the end of an error."""
     value = os.environ.get(name)
-    return (
-        f"Received: {name}={value!r}" if value is not None else "It is not set"
-    )
+    if value is None:
+        return f"{name} is not set"
+    return f"Received: {name}={value!r}"
 
 
 def lease_seconds() -> float:

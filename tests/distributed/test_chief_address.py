@@ -58,7 +58,10 @@ def test_variable_without_meaning_is_an_error(
     be(monkeypatch, **{"KERASTUNER_TUNER_ID": tuner_id, name: value})
     with pytest.raises(ValueError, match=name) as info:
         make_tuner(tmp_path, overwrite=True)
-    assert str(info.value).endswith(f"Received: {name}={value!r}")
+    received = (
+        f"{name} is not set" if value is None else f"Received: {name}={value!r}"
+    )
+    assert str(info.value).endswith(received)
     assert "\n" not in str(info.value)
     assert journal.read_bytes() == before
 
