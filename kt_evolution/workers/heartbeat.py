@@ -24,12 +24,15 @@ import kt_evolution
 from kt_evolution import files
 from kt_evolution.keras_tuner_bridge import chief_address
 from kt_evolution.keras_tuner_bridge import rpc
+from kt_evolution.project import search_lock
 from kt_evolution.project.folders import is_project
 from kt_evolution.project.issued_trial import RUN
+from kt_evolution.project.journal import JOURNAL
 from kt_evolution.project.journal import write_atomically
 from kt_evolution.project.messages import shortened
 from kt_evolution.project.signals import Terminated
 from kt_evolution.project.signals import ended_by
+from kt_evolution.user_warnings import warn_user
 from kt_evolution.workers.host_calls import MAX_TEXT
 from kt_evolution.workers.host_calls import Caller
 from kt_evolution.workers.host_calls import Holder
@@ -38,6 +41,8 @@ from kt_evolution.workers.host_client import SearchEnded
 
 # The file in the folder of a trial that says in which run it is trained.
 OWNER = "run.txt"
+# What a chief, also one of Keras Tuner's own, has before its first trial.
+FILES_OF_CHIEFS = (search_lock.FILE_NAME, JOURNAL, "oracle.json")
 # Seconds between two looks at that file.
 INTERVAL = 0.5
 # Seconds that a worker takes to say that it ends.
@@ -68,9 +73,16 @@ def beating(tuner: Any) -> Iterator[None]:
     leaves: dict[str, Any] = {}
     try:
         heart.join(plain)
+        _warn_of_other_folder(tuner)
         with heart.beats(), ended_by(heart.find_end):
             yield
-    except (KeyboardInterrupt, Terminated):
+    except KeyboardInterrupt:
+        leaves = {"is_interrupted": True}
+        raise SearchEnded(
+            f"{tuner.tuner_id} was interrupted. If it had a trial, the next "
+            "worker that asks gets it. Run the same code again to take part."
+        ) from None
+    except Terminated:
         leaves = {"is_interrupted": True}
         raise
     except kt.errors.FatalError as error:
@@ -80,6 +92,19 @@ def beating(tuner: Any) -> Iterator[None]:
     finally:
         client.stub = plain
         heart.leave(**leaves)
+
+
+def _warn_of_other_folder(tuner: Any) -> None:
+    """Warns if the project of the chief is not where this worker writes."""
+    folder = Path(tuner.project_dir)
+    if not any((folder / name).exists() for name in FILES_OF_CHIEFS):
+        warn_user(
+            f"The project of the chief is not in {folder}, where "
+            f"{tuner.tuner_id} writes the weights of its trials. `directory` "
+            "and `project_name` must lead all processes of a search to the "
+            f"same folder. Received: directory={tuner.directory!r}, "
+            f"project_name={tuner.project_name!r}"
+        )
 
 
 class SignedStub:

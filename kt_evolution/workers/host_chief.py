@@ -37,24 +37,23 @@ SILENT_LEASE = 24 * 60 * 60.0
 MAX_THREADS = 1000
 
 
-def serve(tuner: Any, fit_kwargs: dict[str, Any]) -> None:
+def serve(tuner: Any) -> None:
     """Searches as the chief of workers, until the search is over.
 
     Args:
         tuner: The `EvolutionTuner`.
-        fit_kwargs: Dict, the keyword arguments of `search`.
 
     Raises:
         WorkerError: If a worker had an error that ends the search of all.
     """
-    oracle = tuner.oracle
-    oracle.verbose = fit_kwargs.get("verbose", oracle.verbose)
     tuner.save()
-    chief = HostChief(oracle)
+    chief = HostChief(tuner.oracle)
     try:
-        with noted_interruption(oracle):
+        with noted_interruption(tuner.oracle):
             chief.run()
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, Terminated)):
+            chief.say(f"{chief.refusal} Its workers end, too.")
         chief.tell_all()
         raise
     finally:

@@ -86,7 +86,9 @@ class PatientStub:
             try:
                 self._wait_until_ready(wait)
             except KeyboardInterrupt:
-                raise self._given_up("It was interrupted") from None
+                raise self._given_up(
+                    "Ctrl-C came while it waited for its chief"
+                ) from None
             try:
                 answer = function(request, **options)
             except KeyboardInterrupt:
@@ -124,7 +126,8 @@ class PatientStub:
 
     def _notice(self, wait: "_Wait") -> str:
         if wait.has_notice:
-            return f"has waited for its chief for {duration(wait.seconds)}"
+            passed = duration(wait.seconds)
+            return f"has waited for its chief at {self._address} for {passed}"
         wait.has_notice = True
         what = (
             f"has lost its chief at {self._address} and waits for it"
@@ -145,7 +148,8 @@ class PatientStub:
     def _given_up(self, why: str) -> SearchEnded:
         return SearchEnded(
             f"{why}, so {self._worker} ends. To go on with the search, start "
-            f"the chief at {self._address} and its workers again."
+            f"its chief and workers again, with the address {self._address} "
+            "if that is right."
         )
 
     def _say(self, text: str) -> None:

@@ -26,11 +26,11 @@ def run_search(
     if tuner._workers is not None:
         search_by_workers(tuner, args, kwargs)
     elif private_api.is_chief():
-        serve(tuner, kwargs)
+        serve(tuner)
     else:
         while True:
             try:
                 return search_here(*args, **kwargs)
             except TrialLost as lost:
                 # The chief has other trials for this worker.
-                print(lost)
+                print(lost, flush=True)

@@ -91,24 +91,31 @@ def searching(
         arguments = private_api.fit_arguments(fit_args, fit_kwargs)
         oracle._promotions.set_max_epochs(arguments.get("epochs"))
     with _claimed_project(oracle):
-        if private_api.is_chief():
+        is_chief = private_api.is_chief()
+        if is_chief:
             check_can_listen()
-            yield
-            return
         oracle.verbose = fit_kwargs.get("verbose", oracle.verbose)
         try:
-            with (
-                oracle._display.live(),
-                noted_interruption(oracle),
-                keeping_interrupts(),
-            ):
+            with contextlib.nullcontext() if is_chief else _training(oracle):
                 yield
         except KeyboardInterrupt:
-            tuner.on_search_end()
+            if not is_chief:
+                tuner.on_search_end()
             print(oracle._display.interruption())
             print(closing_text(oracle))
             if not oracle.get_best_trials():
                 raise
+
+
+@contextlib.contextmanager
+def _training(oracle: EvolutionOracle) -> Iterator[None]:
+    """Shows a search that trains here, and records its interruption."""
+    with (
+        oracle._display.live(),
+        noted_interruption(oracle),
+        keeping_interrupts(),
+    ):
+        yield
 
 
 @contextlib.contextmanager

@@ -231,6 +231,10 @@ class Fleet:
     def events(self) -> list[dict[str, Any]]:
         return searches.events(self.directory)
 
+    def num_ended(self) -> int:
+        """Returns how many trials have a result."""
+        return sum(one["event"] == "end" for one in self.events())
+
     def check_finished(self, max_trials: int = MAX_TRIALS) -> None:
         """Checks that each trial was completed, and has one result."""
         ends = [one for one in self.events() if one["event"] == "end"]

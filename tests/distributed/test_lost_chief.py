@@ -40,8 +40,8 @@ def test_a_worker_without_a_chief_ends(tmp_path):
         assert fleet.codes() == {"worker_1": 1}
         assert last_line(fleet, "worker_1") == (
             "No chief has answered for 3.0 s, so worker_1 ends. To go on with "
-            f"the search, start the chief at 127.0.0.1:{fleet.port} and its "
-            "workers again."
+            "the search, start its chief and workers again, with the address "
+            f"127.0.0.1:{fleet.port} if that is right."
         )
         assert "Traceback" not in fleet.output("worker_1")
         # A worker makes no project.
@@ -55,8 +55,9 @@ def test_a_worker_that_waits_can_be_interrupted(tmp_path):
         fleet.wait_for_text("worker_1", "worker_1 waits for its chief")
         fleet.send("worker_1", signal.SIGINT)
         assert fleet.codes() == {"worker_1": 1}
-        assert "It was interrupted, so worker_1 ends." in last_line(
-            fleet, "worker_1"
+        assert (
+            "Ctrl-C came while it waited for its chief, so worker_1 ends."
+            in last_line(fleet, "worker_1")
         )
         assert "Traceback" not in fleet.output("worker_1")
 

@@ -141,3 +141,17 @@ def test_removed_folder_ends_all(tmp_path):
             in fleet.output(name)
         )
         assert "another worker" not in fleet.output(name)
+
+
+def test_worker_with_another_folder_is_warned(tmp_path):
+    with Fleet(tmp_path) as fleet:
+        fleet.start_chief()
+        fleet.start("worker_1", project_name="elsewhere", max_trials=5)
+        assert fleet.codes() == {"chief": 0, "worker_1": 0}
+        fleet.start_chief("chief-again")
+        fleet.start("worker_2")
+        assert fleet.codes()["worker_2"] == 0
+    text = "The project of the chief is not in "
+    assert text in fleet.output("worker_1")
+    assert "Received: directory=" in fleet.output("worker_1")
+    assert text not in fleet.output("worker_2")
