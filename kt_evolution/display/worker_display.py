@@ -43,7 +43,9 @@ class WorkerDisplay:
             message: String, why it failed, or None.
             pause: String, where it is paused; empty if it is not paused.
         """
-        if not self.verbose:
+        is_scored = all(trial.metrics.exists(name) for name in self._names)
+        if not self.verbose or (pause and not is_scored):
+            # Another worker may train a paused trial on already.
             return
         seconds = time.monotonic() - self._began
         scores: tuple[float, ...] = ()
