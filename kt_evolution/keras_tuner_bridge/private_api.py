@@ -8,6 +8,7 @@ import contextlib
 import inspect
 import os
 import reprlib
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 
 import keras
 import keras_tuner as kt
+from keras_tuner.src.engine.tuner_utils import SaveBestEpoch
+from keras_tuner.src.engine.tuner_utils import TunerCallback
 
 from kt_evolution import files
 from kt_evolution.algorithm.checks import did_you_mean
@@ -351,3 +354,12 @@ def is_chief() -> bool:
 def is_distributed() -> bool:
     """Returns whether this process is a chief or the worker of one."""
     return "KERASTUNER_ORACLE_IP" in os.environ
+
+
+def users_of(callbacks: Iterable[Any]) -> list[Any]:
+    """Returns the callbacks of the user, without those of the host.
+
+    The host appends its own to them, see `keras_tuner.Tuner.run_trial`.
+    """
+    hosts = (TunerCallback, SaveBestEpoch)
+    return [one for one in callbacks if not isinstance(one, hosts)]

@@ -233,7 +233,7 @@ class TrialExecution:
             callbacks.append(MetricCheck(self._plan.expected, arguments))
         callbacks.append(DirectionCheck(self._plan.inferred))
         callbacks.append(InterruptionWatch())
-        callbacks.insert(0, EndWatch())
+        callbacks.insert(len(private_api.users_of(given)), EndWatch())
         self._pause = self._new_pause(
             None if self.results else self._pause_at, awaited
         )
@@ -253,15 +253,10 @@ class TrialExecution:
             return []
         named = {type(callback).__name__: callback for callback in given}
         checkpoint = named.get("SaveBestEpoch")
-        users = [
-            callback
-            for callback in given
-            if callback not in (checkpoint, named.get("TunerCallback"))
-        ]
         self._continuation.begin_execution(checkpoint)
         self._keep = KeepEpochs(
             self._continuation,
-            [*users, self._divergence],
+            [*private_api.users_of(given), self._divergence],
             checkpoint,
             epoch_log,
             self._pause,

@@ -49,8 +49,8 @@ class InterruptionWatch(keras.callbacks.Callback):
 class EndWatch(keras.callbacks.Callback):
     """Ends a training that was given to another worker.
 
-    It must be the first callback. Those after it would write into the folder
-    of the trial.
+    It must be before the callbacks of the host, which write into the folder of
+    the trial.
     """
 
     def on_epoch_end(

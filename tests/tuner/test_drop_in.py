@@ -3,6 +3,7 @@
 import inspect
 from pathlib import Path
 
+import keras
 import keras_tuner as kt
 import pytest
 from tuner_helpers import FIT
@@ -257,3 +258,27 @@ def test_given_values_reach_a_hypermodel_that_is_not_tunable(tmp_path):
     )
     tuner.search(**FIT)
     assert sorted(v["units"] for v in values_of(tuner)) == [3, 4, 5]
+
+
+def test_callbacks_of_the_user_come_first(tmp_path):
+    class Recorder(kt.HyperModel):
+        names: list[str] = []
+
+        def build(self, hp):
+            return build_dense(hp)
+
+        def fit(self, hp, model, *args, callbacks, **kwargs):
+            self.names = [type(one).__name__ for one in callbacks]
+            return model.fit(*args, callbacks=callbacks, **kwargs)
+
+    recorder = Recorder()
+    tuner = kt_evolution.EvolutionTuner(
+        recorder, objective="val_loss", max_trials=1, directory=tmp_path
+    )
+    stopping = keras.callbacks.EarlyStopping(patience=9)
+    tuner.search(**FIT, callbacks=[stopping, keras.callbacks.TerminateOnNaN()])
+    assert recorder.names[:2] == ["EarlyStopping", "TerminateOnNaN"]
+    # A training that was given to another worker ends before these write.
+    hosts = ("TunerCallback", "SaveMeasuredEpochs")
+    first = min(map(recorder.names.index, hosts))
+    assert recorder.names[first - 1] == "EndWatch"

@@ -1,5 +1,7 @@
 """Stopping rules end a search cleanly, and it can go on."""
 
+import contextlib
+
 import keras
 import keras_tuner as kt
 import pytest
@@ -10,6 +12,7 @@ from kt_evolution import Stagnation
 from kt_evolution import Target
 from kt_evolution import TimeBudget
 from kt_evolution.project import clock
+from kt_evolution.workers import session
 from tests.tuner.tuner_helpers import FIT
 from tests.tuner.tuner_helpers import ScoringTuner
 from tests.tuner.tuner_helpers import X
@@ -379,8 +382,9 @@ def test_time_is_kept_when_a_proposal_fails(tmp_path, time, monkeypatch):
 
 def test_a_worker_counts_from_its_own_first_trial(tmp_path, time, monkeypatch):
     tuner = fitting_tuner(tmp_path, max_trials=2)
-    # Its stub of an oracle knows neither time nor rules.
+    # Its stub of an oracle knows neither time nor rules, and it has no chief.
     monkeypatch.setattr(tuner, "_is_worker", lambda: True)
+    monkeypatch.setattr(session, "beating", contextlib.nullcontext)
     monkeypatch.setattr(tuner.oracle._end, "_rules", [])
     time[0] += 500.0
     Ticking.time = time
