@@ -38,4 +38,5 @@ With Keras Tuner's environment variables a search is a chief and its workers.
 answers the calls of the host's protocol, and `leases` knows which workers are
 alive. In a worker `heartbeat` renews its lease, and ends a training whose trial
 was given away. `host_calls` is what a worker says of itself in each call.
+`failed_chief` is how a chief that ends before it listens tells its workers.
 """

@@ -33,6 +33,7 @@ def as_workers(
             or if Keras Tuner's environment variables make this process a chief
             or its worker, or are wrong, or if there can be no such timeout.
     """
+    check_variables()
     if not isinstance(workers, Workers):
         if not is_count(workers):
             raise ValueError(
@@ -41,8 +42,6 @@ def as_workers(
                 f"Received: workers={workers!r}"
             )
         if workers == 1:
-            if private_api.is_distributed():
-                check_variables()
             return None, _check_timeout(timeout, is_here=True)
         resources.leave_gpus_to_workers()
         workers = LocalWorkers(int(workers))

@@ -7,12 +7,9 @@ A process that hangs in its training still beats.
 import contextlib
 import dataclasses
 import functools
-import os
-import socket
 import threading
 import time
 import traceback
-import uuid
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +30,7 @@ from kt_evolution.project.messages import shortened
 from kt_evolution.project.signals import Terminated
 from kt_evolution.project.signals import ended_by
 from kt_evolution.user_warnings import warn_user
+from kt_evolution.workers import tokens
 from kt_evolution.workers.host_calls import MAX_TEXT
 from kt_evolution.workers.host_calls import Caller
 from kt_evolution.workers.host_calls import Holder
@@ -84,6 +82,11 @@ def beating(tuner: Any) -> Iterator[None]:
         ) from None
     except Terminated:
         leaves = {"is_interrupted": True}
+        print(
+            f"{tuner.tuner_id} got SIGTERM and ends. If it had a trial, the "
+            "next worker that asks gets it.",
+            flush=True,
+        )
         raise
     except kt.errors.FatalError as error:
         text = "".join(traceback.format_exception_only(error)).strip()
@@ -134,10 +137,8 @@ class Heartbeat:
     """
 
     def __init__(self, worker: str, folder_of: Callable[[str], str]) -> None:
-        # On the same machine it can be seen whether the process has ended.
-        token = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4()}"
         self._seconds = chief_address.lease_seconds()
-        self._caller = Caller(worker, token, self._seconds)
+        self._caller = Caller(worker, tokens.new_token(), self._seconds)
         self._folder_of = folder_of
         self._channel = rpc.new_channel(chief_address.target())
         self._stub = rpc.new_stub(self._channel)
@@ -177,7 +178,7 @@ class Heartbeat:
                 refused, holder = holder, holder_of(error.trailing_metadata())
                 if refused is not None:
                     raise self._end_of(error, caller) from None
-            if _has_ended(holder.token):
+            if tokens.has_ended(holder.token):
                 replaced = holder.token
             else:
                 self._wait_for(holder)
@@ -185,9 +186,9 @@ class Heartbeat:
     def _wait_for(self, holder: Holder) -> None:
         """Waits until another process counts as dead, unless it calls."""
         print(
-            f"Another process is {self._caller.worker} ({holder.token}). If it "
-            f"is not heard of for {holder.seconds:g} seconds, this one takes "
-            "its place.",
+            f"{self._caller.worker} is {tokens.described(holder.token)} "
+            f"already. If that is not heard of for {holder.seconds:g} seconds, "
+            "this process takes its place.",
             flush=True,
         )
         time.sleep(holder.seconds)
@@ -378,18 +379,3 @@ class Heartbeat:
             return False
         except OSError:
             return True
-
-
-def _has_ended(token: str) -> bool:
-    """Returns whether it is known that a process of this machine has ended."""
-    host, pid, _ = token.split("/")
-    # On Windows the question would end it.
-    if host != socket.gethostname() or os.name == "nt":
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False

@@ -97,6 +97,8 @@ class HostChief:
         self._idle_since = -1
         self._last_call = time.monotonic()
         self._has_met_workers = False
+        # Those that come again come back.
+        self._known: set[str] = set()
         self._has_said_that_it_waits = False
 
     # Its life.
@@ -125,6 +127,7 @@ class HostChief:
 
         self.oracle._lifecycle.is_served = True
         expected = self._attendance.expect()
+        self._known.update(expected)
         for worker in expected:
             self._leases.renew(worker, None, self._seconds)
         self._server = grpc.server(
@@ -229,8 +232,10 @@ class HostChief:
     def _welcome(self, worker: str) -> None:
         self._has_met_workers = True
         number = len(self._leases.alive())
+        what = "come back to" if worker in self._known else "joined"
+        self._known.add(worker)
         self.say(
-            f"{worker} has joined the search, which has {number} "
+            f"{worker} has {what} the search, which has {number} "
             f"{'workers' if number > 1 else 'worker'} now."
         )
 

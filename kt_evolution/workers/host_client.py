@@ -16,6 +16,7 @@ from kt_evolution.keras_tuner_bridge import chief_address
 from kt_evolution.keras_tuner_bridge import rpc
 from kt_evolution.project.finished import Finished
 from kt_evolution.project.signals import raise_if_interrupted
+from kt_evolution.workers.failed_chief import failure_of_chief
 
 # Seconds between two tries, and between two messages.
 INTERVAL = 0.2
@@ -56,6 +57,7 @@ class PatientStub:
         self, worker: str, folder: Path, max_trials: int | None
     ) -> None:
         self._worker = worker
+        self._folder = folder
         self._finished = Finished(folder)
         self._max_trials = max_trials
         self._address = chief_address.target()
@@ -122,7 +124,8 @@ class PatientStub:
                 limit = duration(self._patience)
                 raise self._given_up(f"No chief has answered for {limit}")
             if wait.is_due():
-                self._say(self._notice(wait))
+                said = self._notice(wait), self._what_is_there()
+                self._say(". ".join(filter(None, said)))
 
     def _notice(self, wait: "_Wait") -> str:
         if wait.has_notice:
@@ -138,12 +141,46 @@ class PatientStub:
         limit = duration(self._patience)
         return f"{what}, for at most {limit} ({chief_address.PATIENCE})"
 
+    def _what_is_there(self) -> str | None:
+        """Returns why no chief may have answered, if anything is known.
+
+        Raises:
+            SearchEnded: If another program listens at the address.
+        """
+        try:
+            is_silent = chief_address.is_silent()
+        except chief_address.OtherServerError as error:
+            raise SearchEnded(
+                f"What listens at {self._address} is no chief of a search, so "
+                f"{self._worker} ends: it answers {error}. Check "
+                f"{chief_address.IP} and {chief_address.PORT}."
+            ) from None
+        if is_silent:
+            return (
+                "Something listens there that does not answer as a chief does"
+            )
+        failure = failure_of_chief(self._folder)
+        if failure is not None:
+            return f"The last chief had an error: {failure.error}"
+        if self._has_met_chief:
+            return None
+        return (
+            f"The chief is the process whose {chief_address.ID} contains "
+            f"'{chief_address.CHIEF}'"
+        )
+
     def _check_search(self) -> None:
-        """Ends this worker if its search is over."""
+        """Ends this worker if its search is over, or never began."""
         how = self._finished.how(self._max_trials)
         if how is not None:
             self._say(f"ends, because the search is over: {how}")
             raise SearchEnded(0)
+        failure = failure_of_chief(self._folder)
+        if failure is not None and failure.is_new:
+            raise SearchEnded(
+                f"{self._worker} ends, because its chief ended before it could "
+                f"answer: {failure.error}."
+            )
 
     def _given_up(self, why: str) -> SearchEnded:
         return SearchEnded(

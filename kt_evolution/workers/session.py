@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import keras_tuner as kt
@@ -16,6 +17,7 @@ from kt_evolution.project.signals import raising_terminated
 from kt_evolution.proposals.dry_build import DryBuild
 from kt_evolution.proposals.exploration import explore
 from kt_evolution.proposals.exploration import warn_of_changed_declarations
+from kt_evolution.workers.failed_chief import noting_failure
 from kt_evolution.workers.heartbeat import beating
 
 
@@ -27,9 +29,10 @@ def open_project(tuner: Any) -> None:
     """
     oracle = tuner.oracle
     dry_build: DryBuild | None = tuner._new_dry_build()
-    if oracle._project.open() and dry_build is not None:
-        _print_resumed(oracle)
-    open_oracle(oracle, dry_build, tuner._given_space, tuner._builds_dry)
+    with noting_failure(Path(tuner.project_dir)):
+        if oracle._project.open() and dry_build is not None:
+            _print_resumed(oracle)
+        open_oracle(oracle, dry_build, tuner._given_space, tuner._builds_dry)
 
 
 def open_oracle(
@@ -93,7 +96,8 @@ def searching(
     with _claimed_project(oracle):
         is_chief = private_api.is_chief()
         if is_chief:
-            check_can_listen()
+            with noting_failure(oracle._project.folder):
+                check_can_listen()
         oracle.verbose = fit_kwargs.get("verbose", oracle.verbose)
         try:
             with contextlib.nullcontext() if is_chief else _training(oracle):

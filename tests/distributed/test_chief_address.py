@@ -66,6 +66,39 @@ def test_variable_without_meaning_is_an_error(
     assert journal.read_bytes() == before
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        (["KERASTUNER_TUNER_ID"], "KERASTUNER_TUNER_ID='worker_1'"),
+        (
+            ["KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"],
+            "KERASTUNER_ORACLE_PORT='8000' and KERASTUNER_TUNER_ID='worker_1'",
+        ),
+    ],
+)
+def test_variables_without_an_address_are_warned_of(
+    tmp_path, monkeypatch, given, said, workers
+):
+    be(monkeypatch, **{name: None for name in VARIABLES.keys() - set(given)})
+    with pytest.warns(UserWarning) as warned:
+        make_tuner(tmp_path, workers=workers)
+    assert [str(one.message) for one in warned] == [
+        "KERASTUNER_ORACLE_IP is not set, so this process is no part of a "
+        f"distributed search, and searches alone. It has {said}. Set "
+        "KERASTUNER_ORACLE_IP, KERASTUNER_ORACLE_PORT and "
+        "KERASTUNER_TUNER_ID for the chief and all workers, or none of them."
+    ]
+
+
+def test_worker_whose_id_nearly_names_the_chief_is_warned(
+    tmp_path, monkeypatch
+):
+    be(monkeypatch, KERASTUNER_TUNER_ID="Chief")
+    with pytest.warns(UserWarning, match="KERASTUNER_TUNER_ID='Chief' makes"):
+        make_tuner(tmp_path)
+
+
 def check_chief(tmp_path, monkeypatch, ip, port):
     """Checks that a chief of an address ends with an error at once."""
     be(
@@ -76,6 +109,8 @@ def check_chief(tmp_path, monkeypatch, ip, port):
     )
     with pytest.raises(ValueError, match="of this machine") as info:
         make_tuner(tmp_path).search(verbose=0)
+    # No other traceback is above its own.
+    assert info.value.__suppress_context__
     message = str(info.value)
     assert f"KERASTUNER_ORACLE_IP={ip!r}" in message
     assert "\n" not in message
@@ -91,6 +126,9 @@ def test_port_that_another_process_uses_is_an_error(tmp_path, monkeypatch):
         port = other.getsockname()[1]
         message = check_chief(tmp_path, monkeypatch, "127.0.0.1", port)
     assert message.endswith(f"KERASTUNER_ORACLE_PORT='{port}'")
+    # Its workers are told.
+    error = (tmp_path / "project" / "chief_error.txt").read_text()
+    assert error == f"ValueError: {message}"
 
 
 # The first one is kept for documentation, and no machine has it.

@@ -12,6 +12,7 @@ from tests.distributed.fleet import LIMIT
 from tests.distributed.fleet import MAX_TRIALS
 from tests.distributed.fleet import Fleet
 from tests.distributed.fleet import build_model
+from tests.distributed.fleet import free_port
 
 NAMES = ("chief", "worker_1", "worker_2")
 
@@ -128,6 +129,30 @@ def test_bug_in_the_build_function_ends_all(tmp_path):
     for name in NAMES:
         assert "2 trials in a row failed" in fleet.output(name)
         assert "name 'no_such_name' is not defined" in fleet.output(name)
+
+
+def build_with_a_bug_on_the_chief(hp):
+    return no_such_name if is_chief() else build_model(hp)  # noqa: F821
+
+
+@pytest.mark.later
+def test_bug_that_ends_the_chief_before_it_listens_ends_its_workers(tmp_path):
+    with Fleet(tmp_path, build=build_with_a_bug_on_the_chief) as fleet:
+        fleet.port = free_port()
+        fleet.start("worker_1")
+        fleet.wait_for_text("worker_1", "worker_1 waits for its chief")
+        fleet.start("chief")
+        assert fleet.codes() == {"chief": 1, "worker_1": 1}
+        assert fleet.output("worker_1").endswith(
+            "worker_1 ends, because its chief ended before it could answer: "
+            "NameError: name 'no_such_name' is not defined.\n"
+        )
+        # The next chief is not taken for the last one.
+        fleet.start_chief("chief-again", build=build_model)
+        fleet.start("worker_1-again", build=build_model)
+        codes = fleet.codes()
+        assert codes["chief-again"] == codes["worker_1-again"] == 0
+        fleet.check_finished()
 
 
 @pytest.mark.slow

@@ -62,6 +62,19 @@ def test_a_worker_that_waits_can_be_interrupted(tmp_path):
         assert "Traceback" not in fleet.output("worker_1")
 
 
+def test_sigterm_to_a_worker_that_waits_is_said(tmp_path):
+    with Fleet(tmp_path) as fleet:
+        fleet.port = free_port()
+        fleet.start("worker_1")
+        fleet.wait_for_text("worker_1", "worker_1 waits for its chief")
+        fleet.send("worker_1", signal.SIGTERM)
+        assert fleet.codes() == {"worker_1": -signal.SIGTERM}
+        assert last_line(fleet, "worker_1") == (
+            "worker_1 got SIGTERM and ends. If it had a trial, the next worker "
+            "that asks gets it."
+        )
+
+
 @pytest.mark.parametrize("call", ["create_trial", "update_trial", "end_trial"])
 def test_a_call_outlives_its_chief(tmp_path, call):
     with Fleet(tmp_path) as fleet:

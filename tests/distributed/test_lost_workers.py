@@ -135,6 +135,8 @@ def test_interrupted_worker_leaves_its_trial_at_once(tmp_path, signal_name):
         # Its start does not count.
         fleet.check_finished()
     assert codes["worker_1"] != 0
+    said = "was interrupted" if signal_name == "SIGINT" else "got SIGTERM"
+    assert f"worker_1 {said}" in fleet.output("worker_1")
     assert codes["chief"] == codes["worker_2"] == 0
     assert starts_of(fleet)["0"] == ["worker_1", "worker_2"]
 
@@ -145,6 +147,8 @@ def test_second_process_with_the_same_id_is_an_error(tmp_path):
         fleet.start_chief()
         hold(fleet, "worker_1")
         fleet.start("worker_1-again")
+        pid = fleet.processes["worker_1"].pid
+        fleet.wait_for_text("worker_1-again", f"worker_1 is process {pid} of ")
         fleet.wait_for_text("worker_1-again", "of its own")
         fleet.open_gate("worker_1")
         codes = fleet.codes()
@@ -172,6 +176,9 @@ def test_worker_that_is_started_again_takes_its_trial_at_once(tmp_path):
         fleet.check_finished()
     again = fleet.begun("worker_1-again")
     assert again[0] in fleet.begun("worker_1")
+    printed = fleet.output("chief")
+    assert printed.count("worker_1 has joined the search") == 1
+    assert printed.count("worker_1 has come back to the search") == 1
 
 
 @pytest.mark.slow
