@@ -238,8 +238,8 @@ class EvolutionTuner(kt.Tuner):
             self, oracle, objective, requested, inherits_weights
         )
         self._saved = SavedModels(self, self.keep_checkpoints)
-        arguments.settle_folder(kwargs, self._is_worker())
-        super().__init__(oracle, hypermodel, **kwargs)
+        with arguments.settled_folder(kwargs, self._is_worker()):
+            super().__init__(oracle, hypermodel, **kwargs)
         connect(self)
 
     tuner_id = TunerId()

@@ -1,7 +1,9 @@
 """Arguments of a tuner and of `fit`, checked before a model is trained."""
 
+import contextlib
 import numbers
 import os
+from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -182,8 +184,11 @@ def check_inherit_weights(
     return bool(inherit_weights)
 
 
-def settle_folder(kwargs: dict[str, Any], is_worker: bool) -> None:
+@contextlib.contextmanager
+def settled_folder(kwargs: dict[str, Any], is_worker: bool) -> Iterator[None]:
     """Makes the folder of the project, and keeps a running search in it.
+
+    If the tuner can't be made in it, the folders that are empty go again.
 
     Args:
         kwargs: Dict of `host_arguments`, which is changed.
@@ -200,6 +205,9 @@ def settle_folder(kwargs: dict[str, Any], is_worker: bool) -> None:
         kwargs["overwrite"] = False
     if kwargs.get("overwrite"):
         check_free(folder)
+    new = [
+        path for path in (folder, *folder.parents) if not os.path.exists(path)
+    ]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -207,6 +215,13 @@ def settle_folder(kwargs: dict[str, Any], is_worker: bool) -> None:
             "`directory` must be a folder in which the project can be made: "
             f"{error}. Received: directory={str(kwargs['directory'])!r}"
         ) from error
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for path in new:
+                path.rmdir()
+        raise
 
 
 def drop_unset(fit_kwargs: dict[str, Any]) -> None:

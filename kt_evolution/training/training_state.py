@@ -1,10 +1,13 @@
 """The state of a training at the end of an epoch, and back into a new model."""
 
+import enum
 import hashlib
 import inspect
 import json
+import logging
 import os
 import random
+import re
 import types
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -275,15 +278,29 @@ def _has_changed(
     if mark is not None:
         return mark != marks.get(name)
     # Those of Keras make such values when training begins.
-    is_code = inspect.isroutine(value) or isinstance(
-        value, (type, types.ModuleType, np.ufunc)
-    )
-    if _is_users(callback) and not is_code:
+    if _is_users(callback) and not _has_no_state(value):
         raise SnapshotError(
             f"`{type(callback).__name__}.{name}` of a callback is a "
             f"{type(value).__name__}, which can't be kept"
         )
     return False
+
+
+def _has_no_state(value: Any) -> bool:
+    """Returns whether a value is code, or what training does not change."""
+    return inspect.isroutine(value) or isinstance(
+        value,
+        (
+            type,
+            types.ModuleType,
+            np.ufunc,
+            np.dtype,
+            range,
+            re.Pattern,
+            logging.Logger,
+            logging.LoggerAdapter,
+        ),
+    )
 
 
 def _is_users(callback: Any) -> bool:
@@ -293,6 +310,8 @@ def _is_users(callback: Any) -> bool:
 
 def _is_argument(callback: Any, value: Any) -> bool:
     """Returns whether an attribute is the same in each run of a program."""
+    if isinstance(value, enum.Enum):
+        return False
     if isinstance(value, str):
         # The names of folders often have the time.
         return "/" not in value and os.sep not in value
@@ -307,10 +326,12 @@ def _mark(value: Any) -> bytes | None:
     arrays: list[np.ndarray] = []
     try:
         text = json.dumps(encode(value, arrays))
+        digest = hashlib.sha256(text.encode())
+        for array in arrays:
+            # Times of NumPy have no buffer.
+            numbers = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+            digest.update(numbers.data)
     except Exception:
         # An object of a user's may raise any error when it is looked at.
         return None
-    digest = hashlib.sha256(text.encode())
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
     return digest.digest()

@@ -1,11 +1,19 @@
 """A trial that is cut goes on from its last epoch, or says why it does not."""
 
+import collections
+import datetime
+import enum
 import errno
 import itertools
+import logging
+import pathlib
+import re
 import shutil
+import zlib
 
 import keras
 import keras_tuner as kt
+import numpy as np
 import pytest
 from found_trials import FoundTrial
 from found_trials import check_same_trial
@@ -330,6 +338,49 @@ def test_callback_whose_state_cannot_be_kept_starts_over(tmp_path, capsys):
         "`Opaque.curve` of a callback is a chain, which can't be kept",
         callbacks=[Opaque()],
     )
+
+
+class Phase(enum.Enum):
+    FIRST = 1
+    LATER = 2
+
+
+class PlainValues(keras.callbacks.Callback):
+    """Has a state of many kinds, on which the training depends."""
+
+    def __init__(self, folder, kind):
+        super().__init__()
+        self.folder = folder
+        self.kind = kind
+        # No states of a training.
+        self.pattern = re.compile("loss")
+        self.logger = logging.getLogger("training")
+
+    def on_train_begin(self, logs=None):
+        self.path = self.folder / "losses.txt"
+        self.phase = Phase.FIRST
+        self.began = datetime.datetime(2026, 11, 27)
+        self.recent = collections.deque(maxlen=2)
+        self.counts = collections.Counter()
+        self.seen = np.str_("")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.path = self.folder / f"{self.path.stem}_{epoch}.txt"
+        self.phase = Phase.LATER
+        self.began += datetime.timedelta(days=1)
+        self.recent.append(np.float32(logs["loss"]))
+        self.counts[self.phase] += 1
+        self.seen = np.str_(f"{self.seen}{epoch}")
+        state = (self.path, self.began, [*self.recent], self.counts, self.seen)
+        digest = zlib.crc32(repr((*state, self.phase)).encode())
+        self.model.optimizer.learning_rate = 0.001 * (1 + digest % 100)
+
+
+def test_callback_with_plain_values_goes_on(tmp_path):
+    def make_callbacks():
+        return [PlainValues(pathlib.Path("logs"), Phase.FIRST)]
+
+    check_goes_on(tmp_path, 2, make_callbacks)
 
 
 class TwoOptimizers(keras.Sequential):

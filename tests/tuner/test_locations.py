@@ -45,6 +45,43 @@ def test_a_directory_that_cant_be_made_is_named(tmp_path):
     assert text.endswith(f"Received: directory={place!r}")
 
 
+def build_with_a_bug(hp):
+    return no_such_name  # noqa: F821
+
+
+REFUSED = [
+    {"hypermodel": build_with_a_bug},
+    {"initial_population": [{"b": 1}]},
+    {"warm_start": "no_such_project"},
+]
+
+
+@pytest.mark.parametrize("refused", REFUSED, ids=lambda one: [*one][0])
+def test_a_tuner_that_cant_be_made_leaves_no_folder(tmp_path, refused):
+    (tmp_path / "old").mkdir()
+    place = tmp_path / "old" / "new" / "newest"
+    options = {"hypermodel": build, "objective": "loss", "directory": place}
+    with pytest.raises((ValueError, NameError)):
+        kt_evolution.EvolutionTuner(**{**options, **refused})
+    assert [path.name for path in tmp_path.rglob("*")] == ["old"]
+
+
+@pytest.mark.parametrize("refused", REFUSED, ids=lambda one: [*one][0])
+def test_a_tuner_that_cant_be_made_keeps_what_was_there(tmp_path, refused):
+    options = {"hypermodel": build, "objective": "loss", "directory": tmp_path}
+    empty, full = tmp_path / "empty", tmp_path / "full"
+    empty.mkdir()
+    full.mkdir()
+    (full / "notes.txt").touch()
+    for name in ("empty", "full"):
+        with pytest.raises((ValueError, NameError)):
+            kt_evolution.EvolutionTuner(
+                **{**options, "project_name": name, **refused}
+            )
+    assert empty.is_dir()
+    assert (full / "notes.txt").is_file()
+
+
 @pytest.mark.parametrize("directory", ["results", ".", None])
 def test_a_relative_directory_is_found_after_chdir(places, directory):
     here, there = places
