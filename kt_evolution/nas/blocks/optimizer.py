@@ -8,9 +8,12 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
-from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import check_positive
+from kt_evolution.algorithm.checks import is_count
 from kt_evolution.nas.architecture import record_training
+from kt_evolution.nas.blocks.schedules import SCHEDULES
+from kt_evolution.nas.blocks.schedules import CosineSchedule
+from kt_evolution.nas.blocks.schedules import cosine
 from kt_evolution.nas.choices import active_if
 from kt_evolution.nas.choices import as_options
 from kt_evolution.nas.choices import check_rate
@@ -48,7 +51,8 @@ OPTIMIZERS = {
         keras.optimizers.RMSprop, (1e-3, 1e-4, 1e-2), (1e-2, 0.0, 1e-3, 1e-1)
     ),
 }
-SCHEDULES = ("cosine", "constant")
+# A number of steps that is known when the training begins.
+FIT = "fit"
 
 
 class Optimizer:
@@ -76,8 +80,9 @@ class Optimizer:
         warm_up: Float in [0, 1) or several, the fraction of the steps in which
             the learning rate of a cosine schedule rises. Defaults to 0.05, or
             0, 0.2.
-        total_steps: Int, the number of batches that the model is trained on.
-            Defaults to None: unknown.
+        total_steps: Int, the number of batches that the model is trained on,
+            or "fit". Then `callbacks` sets the schedule when a training
+            begins, for the steps that it has. Defaults to None: unknown.
     """
 
     def __init__(
@@ -87,7 +92,7 @@ class Optimizer:
         weight_decay: float | Sequence[float] | str | None = None,
         schedule: str | Sequence[str] = SCHEDULES,
         warm_up: float | Sequence[float] = (0.05, 0.0, 0.2),
-        total_steps: int | None = None,
+        total_steps: int | str | None = None,
     ) -> None:
         self.optimizer = as_options("optimizer", optimizer, one_of(OPTIMIZERS))
         self.learning_rate = _check_bounds(learning_rate)
@@ -97,11 +102,9 @@ class Optimizer:
         }
         self.schedule = as_options("schedule", schedule, one_of(SCHEDULES))
         self.warm_up = as_options("warm_up", warm_up, check_rate)
-        self.total_steps = total_steps
         if total_steps is None:
             self.schedule = ("constant",)
-        else:
-            self.total_steps = check_count("total_steps", total_steps)
+        self.total_steps = _check_steps(total_steps)
 
     def __call__(
         self, hp: kt.HyperParameters, name: str = "training"
@@ -146,26 +149,61 @@ class Optimizer:
             )
         return rate, decay
 
+    def callbacks(
+        self, hp: kt.HyperParameters, name: str = "training"
+    ) -> list[keras.callbacks.Callback]:
+        """Returns the callbacks that set the schedule in `fit`.
+
+        Example:
+
+        ```python
+        class Net(kt.HyperModel):
+            optimizer = nas.Optimizer(total_steps="fit")
+
+            def build(self, hp): ...
+
+            def fit(self, hp, model, *args, callbacks=(), **kwargs):
+                callbacks = [*self.optimizer.callbacks(hp), *callbacks]
+                return model.fit(*args, callbacks=callbacks, **kwargs)
+        ```
+
+        Args:
+            hp: The `keras_tuner.HyperParameters` of the model.
+            name: String, as in the call that made the optimizer.
+
+        Returns:
+            List, to come first in the `callbacks` of `fit`. It is empty if the
+            learning rate is constant, or if `total_steps` is not "fit".
+        """
+        with hp.name_scope(name):
+            warm_up = self._warm_up(hp)
+        if self.total_steps != FIT or warm_up is None:
+            return []
+        return [CosineSchedule(warm_up)]
+
     def _scheduled(
         self, hp: kt.HyperParameters, rate: float
     ) -> tuple[Any, str]:
+        warm_up = self._warm_up(hp)
+        if warm_up is None:
+            return rate, "constant"
+        texts = ["cosine"]
+        scheduled: Any = rate
+        if isinstance(self.total_steps, int):
+            texts = [f"cosine over {self.total_steps} steps"]
+            scheduled = cosine(rate, self.total_steps, warm_up)
+        if warm_up:
+            texts.append(f"{warm_up:.0%} warm-up")
+        return scheduled, ", ".join(texts)
+
+    def _warm_up(self, hp: kt.HyperParameters) -> float | None:
+        """Returns the warm-up of a cosine schedule, or None."""
         schedule = declare_choice(hp, "schedule", self.schedule)
         if "cosine" not in self.schedule:
-            return rate, schedule
+            return None
         with active_if(hp, "schedule", self.schedule, ["cosine"]):
             warm_up = declare_choice(hp, "warm_up", self.warm_up)
-        if schedule == "constant":
-            return rate, schedule
-        warm_steps = round(warm_up * self.total_steps)
-        decay_steps = max(1, self.total_steps - warm_steps)
-        text = f"cosine over {self.total_steps} steps"
-        if not warm_steps:
-            cosine = keras.optimizers.schedules.CosineDecay(rate, decay_steps)
-            return cosine, text
-        cosine = keras.optimizers.schedules.CosineDecay(
-            0.0, decay_steps, warmup_target=rate, warmup_steps=warm_steps
-        )
-        return cosine, f"{text}, {warm_up:.0%} warm-up"
+        return float(warm_up) if schedule == "cosine" else None
 
 
 def _decays(
@@ -177,6 +215,18 @@ def _decays(
     if weight_decay == "default":
         return recipe.weight_decay[:1]
     return as_options("weight_decay", weight_decay, check_rate)
+
+
+def _check_steps(total_steps: int | str | None) -> int | str | None:
+    """Returns the number of steps, "fit" or None."""
+    if total_steps is None or total_steps == FIT:
+        return total_steps
+    if not is_count(total_steps, 1):
+        raise ValueError(
+            '`total_steps` must be an integer of at least 1, or "fit". '
+            f"Received: total_steps={total_steps!r}"
+        )
+    return int(total_steps)
 
 
 def _check_bounds(

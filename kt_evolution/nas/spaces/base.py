@@ -11,13 +11,17 @@ import numpy as np
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.callbacks import as_list
+from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.architecture import begin_build
 from kt_evolution.nas.blocks.layers import dropout
 from kt_evolution.nas.blocks.layers import full_precision
 from kt_evolution.nas.blocks.layers import pool
+from kt_evolution.nas.blocks.optimizer import FIT
 from kt_evolution.nas.blocks.optimizer import OPTIMIZERS
 from kt_evolution.nas.blocks.optimizer import Optimizer
+from kt_evolution.nas.blocks.schedules import sets_learning_rate
 from kt_evolution.nas.choices import declare_choice
 from kt_evolution.nas.choices import default_first
 from kt_evolution.nas.spaces.arguments import GROUPS
@@ -56,7 +60,8 @@ class ReadySpace(kt.HyperModel, abc.ABC):
             search: "layers", "connections", "regularization" and "training".
             The others keep their default values. Defaults to all.
         total_steps: Int, the number of batches that a model is trained on,
-            for the cosine schedule. Defaults to a constant learning rate.
+            for the cosine schedule. Defaults to a constant learning rate, and
+            for images to as many batches as `fit` has.
         name: String, the name of the hypermodel.
         tunable: Boolean, as in `keras_tuner.HyperModel`. Defaults to True.
 
@@ -80,6 +85,8 @@ class ReadySpace(kt.HyperModel, abc.ABC):
 
     # Whether a sample may contain NaN, a missing number.
     allows_missing = False
+    # Whether `fit` sets a schedule without `total_steps`.
+    counts_steps = False
 
     def __post_init__(self) -> None:
         super().__init__(name=self.name, tunable=self.tunable)
@@ -149,7 +156,7 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """Trains a model, with smoothed labels if `hp` says so."""
+        """Trains a model, with the schedule and smoothed labels of `hp`."""
         x, y = self.samples(x, "x"), as_array(y, "y")
         labels = self._check_data(model, ("x", "y"), x, y)
         if "sample_weight" in kwargs:
@@ -167,9 +174,17 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         names = ("validation_data[0]", "validation_data[1]")
         parts = held_out if isinstance(held_out, tuple) else (held_out,)
         self._check_data(model, names, *parts[:2])
+        arguments = private_api.fit_arguments((x, y, *args), kwargs)
+        callbacks = as_list(arguments.get("callbacks"))
+        if not any(map(sets_learning_rate, callbacks)):
+            schedules = self._optimizer().callbacks(hp, "training")
+            arguments["callbacks"] = [*schedules, *callbacks]
+            if schedules:
+                # A step that was traced before would keep its schedule.
+                model.train_function = None
         with smoothed_labels(model, self.label_smoothing(hp)):
             create_training_state(model, labels)
-            return super().fit(hp, model, x, y, *args, **kwargs)
+            return super().fit(hp, model, **arguments)
 
     def samples(self, x: Any, name: str) -> Any:
         """Returns samples in the form that Keras takes, and checks them.
@@ -283,15 +298,16 @@ class ReadySpace(kt.HyperModel, abc.ABC):
 
     def _optimizer(self) -> Optimizer:
         decay = None if "regularization" in self.searched_groups else "default"
+        steps = self.total_steps or (FIT if self.counts_steps else None)
         if "training" in self.searched_groups:
-            return Optimizer(weight_decay=decay, total_steps=self.total_steps)
+            return Optimizer(weight_decay=decay, total_steps=steps)
         return Optimizer(
             "adamw",
             learning_rate=OPTIMIZERS["adamw"].learning_rate[0],
             weight_decay=decay,
             schedule="cosine",
             warm_up=0.05,
-            total_steps=self.total_steps,
+            total_steps=steps,
         )
 
     def _probabilities(self, scope: BlockScope, x: Any) -> Any:

@@ -25,6 +25,7 @@ from kt_evolution.nas.shapes import check_shape
 from kt_evolution.nas.spaces.base import ReadySpace
 
 MAX_STAGES = 4
+AUTO = "auto"
 # Feature maps up to this size are not halved.
 SMALL = 8
 # The stem halves larger images, once with each of its convolutions.
@@ -37,9 +38,21 @@ class HyperImageNet(ReadySpace):
 
     Args:
         input_shape: Tuple, the height, width and channels of an image.
+        augmentation: The `nas.Augmentation` of the training images, or None
+            for none. Defaults to "auto": images are shifted, those with three
+            channels are flipped left to right, and the group "regularization"
+            also searches without and with other changes.
 
-    The other arguments are those of `ReadySpace`.
+    The other arguments are those of `ReadySpace`. The learning rate follows a
+    cosine schedule over the batches of `fit`. It is constant if Keras does not
+    know their number, as with a generator, or if `callbacks` has
+    `ReduceLROnPlateau` or `LearningRateScheduler`.
     """
+
+    _: dataclasses.KW_ONLY
+    augmentation: Augmentation | str | None = AUTO
+
+    counts_steps = True
 
     def __post_init__(self) -> None:
         self.input_shape = check_shape(
@@ -47,6 +60,13 @@ class HyperImageNet(ReadySpace):
             "the height, width and channels of an image",
             rank=3,
         )
+        if self.augmentation not in (None, AUTO) and not isinstance(
+            self.augmentation, Augmentation
+        ):
+            raise ValueError(
+                '`augmentation` must be a `nas.Augmentation`, "auto" or None. '
+                f"Received: augmentation={self.augmentation!r}"
+            )
         self.stem_strides, self.num_stages = _layout(self.input_shape)
         super().__post_init__()
 
@@ -57,13 +77,23 @@ class HyperImageNet(ReadySpace):
         scope = BlockScope(hp, "input")
         x = standardize(scope, inputs)
         x = scope.finish(x, "input", "standardized image")
-        augmentation = Augmentation(
-            flip=self.choices("regularization", True, False),
-            shift=self.choices("regularization", 0.1, 0.0, 0.2),
-            rotation=self.choices("regularization", 0.0, 0.05),
-            contrast=self.choices("regularization", 0.0, 0.2),
-        )
-        return self.stages(hp, augmentation(hp, x, "augmentation"))
+        if self.augmentation is not None:
+            x = self._augment(hp, x)
+        return self.stages(hp, x)
+
+    def _augment(self, hp: kt.HyperParameters, x: Any) -> Any:
+        augmentation = self.augmentation
+        if not isinstance(augmentation, Augmentation):
+            # The mirror image of a digit or letter is another one, and most
+            # images with one channel are such.
+            is_color = self.input_shape[-1] == 3
+            augmentation = Augmentation(
+                flip=self.choices("regularization", is_color, not is_color),
+                shift=self.choices("regularization", 0.1, 0.0, 0.2),
+                rotation=self.choices("regularization", 0.0, 0.05),
+                contrast=self.choices("regularization", 0.0, 0.2),
+            )
+        return augmentation(hp, x, "augmentation")
 
     @abc.abstractmethod
     def stages(self, hp: kt.HyperParameters, x: Any) -> Any:
