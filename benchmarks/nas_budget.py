@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import keras_tuner as kt
 
 from benchmarks.nas_tasks import Data
 from benchmarks.nas_tasks import Task
@@ -44,6 +46,28 @@ class Found:
     trials: int
     params: int = 0
     values: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def trained_on_known(
+    data: Data,
+    hypermodel: kt.HyperModel,
+    hp: kt.HyperParameters,
+    epochs: int,
+    batch_size: int,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> keras.Model:
+    """Trains the winner of a cross-validation on the rows of all folds."""
+    model = hypermodel.build(hp)
+    hypermodel.fit(
+        hp,
+        model,
+        *data.known,
+        epochs=epochs,
+        batch_size=batch_size,
+        callbacks=list(callbacks),
+        verbose=0,
+    )
+    return model
 
 
 def tested(task: Task, data: Data, model: keras.Model) -> float:

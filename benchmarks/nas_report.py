@@ -136,10 +136,9 @@ def score_table(found: Mapping[Setting, Scores]) -> str:
     rows = []
     for (task, *budget), scores in found.items():
         means = {n: float(np.mean(list(s.values()))) for n, s in scores.items()}
-        row = [
-            f"{task}, {TASKS[task].metric}",
-            trials_text(*budget),
-        ]
+        row = [f"{task}, {TASKS[task].metric}", trials_text(*budget)]
+        if TASKS[task].folds:
+            row[0] += f", {TASKS[task].folds} folds"
         for name in names:
             if name not in scores:
                 row.append(NOTHING)

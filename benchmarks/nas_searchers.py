@@ -3,7 +3,8 @@
 All searchers train on the same rows in batches of the same size. Evolution and
 random search train equally many models for equally many epochs. Hyperband
 trains more models for the same total of epochs. The result is the best model on
-validation at its best epoch.
+validation at its best epoch. Where rows are few, evolution scores a model by
+the mean of its folds, and its best one is trained on the rows of all folds.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from benchmarks.nas_budget import BATCH_SIZE
 from benchmarks.nas_budget import Budget
 from benchmarks.nas_budget import Found
 from benchmarks.nas_budget import tested
+from benchmarks.nas_budget import trained_on_known
 from benchmarks.nas_tasks import Data
 from benchmarks.nas_tasks import Task
 from kt_evolution.costs import measurement
@@ -86,10 +88,20 @@ def evolution(
         task.space(data),
         objective=task.objective,
         max_trials=budget.trials,
+        cross_validation=task.folds,
         seed=seed,
         directory=folder,
     )
-    return _search(task, data, tuner, budget.epochs)
+    if task.folds is None:
+        return _search(task, data, tuner, budget.epochs)
+    tuner.search(
+        *data.known, epochs=budget.epochs, batch_size=BATCH_SIZE, verbose=0
+    )
+    hp = tuner.get_best_hyperparameters()[0]
+    model = trained_on_known(
+        data, tuner.hypermodel, hp, budget.epochs, BATCH_SIZE
+    )
+    return _found(task, data, tuner, model)
 
 
 def default(
@@ -181,12 +193,17 @@ def _search(
         verbose=0,
     )
     best = tuner.oracle.get_best_trials()[0]
-    model = tuner.load_model(best)
+    return _found(task, data, tuner, tuner.load_model(best))
+
+
+def _found(
+    task: Task, data: Data, tuner: kt.Tuner, model: keras.Model
+) -> Found:
     return Found(
         score=tested(task, data, model),
         trials=len(tuner.oracle.trials),
         params=measurement.count_params(model),
-        values=best.hyperparameters.values,
+        values=tuner.oracle.get_best_trials()[0].hyperparameters.values,
     )
 
 

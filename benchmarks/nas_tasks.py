@@ -41,6 +41,15 @@ class Data:
     test: Rows
 
     @property
+    def known(self) -> Rows:
+        """The rows for training and those for validation."""
+        x, y = (
+            np.concatenate(parts)
+            for parts in zip(self.train, self.validation, strict=True)
+        )
+        return x, y
+
+    @property
     def input_shape(self) -> tuple[int, ...]:
         return self.train[0].shape[1:]
 
@@ -62,6 +71,9 @@ class Task:
         epochs: Int, the number of epochs of each model.
         train_size: Int, the largest number of rows for training.
         is_regression: Boolean. Defaults to False.
+        folds: Int, into how many folds our searches split the rows for
+            training and validation, where these are few. Defaults to None:
+            a search validates on the rows for validation.
     """
 
     kind: str
@@ -71,6 +83,7 @@ class Task:
     epochs: int
     train_size: int
     is_regression: bool = False
+    folds: int | None = None
 
     @property
     def objective(self) -> kt.Objective:
@@ -254,17 +267,18 @@ def _text(split: str, length: int) -> Callable[[Data], kt.HyperModel]:
 def _sklearn(
     name: str,
     space: Callable[[Data], kt.HyperModel] = _tabular,
-    is_regression: bool = False,
+    **options: Any,
 ) -> Task:
-    return Task(
-        "tabular", load_sklearn(name), space, 12, 15, 2000, is_regression
-    )
+    return Task("tabular", load_sklearn(name), space, 12, 15, 2000, **options)
 
 
 TASKS = {
     "breast_cancer": _sklearn("breast_cancer"),
     "digits": _sklearn("digits"),
-    "diabetes": _sklearn("diabetes", _tabular_regression, True),
+    "diabetes": _sklearn(
+        "diabetes", _tabular_regression, is_regression=True, folds=5
+    ),
+    "wine": _sklearn("wine", folds=5),
     "sms_spam": Task(
         "text", load_sms_spam, _text("whitespace", 40), 12, 4, 2000
     ),

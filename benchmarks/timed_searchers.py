@@ -22,6 +22,7 @@ from benchmarks.autokeras_searcher import autokeras
 from benchmarks.nas_baselines import first_model
 from benchmarks.nas_baselines import score_of
 from benchmarks.nas_budget import tested
+from benchmarks.nas_budget import trained_on_known
 from benchmarks.nas_tasks import Data
 from benchmarks.nas_tasks import Task
 
@@ -43,6 +44,7 @@ class Watch:
         clock: String, a name of `CLOCKS`.
 
     Attributes:
+        task: The `Task`.
         steps: List of `(seconds, validation score, test score)`, where the
             best validation score of all epochs changed.
         trainings: Int, how often the training of a model began or went on.
@@ -55,7 +57,7 @@ class Watch:
         self.steps: list[tuple[float, float, float]] = []
         self.trainings = 0
         self.epochs = 0
-        self._task = task
+        self.task = task
         self._data = data
         self._budget = seconds
         self._clock = CLOCKS[clock]
@@ -69,6 +71,17 @@ class Watch:
 
     def on_epoch_end(self, model: keras.Model, logs: dict[str, Any]) -> None:
         """Notes an epoch; raises `TimeIsOverError` if it ended too late."""
+        seconds = self.count_epoch(model)
+        score = float(logs[self.task.objective.name])
+        if self.is_best(score):
+            self.on_best(seconds, score, model)
+
+    def count_epoch(self, model: keras.Model) -> float:
+        """Counts an epoch, and returns the seconds when it ended.
+
+        Raises:
+            TimeIsOverError: If it ended too late.
+        """
         seconds = self.seconds
         if seconds > self._budget:
             raise TimeIsOverError(f"{self._budget:g} s are over.")
@@ -76,13 +89,21 @@ class Watch:
         if model is not self._model:
             self._model = model
             self.trainings += 1
-        objective = self._task.objective
-        sign = 1.0 if objective.direction == "max" else -1.0
-        score = sign * float(logs[objective.name])
-        if not self.steps or score > self.steps[-1][1]:
-            with self._paused():
-                test = tested(self._task, self._data, model)
-            self.steps.append((seconds, score, test))
+        return seconds
+
+    def is_best(self, score: float) -> bool:
+        """Returns whether a validation score is better than all before."""
+        return not self.steps or self._sign * score > self.steps[-1][1]
+
+    def on_best(self, seconds: float, score: float, model: keras.Model) -> None:
+        """Tests the best model so far, and notes it."""
+        with self._paused():
+            test = tested(self.task, self._data, model)
+        self.steps.append((seconds, self._sign * score, test))
+
+    @property
+    def _sign(self) -> float:
+        return 1.0 if self.task.objective.direction == "max" else -1.0
 
     def on_fit(self, model: Any) -> None:
         """Notes an estimator that was fitted at once.
@@ -94,7 +115,7 @@ class Watch:
         if seconds > self._budget:
             return
         validation, test = (
-            score_of(model, self._task, self._data, rows)
+            score_of(model, self.task, self._data, rows)
             for rows in (self._data.validation, self._data.test)
         )
         self.trainings += 1
@@ -116,15 +137,31 @@ def evolution(**options: Any) -> Searcher:
     def search(
         task: Task, data: Data, watch: Watch, seed: int, folder: pathlib.Path
     ) -> None:
-        tuner = _watched(kt_evolution.EvolutionTuner, watch)(
+        # Weights are not inherited across folds.
+        folds = None if options.get("inherit_weights") else task.folds
+        watched = (
+            _watched(kt_evolution.EvolutionTuner, watch)
+            if folds is None
+            else _watched_folds(watch, data)
+        )
+        tuner = watched(
             task.space(data),
             objective=task.objective,
             max_trials=task.trials,
+            cross_validation=folds,
             seed=seed,
             directory=folder,
             **options,
         )
-        _search(tuner, task, data)
+        if folds is None:
+            _search(tuner, task, data)
+        else:
+            tuner.search(
+                *data.known,
+                epochs=task.epochs,
+                batch_size=BATCH_SIZE,
+                verbose=0,
+            )
 
     return search
 
@@ -163,6 +200,46 @@ def _watched(base: Any, watch: Watch) -> Any:
             watch.on_epoch_end(model, logs)
 
     return Watched
+
+
+def _watched_folds(watch: Watch, data: Data) -> Any:
+    """Returns our tuner, which trains each best model on the rows of all folds.
+
+    The time for that counts.
+    """
+
+    class Watched(kt_evolution.EvolutionTuner):
+        def on_epoch_end(
+            self, trial: Any, model: Any, epoch: int, logs: Any = None
+        ) -> None:
+            super().on_epoch_end(trial, model, epoch, logs)
+            watch.count_epoch(model)
+
+        def on_trial_end(self, trial: Any) -> None:
+            super().on_trial_end(trial)
+            ended = self.oracle.get_trial(trial.trial_id)
+            if ended.status != "COMPLETED" or not watch.is_best(ended.score):
+                return
+            model = trained_on_known(
+                data,
+                self.hypermodel,
+                trial.hyperparameters,
+                watch.task.epochs,
+                BATCH_SIZE,
+                [_CountEpochs(watch)],
+            )
+            watch.on_best(watch.seconds, ended.score, model)
+
+    return Watched
+
+
+class _CountEpochs(keras.callbacks.Callback):
+    def __init__(self, watch: Watch) -> None:
+        super().__init__()
+        self._watch = watch
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._watch.count_epoch(self.model)
 
 
 def _search(tuner: kt.Tuner, task: Task, data: Data) -> None:

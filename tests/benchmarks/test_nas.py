@@ -1,3 +1,5 @@
+import dataclasses
+import functools
 import itertools
 import json
 import pathlib
@@ -118,13 +120,18 @@ def test_scores_by_hand():
     assert found == pytest.approx(1 - (1 / 3) / (2 / 3))
 
 
-@pytest.mark.parametrize("name", ["breast_cancer", "digits", "diabetes"])
+@pytest.mark.parametrize(
+    "name", ["breast_cancer", "digits", "diabetes", "wine"]
+)
 def test_tables_of_scikit_learn_load(name):
     task = nas_tasks.TASKS[name]
     data = task.split(None, 0, 100)
     assert len(data.train[0]) == 100
     assert np.all(np.isfinite(data.train[0]))
     assert task.is_regression == (name == "diabetes")
+    # Tables with fewer than 100 rows to validate on are searched with folds.
+    few = len(task.split(None, 0, 2000).validation[0]) < 80
+    assert task.folds == (5 if few else None)
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -167,6 +174,26 @@ def test_every_search_is_recorded_once(small, tmp_path, capsys):
     assert "0 of 4 searches run." in capsys.readouterr().out
     nas.main([*arguments, "default", "--trials", "3"])
     assert "1 of 1 searches run." in capsys.readouterr().out
+
+
+def test_few_rows_are_searched_with_folds(small, tmp_path, monkeypatch):
+    small = dataclasses.replace(small, folds=2)
+    data = small.split(None, 0, 30)
+    sizes = []
+    fit = keras.Model.fit
+
+    @functools.wraps(fit)
+    def noting(model, x, *args, validation_data=None, **kwargs):
+        held_out = validation_data and len(validation_data[0])
+        sizes.append((len(x), held_out))
+        return fit(model, x, *args, validation_data=validation_data, **kwargs)
+
+    monkeypatch.setattr(keras.Model, "fit", noting)
+    budget = nas_budget.Budget(trials=2, epochs=1)
+    found = nas_searchers.evolution(small, data, budget, 0, tmp_path)
+    # Two trials of two folds; the best is trained on all rows but the test's.
+    assert sizes == [(19, 19)] * 4 + [(38, None)]
+    assert found.trials == 2
 
 
 def test_a_torn_line_is_run_again(small, tmp_path):

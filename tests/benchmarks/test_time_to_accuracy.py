@@ -41,6 +41,17 @@ def build(hp):
     return model
 
 
+class Built(kt.HyperModel):
+    """The space of `build`, whose models know on how many rows they trained."""
+
+    def build(self, hp):
+        return build(hp)
+
+    def fit(self, hp, model, x, *args, **kwargs):
+        model.num_rows = len(x)
+        return super().fit(hp, model, x, *args, **kwargs)
+
+
 def load_rows(folder):
     x = np.random.default_rng(0).normal(size=(80, 2)).astype("float32")
     return x, (x[:, 0] > x[:, 1]).astype(int)
@@ -69,6 +80,28 @@ def test_every_searcher_searches_until_the_time_is_over(small, name):
     # The default model trains on and on.
     longest = 12 if name == "default" else small.epochs
     assert record.epochs / longest <= record.trainings <= record.epochs
+
+
+@pytest.mark.parametrize("name", ["none", "fidelity", "inherited"])
+def test_few_rows_are_raced_with_folds(small, monkeypatch, name):
+    task = dataclasses.replace(small, space=lambda data: Built(), folds=2)
+    monkeypatch.setitem(timed_tasks.TASKS, "digits", task)
+    sizes = []
+
+    def tested(task, data, model):
+        sizes.append(model.num_rows)
+        return 0.5
+
+    monkeypatch.setattr(timed_searchers, "tested", tested)
+    record = time_to_accuracy.run(Search(name, "digits", 0, 40, "cpu"))
+    data = small.split(None, 0, small.train_size)
+    known = len(data.known[0])
+    assert known == len(data.train[0]) + len(data.validation[0])
+    # Only models of all rows are tested, unless weights are inherited.
+    expected = len(data.train[0]) if name == "inherited" else known
+    assert set(sizes) == {expected}
+    assert len(record.steps) == len(sizes)
+    assert record.steps[-1][0] <= 40
 
 
 def test_a_search_has_a_process_and_is_recorded_once(tmp_path, capsys):
