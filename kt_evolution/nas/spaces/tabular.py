@@ -16,10 +16,15 @@ from kt_evolution.nas.blocks.dense import CONNECTIONS
 from kt_evolution.nas.blocks.dense import ResidualMLP
 from kt_evolution.nas.blocks.layers import ACTIVATIONS
 from kt_evolution.nas.blocks.layers import full_precision
-from kt_evolution.nas.blocks.layers import standardize
+from kt_evolution.nas.choices import active_if
 from kt_evolution.nas.choices import declare_choice
 from kt_evolution.nas.shapes import check_shape
 from kt_evolution.nas.spaces.base import ReadySpace
+from kt_evolution.nas.spaces.numbers import ENCODINGS
+from kt_evolution.nas.spaces.numbers import FREQUENCIES
+from kt_evolution.nas.spaces.numbers import NEED_QUANTILES
+from kt_evolution.nas.spaces.numbers import NumberStatistics
+from kt_evolution.nas.spaces.numbers import encode
 
 
 @dataclasses.dataclass(eq=False, repr=False)
@@ -34,6 +39,12 @@ class HyperTabularNet(ReadySpace):
     integers from 0. In a prediction an unknown category counts as the nearest
     known one.
 
+    The search tries three other encodings of the numbers, of which the first
+    two need `adapt`. "quantiles" maps each column to a normal distribution.
+    "piecewise" adds 8 bins of equally many training rows; each rises from 0 to
+    1 as a number passes it. "periodic" embeds each column by sines and cosines
+    of learned frequencies.
+
     Example:
 
     ```python
@@ -42,6 +53,10 @@ class HyperTabularNet(ReadySpace):
     )
     space.adapt(x_train)
     ```
+
+    Reference:
+        Gorishniy, Rubachev and Babenko (2022), "On embeddings for numerical
+        features in tabular deep learning".
 
     Args:
         input_shape: Tuple, the number of columns.
@@ -73,14 +88,14 @@ class HyperTabularNet(ReadySpace):
             for column in range(columns)
             if column not in self._num_categories
         ]
-        # The mean and variance of the numeric columns, from `adapt`.
-        self._moments: tuple[np.ndarray, np.ndarray] | None = None
+        # What `adapt` learned of the numeric columns.
+        self._statistics: NumberStatistics | None = None
         # The columns of which some numbers are missing, from `adapt`.
         self._incomplete: list[int] = []
         super().__post_init__()
 
     def adapt(self, x: Any = None, y: Any = None) -> None:
-        """Learns the scale of the columns, and of a regression's targets.
+        """Learns the columns' scale and quantiles, and a regression's scale.
 
         Args:
             x: Array or table of the training samples. Defaults to None: only
@@ -92,10 +107,9 @@ class HyperTabularNet(ReadySpace):
             ValueError: If the data do not fit the space.
         """
         if x is not None:
-            moments = _moments(x, self.input_shape[0], self._numeric)
-            table = np.asarray(x, "float64")
+            table = _check_table(x, self.input_shape[0])
             _check_codes(table, self._num_categories, "x")
-            self._moments = moments
+            self._statistics = NumberStatistics.of(table[:, self._numeric])
             missing = np.isnan(table).mean(axis=0)
             self._incomplete = [
                 column for column in self._numeric if 0 < missing[column] < 1
@@ -131,12 +145,13 @@ class HyperTabularNet(ReadySpace):
         return stage(hp, x, "body")
 
     def _columns(self, hp: kt.HyperParameters, inputs: Any) -> Any:
-        """Standardizes numbers and embeds categories."""
+        """Encodes numbers and embeds categories."""
         scope = BlockScope(hp, "columns")
         parts, texts = [], []
         if self._numeric:
-            parts.append(self._standardized(scope, inputs))
-            texts.append(f"{len(self._numeric)} standardized")
+            encoded, text = self._encoded(hp, scope, inputs)
+            parts.append(encoded)
+            texts.append(text)
         if self._incomplete:
             missing = keras.ops.isnan(
                 keras.ops.take(inputs, self._incomplete, axis=1)
@@ -164,21 +179,29 @@ class HyperTabularNet(ReadySpace):
             x = scope.layer(layers.Concatenate)(parts)
         return scope.finish(x, "columns", ", ".join(texts))
 
-    def _standardized(self, scope: BlockScope, inputs: Any) -> Any:
+    def _encoded(
+        self, hp: kt.HyperParameters, scope: BlockScope, inputs: Any
+    ) -> tuple[Any, str]:
+        """Returns the encoded numbers and what describes them."""
+        known = [
+            encoding
+            for encoding in ENCODINGS
+            if self._statistics is not None or encoding not in NEED_QUANTILES
+        ]
+        with hp.name_scope("columns"):
+            options = self.choices("layers", *known)
+            encoding = declare_choice(hp, "numbers", options)
+            frequency = FREQUENCIES[0]
+            if "periodic" in options:
+                with active_if(hp, "numbers", options, ["periodic"]):
+                    frequency = declare_choice(hp, "frequency", FREQUENCIES)
         x = inputs
         if self._num_categories:
             x = keras.ops.take(inputs, self._numeric, axis=1)
-        if self._moments is None:
-            return standardize(scope, keras.ops.nan_to_num(x))
-        mean, variance = self._moments
-        layer = scope.layer(
-            layers.Normalization,
-            mean=mean,
-            variance=variance,
-            dtype=full_precision(),
-            name="standardization",
-        )
-        return keras.ops.nan_to_num(layer(x))
+        text = f"{len(self._numeric)} {encoding}"
+        if encoding == "periodic":
+            text += f" from frequency {frequency:g}"
+        return encode(scope, x, encoding, self._statistics, frequency), text
 
     def _embedded(
         self, scope: BlockScope, inputs: Any, column: int, size: int
@@ -226,10 +249,8 @@ def _check_codes(
             )
 
 
-def _moments(
-    x: Any, columns: int, numeric: list[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the mean and variance of each numeric column without NaN."""
+def _check_table(x: Any, columns: int) -> np.ndarray:
+    """Returns a table as an array of finite numbers and NaN."""
     try:
         table = np.asarray(x, dtype="float64")
     except (TypeError, ValueError) as error:
@@ -253,9 +274,4 @@ def _moments(
             "`x` must be finite, or NaN where a number is missing. "
             f"Received: infinite numbers in column {column}"
         )
-    table = table[:, numeric]
-    # The scale of a column without any number does not matter.
-    table[:, np.isnan(table).all(axis=0)] = 0.0
-    variance = np.nanvar(table, axis=0)
-    # A constant column must not be divided by 0.
-    return np.nanmean(table, axis=0), np.where(variance > 0, variance, 1.0)
+    return table
