@@ -19,6 +19,7 @@ _HOMES = {
     "SuccessiveHalving": "kt_evolution.algorithm.fidelity",
     "Target": "kt_evolution.stopping",
     "TimeBudget": "kt_evolution.stopping",
+    "Transfer": "kt_evolution.proposals.warm_start",
     "Workers": "kt_evolution.workers.interface",
 }
 
@@ -34,6 +35,7 @@ __all__ = [
     "SuccessiveHalving",
     "Target",
     "TimeBudget",
+    "Transfer",
     "Workers",
 ]
 

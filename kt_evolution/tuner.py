@@ -121,9 +121,9 @@ class EvolutionTuner(kt.Tuner):
         initial_population: List of dicts of names to values, or of
             `keras_tuner.HyperParameters`, to try before anything else. What
             they don't name is sampled. Defaults to none.
-        warm_start: String or path, the folder of a Keras Tuner project, or a
-            list of them. Its completed trials enter the history without being
-            trained; the best gets the first trial. Defaults to none.
+        warm_start: Path of a Keras Tuner project's folder; its trials enter
+            the history without being trained, and the best gets the first
+            trial. Or a `Transfer` from other data; or a list. Defaults to none.
         reevaluate: Int, how many of the best models are trained again before
             the end, while it is uncertain which is better. Each training is a
             trial, so about two per model are kept of `max_trials` and of a

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.special import log_ndtr
@@ -18,6 +19,8 @@ from kt_evolution.algorithm.surrogate.expected_improvement import (
 from kt_evolution.algorithm.surrogate.expected_improvement import (
     log_expected_improvement,
 )
+from kt_evolution.algorithm.surrogate.prior_mean import PriorMean
+from kt_evolution.algorithm.transfer import prior_means
 
 # The reference point is worse than the worst observed values, by this share of
 # the range of each objective.
@@ -194,6 +197,7 @@ def fit(
     scores: np.ndarray,
     noise_variance: np.ndarray,
     extrapolation_variance: np.ndarray | None = None,
+    prior_mean: PriorMean | None = None,
 ) -> Posterior:
     """Fits a posterior; pending trials are assumed to score as predicted.
 
@@ -207,10 +211,13 @@ def fit(
         extrapolation_variance: Float array of shape `(n,)`, the variances of
             `scores` that are predicted from shorter trainings. Defaults to
             None, for which a surrogate need not have such an argument.
+        prior_mean: The `PriorMean` of the standardized scores, likewise.
     """
-    added = {}
+    added: dict[str, Any] = {}
     if extrapolation_variance is not None:
         added["extrapolation_variance"] = extrapolation_variance[known]
+    if prior_mean is not None:
+        added["prior_mean"] = prior_mean
     posterior = surrogate.fit(
         history.space,
         history.genomes[known],
@@ -261,6 +268,7 @@ def fit_each(
 ) -> list[Posterior]:
     """Fits each objective to the known scores, see `fit`."""
     extrapolated = known.extrapolation_variance
+    priors = prior_means(surrogate, history, known.objectives.shape[1])
     return [
         fit(
             surrogate,
@@ -269,6 +277,7 @@ def fit_each(
             known.objectives[:, i],
             known.noise_variance[:, i],
             None if extrapolated is None else extrapolated[:, i],
+            priors[i],
         )
         for i in range(known.objectives.shape[1])
     ]

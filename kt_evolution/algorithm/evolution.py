@@ -25,9 +25,9 @@ from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.history.rungs import rank_paused
 from kt_evolution.algorithm.initial_design import FROM_USER
 from kt_evolution.algorithm.initial_design import WARM_START
-from kt_evolution.algorithm.initial_design import initial_point
 from kt_evolution.algorithm.initial_design import next_from_user
 from kt_evolution.algorithm.initial_design import next_from_warm_start
+from kt_evolution.algorithm.initial_design import next_initial
 from kt_evolution.algorithm.operators.crossover import CROSSOVERS
 from kt_evolution.algorithm.operators.crossover import Crossover
 from kt_evolution.algorithm.operators.mutation import MUTATIONS
@@ -46,6 +46,8 @@ from kt_evolution.algorithm.reproduction import Offspring
 from kt_evolution.algorithm.reproduction import Reproduction
 from kt_evolution.algorithm.surrogate.base import Surrogate
 from kt_evolution.algorithm.surrogate.gaussian_process import SURROGATES
+from kt_evolution.algorithm.transfer import TRANSFER
+from kt_evolution.algorithm.transfer import next_from_past
 
 INITIAL_POINTS = 10
 # With a surrogate fewer points are needed.
@@ -385,13 +387,9 @@ class Evolution:
         return None
 
     def _initial(self, history: History, seed: int) -> Proposal | None:
-        """Returns the defaults, or a point of a scrambled Sobol sequence."""
-        tried = sum(
-            individual.operator in ("default", "initial")
-            for individual in history.individuals
-        )
-        if not tried:
-            genome = history.space.default_genome()
-            return made_new(history, Proposal(genome, "default"))
-        genome = initial_point(history, tried - 1, seed)
-        return made_new(history, Proposal(genome, "initial"))
+        """Returns the best of searches on other data, or an initial point."""
+        if self.acquisition_search is not None:
+            genome = next_from_past(self.acquisition_search.surrogate, history)
+            if genome is not None:
+                return Proposal(genome, TRANSFER)
+        return made_new(history, Proposal(*next_initial(history, seed)))

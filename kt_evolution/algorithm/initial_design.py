@@ -23,6 +23,25 @@ WARM_START = "best import"
 MAX_SAMPLES = 20
 
 
+def next_initial(history: History, seed: int) -> tuple[np.ndarray, str]:
+    """Returns the defaults, or a point of a scrambled Sobol sequence.
+
+    Args:
+        history: The `History`.
+        seed: Int, scrambles the sequence.
+
+    Returns:
+        Tuple of a genome, which may be known, and the name of its operator.
+    """
+    tried = sum(
+        individual.operator in ("default", "initial")
+        for individual in history.individuals
+    )
+    if not tried:
+        return history.space.default_genome(), "default"
+    return initial_point(history, tried - 1, seed), "initial"
+
+
 def initial_point(history: History, number: int, seed: int) -> np.ndarray:
     """Returns one point of a scrambled Sobol sequence.
 

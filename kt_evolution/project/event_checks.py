@@ -138,6 +138,9 @@ class EventCheck:
             self._check_known("inherited", event["inherited"]["from"])
         if kind == "import":
             _check(event["record"], RECORD_FIELDS, ())
+        elif kind == "transfer":
+            if len(event["values"]) != len(event["metrics"]):
+                raise ValueError("`metrics` must be as many as `values`")
         elif kind == "rejected":
             self._check_rejected(event["rejected"])
 
@@ -266,6 +269,15 @@ _FIELDS_OF: dict[str, dict[str, Field]] = {
     },
     "start": {"rebuilt": _TEXTS},
     "warm_start": {"path": _TEXT, "imported": _COUNT, "dropped": _COUNT},
+    "transfer": {
+        "path": _TEXT,
+        "values": ("a list of objects of values", is_list_of(_VALUES[1])),
+        "metrics": (
+            "a list of objects of finite numbers",
+            is_list_of(is_dict_of(is_finite)),
+        ),
+        "dropped": _COUNT,
+    },
     "rejected": {"rejected": _LIST},
     "build": {"model": ("an integer", is_whole)},
 }
@@ -285,6 +297,7 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "end": ("trial_id", "status", "score", "best_step", "metrics", "time"),
     "import": ("trial_id", "source", "values", "metrics", "record"),
     "warm_start": ("path",),
+    "transfer": ("path", "values", "metrics"),
     "stopped": ("reason",),
     "rejected": ("rejected",),
 }

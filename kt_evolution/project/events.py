@@ -1,12 +1,11 @@
-"""The events of a search, and the lines of the journal that hold them.
+"""The events of a search.
 
 A search changes in one way: an event is appended to the journal, then applied
-to its `SearchState`. Only this module knows the format of a line: a field of an
-event is a key of its line, and fields with default values are left out.
+to its `SearchState`. A field of an event is a key of its line in the journal,
+see `event_lines.py`.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 from typing import ClassVar
 
@@ -357,43 +356,20 @@ class WarmStarted(Event):
     dropped: int = 0
 
 
-KINDS: dict[str, type[Event]] = {
-    event.kind: event for event in Event.__subclasses__()
-}
-_SHARED = {field.name for field in dataclasses.fields(Event)}
-_NAMES = {
-    kind: {field.name for field in dataclasses.fields(event)}
-    for kind, event in KINDS.items()
-}
-
-
-def to_line(event: Event) -> dict[str, Any]:
-    """Returns an event as a line of the journal."""
-    fields = dataclasses.fields(event)
-    # The fields of all events come last, because people read them least.
-    ordered = sorted(fields, key=lambda field: field.name in _SHARED)
-    line = {"event": event.kind}
-    for field in ordered:
-        value = getattr(event, field.name)
-        if field.name == "version" or value is not _default_of(field):
-            line[field.name] = value
-    return line
-
-
-def _default_of(field: "dataclasses.Field[Any]") -> Any:
-    return None if field.name == "time" else field.default
-
-
-def from_line(line: Mapping[str, Any]) -> Event | None:
-    """Returns the event of a line that was checked, None for other kinds.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchTransferred(Event):
+    """A search on other data teaches the surrogate of this one.
 
     Args:
-        line: Mapping, a line that `EventCheck` accepts. Unknown keys are left
-            out.
+        path: String, the folder of its project, as the user gave it.
+        values: List of dicts of all values of its models.
+        metrics: List of dicts of their objectives there, in the same order.
+        dropped: Int, how many models can't be models of this search.
     """
-    kind = KINDS.get(line["event"])
-    if kind is None:
-        return None
-    names = _NAMES[line["event"]]
-    fields = {name: value for name, value in line.items() if name in names}
-    return kind(**{"time": None, **fields})
+
+    kind = "transfer"
+
+    path: str
+    values: list[dict[str, Value]]
+    metrics: list[dict[str, float]]
+    dropped: int = 0

@@ -4,6 +4,7 @@ A proposal changes both before it becomes a trial. Such changes are applied at
 once, and written with the line of the trial.
 """
 
+import math
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -14,16 +15,20 @@ import keras_tuner as kt
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.history.individual import Status
+from kt_evolution.algorithm.history.past_search import PastSearch
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.encoding import genes_of
 from kt_evolution.keras_tuner_bridge.encoding import key_of
 from kt_evolution.project.events import ModelImported
+from kt_evolution.project.events import SearchTransferred
 from kt_evolution.project.events import TrialCreated
+from kt_evolution.project.events import WarmStarted
 from kt_evolution.project.individuals import individual_of
 from kt_evolution.project.rejections import BranchTally
 from kt_evolution.project.rejections import kind_of
+from kt_evolution.project.scoring import Scoring
 
 # The operator of individuals that a subclass of the oracle proposed.
 CUSTOM = "custom"
@@ -47,6 +52,7 @@ class KnownModels:
         imports: List of the `ModelImported` events.
         imported_values: Dict of the ids of imported individuals to all of
             their values, also those of unknown hyperparameters.
+        sources: Set of the paths of the projects that were read.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class KnownModels:
         self.kinds_of_problems: set[str] = set()
         self.imports: list[ModelImported] = []
         self.imported_values: dict[str, dict[str, Value]] = {}
+        self.sources: set[str] = set()
         self._sign = sign
         # Records and keys that were applied before the line of their trial.
         self._learned: list[Any] = []
@@ -199,6 +206,29 @@ class KnownModels:
         individual = self._individual_of(event.record)
         individual.trial_id = event.trial_id
         self.history.add(individual)
+
+    def learn_source(
+        self, event: WarmStarted | SearchTransferred, scoring: Scoring
+    ) -> None:
+        """Takes a project that was read, and its scores on other data."""
+        if isinstance(event, SearchTransferred):
+            if event.path in self.sources:
+                return
+            scored = [
+                (values, scoring.minimized(metrics))
+                for values, metrics in zip(
+                    event.values, event.metrics, strict=True
+                )
+            ]
+            # A journal may have been edited.
+            scored = [one for one in scored if all(map(math.isfinite, one[1]))]
+            self.history.past.append(
+                PastSearch(
+                    [values for values, _ in scored],
+                    [objectives for _, objectives in scored],
+                )
+            )
+        self.sources.add(event.path)
 
     def apply(self, event: TrialCreated) -> None:
         """Applies the parts of a trial's line that were not applied before."""

@@ -24,9 +24,9 @@ from kt_evolution.limits import Limit
 from kt_evolution.project.clock import SearchClock
 from kt_evolution.project.compatibility import check_objective
 from kt_evolution.project.compatibility import has_objective
+from kt_evolution.project.event_lines import to_line
 from kt_evolution.project.events import Event
 from kt_evolution.project.events import SearchDefined
-from kt_evolution.project.events import to_line
 from kt_evolution.project.host_files import HostFiles
 from kt_evolution.project.host_files import check_entries
 from kt_evolution.project.journal import JOURNAL

@@ -24,6 +24,7 @@ from kt_evolution.project.clock import SearchClock
 from kt_evolution.project.event_checks import EventCheck
 from kt_evolution.project.event_checks import check_trial_file
 from kt_evolution.project.event_checks import check_version
+from kt_evolution.project.event_lines import from_line
 from kt_evolution.project.events import BuildBegan
 from kt_evolution.project.events import Event
 from kt_evolution.project.events import ModelImported
@@ -36,7 +37,6 @@ from kt_evolution.project.events import TrialEnded
 from kt_evolution.project.events import TrialPaused
 from kt_evolution.project.events import TrialPromoted
 from kt_evolution.project.events import TrialStarted
-from kt_evolution.project.events import from_line
 from kt_evolution.project.journal import JOURNAL
 from kt_evolution.project.journal import Journal
 

@@ -10,7 +10,7 @@ import keras_tuner as kt
 from kt_evolution.display.terminal import printable
 from kt_evolution.project.event_checks import EventCheck
 from kt_evolution.project.event_checks import check_version
-from kt_evolution.project.events import from_line
+from kt_evolution.project.event_lines import from_line
 from kt_evolution.project.journal import JOURNAL
 from kt_evolution.project.journal import Journal
 from kt_evolution.project.journal import damaged_line

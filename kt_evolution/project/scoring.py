@@ -52,14 +52,20 @@ class Scoring:
         """Returns the `Evaluation` of a model with these metrics."""
         stds, num_runs = spread_of(metrics, self._objective)
         return Evaluation(
-            tuple(
-                # It is missing in a project of another search.
-                sign_of(one.direction) * metrics.get(one.name, math.nan)
-                for one in objectives_of(self._objective)
-            ),
+            self.minimized(metrics),
             tuple(self.violations(metrics)),
             tuple(stds),
             num_runs,
+        )
+
+    def minimized(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
+        """Returns the objectives, lower is better; NaN where one is missing.
+
+        It may be missing in a project of another search.
+        """
+        return tuple(
+            sign_of(one.direction) * metrics.get(one.name, math.nan)
+            for one in objectives_of(self._objective)
         )
 
     def violations(self, metrics: Mapping[str, float]) -> list[float]:

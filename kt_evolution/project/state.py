@@ -29,6 +29,7 @@ from kt_evolution.project.events import ModelsRejected
 from kt_evolution.project.events import SearchDefined
 from kt_evolution.project.events import SearchGivenUp
 from kt_evolution.project.events import SearchStopped
+from kt_evolution.project.events import SearchTransferred
 from kt_evolution.project.events import StatesDiscarded
 from kt_evolution.project.events import TrialCreated
 from kt_evolution.project.events import TrialEnded
@@ -67,7 +68,6 @@ class SearchState:
         runs: The `Runs` of trials, finished or not.
         builds: The dry `Builds`.
         stop_reason: String, why the search ended by itself, or None.
-        sources: Dict of the paths of the projects that were imported.
     """
 
     def __init__(
@@ -100,7 +100,6 @@ class SearchState:
         self.num_completed = 0
         self.num_pauses = self.num_promotions = 0
         self.num_failures_in_a_row = 0
-        self.sources: set[str] = set()
         # The records of models that were rejected after the last trial.
         self.last_rejected: list[dict[str, Any]] = []
         # The journal's header, once it is binding.
@@ -116,8 +115,9 @@ class SearchState:
 
     @property
     def has_scores(self) -> bool:
-        """Whether a model was evaluated by the objective."""
-        return bool(self.history.imports) or self.has_results
+        """Whether a model was evaluated by the objective, here or elsewhere."""
+        is_elsewhere = self.history.imports or self.history.past
+        return bool(is_elsewhere) or self.has_results
 
     @property
     def has_results(self) -> bool:
@@ -194,8 +194,8 @@ class SearchState:
             case ModelImported():
                 self.models.learn_imported(event)
                 self._import(event)
-            case WarmStarted():
-                self.sources.add(event.path)
+            case WarmStarted() | SearchTransferred():
+                self.models.learn_source(event, self.scoring)
 
     def _import(self, event: ModelImported) -> None:
         metrics = {**(event.costs or {}), **event.metrics}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import keras_tuner as kt
 
 from kt_evolution.algorithm.evolution import Evolution
+from kt_evolution.algorithm.surrogate import GaussianProcess
 from kt_evolution.limits import Limit
 from kt_evolution.project.project import Project
 from kt_evolution.proposals.build_warnings import BuildWarnings
@@ -39,13 +40,17 @@ def new_proposer(
         max_starts: Int, how often a build may end its process before the model
             is rejected.
         initial_population: The user's models, to try before anything else.
-        warm_start: The user's projects, whose trials enter the history.
+        warm_start: The user's projects, whose trials enter the history, or
+            `Transfer`s from them.
         grow: Function that adds new hyperparameters to the search space.
         report: Function that prints a line, if the user wants it.
 
     Raises:
         TypeError, ValueError: If the models or projects can't be used.
     """
+    past = WarmStart(warm_start)
+    if past.transfers:
+        _check_prior_mean(evolution, warm_start)
     start = InitialPopulation(initial_population)
     start.check_values(project.state.history.space)
     build_warnings = BuildWarnings(project)
@@ -58,7 +63,21 @@ def new_proposer(
         promotions,
         check,
         start,
-        WarmStart(warm_start),
+        past,
         build_warnings,
         report,
     )
+
+
+def _check_prior_mean(
+    evolution: Evolution, warm_start: GivenProjects | None
+) -> None:
+    """Raises if the surrogate can't begin with what other searches learned."""
+    search = evolution.acquisition_search
+    surrogate = None if search is None else search.surrogate
+    if not isinstance(surrogate, GaussianProcess):
+        raise ValueError(
+            '`surrogate` must be "gaussian_process" or a `GaussianProcess` if '
+            f"`warm_start` has a `Transfer`. Received: surrogate={surrogate!r}"
+            f", warm_start={warm_start!r}"
+        )

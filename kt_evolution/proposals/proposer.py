@@ -20,6 +20,7 @@ from kt_evolution.algorithm.proposal import Proposal
 from kt_evolution.costs.measurement import COUNTED
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.project.events import ModelsRejected
+from kt_evolution.project.events import SearchTransferred
 from kt_evolution.project.events import WarmStarted
 from kt_evolution.project.individuals import record_of
 from kt_evolution.project.past_projects import PastTrial
@@ -112,8 +113,7 @@ class Proposer:
         if is_known and not self._is_prepared:
             self._initial_population.check(self._history, self.check.build)
             self.warm_start.read(
-                self._state.objective,
-                self._state.sources,
+                self._state,
                 COUNTED if self.check.dry_build else (),
                 takes_partial=self._evolution.fidelity is not None,
             )
@@ -129,6 +129,11 @@ class Proposer:
                 self._report(
                     f"Warm start: {event.imported} evaluated models of "
                     f"{event.path} are in the history"
+                )
+            elif isinstance(event, SearchTransferred):
+                self._report(
+                    f"Transfer: {len(event.values)} evaluated models of "
+                    f"{event.path} are the first guess of what is good"
                 )
 
     def _describe_past(

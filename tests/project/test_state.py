@@ -11,6 +11,8 @@ import kt_evolution
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.project.clock import SearchClock
 from kt_evolution.project.event_checks import EventCheck
+from kt_evolution.project.event_lines import from_line
+from kt_evolution.project.event_lines import to_line
 from kt_evolution.project.events import BuildBegan
 from kt_evolution.project.events import StatesDiscarded
 from kt_evolution.project.events import TrialCreated
@@ -18,8 +20,6 @@ from kt_evolution.project.events import TrialEnded
 from kt_evolution.project.events import TrialPaused
 from kt_evolution.project.events import TrialPromoted
 from kt_evolution.project.events import TrialStarted
-from kt_evolution.project.events import from_line
-from kt_evolution.project.events import to_line
 from kt_evolution.project.journal import Journal
 from kt_evolution.project.project import Project
 from kt_evolution.project.state import SearchState
@@ -94,12 +94,13 @@ def picture(state):
             *["start_order", "end_order", "retry_queue", "stop_reason"],
             *["num_completed", "num_failures_in_a_row", "num_recorded"],
             *["paused", "num_pauses", "num_promotions"],
-            *["sources", "last_rejected", "recorded_limits"],
+            *["last_rejected", "recorded_limits"],
         )
     } | {
         name: getattr(state.models, name)
         for name in (
             *["imported_values", "imports", "requested", "kinds_of_problems"],
+            "sources",
         )
     }
     if not state.trials:
@@ -110,6 +111,10 @@ def picture(state):
         **attributes,
         "run_times": {k: n for k, n in state.run_times.items() if n},
         "reevaluations": dict(history.reevaluations),
+        "past": [
+            (one.genomes(history.space).tolist(), one.objectives.tolist())
+            for one in history.past
+        ],
         "statuses": [one.status for one in history.individuals],
         "evaluations": [one.evaluations for one in history.individuals],
         "rungs": [
@@ -149,6 +154,7 @@ CASES = {
     "a limit": {"limits": kt_evolution.Limit("val_accuracy", min=0.3)},
     "a stopping rule": {"stop": kt_evolution.Stagnation(4), "max_trials": None},
     "a warm start": {"warm_start": "past"},
+    "a transfer": {"warm_start": kt_evolution.Transfer("past")},
 }
 
 
@@ -157,7 +163,9 @@ def test_live_and_restored_states_are_equal(
     tmp_path, monkeypatch, past, options
 ):
     if "warm_start" in options:
-        options = {"warm_start": past}
+        is_transfer = isinstance(options["warm_start"], kt_evolution.Transfer)
+        start = kt_evolution.Transfer(past) if is_transfer else past
+        options = {"warm_start": start}
     commit = Project.commit
     kinds = []
 

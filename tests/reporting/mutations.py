@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import kt_evolution
+from kt_evolution.project.event_lines import to_line
 from kt_evolution.project.events import BuildBegan
 from kt_evolution.project.events import Event
 from kt_evolution.project.events import ModelsRejected
@@ -16,11 +17,11 @@ from kt_evolution.project.events import RunProgressed
 from kt_evolution.project.events import RunsInterrupted
 from kt_evolution.project.events import SearchGivenUp
 from kt_evolution.project.events import SearchStopped
+from kt_evolution.project.events import SearchTransferred
 from kt_evolution.project.events import StatesDiscarded
 from kt_evolution.project.events import TrialPaused
 from kt_evolution.project.events import TrialPromoted
 from kt_evolution.project.events import TrialStarted
-from kt_evolution.project.events import to_line
 from tests.reporting import projects
 
 LIMIT = kt_evolution.Limit("latency", max=4.0)
@@ -176,6 +177,13 @@ def every_line(root: Path) -> list[dict[str, Any]]:
         BuildBegan(model=7, **session),
         TrialStarted(trial_id=again, worker="worker0", **session),
         RunProgressed(trial_id=again, **session),
+        SearchTransferred(
+            path="other",
+            values=[made[0]["values"]],
+            metrics=[dict.fromkeys(events[0]["objective"], 0.5)],
+            dropped=1,
+            **session,
+        ),
     ]
     ended: list[Event] = [
         SearchGivenUp(reason="x", **session),

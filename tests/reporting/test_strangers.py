@@ -19,7 +19,7 @@ from kt_evolution.display.status import TrialSummary
 from kt_evolution.display.terminal import printable
 from kt_evolution.display.terminal import printable_lines
 from kt_evolution.project import event_checks
-from kt_evolution.project.events import KINDS
+from kt_evolution.project.event_lines import KINDS
 from kt_evolution.project.journal import JournalError
 from kt_evolution.reporting import read_search
 from kt_evolution.reporting.command_line import main

@@ -10,6 +10,7 @@ from kt_evolution.algorithm.history.evaluations import noise_variance
 from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.history.individual import Status
+from kt_evolution.algorithm.history.past_search import PastSearch
 from kt_evolution.algorithm.history.phenotype_index import PhenotypeIndex
 from kt_evolution.algorithm.history.rows import STATUS_CODES
 from kt_evolution.algorithm.history.rows import HistoryRows
@@ -35,6 +36,8 @@ class History:
         self.individuals: list[Individual] = []
         # The positions of individuals that another search evaluated.
         self.imports: list[int] = []
+        # Searches on other data, whose models are no individuals.
+        self.past: list[PastSearch] = []
         # The ids of re-evaluations to the ids of the models' first trials.
         self.reevaluations: dict[str, str] = {}
         self._by_trial: dict[str, int] = {}

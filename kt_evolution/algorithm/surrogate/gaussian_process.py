@@ -13,10 +13,11 @@ from kt_evolution.algorithm.surrogate.base import Surrogate
 from kt_evolution.algorithm.surrogate.kernel import correlations
 from kt_evolution.algorithm.surrogate.kernel import embed
 from kt_evolution.algorithm.surrogate.parameters import JITTER
-from kt_evolution.algorithm.surrogate.parameters import MEAN_VARIANCE
 from kt_evolution.algorithm.surrogate.parameters import amplitude_of
 from kt_evolution.algorithm.surrogate.parameters import fit_parameters
 from kt_evolution.algorithm.surrogate.parameters import nugget
+from kt_evolution.algorithm.surrogate.prior_mean import CONSTANT
+from kt_evolution.algorithm.surrogate.prior_mean import PriorMean
 from kt_evolution.algorithm.surrogate.standardization import ScoreScale
 from kt_evolution.algorithm.surrogate.standardization import standardize
 from kt_evolution.algorithm.surrogate.subset import choose_points
@@ -71,6 +72,7 @@ class GaussianProcess:
         scores: np.ndarray,
         noise_variance: np.ndarray | None = None,
         extrapolation_variance: np.ndarray | None = None,
+        prior_mean: PriorMean = CONSTANT,
     ) -> "GaussianPosterior":
         """Returns the posterior of the scores. Keeps nothing between calls.
 
@@ -86,6 +88,8 @@ class GaussianProcess:
             extrapolation_variance: Float array of shape `(n,)`, the variance
                 of each score that is predicted from a shorter training; 0 for
                 those that are known. Defaults to None: all are known.
+            prior_mean: The `PriorMean` of the standardized scores. Defaults
+                to an unknown constant.
         """
         scores = np.asarray(scores, dtype=float)
         _check_history(space, genomes, expressed, scores)
@@ -98,8 +102,13 @@ class GaussianProcess:
         if extrapolation_variance is not None:
             # The amplitude of standardized scores is about one.
             added = extrapolation_variance[kept] / score_scale.scale**2
+        basis = prior_mean.basis(genomes[kept], expressed[kept])
         parameters = fit_parameters(
-            points[fitted], features, targets[fitted], added[fitted]
+            points[fitted],
+            features,
+            (targets - prior_mean.expected(basis))[fitted],
+            added[fitted],
+            prior_mean.covariance(basis[fitted], basis[fitted]),
         )
         residual = nugget(parameters)
         individual_variance = self.repeatability * residual
@@ -112,6 +121,8 @@ class GaussianProcess:
             max(individual_variance, JITTER),
             residual - individual_variance + added,
             score_scale=score_scale,
+            prior_mean=prior_mean,
+            basis=basis,
         )
         if noise_variance is None:
             return posterior
@@ -139,6 +150,9 @@ class GaussianPosterior:
     weights: np.ndarray
     best: float
     score_scale: ScoreScale
+    prior_mean: PriorMean
+    # The basis functions of the prior mean at the points.
+    basis: np.ndarray
 
     @classmethod
     def of(
@@ -152,16 +166,21 @@ class GaussianPosterior:
         noise_variance: np.ndarray,
         amplitude: float | None = None,
         score_scale: ScoreScale = STANDARD,
+        prior_mean: PriorMean = CONSTANT,
+        basis: np.ndarray | None = None,
     ) -> "GaussianPosterior":
-        """Returns the posterior for given parameters (eq. 2.25, 2.26)."""
+        """Returns the posterior for given parameters (eq. 2.38)."""
+        if basis is None:
+            basis = np.empty((len(points), 0))
         covariance = correlations(points, points, features, parameters[:-1])
-        covariance += MEAN_VARIANCE
+        covariance += prior_mean.covariance(basis, basis)
         covariance[np.diag_indices(len(points))] += (
             individual_variance + noise_variance
         )
         cholesky = np.linalg.cholesky(covariance)
+        residuals = targets - prior_mean.expected(basis)
         half = solve_triangular(
-            cholesky, targets, lower=True, check_finite=False
+            cholesky, residuals, lower=True, check_finite=False
         )
         if amplitude is None:
             amplitude = amplitude_of(half @ half, len(targets))
@@ -183,6 +202,8 @@ class GaussianPosterior:
                 float((targets - noise_variance * weights).min())
             ),
             score_scale=score_scale,
+            prior_mean=prior_mean,
+            basis=basis,
         )
 
     def with_known_noise(
@@ -213,6 +234,8 @@ class GaussianPosterior:
             individual_variance,
             variances,
             score_scale=self.score_scale,
+            prior_mean=self.prior_mean,
+            basis=self.basis,
         )
 
     def predict(
@@ -228,8 +251,7 @@ class GaussianPosterior:
             Tuple of the means and the standard deviations without noise, two
             float arrays of shape `(n,)`.
         """
-        points, _ = embed(self.space, genomes, expressed)
-        mean, std = self._predict(points)
+        mean, std = self._predict(genomes, expressed)
         return self.score_scale.scores(mean), self.score_scale.scale * std
 
     @property
@@ -261,31 +283,61 @@ class GaussianPosterior:
         if not len(genomes):
             return self
         points, _ = embed(self.space, genomes, expressed)
+        basis = self.prior_mean.basis(genomes, expressed)
         expected_noise = np.full(len(points), self.noise_variance.mean())
         believer = GaussianPosterior.of(
             self.space,
             np.concatenate([self.points, points]),
             self.features,
-            np.concatenate([self.targets, self._predict(points)[0]]),
+            np.concatenate(
+                [self.targets, self.standardized_mean(genomes, expressed)]
+            ),
             self.parameters,
             self.individual_variance,
             np.append(self.noise_variance, expected_noise),
             self.amplitude,
             self.score_scale,
+            self.prior_mean,
+            np.concatenate([self.basis, basis]),
         )
         return dataclasses.replace(believer, best=self.best)
 
-    def _predict(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        covariance = MEAN_VARIANCE + correlations(
-            self.points, points, self.features, self.parameters[:-1]
-        )
+    def standardized_mean(
+        self, genomes: np.ndarray, expressed: np.ndarray
+    ) -> np.ndarray:
+        """Returns the means that `predict` returns, of standardized scores."""
+        basis, covariance = self._covariance(genomes, expressed)
+        return self.prior_mean.expected(basis) + covariance.T @ self.weights
+
+    def _predict(
+        self, genomes: np.ndarray, expressed: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Predicts standardized scores, see `predict` (eq. 2.41, 2.42)."""
+        basis, covariance = self._covariance(genomes, expressed)
         half = solve_triangular(
             self.cholesky, covariance, lower=True, check_finite=False
         )
         known = np.einsum("ij,ij->j", half, half)
-        variance = np.maximum(1.0 + MEAN_VARIANCE - known, 0.0)
+        mean_variance = self.prior_mean.mean_variance(basis)
+        variance = np.maximum(1.0 + mean_variance - known, 0.0)
         variance += self.individual_variance
-        return covariance.T @ self.weights, np.sqrt(self.amplitude * variance)
+        mean = self.prior_mean.expected(basis) + covariance.T @ self.weights
+        return mean, np.sqrt(self.amplitude * variance)
+
+    def _covariance(
+        self, genomes: np.ndarray, expressed: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the basis of individuals, and their covariance with points.
+
+        The covariance is per unit of amplitude.
+        """
+        points, _ = embed(self.space, genomes, expressed)
+        basis = self.prior_mean.basis(genomes, expressed)
+        covariance = self.prior_mean.covariance(self.basis, basis)
+        covariance += correlations(
+            self.points, points, self.features, self.parameters[:-1]
+        )
+        return basis, covariance
 
 
 def _check_history(

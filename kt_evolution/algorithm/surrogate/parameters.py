@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 from kt_evolution.algorithm.space.search_space import WIDE
 from kt_evolution.algorithm.surrogate.kernel import correlations_and_gradient
 from kt_evolution.algorithm.surrogate.kernel import same_distances
+from kt_evolution.algorithm.surrogate.prior_mean import MEAN_VARIANCE
 
 # Normal priors on the logarithms of the features' weights (the inverse squared
 # length scales) and of the noise variance per unit of amplitude.
@@ -15,8 +16,6 @@ WEIGHT_PRIOR = (-1.0, 1.5)
 NOISE_PRIOR = (-4.0, 2.0)
 WEIGHT_BOUNDS = (-10.0, 5.0)
 NOISE_BOUNDS = (-14.0, 2.0)
-# The variance of the unknown mean of all scores, per unit of amplitude.
-MEAN_VARIANCE = 1.0
 # Keeps the Cholesky factor of duplicated individuals real.
 JITTER = 1e-8
 # The prior of the amplitude counts as much as this many scores of unit scale.
@@ -39,25 +38,39 @@ def fit_parameters(
     features: np.ndarray,
     targets: np.ndarray,
     added_variance: np.ndarray | float = 0.0,
+    mean_covariance: np.ndarray | float = MEAN_VARIANCE,
 ) -> np.ndarray:
     """Returns the most probable log weights of the features and log noise.
 
     Args:
         points: Float array of shape `(n, num_coordinates)`, from `embed`.
         features: Int array, the feature of each coordinate.
-        targets: Float array of shape `(n,)`, the standardized scores.
+        targets: Float array of shape `(n,)`, the standardized scores less
+            their prior means.
         added_variance: Float array of shape `(n,)`, variances of the targets
             in addition to the noise, per unit of amplitude. Defaults to 0.
+        mean_covariance: Float array of shape `(n, n)`, the covariance of the
+            prior means. Defaults to that of an unknown constant.
 
     Returns:
         Float array of shape `(num_features + 1,)`.
     """
     num_features = int(features.max(initial=-1)) + 1
     if num_features > WIDE:
-        return _fit_few_of_many(points, features, targets, added_variance)
+        return _fit_few_of_many(
+            points, features, targets, added_variance, mean_covariance
+        )
     mean, std, bounds = _prior(num_features)
     return _most_probable(
-        mean, points, features, targets, mean, std, bounds, added_variance
+        mean,
+        points,
+        features,
+        targets,
+        mean,
+        std,
+        bounds,
+        added_variance,
+        mean_covariance,
     )
 
 
@@ -66,6 +79,7 @@ def _fit_few_of_many(
     features: np.ndarray,
     targets: np.ndarray,
     added_variance: np.ndarray | float,
+    mean_covariance: np.ndarray | float,
 ) -> np.ndarray:
     """Returns parameters with a few length scales, and one for all others.
 
@@ -93,6 +107,7 @@ def _fit_few_of_many(
         std,
         bounds,
         added_variance,
+        mean_covariance,
     )
     all_means, all_stds, _ = _prior(num_features, shift)
     at_shared = np.append(np.full(num_features, shared[0]), shared[-1])
@@ -104,6 +119,7 @@ def _fit_few_of_many(
         all_means,
         all_stds,
         added_variance,
+        mean_covariance,
     )
     own = np.argsort(slopes[:-1], kind="stable")[:NUM_OWN_LENGTH_SCALES]
     groups[own] = 1 + np.arange(len(own))
@@ -116,7 +132,15 @@ def _fit_few_of_many(
     mean, std, bounds = _prior(1 + len(own), shift, WIDE_SPREAD)
     start = np.append(np.full(1 + len(own), shared[0]), shared[-1])
     fitted = _most_probable(
-        start, coordinates, grouped, targets, mean, std, bounds, added_variance
+        start,
+        coordinates,
+        grouped,
+        targets,
+        mean,
+        std,
+        bounds,
+        added_variance,
+        mean_covariance,
     )
     return np.append(fitted[:-1][groups], fitted[-1])
 
@@ -130,11 +154,20 @@ def _most_probable(
     std: np.ndarray,
     bounds: list[tuple[float, float]],
     added_variance: np.ndarray | float,
+    mean_covariance: np.ndarray | float,
 ) -> np.ndarray:
     result = minimize(
         negative_log_posterior,
         start,
-        args=(points, features, targets, mean, std, added_variance),
+        args=(
+            points,
+            features,
+            targets,
+            mean,
+            std,
+            added_variance,
+            mean_covariance,
+        ),
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
@@ -151,6 +184,7 @@ def negative_log_posterior(
     mean: np.ndarray,
     std: np.ndarray,
     added_variance: np.ndarray | float = 0.0,
+    mean_covariance: np.ndarray | float = MEAN_VARIANCE,
 ) -> tuple[float, np.ndarray]:
     """Returns the negative log posterior of parameters, and its gradient.
 
@@ -162,7 +196,7 @@ def negative_log_posterior(
     covariance, pull_back = correlations_and_gradient(
         points, features, parameters[:-1]
     )
-    covariance += MEAN_VARIANCE
+    covariance += mean_covariance
     covariance[diagonal] += nugget(parameters) + added_variance
     cholesky, failed = dpotrf(covariance, lower=1)
     if failed:
