@@ -132,6 +132,58 @@ def test_quantiles_are_searched_once_the_table_is_known():
     assert set(options(codes)) == {"columns/embedding"}
 
 
+def test_ordered_categories_are_reached_one_after_another():
+    space = nas.HyperTabularNet(
+        (3,), num_classes=3, width=4, categorical={1: 2}, ordered={0: 4, 2: 2}
+    )
+    rows = [[0, 0, 0], [2, 1, 1], [3, 0, 1], [9, 0, -1], [np.nan, 0, np.nan]]
+    table = np.array(rows, "float32")
+    model = space.build(kt.HyperParameters())
+    reached = keras.Model(model.input, model.get_layer("columns_relu").output)
+    np.testing.assert_allclose(
+        predictions(reached, table),
+        # Above 0, 1 and 2 of the first column, above 0 of the last. An
+        # unknown category is the nearest one, a missing one is 0.
+        [
+            [0, 0, 0, 0],
+            [1, 1, 0, 1],
+            [1, 1, 1, 1],
+            [1, 1, 1, 0],
+            [0, 0, 0, 0],
+        ],
+    )
+    text = nas.describe(kt.HyperParameters(), space)
+    assert "2 in order, 1 embedded in 2" in text
+
+
+def test_all_kinds_of_columns_are_trained_and_saved_together():
+    _, x = new_space("HyperTabularNet")
+    x = np.column_stack([x, np.arange(len(x)) % 3]).astype("float32")
+    space, _ = new_space("HyperTabularNet", input_shape=(5,), ordered={4: 3})
+    space.adapt(x)
+    check_genome(space, x, {"columns/numbers": "piecewise"})
+    x[1, 4] = 3
+    with pytest.raises(
+        kt.errors.FatalValueError, match="below 3 in column 4, as `ordered`"
+    ):
+        space.adapt(x)
+
+
+@pytest.mark.parametrize(
+    ("ordered", "message"),
+    [
+        ({4: 3}, "`ordered` must have columns from 0 to 3.*4"),
+        ({0: 1}, r"`ordered\[0\]` must be an integer of at least 2"),
+        ({0: 3, 2: 5}, r"`ordered` must have other columns.*\[2\] in both"),
+    ],
+)
+def test_ordered_columns_that_are_none_are_named(ordered, message):
+    with pytest.raises(ValueError, match=message):
+        new_space("HyperTabularNet", ordered=ordered)
+    with pytest.raises(TypeError, match="`ordered` must be a dict"):
+        new_space("HyperTabularNet", ordered=[2])
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS[1:])
 def test_models_of_each_encoding_are_trained_and_saved(encoding):
     space, x = adapted_space()

@@ -7,6 +7,7 @@ Reference:
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -160,6 +161,22 @@ def _normal_scores(
     passed = _ramps(scope, repeated, lefts, widths)
     risen = keras.ops.sum(passed * steps.astype("float32"), axis=-1)
     return risen + lowest.astype("float32")
+
+
+def encode_order(scope: BlockScope, x: Any, counts: Mapping[int, int]) -> Any:
+    """Returns for each category but the first whether a code reaches it.
+
+    Args:
+        scope: The `BlockScope` of the layers.
+        x: Tensor of a table, whose codes may be NaN.
+        counts: Dict of the columns to the numbers of their categories.
+    """
+    columns = [
+        column for column, count in counts.items() for _ in range(count - 1)
+    ]
+    lefts = np.concatenate([np.arange(n - 1.0) for n in counts.values()])
+    codes = keras.ops.nan_to_num(keras.ops.take(x, columns, axis=1))
+    return _ramps(scope, codes, lefts, np.ones(len(lefts)))
 
 
 def _ramps(

@@ -25,6 +25,7 @@ from kt_evolution.nas.spaces.numbers import FREQUENCIES
 from kt_evolution.nas.spaces.numbers import NEED_QUANTILES
 from kt_evolution.nas.spaces.numbers import NumberStatistics
 from kt_evolution.nas.spaces.numbers import encode
+from kt_evolution.nas.spaces.numbers import encode_order
 
 
 @dataclasses.dataclass(eq=False, repr=False)
@@ -62,6 +63,10 @@ class HyperTabularNet(ReadySpace):
         input_shape: Tuple, the number of columns.
         categorical: Dict that maps each column of categories to the number of
             its categories. Defaults to no such columns.
+        ordered: Dict that maps each column of categories whose order matters,
+            such as grades, to the number of its categories, at least 2. The
+            network sees which categories a code reaches. Defaults to no such
+            columns.
         max_depth: Int, the largest number of blocks. Defaults to 4.
         width: Int, the default number of units of a block. Defaults to 64.
 
@@ -72,6 +77,7 @@ class HyperTabularNet(ReadySpace):
     max_depth: int = 4
     width: int = 64
     categorical: Mapping[int, int] | None = None
+    ordered: Mapping[int, int] | None = None
 
     allows_missing = True
 
@@ -80,13 +86,22 @@ class HyperTabularNet(ReadySpace):
             self.input_shape, "the number of columns", 1
         )
         columns = self.input_shape[0]
-        self._num_categories = _check_categorical(
-            self.categorical or {}, columns
+        self._num_categories = _check_categories(
+            "categorical", self.categorical or {}, columns
         )
+        self._num_ordered = _check_categories(
+            "ordered", self.ordered or {}, columns, at_least=2
+        )
+        both = self._num_categories.keys() & self._num_ordered.keys()
+        if both:
+            raise ValueError(
+                "`ordered` must have other columns than `categorical`. "
+                f"Received: {sorted(both)} in both"
+            )
         self._numeric = [
             column
             for column in range(columns)
-            if column not in self._num_categories
+            if column not in {**self._num_categories, **self._num_ordered}
         ]
         # What `adapt` learned of the numeric columns.
         self._statistics: NumberStatistics | None = None
@@ -108,7 +123,7 @@ class HyperTabularNet(ReadySpace):
         """
         if x is not None:
             table = _check_table(x, self.input_shape[0])
-            _check_codes(table, self._num_categories, "x")
+            self._check_codes(table, "x")
             self._statistics = NumberStatistics.of(table[:, self._numeric])
             missing = np.isnan(table).mean(axis=0)
             self._incomplete = [
@@ -123,8 +138,12 @@ class HyperTabularNet(ReadySpace):
         """
         x = super().samples(x, name)
         if isinstance(x, np.ndarray) and x.shape[1:] == self.input_shape:
-            _check_codes(x, self._num_categories, name)
+            self._check_codes(x, name)
         return x
+
+    def _check_codes(self, table: np.ndarray, name: str) -> None:
+        _check_codes(table, "categorical", self._num_categories, name)
+        _check_codes(table, "ordered", self._num_ordered, name)
 
     def inputs(self) -> Any:
         return keras.Input(self.input_shape, name="table")
@@ -158,6 +177,9 @@ class HyperTabularNet(ReadySpace):
             )
             parts.append(keras.ops.cast(missing, full_precision()))
             texts.append(f"{len(self._incomplete)} missing or not")
+        if self._num_ordered:
+            parts.append(encode_order(scope, inputs, self._num_ordered))
+            texts.append(f"{len(self._num_ordered)} in order")
         if self._num_categories:
             largest = max(self._num_categories.values())
             # An embedding needs no more numbers than there are categories.
@@ -196,7 +218,7 @@ class HyperTabularNet(ReadySpace):
                 with active_if(hp, "numbers", options, ["periodic"]):
                     frequency = declare_choice(hp, "frequency", FREQUENCIES)
         x = inputs
-        if self._num_categories:
+        if len(self._numeric) < self.input_shape[0]:
             x = keras.ops.take(inputs, self._numeric, axis=1)
         text = f"{len(self._numeric)} {encoding}"
         if encoding == "periodic":
@@ -215,37 +237,36 @@ class HyperTabularNet(ReadySpace):
         return layer(keras.ops.cast(codes, "int32"))
 
 
-def _check_categorical(
-    categorical: Mapping[int, int], columns: int
+def _check_categories(
+    argument: str, given: Mapping[int, int], columns: int, at_least: int = 1
 ) -> dict[int, int]:
-    if not isinstance(categorical, Mapping):
+    """Returns `categorical` or `ordered` as a dict by column."""
+    if not isinstance(given, Mapping):
         raise TypeError(
-            "`categorical` must be a dict of columns to how many categories "
-            f"they have. Received: categorical={categorical!r}"
+            f"`{argument}` must be a dict of columns to how many categories "
+            f"they have. Received: {argument}={given!r}"
         )
-    for column, count in categorical.items():
+    for column, count in given.items():
         if not isinstance(column, Integral) or column not in range(columns):
             raise ValueError(
-                f"`categorical` must have columns from 0 to {columns - 1}. "
-                f"Received: categorical={dict(categorical)}"
+                f"`{argument}` must have columns from 0 to {columns - 1}. "
+                f"Received: {argument}={dict(given)}"
             )
-        check_count(f"categorical[{column}]", count)
-    return {
-        int(column): int(categorical[column]) for column in sorted(categorical)
-    }
+        check_count(f"{argument}[{column}]", count, at_least=at_least)
+    return {int(column): int(given[column]) for column in sorted(given)}
 
 
 def _check_codes(
-    table: np.ndarray, categorical: Mapping[int, int], name: str
+    table: np.ndarray, argument: str, counts: Mapping[int, int], name: str
 ) -> None:
-    """Raises if a column has more categories than `categorical` allows."""
-    for column, count in categorical.items():
+    """Raises if a column has more categories than an argument allows."""
+    for column, count in counts.items():
         codes = table[:, column]
         largest = float(np.max(codes, initial=0, where=codes > 0))
         if largest >= count:
             raise kt.errors.FatalValueError(
                 f"`{name}` must have categories below {count} in column "
-                f"{column}, as `categorical` says. Received: {largest:g}"
+                f"{column}, as `{argument}` says. Received: {largest:g}"
             )
 
 
