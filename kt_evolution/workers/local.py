@@ -34,6 +34,7 @@ from kt_evolution.workers.interface import TrainingBegan
 from kt_evolution.workers.interface import WorkerDied
 from kt_evolution.workers.interface import Workers
 from kt_evolution.workers.member import END
+from kt_evolution.workers.member import LOAD
 
 # What user code prints must not be taken for a message, and what it reads is
 # not for it. Only then the first import follows that may run code of others.
@@ -73,18 +74,29 @@ class LocalWorkers(Workers):
         self._events = queue.SimpleQueue()
         self._gpus = resources.visible_gpus(os.environ)
         self._folder = Path(tempfile.mkdtemp(prefix="kt_evolution_"))
+        # They import Keras while the first trials are proposed.
+        remaining = tuner.remaining_trials
+        num_needed = len(self.names) if remaining is None else max(remaining, 0)
+        for worker in self.names[:num_needed]:
+            self._add_member(worker)
         shipping.write(self._folder, tuner, args, kwargs)
+        for member in self._members.values():
+            member.send(LOAD)
 
     def submit(self, worker: str, task: Task) -> None:
         member = self._members.get(worker)
         if member is None or member.has_ended:
-            member = self._members[worker] = self._new_member(worker)
+            member = self._add_member(worker)
+            member.send(LOAD)
+        member.has_trained = True
         member.send(cloudpickle.dumps(task))
 
-    def _new_member(self, worker: str) -> "_Member":
+    def _add_member(self, worker: str) -> "_Member":
         number = self.names.index(worker)
         variables = resources.environment(number, len(self.names), self._gpus)
-        return _Member(worker, variables, str(self._folder), self._events)
+        member = _Member(worker, variables, str(self._folder), self._events)
+        self._members[worker] = member
+        return member
 
     def events(self, timeout: float) -> Sequence[Event]:
         try:
@@ -102,10 +114,12 @@ class LocalWorkers(Workers):
         members, self._members = list(self._members.values()), {}
         try:
             if not at_once:
-                for member in members:
+                # The others may still import Keras.
+                trained = [one for one in members if one.has_trained]
+                for member in trained:
                     member.send(END)
                 last = time.monotonic() + GRACE
-                for member in members:
+                for member in trained:
                     member.join(max(last - time.monotonic(), 0.0))
         finally:
             for member in members:
@@ -125,6 +139,9 @@ class _Member:
         variables: Dict, its environment.
         folder: String, the folder that `shipping.write` has filled.
         events: The queue of the events of all members.
+
+    Attributes:
+        has_trained: Bool, whether it was given a trial.
     """
 
     def __init__(
@@ -136,6 +153,7 @@ class _Member:
     ) -> None:
         self._name = name
         self._events = events
+        self.has_trained = False
         # Ctrl-C in a terminal is for the search, and a process in its own
         # group ends together with those that it started.
         self._process = subprocess.Popen(

@@ -4,12 +4,14 @@ The main thread trains. Another one reads the messages of the search, and ends
 the process if the search is gone, also in the middle of a training.
 """
 
+import atexit
 import faulthandler
 import functools
 import os
 import pickle
 import queue
 import shutil
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +23,8 @@ from kt_evolution.workers.frames import to_frame
 if TYPE_CHECKING:
     from kt_evolution.workers.interface import Event
 
-# The message after which a worker ends.
+# The messages after which a worker loads the search, and ends.
+LOAD = b"load"
 END = b""
 
 
@@ -34,6 +37,9 @@ def main(source: BinaryIO, target: BinaryIO, name: str, folder: str) -> None:
         name: String, the name of the worker.
         folder: String, the folder that `shipping.write` has filled.
     """
+    has_ended = threading.Event()
+    # What is registered first is called last.
+    atexit.register(_skip_teardown, has_ended)
     # A process that dies of a fault in C code says where it was.
     faulthandler.enable(all_threads=False)
     messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -51,9 +57,26 @@ def main(source: BinaryIO, target: BinaryIO, name: str, folder: str) -> None:
         target.flush()
 
     tuner = MemberTuner(name, send)
-    is_usable = tuner.load(functools.partial(shipping.read, Path(folder)))
+    is_usable = messages.get() == LOAD and tuner.load(
+        functools.partial(shipping.read, Path(folder))
+    )
     while is_usable and (content := messages.get()) != END:
         is_usable = tuner.train(pickle.loads(content))
+    has_ended.set()
+
+
+def _skip_teardown(has_ended: threading.Event) -> None:
+    """Ends the process without what the search would wait for in vain.
+
+    To take apart the modules of a backend takes a second.
+
+    Args:
+        has_ended: Event, whether the process ends because the search does.
+    """
+    if has_ended.is_set():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _receive(
