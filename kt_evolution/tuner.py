@@ -19,7 +19,6 @@ from kt_evolution.algorithm.surrogate import Surrogate
 from kt_evolution.callbacks import SearchCallbacks
 from kt_evolution.costs.measurement import check_costs
 from kt_evolution.display import results
-from kt_evolution.display.results import search_space_summary
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.redeclarations import Redeclarations
 from kt_evolution.keras_tuner_bridge.views import TunerId
@@ -364,6 +363,8 @@ class EvolutionTuner(kt.Tuner):
     def save(self) -> None:
         if not self._is_worker():
             self.oracle.save()
+        elif not self.get_state():
+            return  # The host would say that it reloads an empty file.
         text = json.dumps(self.get_state())
         path = Path(self._get_tuner_fname())
         if not path.is_file() or path.read_bytes() != text.encode():
@@ -395,5 +396,5 @@ class EvolutionTuner(kt.Tuner):
     report = write_report
     results_dataframe = results_dataframe
     results_summary = results.results_summary
-    search_space_summary = search_space_summary
+    search_space_summary = results.search_space_summary
     to_optuna = to_optuna

@@ -99,6 +99,34 @@ def test_worker_whose_id_nearly_names_the_chief_is_warned(
         make_tuner(tmp_path)
 
 
+class Counting(Squares):
+    """Has a state of its own."""
+
+    count = 0
+
+    def get_state(self):
+        return {"count": self.count}
+
+    def set_state(self, state):
+        self.count = state["count"]
+
+
+@pytest.mark.parametrize("tuner_class", [Squares, Counting])
+def test_only_a_worker_with_a_state_reloads_it(
+    tmp_path, monkeypatch, capsys, tuner_class
+):
+    be(monkeypatch)
+    for count in range(2):
+        tuner = tuner_class(max_trials=1, directory=tmp_path)
+        assert getattr(tuner, "count", count) == count
+        tuner.count = 1
+        tuner.save()
+    has_state = tuner_class is Counting
+    assert ("Reloading Tuner" in capsys.readouterr().out) == has_state
+    path = tmp_path / "untitled_project" / "worker_1.json"
+    assert path.exists() == has_state
+
+
 def check_chief(tmp_path, monkeypatch, ip, port):
     """Checks that a chief of an address ends with an error at once."""
     be(
