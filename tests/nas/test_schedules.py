@@ -12,8 +12,8 @@ from tests.nas.nas_helpers import LABELS
 from tests.nas.nas_helpers import new_space
 from tests.nas.nas_helpers import with_values
 
-# The learning rate of `HyperConvNet`, its steps and epochs here.
-RATE = 1e-3
+# The default learning rate of images, between 0.001 and 0.01.
+RATE = 10**-2.5
 STEPS = 4
 FOUR_STEPS = {"batch_size": 2, "verbose": 0}
 
@@ -142,7 +142,7 @@ def test_the_learning_rate_is_constant_where_the_steps_are_unknown():
 def test_tables_have_no_schedule_without_total_steps():
     space, x = new_space("HyperTabularNet", total_steps=None)
     rates = rates_of(space, x, epochs=2, **FOUR_STEPS)
-    assert rates == pytest.approx([RATE] * 2)
+    assert rates == pytest.approx([1e-3] * 2)
     assert "constant" in nas.describe(kt.HyperParameters(), space)
 
 
@@ -204,6 +204,32 @@ def test_a_user_s_own_model_has_the_schedule_too():
     for wrong in ("epochs", 0, 1.5):
         with pytest.raises(ValueError, match=f"`total_steps` .*{wrong}"):
             nas.Optimizer(total_steps=wrong)
+
+
+@pytest.mark.parametrize("groups", ["training", ()])
+def test_images_have_larger_learning_rates(groups):
+    space, _ = small_conv_net(searched_groups=groups)
+    hp, model = eager_model(space)
+    assert learning_rate(model) == pytest.approx(RATE)
+    if groups:
+        hp, model = eager_model(space, {"training/optimizer": "sgd"})
+        assert learning_rate(model) == pytest.approx(10**-1.5 * 3)
+        assert hp.space[1].min_value == 1e-3
+
+
+def test_each_optimizer_may_have_a_range_of_its_own():
+    optimizer = nas.Optimizer(learning_rate={"adamw": (1e-4, 1e-2), "sgd": 1.0})
+    rates = [
+        float(
+            optimizer(with_values({"training/optimizer": name})).learning_rate
+        )
+        for name in ("adamw", "sgd")
+    ]
+    assert rates == pytest.approx([1e-3, 1.0])
+    only = nas.Optimizer(learning_rate={"adamw": 0.5}).learning_rate
+    assert only["sgd"] == nas.Optimizer().learning_rate["sgd"]
+    with pytest.raises(ValueError, match="`learning_rate` must.*'adam'"):
+        nas.Optimizer(learning_rate={"adam": 0.1})
 
 
 # Augmentation.

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,6 +52,8 @@ OPTIMIZERS = {
         keras.optimizers.RMSprop, (1e-3, 1e-4, 1e-2), (1e-2, 0.0, 1e-3, 1e-1)
     ),
 }
+# A learning rate, or the minimum and the maximum of a range.
+Rates = float | Sequence[float]
 # A number of steps that is known when the training begins.
 FIT = "fit"
 
@@ -69,9 +72,10 @@ class Optimizer:
         optimizer: "adamw", "sgd" (with Nesterov momentum) or "rmsprop", or
             several. With several values the first is the default, here and
             below. Defaults to "adamw", or "sgd".
-        learning_rate: Float, or the minimum and the maximum of a range. The
-            range is searched on a logarithmic scale; its default is the
-            geometric mean. Defaults to a range for each optimizer.
+        learning_rate: Float, or the minimum and the maximum of a range, or a
+            dict of these by optimizer. A range is searched on a logarithmic
+            scale; its default is the geometric mean. Defaults to a range for
+            each optimizer.
         weight_decay: Float or several, or "default" for the one default of
             the optimizer. Defaults to several values for each optimizer.
         schedule: "cosine", which ends at 0, or "constant", or both. Without
@@ -88,14 +92,17 @@ class Optimizer:
     def __init__(
         self,
         optimizer: str | Sequence[str] = ("adamw", "sgd"),
-        learning_rate: float | Sequence[float] | None = None,
+        learning_rate: Rates | Mapping[str, Rates] | None = None,
         weight_decay: float | Sequence[float] | str | None = None,
         schedule: str | Sequence[str] = SCHEDULES,
         warm_up: float | Sequence[float] = (0.05, 0.0, 0.2),
         total_steps: int | str | None = None,
     ) -> None:
         self.optimizer = as_options("optimizer", optimizer, one_of(OPTIMIZERS))
-        self.learning_rate = _check_bounds(learning_rate)
+        self.learning_rate = {
+            name: _rates(recipe, name, learning_rate)
+            for name, recipe in OPTIMIZERS.items()
+        }
         self.weight_decay = {
             name: _decays(recipe, weight_decay)
             for name, recipe in OPTIMIZERS.items()
@@ -130,8 +137,7 @@ class Optimizer:
     def _settings(
         self, hp: kt.HyperParameters, optimizer: str
     ) -> tuple[float, float]:
-        recipe = OPTIMIZERS[optimizer]
-        default, low, high = self.learning_rate or recipe.learning_rate
+        default, low, high = self.learning_rate[optimizer]
         with active_if(hp, "optimizer", self.optimizer, [optimizer]):
             rate = default
             if low < high:
@@ -229,12 +235,19 @@ def _check_steps(total_steps: int | str | None) -> int | str | None:
     return int(total_steps)
 
 
-def _check_bounds(
-    given_rate: float | Sequence[float] | None,
-) -> tuple[float, float, float] | None:
-    """Returns the default, minimum and maximum of the learning rate."""
-    if given_rate is None:
-        return None
+def _rates(
+    recipe: Recipe, name: str, given: Rates | Mapping[str, Rates] | None
+) -> tuple[float, float, float]:
+    """Returns the default, minimum and maximum of a learning rate."""
+    if isinstance(given, Mapping):
+        for known in given:
+            one_of(OPTIMIZERS)("learning_rate", known)
+        given = given.get(name)
+    return recipe.learning_rate if given is None else _check_bounds(given)
+
+
+def _check_bounds(given_rate: Rates) -> tuple[float, float, float]:
+    """Returns the default, minimum and maximum of a given range."""
     bounds: Any = given_rate
     if not isinstance(given_rate, (list, tuple)):
         bounds = (given_rate,)

