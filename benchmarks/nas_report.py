@@ -115,9 +115,9 @@ def scores_of(records: Sequence[Record]) -> Scores:
 
 
 def outcome(ours: Mapping[int, float], theirs: Mapping[int, float]) -> str:
-    """Returns "win", "tie" or "loss", or nothing if no seed is shared."""
+    """Returns "win", "tie" or "loss", or nothing below two shared seeds."""
     shared = sorted(set(ours) & set(theirs))
-    if not shared:
+    if len(shared) < 2:
         return ""
     if all(ours[seed] > theirs[seed] for seed in shared):
         return "win"

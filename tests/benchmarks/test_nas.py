@@ -255,7 +255,9 @@ def test_outcomes_by_hand():
     assert nas_report.outcome(ours, {0: 0.8, 1: 0.7, 2: 0.6}) == "win"
     assert nas_report.outcome(ours, {0: 0.8, 1: 0.7, 2: 0.7}) == "tie"
     assert nas_report.outcome(ours, {0: 0.95, 1: 0.9}) == "loss"
+    # One seed in common tells nothing.
     assert nas_report.outcome(ours, {5: 0.1}) == ""
+    assert nas_report.outcome(ours, {0: 0.1, 5: 0.1}) == ""
 
 
 def test_tables_by_hand(small):
@@ -279,7 +281,7 @@ def test_tables_by_hand(small):
         "| **0.500** (0.500–0.500, n=1) | – | – |"
     ) in text
     assert "| kt.RandomSearch | small | – | – | 2/0/0 |" in text
-    assert "| kt.Hyperband | – | – | small | 0/0/1 |" in text
+    assert "| kt.Hyperband | – | – | – | 0/0/1 |" in text
     row = "| small | 2 of 1 epochs, 30 rows | 4 s, 2 | 5 s, 2 | 4 s, 5 |"
     assert row in text
     assert "| small | 4 of 1 epochs, 30 rows | 4 s, 4 | – | – |" in text
