@@ -25,6 +25,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -55,18 +56,23 @@ def hartmann(x: np.ndarray) -> float:
     return -float(WEIGHTS @ np.exp(-squares))
 
 
-def new_oracle(
-    searcher: str, genes: int, trials: int, seed: int, fixed: int = 0
-) -> Any:
+def floats(number: int, fixed: int = 0) -> Any:
+    """Returns hyperparameters: floats, and some that have one value only."""
+    import keras_tuner
+
+    hp = keras_tuner.HyperParameters()
+    for position in range(number):
+        hp.Float(f"x{position}", 0.0, 1.0, default=0.5)
+    for position in range(fixed):
+        hp.Fixed(f"fixed{position}", position)
+    return hp
+
+
+def new_oracle(searcher: str, hp: Any, trials: int, seed: int) -> Any:
     import keras_tuner
 
     import kt_evolution
 
-    hp = keras_tuner.HyperParameters()
-    for number in range(genes):
-        hp.Float(f"x{number}", 0.0, 1.0, default=0.5)
-    for number in range(fixed):
-        hp.Fixed(f"fixed{number}", number)
     options: dict[str, Any] = {
         "objective": keras_tuner.Objective("score", "min"),
         "max_trials": trials,
@@ -82,45 +88,55 @@ def new_oracle(
     return kt_evolution.EvolutionOracle(**options)
 
 
-def run(
-    searcher: str, genes: int, trials: int, seed: int
-) -> tuple[float, float]:
-    """Returns the best score, and the seconds of one of the last proposals."""
-    matter = np.random.default_rng(seed).permutation(genes)[:6]
-    scores, seconds = [], []
+def drive(
+    oracle: Any, trials: int, score: Callable[[dict[str, Any]], float]
+) -> list[float]:
+    """Runs trials without training, as a tuner would.
+
+    Args:
+        oracle: The oracle, which is new.
+        trials: Integer.
+        score: Function of the values of a trial.
+
+    Returns:
+        The seconds of each proposal.
+    """
+    seconds = []
     with tempfile.TemporaryDirectory() as folder:
-        oracle = new_oracle(searcher, genes, trials, seed)
         oracle.verbose = 0
-        oracle._set_project_dir(folder, "wide")
+        oracle._set_project_dir(folder, "project")
         for _ in range(trials):
             began = time.process_time()
             trial = oracle.create_trial("tuner0")
             seconds.append(time.process_time() - began)
             values = trial.hyperparameters.values
-            score = hartmann(np.array([values[f"x{i}"] for i in matter]))
-            oracle.update_trial(trial.trial_id, {"score": score})
+            oracle.update_trial(trial.trial_id, {"score": score(values)})
             trial.status = "COMPLETED"
             oracle.end_trial(trial)
-            scores.append(score)
+    return seconds
+
+
+def run(
+    searcher: str, genes: int, trials: int, seed: int
+) -> tuple[float, float]:
+    """Returns the best score, and the seconds of one of the last proposals."""
+    matter = np.random.default_rng(seed).permutation(genes)[:6]
+    scores = []
+
+    def score(values: dict[str, Any]) -> float:
+        scores.append(hartmann(np.array([values[f"x{i}"] for i in matter])))
+        return scores[-1]
+
+    oracle = new_oracle(searcher, floats(genes), trials, seed)
+    seconds = drive(oracle, trials, score)
     return min(scores), statistics.median(seconds[-10:])
 
 
 def seconds_with_fixed(fixed: int, trials: int) -> float:
     """Returns the seconds of a proposal of one float and fixed genes."""
-    seconds = []
-    with tempfile.TemporaryDirectory() as folder:
-        oracle = new_oracle("evolution", 1, trials, 0, fixed)
-        oracle.verbose = 0
-        oracle._set_project_dir(folder, "fixed")
-        for _ in range(trials):
-            began = time.process_time()
-            trial = oracle.create_trial("tuner0")
-            seconds.append(time.process_time() - began)
-            score = trial.hyperparameters.values["x0"]
-            oracle.update_trial(trial.trial_id, {"score": score})
-            trial.status = "COMPLETED"
-            oracle.end_trial(trial)
-    return statistics.median(seconds[-10:])
+    oracle = new_oracle("evolution", floats(1, fixed), trials, 0)
+    seconds = drive(oracle, trials, lambda values: values["x0"])
+    return statistics.median(seconds)
 
 
 def seconds_to_construct(branches: int) -> float:
