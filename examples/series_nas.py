@@ -34,6 +34,7 @@ def main():
     space = nas.HyperSeriesNet(
         input_shape=train[0].shape[1:], num_classes=len(set(train[1]))
     )
+    space.adapt(*train)
     tuner = search(space, train, validation, arguments)
     report(tuner, space, validation, test, arguments.draw)
 

@@ -20,6 +20,8 @@ SHAPES = {
     "TransformerStage": (8, 4),
     "LayerChoice": (8, 4),
 }
+# The shape of samples that are not rows of a small table.
+SAMPLES = {"HyperSeriesNet": (128, 9)}
 # They search, draw or print, on data that an example can't bring.
 RUN_ELSEWHERE = {"HyperConvNet", "HyperTextNet", "describe", "draw"}
 
@@ -48,7 +50,8 @@ def test_examples_run(name):
         "first": x,
         "second": x,
         "x": x,
-        "x_train": np.ones((64, 3)),
+        "x_train": np.ones((8, *SAMPLES.get(name, (3,)))),
+        "y_train": np.zeros(8),
         "epochs": 2,
         "steps_per_epoch": 4,
         "model": keras.Model(x, keras.layers.Flatten()(x)),

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,7 @@ from kt_evolution.nas.blocks.layers import pool
 from kt_evolution.nas.blocks.optimizer import FIT
 from kt_evolution.nas.blocks.optimizer import Optimizer
 from kt_evolution.nas.blocks.schedules import sets_learning_rate
+from kt_evolution.nas.choices import active_if
 from kt_evolution.nas.choices import declare_choice
 from kt_evolution.nas.choices import default_first
 from kt_evolution.nas.spaces.arguments import GROUPS
@@ -111,8 +113,8 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         Call it before the search, and again before a search is resumed. A
         regression scales its outputs by the mean and variance of the targets;
         without `adapt` its outputs start around 0. `HyperTabularNet` also
-        standardizes its columns by those of `x`; the other spaces use the
-        statistics of the batches for `x`.
+        standardizes its columns by those of `x`, and `HyperSeriesNet` and
+        `HyperTextNet` learn a family of networks for few samples from it.
 
         Example:
 
@@ -187,7 +189,12 @@ class ReadySpace(kt.HyperModel, abc.ABC):
                 model.train_function = None
         with smoothed_labels(model, self.label_smoothing(hp)):
             create_training_state(model, labels)
+            if not arguments.get("initial_epoch"):
+                self.begin_training(model, x, y)
             return super().fit(hp, model, **arguments)
+
+    def begin_training(self, model: keras.Model, x: Any, y: Any) -> None:
+        """Changes the weights of a model before its first epoch, if at all."""
 
     def samples(self, x: Any, name: str) -> Any:
         """Returns samples in the form that Keras takes, and checks them.
@@ -266,6 +273,33 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         """Returns the default, and the others if their group is searched."""
         searched = group in self.searched_groups
         return (default, *others) if searched else (default,)
+
+    def family(
+        self,
+        hp: kt.HyperParameters,
+        inputs: Any,
+        families: Mapping[str, Callable[..., Any]],
+        default: str,
+    ) -> Any:
+        """Builds the family of networks that the hyperparameter chooses.
+
+        Args:
+            hp: The `keras_tuner.HyperParameters`.
+            inputs: The model's inputs.
+            families: Dict of names to functions of `hp` and the inputs, which
+                only declare their hyperparameters if the inputs are None.
+            default: String, a name.
+        """
+        names = self.choices("layers", *default_first(default, families))
+        chosen = declare_choice(hp, "family", names)
+        x = inputs
+        for name in names:
+            with active_if(hp, "family", names, [name]):
+                if name == chosen:
+                    x = families[name](hp, inputs)
+                else:
+                    families[name](hp, None)
+        return x
 
     def depths(self, default: int = 2) -> tuple[int, ...]:
         """Returns the allowed numbers of blocks of a stage, default first."""

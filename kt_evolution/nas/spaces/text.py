@@ -19,7 +19,6 @@ from kt_evolution.nas.blocks.layers import pool
 from kt_evolution.nas.blocks.tokens import RecurrentStage
 from kt_evolution.nas.blocks.tokens import TokenEncoder
 from kt_evolution.nas.blocks.tokens import TransformerStage
-from kt_evolution.nas.choices import active_if
 from kt_evolution.nas.choices import declare_choice
 from kt_evolution.nas.choices import declare_choices
 from kt_evolution.nas.choices import default_first
@@ -219,16 +218,7 @@ class HyperTextNet(ReadySpace):
         if self.vectorizer is None or self._ngrams:
             families["ngrams"] = self._bag
         default = "ngrams" if self._are_few_texts else "sequence"
-        names = self.choices("layers", *default_first(default, families))
-        chosen = declare_choice(hp, "family", names)
-        x = inputs
-        for name in names:
-            with active_if(hp, "family", names, [name]):
-                if name == chosen:
-                    x = families[name](hp, inputs)
-                else:
-                    families[name](hp, None)
-        return x
+        return self.family(hp, inputs, families, default)
 
     def _bag(self, hp: kt.HyperParameters, inputs: Any) -> Any:
         """Builds the n-gram family, or declares it if `inputs` is None."""
