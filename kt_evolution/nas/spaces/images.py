@@ -165,7 +165,7 @@ class HyperConvNet(HyperImageNet):
     images takes 9 seconds on one core. With `width=8` it has 20,000 and reaches
     an accuracy of .94 on MNIST after 3 epochs of 3,200 images, in 20 seconds.
     With `width=16` it has 78,000 and reaches .54 on CIFAR-10 after 10 epochs
-    of 3,000 images, in 90 seconds.
+    of 3,000 images, in 100 seconds.
 
     Example:
 
