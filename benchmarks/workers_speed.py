@@ -92,7 +92,8 @@ def new_workers(kind: str) -> int | TimedWorkers:
         return 1
     if kind == "workers=2":
         return TimedWorkers(LocalWorkers(2))
-    return TimedWorkers(kt_evolution.RayWorkers(2))
+    # Not on a cluster that somebody else has started.
+    return TimedWorkers(kt_evolution.RayWorkers(2, address=None))
 
 
 def search(kind: str, trials: int, epochs: int) -> dict[str, Any]:
