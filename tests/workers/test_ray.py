@@ -159,7 +159,7 @@ def test_a_dead_actor_costs_a_try(tmp_path, capfd):
         max_trials=5,
         workers=on_ray(),
         max_retries_per_trial=1,
-        trial_timeout=15,
+        trial_timeout=30,
         initial_population=given,
     )
     tuner.search(**FIT, callbacks=[Fate(str(tmp_path))])
@@ -171,7 +171,7 @@ def test_a_dead_actor_costs_a_try(tmp_path, capfd):
     for text in (
         "WorkerError: its Ray actor died",
         "ended with exit code 3, for instance by `sys.exit`",
-        "did not end within trial_timeout=15",
+        "did not end within trial_timeout=30",
     ):
         assert [one for one in messages if text in one], text
     # Every trial has one result, and a late actor has none.
