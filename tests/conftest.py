@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -21,6 +22,8 @@ for variable, value in {
 settings.register_profile("same_examples", derandomize=True, deadline=None)
 settings.load_profile("same_examples")
 
+RESTORED_SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]
+
 
 @pytest.fixture(autouse=True, scope="module")
 def cheap_garbage_collection():
@@ -31,3 +34,15 @@ def cheap_garbage_collection():
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def own_signal_handlers():
+    """Takes back the handlers that a test leaves behind.
+
+    A run of Ray Tune leaves one that keeps the next Ctrl-C to itself.
+    """
+    handlers = {kind: signal.getsignal(kind) for kind in RESTORED_SIGNALS}
+    yield
+    for kind, handler in handlers.items():
+        signal.signal(kind, handler)
