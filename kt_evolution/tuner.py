@@ -17,7 +17,7 @@ from kt_evolution.algorithm.operators.selection import Selection
 from kt_evolution.algorithm.operators.survival import Survival
 from kt_evolution.algorithm.surrogate import Surrogate
 from kt_evolution.callbacks import SearchCallbacks
-from kt_evolution.costs.measurement import check_costs
+from kt_evolution.costs.measurement import check_names
 from kt_evolution.display import results
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.redeclarations import Redeclarations
@@ -114,8 +114,8 @@ class EvolutionTuner(kt.Tuner):
             Defaults to none.
         stop: `StoppingRule` or a list of them. The search stops as soon as
             one fires. Defaults to none.
-        measure: List of costs that are metrics of each trial, too: "flops" and
-            "latency". Objectives, limits, "params", "trainable_params" and
+        measure: List of metrics of each trial: "flops", "latency", "naswot"
+            and "synflow". Objectives, limits, "params", "trainable_params" and
             "train_seconds" always are. Defaults to none.
         initial_population: List of dicts of names to values, or of
             `keras_tuner.HyperParameters`, to try before anything else. What
@@ -195,7 +195,7 @@ class EvolutionTuner(kt.Tuner):
         inherits_weights = arguments.check_inherit_weights(
             inherit_weights, is_trained, cross_validation
         )
-        requested = check_costs("measure", measure)
+        requested = check_names("measure", measure)
         self._workers, self._timeout = as_workers(workers, trial_timeout)
         self.seed = check_optional_count("seed", seed, at_least=0)
         self.keep_checkpoints = check_optional_count(

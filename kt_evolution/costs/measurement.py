@@ -1,7 +1,8 @@
 """Measures the costs of a model: size, operations, latency, training time.
 
 Costs are metrics of a trial, by the names below, and lower is better for each.
-They can be named as objectives.
+They can be named as objectives. Zero-cost proxies are measured likewise, but
+of a model that is not trained, and may be missing.
 """
 
 import math
@@ -17,8 +18,11 @@ import keras
 import keras_tuner as kt
 import numpy as np
 
+from kt_evolution.costs.activation_codes import naswot
 from kt_evolution.costs.flops import count_flops
 from kt_evolution.costs.flops import sample_of
+from kt_evolution.costs.synaptic_flow import synflow
+from kt_evolution.user_warnings import warn_user
 
 # Predictions before the clock is read: the first ones compile.
 NUM_WARM_UPS = 5
@@ -101,8 +105,16 @@ MEASURES: dict[str, Callable[[Any], float]] = {
     "flops": count_flops,
     "latency": measure_latency,
 }
+# Zero-cost proxies of an untrained model, which go with its accuracy. They
+# know nothing of the data. Higher is better.
+PROXIES: dict[str, Callable[[Any], float]] = {
+    "naswot": naswot,
+    "synflow": synflow,
+}
 TRAIN_SECONDS = "train_seconds"
 COSTS = (*COUNTED, TRAIN_SECONDS, *MEASURES)
+# The names that a user may give.
+NAMES = (*COSTS, *PROXIES)
 
 
 def is_cost(name: str) -> bool:
@@ -110,15 +122,15 @@ def is_cost(name: str) -> bool:
     return name in COSTS
 
 
-def check_costs(argument: str, names: Any) -> tuple[str, ...]:
-    """Checks names of costs, and returns them as a tuple.
+def check_names(argument: str, names: Any) -> tuple[str, ...]:
+    """Checks names of costs and proxies, and returns them as a tuple.
 
     Args:
         argument: String, the argument's name, for the error.
         names: String, or a list of them.
 
     Raises:
-        ValueError: If a name is not that of a cost.
+        ValueError: If a name is not that of a cost or a proxy.
         TypeError: If `names` is something else.
     """
     names = [names] if isinstance(names, str) else names
@@ -127,9 +139,9 @@ def check_costs(argument: str, names: Any) -> tuple[str, ...]:
             f"`{argument}` must be the name of a cost or a list of names. "
             f"Received: {argument}={names!r} (of type {type(names).__name__})"
         )
-    unknown = [name for name in names if not is_cost(name)]
+    unknown = [name for name in names if name not in NAMES]
     if unknown:
-        known = ", ".join(f'"{name}"' for name in COSTS)
+        known = ", ".join(f'"{name}"' for name in NAMES)
         raise ValueError(
             f"`{argument}` must be a list of names among {known}. "
             f"Received: {argument}={names!r}, of which {unknown} are unknown"
@@ -172,11 +184,38 @@ def measure(model: Any, names: Collection[str]) -> dict[str, float]:
     return measured
 
 
+def measure_proxies(model: Any, names: Collection[str]) -> dict[str, float]:
+    """Measures the zero-cost proxies of a model that is not trained.
+
+    Of a model that has none it is warned.
+
+    Args:
+        model: A Keras model.
+        names: Strings, of which those of `PROXIES` are measured.
+
+    Returns:
+        Dict of names to floats. What can't be measured is left out.
+    """
+    measured = {}
+    for name in (name for name in PROXIES if name in names):
+        try:
+            if not model.built:
+                raise ValueError("It has no weights before training.")
+            measured[name] = PROXIES[name](model)
+        except Exception as error:
+            # The layers of a model may raise anything.
+            warn_user(
+                f"The proxy '{name}' of a model can't be measured, so its "
+                f"trial lacks it. {error}"
+            )
+    return measured
+
+
 def average(executions: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Returns the mean costs of a trial's executions."""
     names = set.intersection(*map(set, executions)) if executions else ()
     return {
         name: statistics.fmean(execution[name] for execution in executions)
-        for name in COSTS
+        for name in NAMES
         if name in names
     }

@@ -53,7 +53,7 @@ class TrainingPlan:
 
     Args:
         objective: The `keras_tuner.Objective`.
-        measured: Frozenset of the costs that are measured.
+        measured: Frozenset of the costs and proxies that are measured.
         limited: Frozenset of the names of costs and metrics that are limited.
         expected: Dict of arguments to the metrics that training must have.
         inferred: Dict of objectives to the directions that their names imply.
@@ -91,12 +91,12 @@ class TrainingPlan:
         """
         limited = frozenset(limit.name for limit in limits)
         named = {*directions_of(objective), *limited}
-        others = {*measurement.COSTS, *execution_metrics(objective)}
+        others = {*measurement.NAMES, *execution_metrics(objective)}
         on_metrics = {limit.name for limit in limits if not limit.is_function}
         return cls(
             objective=objective,
             measured=frozenset(
-                {*requested, *filter(measurement.is_cost, named)}
+                {*requested, *named.intersection(measurement.NAMES)}
             ),
             limited=limited,
             expected={
@@ -152,6 +152,7 @@ class TrialExecution:
         self._keep: KeepEpochs | None = None
         self._epoch_stop: StopAtEpochEnd | None = None
         self._costs: list[dict[str, float]] = []
+        self._proxies: dict[str, float] = {}
         self._diverged: dict[str, float] = {}
         self._divergence = DivergenceWatch()
         self.results: list[Any] = []
@@ -170,17 +171,19 @@ class TrialExecution:
         """String, why the first execution could not be paused, or None."""
         return self._pause.problem
 
-    def take_finished(self, model: Any) -> Any:
+    def begin(self, model: Any) -> Any:
         """Returns the result of the next execution, if an earlier run has it.
 
         Args:
             model: The model, as the hypermodel built it.
         """
-        if self._continuation is None:
-            return None
-        self._continuation.check_build(model)
-        finished = self._continuation.take_finished()
+        finished = None
+        if self._continuation is not None:
+            self._continuation.check_build(model)
+            finished = self._continuation.take_finished()
         if finished is None:
+            measured = self._plan.measured
+            self._proxies = measurement.measure_proxies(model, measured)
             return None
         self._costs.append(finished["costs"])
         self._diverged |= finished["diverged"]
@@ -211,7 +214,7 @@ class TrialExecution:
             kwargs = {**others, "callbacks": kwargs["callbacks"]}
         given = kwargs.get("callbacks", [])
         callbacks = [
-            SaveMeasuredEpochs(callback, measurement.COSTS)
+            SaveMeasuredEpochs(callback, measurement.NAMES)
             if type(callback).__name__ == "SaveBestEpoch"
             else callback
             for callback in given
@@ -335,7 +338,7 @@ class TrialExecution:
         measured[measurement.TRAIN_SECONDS] = time.perf_counter() - began
         if self._keep is not None:
             measured[measurement.TRAIN_SECONDS] += self._keep.seconds
-        measured |= measurement.parameter_counts(model)
+        measured |= self._proxies | measurement.parameter_counts(model)
         measured |= measurement.measure(
             model, self._plan.measured - measured.keys()
         )

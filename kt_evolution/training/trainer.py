@@ -327,7 +327,7 @@ class Trainer:
         hp = trial.hyperparameters
         self.display.on_build(*self._place_of(execution))
         model = tuner._try_build(hp)
-        finished = execution.take_finished(model)
+        finished = execution.begin(model)
         if finished is not None:
             return finished
         args, kwargs = execution.arguments(

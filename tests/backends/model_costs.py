@@ -1,12 +1,16 @@
-"""Costs of small models on one backend, against figures made by hand.
+"""Costs and proxies of small models on one backend, against figures by hand.
 
 Run it as `KERAS_BACKEND=jax python tests/backends/model_costs.py`.
 """
 
 import keras
 import numpy as np
+from keras.ops import convert_to_numpy
 
+from kt_evolution.costs import activation_codes
 from kt_evolution.costs import measurement
+from kt_evolution.costs import naswot
+from kt_evolution.costs import synflow
 
 layers = keras.layers
 
@@ -111,9 +115,36 @@ def check_size_and_latency():
         assert 0 < measurement.measure_latency(timed, num_repeats=3) < 60_000
 
 
+def check_proxies():
+    image = sequential(
+        (2, 2, 3),
+        layers.Conv2D(4, 1),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        layers.Dropout(0.5),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(5, "softmax"),
+    )
+    before = [convert_to_numpy(variable) for variable in image.variables]
+    kernels = [np.abs(image.layers[i].get_weights()[0]) for i in (0, -1)]
+    flow = np.sum(np.sum(kernels[0], axis=(0, 1)) @ kernels[1])
+    np.testing.assert_allclose(synflow(image), np.log1p(2 * flow), rtol=1e-5)
+    assert np.isfinite(naswot(image))
+    for variable, value in zip(image.variables, before, strict=True):
+        np.testing.assert_array_equal(convert_to_numpy(variable), value)
+    table = sequential((4,), layers.Dense(40, "relu"), layers.Dense(2))
+    rng = np.random.default_rng(activation_codes.SEED)
+    inputs = rng.standard_normal((activation_codes.NUM_SAMPLES, 4))
+    codes = (inputs @ table.layers[0].get_weights()[0] > 0).astype(int)
+    agreement = codes @ codes.T + (1 - codes) @ (1 - codes).T
+    expected = np.linalg.slogdet(agreement + np.eye(len(inputs)))[1]
+    np.testing.assert_allclose(naswot(table), expected, rtol=1e-5)
+
+
 def main():
     check_flops()
     check_size_and_latency()
+    check_proxies()
     print(f"backend={keras.config.backend()} costs=as by hand")
 
 

@@ -41,7 +41,7 @@ def new_tuner(directory):
         seed=0,
         directory=directory,
         num_initial_points=2,
-        measure=["flops", "latency"],
+        measure=["flops", "latency", "naswot", "synflow"],
     )
 
 
@@ -55,6 +55,8 @@ def check_costs(trial):
     # Biases and activations are counted on some backends.
     assert 2 * weights <= metric("flops") <= 2 * weights + 2 * sum(sizes[1:])
     assert metric("latency") > 0
+    assert metric("naswot") > 0
+    assert metric("synflow") > 0
     assert metric("train_seconds") > 0
 
 

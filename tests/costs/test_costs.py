@@ -98,8 +98,9 @@ def test_the_costs_have_names():
     }
     assert measurement.is_cost("flops")
     assert not measurement.is_cost("val_loss")
+    assert not measurement.is_cost("synflow")
     for flops in (["flops"], "flops"):
-        assert measurement.check_costs("measure", flops) == ("flops",)
+        assert measurement.check_names("measure", flops) == ("flops",)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_the_costs_have_names():
 )
 def test_what_is_not_a_list_of_costs_is_named(bad, error, message):
     with pytest.raises(error, match=message):
-        measurement.check_costs("measure", bad)
+        measurement.check_names("measure", bad)
 
 
 def test_costs_are_objectives_to_minimize():
@@ -141,3 +142,4 @@ def test_the_mean_of_executions_has_what_all_have():
     assert measurement.average([]) == {}
     runs = [{"params": 3, "train_seconds": 2.0}, {"train_seconds": 1.0}]
     assert measurement.average(runs) == {"train_seconds": 1.5}
+    assert measurement.average([{"naswot": 1.0}]) == {"naswot": 1.0}

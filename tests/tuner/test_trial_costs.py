@@ -12,6 +12,8 @@ from tuner_helpers import build_dense
 from tuner_helpers import trials_of
 
 import kt_evolution
+from kt_evolution.costs import naswot
+from kt_evolution.costs import synflow
 from kt_evolution.proposals.dry_build import DryBuild
 
 FREE = {"params", "trainable_params", "train_seconds"}
@@ -256,6 +258,63 @@ def test_what_can_not_be_counted_ends_the_search_before_training(tmp_path):
     with pytest.raises(kt.errors.FatalError, match="'flops'.*'frames'"):
         tuner.search(np.zeros((4, 5, 1)), np.zeros((4, 5, 1)))
     assert not fitted
+
+
+def proxies_of(tuner):
+    return [
+        {name: metrics_of(trial).get(name) for name in ("naswot", "synflow")}
+        for trial in trials_of(tuner, "COMPLETED")
+    ]
+
+
+def build_rectified(hp):
+    keras.utils.set_random_seed(0)
+    units = hp.Int("units", 4, 16)
+    inputs = keras.Input((4,))
+    x = keras.layers.Dense(units, hp.Choice("kind", ["relu", "tanh"]))(inputs)
+    x = keras.layers.Dropout(0.5)(x)
+    model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(x))
+    model.compile("sgd", "binary_crossentropy")
+    return model
+
+
+def test_proxies_are_those_of_the_model_before_training(tmp_path):
+    tuner = new_tuner(
+        tmp_path,
+        build_rectified,
+        max_trials=3,
+        initial_population=[{"kind": "relu"}, {"kind": "tanh"}],
+        measure=["naswot", "synflow"],
+        inherit_weights=True,
+    )
+    with pytest.warns(UserWarning, match="'naswot'.*lacks it.*no layer with"):
+        tuner.search(**FIT)
+    found = proxies_of(tuner)
+    for trial, proxies in zip(trials_of(tuner), found, strict=True):
+        model = build_rectified(trial.hyperparameters)
+        assert proxies["synflow"] == pytest.approx(synflow(model))
+        if trial.hyperparameters.get("kind") == "relu":
+            assert proxies["naswot"] == pytest.approx(naswot(model))
+        else:
+            assert proxies["naswot"] is None
+    assert len(found) == 3
+    again = new_tuner(tmp_path, build_rectified, max_trials=3)
+    assert proxies_of(again) == found
+
+
+def test_a_proxy_is_an_objective_and_has_a_limit(tmp_path):
+    with pytest.raises(ValueError, match="direction.*synflow"):
+        new_tuner(tmp_path, objective="synflow")
+    tuner = new_tuner(
+        tmp_path,
+        build_rectified,
+        kt.Objective("synflow", "max"),
+        limits=kt_evolution.Limit("synflow", min=0.0),
+        max_trials=2,
+    )
+    tuner.search(**FIT)
+    best = tuner.oracle.get_best_trials()[0]
+    assert best.score == max(one["synflow"] for one in proxies_of(tuner))
 
 
 def test_a_dry_build_tells_the_size_of_a_model():
