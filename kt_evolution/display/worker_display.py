@@ -1,6 +1,7 @@
 """What a worker of a chief prints: one line for each of its trials."""
 
 import time
+from collections.abc import Mapping
 
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
@@ -33,32 +34,52 @@ class WorkerDisplay:
     def on_trial_begin(self) -> None:
         self._began = time.monotonic()
 
-    def on_trial_end(
-        self, trial: Trial, message: str | None, pause: str
+    def on_trial_pause(
+        self, trial_id: str, metrics: Mapping[str, float], pause: str
     ) -> None:
-        """Prints a trial.
+        """Prints a trial that is paused.
+
+        Args:
+            trial_id: String, its id.
+            metrics: Mapping of names to floats, what this worker reported.
+                Its chief may have let another worker train it on already.
+            pause: String, where it is paused.
+        """
+        scores = tuple(metrics[name] for name in self._names)
+        self._print(trial_id, scores, pause=pause)
+
+    def on_trial_end(self, trial: Trial, message: str | None) -> None:
+        """Prints a trial that has ended.
 
         Args:
             trial: The `Trial` as its chief knows it.
             message: String, why it failed, or None.
-            pause: String, where it is paused; empty if it is not paused.
         """
-        is_scored = all(trial.metrics.exists(name) for name in self._names)
-        if not self.verbose or (pause and not is_scored):
-            # Another worker may train a paused trial on already.
+        if trial.status == TrialStatus.COMPLETED:
+            scores = tuple(value_of(trial, name) for name in self._names)
+            self._print(trial.trial_id, scores)
+        else:
+            reason = failure_reason(message or "")
+            self._print(trial.trial_id, reason=reason)
+
+    def _print(
+        self,
+        trial_id: str,
+        scores: tuple[float, ...] = (),
+        reason: str = "",
+        pause: str = "",
+    ) -> None:
+        if not self.verbose:
             return
         seconds = time.monotonic() - self._began
-        scores: tuple[float, ...] = ()
-        if pause or trial.status == TrialStatus.COMPLETED:
-            scores = tuple(value_of(trial, name) for name in self._names)
         summary = TrialSummary(
-            trial_id=trial.trial_id,
+            trial_id=trial_id,
             scores=scores,
             is_best=False,
             expected=None,
             origin="",
             seconds=seconds,
-            reason="" if scores else failure_reason(message or ""),
+            reason=reason,
             pause=pause,
         )
         words = result_words(summary, self._names)

@@ -134,14 +134,14 @@ class Trainer:
             self.clock.begin()
 
     def on_trial_end(self, trial: Trial) -> None:
-        """Prints the trial of a worker, as its chief knows it."""
-        if isinstance(self.display, WorkerDisplay):
+        """Prints the trial of a worker."""
+        if isinstance(self.display, WorkerDisplay) and is_paused(trial):
+            rung, (_, rungs) = rungs_of(trial)[-1], schedule_of(trial)
+            where = pause_words(rung["epochs"], max(rungs, default=None))
+            self.display.on_trial_pause(trial.trial_id, rung["metrics"], where)
+        elif isinstance(self.display, WorkerDisplay):
             known = self._tuner.oracle.get_trial(trial.trial_id)
-            pause = ""
-            if is_paused(trial):
-                last = max(schedule_of(trial)[1], default=None)
-                pause = pause_words(rungs_of(trial)[-1]["epochs"], last)
-            self.display.on_trial_end(known, message_of(trial), pause)
+            self.display.on_trial_end(known, message_of(trial))
 
     def _is_time_over(self) -> bool:
         clock = self.clock
