@@ -33,7 +33,8 @@ EDGES = tuple(
 )
 RESNET_CELL = "303101"
 
-WIDTHS = (16, 32, 64)
+WIDTH = 16
+NUM_STAGES = 3
 # The meaning of an input shape, for errors.
 IMAGE = "(height, width, channels)"
 CELLS_PER_STAGE = 5
@@ -43,14 +44,17 @@ def build_nasbench201(
     cell: str,
     input_shape: Sequence[int | None] = (32, 32, 3),
     num_classes: int = 10,
+    *,
+    width: int = WIDTH,
+    cells_per_stage: int = CELLS_PER_STAGE,
 ) -> keras.Model:
     """Builds the published network around one of the 15,625 cells.
 
-    The network has a stem of 16 channels and three stages of five cells.
-    Between two stages a residual block halves the image and doubles the
-    channels. A cell has four nodes and an operation on each of its six edges.
-    Its first node is the input and its last node the output. Operations that
-    do not reach the output are kept, as in the published network.
+    The network has a stem and three stages of cells. Between two stages a
+    residual block halves the image and doubles the channels. A cell has four
+    nodes and an operation on each of its six edges. Its first node is the
+    input and its last node the output. Operations that do not reach the output
+    are kept, as in the published network.
 
     Example:
 
@@ -69,6 +73,9 @@ def build_nasbench201(
         input_shape: Tuple `(height, width, channels)`. Defaults to
             `(32, 32, 3)`.
         num_classes: Int. Defaults to 10.
+        width: Int, the channels of the stem and the first stage. Defaults to
+            16, as published.
+        cells_per_stage: Int. Defaults to 5, as published.
 
     Returns:
         A `keras.Model` that is not compiled. Its outputs are probabilities.
@@ -83,12 +90,15 @@ def build_nasbench201(
     operations = parse_cell(cell)
     inputs = keras.Input(check_shape(input_shape, IMAGE, 3, 2))
     num_classes = check_count("num_classes", num_classes, at_least=2)
-    x = layers.Conv2D(WIDTHS[0], 3, padding="same", use_bias=False)(inputs)
+    width = check_count("width", width)
+    cells_per_stage = check_count("cells_per_stage", cells_per_stage)
+    x = layers.Conv2D(width, 3, padding="same", use_bias=False)(inputs)
     x = _batch_norm()(x)
-    for width in WIDTHS:
-        if width != WIDTHS[0]:
+    for stage in range(NUM_STAGES):
+        if stage:
+            width *= 2
             x = _reduction(x, width)
-        for _ in range(CELLS_PER_STAGE):
+        for _ in range(cells_per_stage):
             x = _cell(x, operations, width)
     x = layers.ReLU()(_batch_norm()(x))
     x = layers.GlobalAveragePooling2D()(x)
@@ -157,8 +167,8 @@ def _record(model: keras.Model, cell: str) -> BlockRecord:
     return BlockRecord(
         "network",
         "cell",
-        f"{len(WIDTHS)} stages of {CELLS_PER_STAGE} cells, with "
-        f"{', '.join(map(str, WIDTHS))} channels",
+        f"{NUM_STAGES} stages of {CELLS_PER_STAGE} cells, with "
+        f"{', '.join(str(WIDTH << i) for i in range(NUM_STAGES))} channels",
         model.output_shape[1:],
         model.count_params(),
         edges=tuple(

@@ -50,6 +50,19 @@ def test_parameters_of_100_cells_are_those_of_the_table():
     assert counts == {cell: published_params(cell) for cell in cells}
 
 
+def test_a_small_network_has_the_same_cells():
+    model = nas.build_nasbench201("303101", SMALL, width=4, cells_per_stage=1)
+    convs = [
+        one for one in model.layers if isinstance(one, keras.layers.Conv2D)
+    ]
+    # Two convolutions a cell, three a reduction.
+    assert [one.filters for one in convs] == [4] * 3 + [8] * 5 + [16] * 5
+    with pytest.raises(ValueError, match="`cells_per_stage`.*=0"):
+        nas.build_nasbench201("303101", SMALL, cells_per_stage=0)
+    with pytest.raises(ValueError, match="`width`.*=0"):
+        nas.build_nasbench201("303101", SMALL, width=0)
+
+
 def test_published_strings_and_digits_are_the_same():
     assert nasbench201.parse_cell(RESNET) == (
         "nor_conv_3x3",

@@ -1,0 +1,134 @@
+"""Makes the table of zero-cost proxies of the cells of NAS-Bench-201.
+
+Example:
+
+```
+KERAS_BACKEND=torch python -m benchmarks.proxy_table --minutes 50
+```
+
+The networks are small: one cell in each stage, 8, 16 and 32 channels, images
+of 16 by 16. Many of the 15,625 cells are the same function, because some
+operations are "none" and others are skip connections. They share the numbers
+of one of them, whose operations without effect are "none". Cells come in random
+order. What is in the table already is not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import itertools
+import json
+import pathlib
+import time
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks import results
+
+TABLE = results.FOLDER / "proxies.nasbench201.jsonl"
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+NUM_OPERATIONS = 5
+NONE, SKIP = "0", "1"
+
+INPUT_SHAPE = (16, 16, 3)
+WIDTH = 8
+CELLS_PER_STAGE = 1
+
+
+def function_of(cell: str) -> tuple[str, ...]:
+    """Returns the terms whose sum a cell computes of its input.
+
+    Args:
+        cell: String of six digits, the operations of `EDGES`.
+    """
+    nodes: list[tuple[str, ...]] = [("x",)]
+    for node in range(1, 4):
+        terms: list[str] = []
+        for (source, target), operation in zip(EDGES, cell, strict=True):
+            if target != node or operation == NONE or not nodes[source]:
+                continue
+            if operation == SKIP:
+                terms += nodes[source]
+            else:
+                terms.append(f"{operation}({'+'.join(nodes[source])})")
+        nodes.append(tuple(sorted(terms)))
+    return nodes[-1]
+
+
+@functools.cache
+def representatives() -> dict[str, str]:
+    """Returns for each cell the first one that is the same function."""
+    first: dict[tuple[str, ...], str] = {}
+    digits = map(str, range(NUM_OPERATIONS))
+    return {
+        cell: first.setdefault(function_of(cell), cell)
+        for cell in map("".join, itertools.product(digits, repeat=len(EDGES)))
+    }
+
+
+def load(file: pathlib.Path = TABLE) -> dict[str, dict[str, float]]:
+    """Returns the proxies of the cells that were measured."""
+    found = {}
+    for line in results.lines_of(file):
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # Torn when the process died; the cell is measured again.
+        found[record.pop("cell")] = record
+    return found
+
+
+def missing(known: Mapping[str, object]) -> Iterator[str]:
+    """Yields the cells that are not known, in their random order."""
+    cells = sorted(set(representatives().values()))
+    for index in np.random.default_rng(0).permutation(len(cells)):
+        if cells[index] not in known:
+            yield cells[index]
+
+
+def measured(cell: str) -> dict[str, float]:
+    """Returns the proxies of a cell."""
+    # Imported here because who reads the table needs no backend.
+    import keras
+
+    from kt_evolution import nas
+    from kt_evolution.costs import measurement
+
+    keras.utils.set_random_seed(0)
+    model = nas.build_nasbench201(
+        cell, INPUT_SHAPE, width=WIDTH, cells_per_stage=CELLS_PER_STAGE
+    )
+    return {
+        "params": float(measurement.count_params(model)),
+        **measurement.measure_proxies(model, measurement.PROXIES),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description="Measure zero-cost proxies of the cells of NAS-Bench-201."
+    )
+    parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--table", type=pathlib.Path, default=TABLE)
+    options = parser.parse_args(arguments)
+    end = time.monotonic() + 60.0 * options.minutes
+    known = load(options.table)
+    options.table.parent.mkdir(parents=True, exist_ok=True)
+    with options.table.open("a") as stream:
+        for cell in missing(known):
+            if time.monotonic() > end:
+                break
+            known[cell] = measured(cell)
+            # Of a torn line the next one is kept apart.
+            stream.write(f"\n{json.dumps({'cell': cell, **known[cell]})}")
+            stream.flush()
+    total = len(set(representatives().values()))
+    print(f"{len(known)} of {total} cells are in the table.")
+
+
+if __name__ == "__main__":
+    main()
