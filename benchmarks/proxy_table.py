@@ -83,11 +83,12 @@ def load(file: pathlib.Path = TABLE) -> dict[str, dict[str, float]]:
 
 
 def missing(known: Mapping[str, object]) -> Iterator[str]:
-    """Yields the cells that are not known, in their random order."""
-    cells = sorted(set(representatives().values()))
-    for index in np.random.default_rng(0).permutation(len(cells)):
-        if cells[index] not in known:
-            yield cells[index]
+    """Yields the cells to measure, those of random cells first."""
+    first = representatives()
+    cells = np.random.default_rng(0).permutation(sorted(first))
+    for cell in dict.fromkeys(first[cell] for cell in cells.tolist()):
+        if cell not in known:
+            yield cell
 
 
 def measured(cell: str) -> dict[str, float]:
