@@ -10,6 +10,8 @@ from benchmarks import proxy_table
 from benchmarks import results
 from benchmarks import tasks
 
+pytestmark = pytest.mark.later
+
 TABLE = "nasbench201/cifar10"
 
 
