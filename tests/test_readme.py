@@ -120,7 +120,7 @@ def test_code_of_the_guides_does_what_they_say(names):
         names,
     )
     exec(code_with('survival="aging"', GUIDES / "search.md"), names)
-    costs = code_with("measure=", GUIDES / "costs.md")
+    costs = code_with('"flops", "latency"', GUIDES / "costs.md")
     exec(costs.replace("max_trials=30", "max_trials=2"), names)
     for trial in names["tuner"].oracle.get_best_trials():
         assert trial.metrics.get_best_value("flops") > 0
