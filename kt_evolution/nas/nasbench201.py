@@ -36,7 +36,7 @@ RESNET_CELL = "303101"
 WIDTH = 16
 NUM_STAGES = 3
 # The meaning of an input shape, for errors.
-IMAGE = "(height, width, channels)"
+IMAGE = "the height, width and channels of an image"
 CELLS_PER_STAGE = 5
 
 

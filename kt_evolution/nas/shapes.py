@@ -28,6 +28,7 @@ def check_shape(
     )
     if not is_shape or len(input_shape) != rank:
         raise ValueError(
-            f"`input_shape` must be {what}. Received: input_shape={input_shape}"
+            f"`input_shape` must be a tuple of {what}. "
+            f"Received: input_shape={input_shape}"
         )
     return tuple(size if size is None else int(size) for size in input_shape)

@@ -123,7 +123,7 @@ CONV = {"input_shape": (8, 8, 1)}
         ("HyperConvNet", {"input_shape": (8, 8)}, r"`input_shape`.*\(8, 8\)"),
         ("HyperConvNet", {"input_shape": (None, 8, 1)}, "`input_shape`"),
         ("HyperTextNet", {"input_shape": (8, 2)}, r"`input_shape`.*\(8, 2\)"),
-        ("HyperTabularNet", {"input_shape": 4}, "`input_shape`.*=4"),
+        ("HyperTabularNet", {"input_shape": 4}, "`input_shape`.*tuple.*=4"),
         ("HyperSeriesNet", {"input_shape": (8,)}, r"`input_shape`.*\(8,\)"),
         ("HyperConvNet", {"max_depth": 0}, "`max_depth`.*max_depth=0"),
         ("HyperConvNet", {"width": 0}, "`width`.*width=0"),

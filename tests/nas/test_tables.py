@@ -132,6 +132,16 @@ def test_quantiles_are_searched_once_the_table_is_known():
     assert set(options(codes)) == {"columns/embedding"}
 
 
+@pytest.mark.parametrize("argument", ["categorical", "ordered"])
+def test_a_column_of_fractions_has_no_categories(argument):
+    space = nas.HyperTabularNet((2,), num_classes=2, **{argument: {0: 3}})
+    table = np.array([[np.nan, 0.5], [-1, 1.5], [2, 2.5]])
+    space.adapt(table)
+    message = f"integers from 0 in column 0, which `{argument}` .*: 0.5$"
+    with pytest.raises(kt.errors.FatalValueError, match=message):
+        space.adapt(table[:, ::-1])
+
+
 def test_ordered_categories_are_reached_one_after_another():
     space = nas.HyperTabularNet(
         (3,), num_classes=3, width=4, categorical={1: 2}, ordered={0: 4, 2: 2}

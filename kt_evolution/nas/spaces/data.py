@@ -102,7 +102,8 @@ def check_labels(
     if y.dtype.kind not in "fiub" or y.size != len(y):
         raise kt.errors.FatalValueError(
             f"`{name}` must be integer labels, one for each sample; of one-hot "
-            "labels these are y.argmax(axis=-1). "
+            "labels these are y.argmax(axis=-1), of names "
+            "np.unique(y, return_inverse=True)[1]. "
             f"Received: {name} of shape {y.shape} and dtype {y.dtype}"
         )
     if y.size and (np.any(y != np.floor(y)) or y.min() < 0):

@@ -263,9 +263,15 @@ def _check_categories(
 def _check_codes(
     table: np.ndarray, argument: str, counts: Mapping[int, int], name: str
 ) -> None:
-    """Raises if a column has more categories than an argument allows."""
+    """Raises if a column has other numbers than an argument allows."""
     for column, count in counts.items():
         codes = table[:, column]
+        fractions = codes[np.isfinite(codes) & (codes != np.floor(codes))]
+        if len(fractions):
+            raise kt.errors.FatalValueError(
+                f"`{name}` must have integers from 0 in column {column}, which "
+                f"`{argument}` names. Received: {float(fractions[0]):g}"
+            )
         largest = float(np.max(codes, initial=0, where=codes > 0))
         if largest >= count:
             raise kt.errors.FatalValueError(
