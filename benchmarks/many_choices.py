@@ -1,17 +1,18 @@
-"""Searches the genes of `HyperCellNet` where drawn effects replace training.
+"""Searches spaces of many choices where drawn effects replace training.
 
 Example:
 
 ```
-python -m benchmarks.many_choices --trials 30 --seeds 20
+python -m benchmarks.many_choices --trials 30 --seeds 0-19 \
+    --spaces HyperCellNet HyperConvNet
 ```
 
-Training random networks of cells takes minutes each, so the objective is drawn
-with the seed: every value of every hyperparameter has an effect, most of them
-small, and so has every operation each time that a cell has it. The scores of
-random networks have the mean 0 and the standard deviation 1, larger is better.
-A searcher is told the score with noise added, and judged by the true score of
-the network with the best score that it was told.
+Training random networks takes minutes each, so the objective is drawn with the
+seed: every value of every hyperparameter has an effect, most of them small, and
+so has every operation each time that a cell has it. The scores of random
+networks have the mean 0 and the standard deviation 1, larger is better. A
+searcher is told the score with noise added, and judged by the true score of the
+network with the best score that it was told.
 
 The default values have no special effects: here they are a network like any
 other. `nearest` is in how many hyperparameters the networks 6 to 12 differ from
@@ -23,6 +24,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -31,12 +33,20 @@ import keras_tuner as kt
 import numpy as np
 
 from benchmarks import wide
+from benchmarks.race import parse_seeds
 from kt_evolution import nas
 from kt_evolution.algorithm.space.genes import GridGene
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.keras_tuner_bridge.encoding import genes_of
 from kt_evolution.nas.blocks.cells import OPERATIONS
 
+# The shapes for which the spaces are built.
+SPACES = {
+    "HyperCellNet": (32, 32, 3),
+    "HyperConvNet": (28, 28, 1),
+    "HyperMobileNet": (32, 32, 3),
+    "HyperSeriesNet": (60, 2),
+}
 NOISE = 0.5
 # The logarithms of the sizes of effects: their mean and standard deviation.
 EFFECTS = (-1.5, 1.2)
@@ -50,16 +60,16 @@ SEARCHERS = ("random", "evolution", "evolution-pure")
 
 
 @functools.cache
-def hyperparameters() -> kt.HyperParameters:
-    """Returns the hyperparameters of `HyperCellNet` for small images."""
+def hyperparameters(name: str = "HyperCellNet") -> kt.HyperParameters:
+    """Returns the hyperparameters of a ready space for small inputs."""
     hp = kt.HyperParameters()
-    nas.HyperCellNet(input_shape=(32, 32, 3), num_classes=10, width=8).build(hp)
+    getattr(nas, name)(SPACES[name], num_classes=10, width=8).build(hp)
     return hp
 
 
 @functools.cache
-def space() -> SearchSpace:
-    return SearchSpace(genes_of(hyperparameters().space))
+def space(name: str = "HyperCellNet") -> SearchSpace:
+    return SearchSpace(genes_of(hyperparameters(name).space))
 
 
 class Effects:
@@ -67,14 +77,16 @@ class Effects:
 
     Args:
         seed: Int, draws the effects.
+        name: String, the space. Defaults to that of cells.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, name: str = "HyperCellNet") -> None:
         rng = np.random.default_rng([seed, 7])
+        self._space = space(name)
         self._of_values: dict[str, dict[Any, float]] = {}
         self._of_codes: dict[str, tuple[float, float]] = {}
         self._of_operations: dict[tuple[str, Any], float] = {}
-        for gene in space().genes:
+        for gene in self._space.genes:
             size = float(np.exp(rng.normal(*EFFECTS)))
             if not isinstance(gene, GridGene):
                 self._of_codes[gene.name] = 3.0 * size, rng.uniform(0.2, 0.8)
@@ -90,11 +102,11 @@ class Effects:
             for operation in OPERATIONS:
                 self._of_operations[cell, operation] = OPERATION * rng.normal()
         genomes = np.random.default_rng(0).random(
-            (NUM_SAMPLED, len(space().genes))
+            (NUM_SAMPLED, self._space.num_genes)
         )
         sums = [
-            self._sum(space().decode(genome))
-            for genome in space().canonicalize(genomes)
+            self._sum(self._space.decode(genome))
+            for genome in self._space.canonicalize(genomes)
         ]
         self._mean, self._std = float(np.mean(sums)), float(np.std(sums))
 
@@ -107,8 +119,8 @@ class Effects:
         for name, value in values.items():
             if name in self._of_codes:
                 size, best = self._of_codes[name]
-                (position,) = space().genes_named(name)
-                code = space().genes[position].encode(value)
+                (position,) = self._space.genes_named(name)
+                code = self._space.genes[position].encode(value)
                 total -= size * (code - best) ** 2
                 continue
             total += self._of_values[name][value]
@@ -118,7 +130,8 @@ class Effects:
 
 
 def is_operation(name: str) -> bool:
-    return "operation" in name
+    """Whether a hyperparameter is the operation of a cell's node."""
+    return "/node_" in name and "operation" in name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,21 +147,37 @@ class Found:
     nearest: float
 
 
-def search(searcher: str, trials: int, seed: int) -> Found:
-    effects = Effects(seed)
+def search(
+    searcher: str,
+    trials: int,
+    seed: int,
+    objective: Callable[[Mapping[str, Any]], float],
+    hp: kt.HyperParameters,
+    noise: float,
+) -> Found:
+    """Runs a search without training.
+
+    Args:
+        searcher: String, one of `SEARCHERS`.
+        trials: Int.
+        seed: Int, that of the search and of the noise.
+        objective: Function of the values of a network, its true score.
+        hp: The `keras_tuner.HyperParameters` of the space.
+        noise: Float, its standard deviation.
+    """
     told: list[float] = []
     true: list[float] = []
     tried: list[dict[str, Any]] = []
 
     def score(values: dict[str, Any]) -> float:
-        noise = np.random.default_rng([seed, len(told), 3]).normal()
-        true.append(effects(values))
-        told.append(true[-1] + NOISE * noise)
+        drawn = np.random.default_rng([seed, len(told), 3]).normal()
+        true.append(objective(values))
+        told.append(true[-1] + noise * drawn)
         tried.append(values)
         # The oracles minimize.
         return -told[-1]
 
-    oracle = wide.new_oracle(searcher, hyperparameters().copy(), trials, seed)
+    oracle = wide.new_oracle(searcher, hp.copy(), trials, seed)
     wide.drive(oracle, trials, score)
     best = [int(np.argmax(told[: n + 1])) for n in range(trials)]
     changes = [
@@ -163,32 +192,54 @@ def _num_changes(values: dict[str, Any], others: dict[str, Any]) -> int:
     return sum(values.get(name) != others.get(name) for name in names)
 
 
+def row(title: str, found: Sequence[Found], checkpoints: Sequence[int]) -> str:
+    """Returns a row of a table: means over seeds, and their errors."""
+    cells = []
+    for n in checkpoints:
+        scores = np.array([one.scores[n - 1] for one in found])
+        error = scores.std() / np.sqrt(len(scores))
+        cells.append(f"{scores.mean():.2f} ± {error:.2f}")
+    nearest = np.mean([one.nearest for one in found])
+    return f"| {title} | {' | '.join(cells)} | {nearest:.1f} |"
+
+
+def header(title: str, checkpoints: Sequence[int]) -> str:
+    """Returns the head of such a table."""
+    columns = " | ".join(map(str, checkpoints))
+    lines = "---:|" * (len(checkpoints) + 1)
+    return f"| {title} | {columns} | nearest |\n|---|{lines}"
+
+
+def checkpoints_until(trials: int) -> list[int]:
+    return [n for n in CHECKPOINTS if n <= trials]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        description="Search the genes of `HyperCellNet` without training."
+        description="Search spaces of many choices without training."
     )
     add = parser.add_argument
     add("--trials", type=int, default=30)
-    add("--seeds", type=int, default=20)
+    add("--seeds", type=parse_seeds, default=list(range(20)))
     add("--searchers", nargs="+", choices=SEARCHERS, default=SEARCHERS)
+    add("--spaces", nargs="+", choices=SPACES, default=["HyperCellNet"])
     options = parser.parse_args(arguments)
-    counts = [n for n in CHECKPOINTS if n <= options.trials]
-    print(f"| searcher | {' | '.join(map(str, counts))} | nearest |")
-    print(f"|---|{'---:|' * (len(counts) + 1)}")
-    for searcher in options.searchers:
-        found = [
-            search(searcher, options.trials, seed)
-            for seed in range(options.seeds)
-        ]
-        cells = []
-        for n in counts:
-            scores = np.array([one.scores[n - 1] for one in found])
-            error = scores.std() / np.sqrt(len(scores))
-            cells.append(f"{scores.mean():.2f} ± {error:.2f}")
-        nearest = np.mean([one.nearest for one in found])
-        print(
-            f"| {searcher} | {' | '.join(cells)} | {nearest:.1f} |", flush=True
-        )
+    checkpoints = checkpoints_until(options.trials)
+    for name in options.spaces:
+        print(header(f"{name}, searcher", checkpoints))
+        for searcher in options.searchers:
+            found = [
+                search(
+                    searcher,
+                    options.trials,
+                    seed,
+                    Effects(seed, name),
+                    hyperparameters(name),
+                    NOISE,
+                )
+                for seed in options.seeds
+            ]
+            print(row(searcher, found, checkpoints), flush=True)
 
 
 if __name__ == "__main__":

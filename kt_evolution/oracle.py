@@ -80,8 +80,8 @@ class EvolutionOracle(kt.Oracle):
             training don't count. Defaults to 3.
         population_size: Int, how many individuals breed. Defaults to 20.
         num_initial_points: Int, how many individuals are sampled before the
-            first is bred; the first of them has the default values. Defaults
-            to 5 with a surrogate and to 10 without.
+            first is bred; the first has the default values. Defaults to 10,
+            with a surrogate to 5, to 8 for more than 11 hyperparameters.
         selection: String or `Selection`. Defaults to "tournament".
         crossover: String or `Crossover`. Defaults to "uniform".
         mutation: String or `Mutation`. Defaults to "mixed".

@@ -25,6 +25,7 @@ from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.history.rungs import rank_paused
 from kt_evolution.algorithm.initial_design import FROM_USER
 from kt_evolution.algorithm.initial_design import WARM_START
+from kt_evolution.algorithm.initial_design import default_num_initial_points
 from kt_evolution.algorithm.initial_design import next_from_user
 from kt_evolution.algorithm.initial_design import next_from_warm_start
 from kt_evolution.algorithm.initial_design import next_initial
@@ -49,9 +50,6 @@ from kt_evolution.algorithm.surrogate.gaussian_process import SURROGATES
 from kt_evolution.algorithm.transfer import TRANSFER
 from kt_evolution.algorithm.transfer import next_from_past
 
-INITIAL_POINTS = 10
-# With a surrogate fewer points are needed.
-SURROGATE_INITIAL_POINTS = 5
 # How many of the last trials are reserved for each candidate's re-evaluations.
 REEVALUATIONS_EACH = 2
 REEVALUATION = "reevaluation"
@@ -68,8 +66,8 @@ class Evolution:
         population_size: Int, how many individuals may become parents.
             Defaults to 20.
         num_initial_points: Int, how many individuals are sampled before the
-            first offspring, the defaults included. Defaults to 5 with a
-            surrogate and to 10 without.
+            first offspring, the defaults included. Defaults to 10, with a
+            surrogate to 5, and to 8 for more than 11 tunable genes.
         selection: A `Selection` or its name. Defaults to "tournament".
         crossover: A `Crossover` or its name. Defaults to "uniform".
         mutation: A `Mutation` or its name. Defaults to "mixed".
@@ -109,15 +107,11 @@ class Evolution:
             self.acquisition_search = AcquisitionSearch(
                 model, self.reproduction, self.survival, self.population_size
             )
-        if num_initial_points is None:
-            num_initial_points = (
-                INITIAL_POINTS
-                if surrogate is None
-                else SURROGATE_INITIAL_POINTS
+        self.num_initial_points = num_initial_points
+        if num_initial_points is not None:
+            self.num_initial_points = check_count(
+                "num_initial_points", num_initial_points
             )
-        self.num_initial_points = check_count(
-            "num_initial_points", num_initial_points
-        )
         self.reevaluate = check_count("reevaluate", reevaluate, at_least=0)
         self.fidelity = None
         if fidelity is not None:
@@ -266,7 +260,13 @@ class Evolution:
             return nearer
         known = step.known.positions
         sampled = len(history) - len(history.positions(Status.REJECTED))
-        if sampled < self.num_initial_points or not len(known):
+        num_initial_points = (
+            self.num_initial_points
+            or default_num_initial_points(
+                history.space, self.acquisition_search is not None
+            )
+        )
+        if sampled < num_initial_points or not len(known):
             return self._initial(history, seed)
         if step.is_random:
             genome = rng.random((1, history.space.num_genes))

@@ -16,11 +16,27 @@ from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import WIDE
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
+# How many individuals are sampled before the first offspring. With a surrogate
+# fewer are needed, unless it has to learn many genes.
+INITIAL_POINTS = 10
+SURROGATE_INITIAL_POINTS = 5
+MANY_GENES_INITIAL_POINTS = 8
+# A space with more tunable genes has many.
+MANY_GENES = 11
 # The operators of these individuals, as the journal stores them.
 FROM_USER = "given"
 WARM_START = "best import"
 # How often the rest of a partial individual is sampled to find a new one.
 MAX_SAMPLES = 20
+
+
+def default_num_initial_points(space: SearchSpace, has_surrogate: bool) -> int:
+    """Returns how many individuals are sampled before the first offspring."""
+    if not has_surrogate:
+        return INITIAL_POINTS
+    if space.is_tunable.sum() > MANY_GENES:
+        return MANY_GENES_INITIAL_POINTS
+    return SURROGATE_INITIAL_POINTS
 
 
 def next_initial(history: History, seed: int) -> tuple[np.ndarray, str]:

@@ -11,6 +11,7 @@ from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.initial_design import next_from_warm_start
 from kt_evolution.algorithm.initial_design import partial_genome
 from kt_evolution.algorithm.space.genes import CategoricalGene
+from kt_evolution.algorithm.space.genes import FixedGene
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from tests.algorithm.searches import BRANCHES
@@ -78,6 +79,38 @@ def test_given_ones_come_first_then_the_default_and_even_points():
     assert operators[4] in ("mutation", "crossover", "crossover+mutation")
     assert MIXED.decode(history.genomes[0])["layers"] == 5
     assert MIXED.decode(history.genomes[1])["lr"] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("num_genes", "num_fixed", "surrogate", "expected"),
+    [
+        (11, 0, "gaussian_process", 5),
+        (12, 0, "gaussian_process", 8),
+        (11, 9, "gaussian_process", 5),
+        (12, 0, None, 10),
+    ],
+)
+def test_more_genes_have_more_initial_points(
+    num_genes, num_fixed, surrogate, expected
+):
+    genes = [OrdinalGene(f"x{i}", range(5), 0) for i in range(num_genes)]
+    genes += [FixedGene(f"fixed_{i}", 1) for i in range(num_fixed)]
+    history = History(SearchSpace(genes))
+    evolution = Evolution(surrogate=surrogate)
+    operators = []
+    while not operators or operators[-1] in ("default", "initial"):
+        proposal = ask(evolution, history, float(len(operators)))
+        operators.append(proposal.operator)
+    assert len(operators) == expected + 1
+
+
+def test_a_given_number_of_initial_points_holds_for_many_genes():
+    genes = [OrdinalGene(f"x{i}", range(5), 0) for i in range(20)]
+    history = History(SearchSpace(genes))
+    evolution = Evolution(num_initial_points=3)
+    operators = [ask(evolution, history, 1.0).operator for _ in range(4)]
+    assert operators[:3] == ["default", "initial", "initial"]
+    assert operators[3] not in ("default", "initial")
 
 
 def test_what_is_not_given_is_sampled_by_the_proposals_own_rng():

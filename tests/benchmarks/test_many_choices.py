@@ -38,12 +38,22 @@ def test_an_operation_is_worth_the_same_in_each_place(monkeypatch):
     assert gain(1) == pytest.approx(gain(4))
 
 
-def test_a_search_is_judged_by_the_network_that_it_would_choose(monkeypatch):
-    monkeypatch.setattr(many_choices, "NOISE", 0.0)
-    found = many_choices.search("random", 8, seed=0)
+def searched(searcher):
+    return many_choices.search(
+        searcher,
+        8,
+        seed=0,
+        objective=many_choices.Effects(0),
+        hp=many_choices.hyperparameters(),
+        noise=0.0,
+    )
+
+
+def test_a_search_is_judged_by_the_network_that_it_would_choose():
+    found = searched("random")
     # Without noise that is the best one.
     assert np.all(np.diff(found.scores) >= 0.0)
     # Random networks share few of their choices.
     assert found.nearest > 20
-    bred = many_choices.search("evolution", 8, seed=0)
+    bred = searched("evolution")
     assert bred.nearest < found.nearest

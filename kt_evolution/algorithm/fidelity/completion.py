@@ -19,6 +19,7 @@ from kt_evolution.algorithm.ranking import fitness
 from kt_evolution.algorithm.ranking import total_violation
 from kt_evolution.algorithm.surrogate.gaussian_process import GaussianPosterior
 from kt_evolution.algorithm.surrogate.kernel import embed
+from kt_evolution.algorithm.surrogate.kernel import num_varied
 from kt_evolution.algorithm.surrogate.parameters import fit_parameters
 from kt_evolution.algorithm.surrogate.parameters import nugget
 from kt_evolution.algorithm.surrogate.standardization import SMALLEST
@@ -127,7 +128,9 @@ def predict_finals(
             float(changes.mean()), max(float(changes.std()), SMALLEST)
         )
         targets = (changes - scale.offset) / scale.scale
-        parameters = fit_parameters(points, features, targets)
+        parameters = fit_parameters(
+            points, features, targets, num_varied=num_varied(space)
+        )
         # The residual variance is that of single individuals.
         posterior = GaussianPosterior.of(
             space,

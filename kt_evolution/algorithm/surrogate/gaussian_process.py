@@ -12,6 +12,7 @@ from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.algorithm.surrogate.base import Surrogate
 from kt_evolution.algorithm.surrogate.kernel import correlations
 from kt_evolution.algorithm.surrogate.kernel import embed
+from kt_evolution.algorithm.surrogate.kernel import num_varied
 from kt_evolution.algorithm.surrogate.parameters import JITTER
 from kt_evolution.algorithm.surrogate.parameters import amplitude_of
 from kt_evolution.algorithm.surrogate.parameters import fit_parameters
@@ -109,6 +110,7 @@ class GaussianProcess:
             (targets - prior_mean.expected(basis))[fitted],
             added[fitted],
             prior_mean.covariance(basis[fitted], basis[fitted]),
+            num_varied(space),
         )
         residual = nugget(parameters)
         individual_variance = self.repeatability * residual

@@ -80,11 +80,19 @@ def embed(
 
 def num_features_of(space: SearchSpace) -> int:
     """Returns how many features `embed` makes of a space."""
-    counted = [
+    return space.num_genes + _num_counted(space)
+
+
+def num_varied(space: SearchSpace) -> int:
+    """Returns in how many of these features individuals can differ."""
+    return int(space.is_tunable.sum()) + _num_counted(space)
+
+
+def _num_counted(space: SearchSpace) -> int:
+    return sum(
         min(int(space.sizes[choice[0]]), MAX_CATEGORIES)
         for choice in space.repeated_choices
-    ]
-    return space.num_genes + sum(counted)
+    )
 
 
 def _embed_many(

@@ -1,5 +1,7 @@
 """The parameters of a Gaussian process: the most probable ones."""
 
+import math
+
 import numpy as np
 from scipy.linalg.lapack import dpotrf
 from scipy.linalg.lapack import dpotri
@@ -24,9 +26,8 @@ MAX_ITERATIONS = 25
 # How many genes of a wide space have a length scale of their own.
 NUM_OWN_LENGTH_SCALES = 30
 # With at most this many features `WEIGHT_PRIOR` is the prior of the weights.
-# With more the length scales are longer, so that the expected distance of two
-# individuals stays the same.
-UNSHIFTED_FEATURES = 10
+# With more the length scales are longer, see `shift_of`.
+UNSHIFTED_FEATURES = 11
 # The standard deviation of the logarithms of weights in a wide space, twice
 # that of Hvarfner's length scales: most of thousands of genes do not matter,
 # and a few matter much.
@@ -39,6 +40,7 @@ def fit_parameters(
     targets: np.ndarray,
     added_variance: np.ndarray | float = 0.0,
     mean_covariance: np.ndarray | float = MEAN_VARIANCE,
+    num_varied: int | None = None,
 ) -> np.ndarray:
     """Returns the most probable log weights of the features and log noise.
 
@@ -51,6 +53,8 @@ def fit_parameters(
             in addition to the noise, per unit of amplitude. Defaults to 0.
         mean_covariance: Float array of shape `(n, n)`, the covariance of the
             prior means. Defaults to that of an unknown constant.
+        num_varied: Int, in how many features individuals can differ. Defaults
+            to None: in all of them.
 
     Returns:
         Float array of shape `(num_features + 1,)`.
@@ -60,7 +64,8 @@ def fit_parameters(
         return _fit_few_of_many(
             points, features, targets, added_variance, mean_covariance
         )
-    mean, std, bounds = _prior(num_features)
+    shift = shift_of(num_features if num_varied is None else num_varied)
+    mean, std, bounds = _prior(num_features, shift, spread_of(shift))
     return _most_probable(
         mean,
         points,
@@ -93,8 +98,7 @@ def _fit_few_of_many(
         "Vanilla Bayesian Optimization Performs Great in High Dimensions".
     """
     num_features = int(features.max()) + 1
-    num_used = len(np.unique(features))
-    shift = max(float(np.log(num_used / UNSHIFTED_FEATURES)), 0.0)
+    shift = shift_of(len(np.unique(features)))
     # Group 0 are the features that share a length scale.
     groups = np.zeros(num_features, dtype=np.int64)
     mean, std, bounds = _prior(1, shift)
@@ -211,6 +215,33 @@ def negative_log_posterior(
     loss = 0.5 * (count + PRIOR_SCORES) * np.log(amplitude)
     loss += np.log(cholesky[diagonal]).sum() + 0.5 * distance @ distance
     return loss, np.append(pull_back(gradient), by_noise) + distance / std
+
+
+def shift_of(num_varied: int) -> float:
+    """Returns by how much the prior lowers the logarithms of weights.
+
+    The expected distance of two individuals then stays that of a space with
+    `UNSHIFTED_FEATURES`. Otherwise random individuals of many features would
+    be uncorrelated, and only close neighbors of known ones would be expected
+    to be good.
+
+    Reference:
+        Hvarfner et al. (2024), "Vanilla Bayesian Optimization Performs Great
+        in High Dimensions".
+
+    Args:
+        num_varied: Int, in how many features individuals can differ.
+    """
+    return math.log(max(num_varied / UNSHIFTED_FEATURES, 1.0))
+
+
+def spread_of(shift: float) -> float:
+    """Returns the standard deviation of the logarithms of shifted weights.
+
+    The expected weight, exp(mean + variance / 2), is that of the unshifted
+    prior: a few of many features may still matter much.
+    """
+    return math.sqrt(WEIGHT_PRIOR[1] ** 2 + 2.0 * shift)
 
 
 def _prior(
