@@ -19,7 +19,8 @@ NUM_REBUILT = 8
 EDITED = (
     "The hypermodel was edited since the last trials: it asks for other "
     "hyperparameters. Earlier trials stay in the history, and count as the "
-    "models that it builds with their values."
+    "models that it builds with their values. If you edited nothing, it may be "
+    "a space that needs its `adapt` before each search."
 )
 
 

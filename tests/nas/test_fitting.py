@@ -252,6 +252,7 @@ def test_samples_of_another_shape_end_the_search(tmp_path):
         tuner.search(x, LABELS, validation_data=(wrong, LABELS), verbose=0)
 
 
+SERIES = np.zeros((9, 2))
 NAN = np.full((8, 8, 8, 1), np.nan, "float32")
 TABLE = np.zeros((8, 4), "float32")
 
@@ -283,6 +284,12 @@ def space_named(name):
         ("texts", [*TEXTS[:3], None, "a"], [0] * 5, "`x`.*None in row 3"),
         ("texts", [["a", "b"], ["c"]], [0, 1], r"`x`.*\['a', 'b'\] in row 0"),
         (
+            "HyperSeriesNet",
+            pandas.Series([SERIES, SERIES[:5]]),
+            [0, 1],
+            "rows of the same shape.*float32",
+        ),
+        (
             "texts",
             np.ones((2, 4), int),
             [0, 1],
@@ -296,6 +303,13 @@ def test_samples_that_are_not_as_they_must_be_are_named(name, x, y, message):
     model = space.build(hp)
     with pytest.raises(kt.errors.FatalValueError, match=message):
         space.fit(hp, model, x, y, verbose=0)
+
+
+def test_a_column_of_arrays_is_a_batch_of_them():
+    space, series = new_space("HyperSeriesNet")
+    column = pandas.Series(list(series))
+    np.testing.assert_array_equal(space.samples(column, "x"), series)
+    space.adapt(column)
 
 
 def test_targets_of_a_regression_must_be_finite():

@@ -198,7 +198,7 @@ def test_arguments_of_the_wrong_type_are_named():
     with pytest.raises(TypeError, match=r"`categorical` must be a dict.*\[2\]"):
         new_space("HyperTabularNet", categorical=[2])
     space, x = new_space("HyperTabularNet", num_classes=None, task="regression")
-    with pytest.raises(ValueError, match="`y` must be finite.*from nan"):
+    with pytest.raises(ValueError, match="`y` must be finite.*: nan in row"):
         space.adapt(x, [1.0, np.nan])
     with pytest.raises(TypeError, match="`hp` must be.*dict"):
         nas.describe({"body/units": 64}, space)

@@ -12,6 +12,8 @@ from kt_evolution.algorithm.checks import is_number
 def as_array(rows: Any, name: str) -> Any:
     """Returns lists and pandas objects as arrays, anything else unchanged.
 
+    An array or a pandas column of lists or arrays is taken as a list of them.
+
     Args:
         rows: The `x` or `y` of `fit`.
         name: String, the argument's name for the error.
@@ -21,7 +23,10 @@ def as_array(rows: Any, name: str) -> Any:
             ends the search, because no model could take them.
     """
     if hasattr(rows, "to_numpy"):
-        return _of_table(rows)
+        rows = _of_table(rows)
+    if isinstance(rows, np.ndarray) and rows.dtype == object and rows.ndim == 1:
+        if len(rows) and isinstance(rows[0], (list, tuple, np.ndarray)):
+            rows = list(rows)
     if not isinstance(rows, (list, tuple)):
         return rows
     try:
@@ -29,7 +34,8 @@ def as_array(rows: Any, name: str) -> Any:
     except ValueError as error:
         raise kt.errors.FatalValueError(
             f"`{name}` must be rows of the same shape; token ids get it "
-            f"by `keras.utils.pad_sequences`. Received: {error}"
+            "by `keras.utils.pad_sequences`, series with its "
+            f"dtype='float32'. Received: {error}"
         ) from error
 
 
@@ -222,11 +228,12 @@ def check_finite(rows: np.ndarray, name: str) -> None:
     """
     if rows.dtype.kind == "f" and rows.size:
         # `np.isfinite(rows)` would need memory for another array of images.
-        extremes = float(rows.min()), float(rows.max())
-        if not np.all(np.isfinite(extremes)):
+        if not np.all(np.isfinite([rows.min(), rows.max()])):
+            first = int(np.argmax(~np.isfinite(rows)))
+            row = np.unravel_index(first, rows.shape)[0]
             raise kt.errors.FatalValueError(
                 f"`{name}` must be finite numbers. "
-                f"Received: {name} from {extremes[0]} to {extremes[1]}"
+                f"Received: {rows.flat[first]} in row {row}"
             )
 
 
