@@ -7,11 +7,13 @@ python -m benchmarks.proxy_race --starts naswot synflow nothing --seeds 0-31
 ```
 
 For each seed the proxy of some random cells is known, as if their models had
-been built before the first trial. `Transfer` takes their ranks for the scores
-of a search on other data: they are the prior mean of the surrogate, with a
-weight that the scores correct. A search ends once it has asked the best cell
-of the table. Races that are recorded already are skipped. The cells are those
-of `benchmarks/proxy_table.py`. The sign tests are one-sided; ties are left out.
+been built before the first trial. It is used in one of two ways. `Transfer`
+takes their ranks for the scores of a search on other data: they are the prior
+mean of the surrogate, with a weight that the scores correct. Or, with "-first",
+the best of them are the first trials, and nothing else. A search ends once it
+has asked the best cell of the table. Races that are recorded already are
+skipped. The cells are those of `benchmarks/proxy_table.py`. The sign tests are
+one-sided; ties are left out.
 """
 
 from __future__ import annotations
@@ -20,11 +22,13 @@ import argparse
 import contextlib
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
 from scipy.stats import spearmanr
 
+import kt_evolution
 from benchmarks import proxy_table
 from benchmarks import results
 from benchmarks import tables
@@ -34,11 +38,15 @@ from benchmarks.signs import SignTest
 from benchmarks.tasks import Task
 from benchmarks.transfer import replayed
 from benchmarks.transfer import run
+from benchmarks.transfer import values_of_cells
 
 TRACK = "proxies"
 PROXIES = ("params", "naswot", "synflow")
 NOTHING = "nothing"
-STARTS = (*PROXIES, NOTHING)
+FIRST = "-first"
+# How many cells are tried first by their proxy alone.
+NUM_FIRST = 3
+STARTS = (*PROXIES, *(f"{name}{FIRST}" for name in PROXIES), NOTHING)
 # The part of a table whose best cells are ranked alone as well.
 TOP_SHARE = 0.1
 
@@ -86,6 +94,7 @@ def run_seed(
     values: dict[str, float] | None,
     num_known: int,
     budget: int,
+    tries_first: bool = False,
 ) -> results.Record:
     """Runs a search until the best cell was asked, or the budget is spent.
 
@@ -95,18 +104,26 @@ def run_seed(
         values: Dict of cells to a proxy; None for a search without.
         num_known: Integer, of how many random cells it is known.
         budget: Integer, how many cells are asked at most.
+        tries_first: Boolean, whether the best cells by their proxy are the
+            first trials, and not the prior mean. Defaults to False.
     """
+    options: dict[str, Any] = {}
     with contextlib.ExitStack() as stack:
-        project = None
         if values is not None:
             rng = np.random.default_rng([seed, num_known])
             known = rng.permutation(sorted(values))[:num_known]
             cells = [tuple(map(int, cell)) for cell in known]
             ranks = rankdata([-values[cell] for cell in known])
-            past = replayed(task, cells, (ranks / len(ranks)).tolist())
-            stack.enter_context(contextlib.closing(past))
-            project = past.project
-        outcome = run(task, seed, budget, project)
+            if tries_first:
+                best = np.argsort(ranks, kind="stable")[:NUM_FIRST]
+                options["initial_population"] = values_of_cells(
+                    task, [cells[index] for index in best]
+                )
+            else:
+                past = replayed(task, cells, (ranks / len(ranks)).tolist())
+                stack.enter_context(contextlib.closing(past))
+                options["warm_start"] = kt_evolution.Transfer(past.project)
+        outcome = run(task, seed, budget, **options)
     queries = outcome.queries
     found = np.isfinite(queries)
     regrets = outcome.regrets
@@ -213,9 +230,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 record = run_seed(
                     tasks.load_task(name),
                     seed,
-                    None if start == NOTHING else values_of(proxies, start),
+                    None
+                    if start == NOTHING
+                    else values_of(proxies, start.removesuffix(FIRST)),
                     options.known,
                     options.budget,
+                    start.endswith(FIRST),
                 )
                 results.append(path, record)
                 print(name, start, seed, record.queries_to_best, flush=True)

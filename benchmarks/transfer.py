@@ -22,9 +22,11 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+import kt_evolution
 from benchmarks import hosts
 from benchmarks import tasks
 from benchmarks.race import parse_seeds
@@ -87,37 +89,46 @@ def run_seed(
             stack.enter_context(contextlib.closing(searcher))
             projects[start] = searcher.project
         for start in STARTS:
-            project = projects.get(start)
-            outcomes[start] = run(target, seed, budget, project)
+            past_search = None
+            if start in projects:
+                past_search = kt_evolution.Transfer(projects[start])
+            outcomes[start] = run(target, seed, budget, warm_start=past_search)
     return outcomes
 
 
-def replayed(
-    task: Task, cells: Sequence[Cell], scores: Sequence[float]
-) -> hosts.OracleSearcher:
-    """Returns a search that asked given cells and was told given scores."""
-    values = [
+def values_of_cells(task: Task, cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """Returns the values that cells of a table stand for."""
+    return [
         {
             parameter.name: parameter.values[index]
             for parameter, index in zip(task.parameters, cell, strict=True)
         }
         for cell in cells
     ]
-    searcher = hosts.evolution(task, 0, len(cells), initial_population=values)
+
+
+def replayed(
+    task: Task, cells: Sequence[Cell], scores: Sequence[float]
+) -> hosts.OracleSearcher:
+    """Returns a search that asked given cells and was told given scores."""
+    searcher = hosts.evolution(
+        task,
+        0,
+        len(cells),
+        initial_population=values_of_cells(task, cells),
+    )
     for score in scores:
         searcher.tell(searcher.ask(), score)
     return searcher
 
 
-def run(
-    task: Task, seed: int, budget: int, project: str | None = None
-) -> Outcome:
-    """Searches until the best cell was asked, or the budget is spent."""
-    import kt_evolution
+def run(task: Task, seed: int, budget: int, **options: Any) -> Outcome:
+    """Searches until the best cell was asked, or the budget is spent.
 
-    start = None if project is None else kt_evolution.Transfer(project)
+    `options` are arguments of `EvolutionOracle`.
+    """
     regrets: list[float] = []
-    searcher = hosts.evolution(task, seed, budget, warm_start=start)
+    searcher = hosts.evolution(task, seed, budget, **options)
     with contextlib.closing(searcher):
         while not regrets or regrets[-1] > 0.0:
             cell = searcher.ask()
