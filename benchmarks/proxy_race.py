@@ -36,6 +36,7 @@ from benchmarks import tasks
 from benchmarks.race import parse_seeds
 from benchmarks.signs import SignTest
 from benchmarks.tasks import Task
+from benchmarks.transfer import CHECKPOINTS
 from benchmarks.transfer import replayed
 from benchmarks.transfer import run
 from benchmarks.transfer import values_of_cells
@@ -160,7 +161,7 @@ def queries_table(
     rows = []
     for name in names:
         found = {
-            start: queries_of(results.load(path_of(folder, start)), name)
+            start: queries_of(records_of(folder, start), name)
             for start in (*starts, NOTHING)
         }
         for start in starts:
@@ -203,6 +204,53 @@ def path_of(folder: pathlib.Path, start: str) -> pathlib.Path:
     return results.path(folder, f"evolution-{start}", TRACK)
 
 
+def records_of(
+    folder: pathlib.Path, start: str
+) -> dict[tuple[str, int], results.Record]:
+    """Returns the recorded races. Without a proxy, those of `race` count."""
+    records = results.load(path_of(folder, start))
+    if start == NOTHING:
+        clean = results.load(results.path(folder, "evolution", "clean"))
+        return {**clean, **records}
+    return records
+
+
+def regrets_table(
+    folder: pathlib.Path, names: Sequence[str], starts: Sequence[str]
+) -> str:
+    """Returns mean regrets after some trials, and sign tests over all seeds."""
+    others = records_of(folder, NOTHING)
+    rows = []
+    for start in starts:
+        races = [
+            (record, others[key])
+            for key, record in records_of(folder, start).items()
+            if start != NOTHING and key in others and key[0] in names
+        ]
+        for trials in CHECKPOINTS if races else ():
+            ours, theirs = (
+                [_regret_after(pair[i], trials) for pair in races]
+                for i in range(2)
+            )
+            rows.append(
+                [
+                    f"{start}, {trials}",
+                    str(len(races)),
+                    f"{np.mean(ours):.3f}",
+                    f"{np.mean(theirs):.3f}",
+                    str(SignTest.of(ours, theirs)),
+                ]
+            )
+    return tables.table(
+        ["proxy, trials", "races", "with it", "without", "smaller"], rows
+    )
+
+
+def _regret_after(record: results.Record, trials: int) -> float:
+    """Returns a regret; a race ends once it is 0."""
+    return [regret for number, regret in record.steps if number <= trials][-1]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description="Compare searches with and without zero-cost proxies."
@@ -223,7 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for seed in options.seeds:
         for start in options.starts:
             path = path_of(options.results, start)
-            recorded = results.load(path)
+            recorded = records_of(options.results, start)
             for name in names:
                 if (name, seed) in recorded:
                     continue
@@ -240,6 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 results.append(path, record)
                 print(name, start, seed, record.queries_to_best, flush=True)
     print(queries_table(options.results, names, options.starts))
+    print(regrets_table(options.results, names, options.starts))
 
 
 if __name__ == "__main__":

@@ -85,6 +85,8 @@ def test_a_proxy_that_knows_the_scores_finds_the_best_at_once(tmp_path, capsys):
     assert record.steps == [(1, 0.0)]
     every, _, count = proxy_race.correlations(task, scores)
     assert every == 1.0 and count == len(scores)
+    record = proxy_race.run_seed(task, 0, scores, len(scores), 1, True)
+    assert record.steps == [(1, 0.0)]
 
 
 def test_races_are_recorded_and_compared(tmp_path, capsys):
@@ -103,6 +105,7 @@ def test_races_are_recorded_and_compared(tmp_path, capsys):
     first = capsys.readouterr().out
     assert f"{len(lines)} functions are measured" in first
     assert f"| {TABLE}, params | 2 | 3.0 | 3.0 | 3, 3 |" in first
+    assert "| params, 1 | 2 | " in first
     records = results.load(proxy_race.path_of(tmp_path, "params"))
     assert records.keys() == {(TABLE, 0), (TABLE, 1)}
     proxy_race.main(arguments)
