@@ -32,6 +32,7 @@ from kt_evolution.project.events import ModelsRejected
 from kt_evolution.project.events import RunsInterrupted
 from kt_evolution.project.events import SearchDefined
 from kt_evolution.project.events import SearchStopped
+from kt_evolution.project.events import SearchTransferred
 from kt_evolution.project.events import TrialCreated
 from kt_evolution.project.events import TrialEnded
 from kt_evolution.project.events import TrialPaused
@@ -142,6 +143,7 @@ class StoredProject:
         has_journal: Bool, whether it is a project of this package.
         trials: List of `StoredTrial`s, in the order of their creation.
         imports: List of the `ModelImported` events of imported individuals.
+        transfers: List of the `SearchTransferred` events.
         space: Dict of the `Declaration`s of the hyperparameters that were
             searched, by their names and conditions.
         search: Dict, the journal's first line; empty if there is none.
@@ -149,8 +151,7 @@ class StoredProject:
         last_rejected: List of dicts, the records of the models that were
             rejected after the last trial.
         stop_reason: String, why a stopping rule ended the search, or None.
-        is_interrupted: Bool, whether the process ended between two trials,
-            while a model was built.
+        is_interrupted: Bool, whether the process ended while building a model.
         damaged: List of strings, one for each trial or line that can't be
             read.
         clock: The `SearchClock`, which adds up the sessions of the search.
@@ -160,6 +161,7 @@ class StoredProject:
     has_journal: bool
     trials: list[StoredTrial] = dataclasses.field(default_factory=list)
     imports: list[ModelImported] = dataclasses.field(default_factory=list)
+    transfers: list[SearchTransferred] = dataclasses.field(default_factory=list)
     space: dict[tuple[str, tuple[Condition, ...]], Declaration] = (
         dataclasses.field(default_factory=dict)
     )
@@ -236,6 +238,8 @@ def _take(
             project.search = event
         case ModelImported():
             project.imports.append(event)
+        case SearchTransferred():
+            project.transfers.append(event)
         case SearchStopped():
             project.stop_reason = event.reason
         case ModelsRejected():

@@ -106,6 +106,7 @@ def read_search(
         tuple(_rejections(project, space)),
         project.clock.seconds if project.clock.has_sessions else None,
         project.is_interrupted,
+        {event.path: len(event.values) for event in project.transfers},
     )
 
 

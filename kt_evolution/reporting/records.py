@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,6 +79,8 @@ class SearchRecord:
         seconds: Float, for how long it ran, pauses left out; None where the
             journal has no sessions.
         is_interrupted: Bool, whether its process ended between two trials.
+        transfers: Dict of the folders of searches on other data from which
+            it learned, to how many of their models it knows.
     """
 
     folder: Path
@@ -93,6 +96,7 @@ class SearchRecord:
     rejections: tuple[RejectionRecord, ...] = ()
     seconds: float | None = None
     is_interrupted: bool = False
+    transfers: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -73,6 +73,10 @@ def summary_of(search: SearchRecord) -> list[Fact]:
     if search.imports:
         note = "of other searches"
         facts.append(Fact("imported", number(len(search.imports)), note))
+    if search.transfers:
+        num_models = sum(search.transfers.values())
+        note = f"of searches on other data: {', '.join(search.transfers)}"
+        facts.append(Fact("transferred", number(num_models), note))
     seconds = busy_seconds(search)
     if seconds is not None:
         workers = {trial.worker for trial in search.trials if trial.worker}

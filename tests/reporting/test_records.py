@@ -10,6 +10,7 @@ import kt_evolution
 from kt_evolution.project.closing import rejection_summary
 from kt_evolution.project.rejections import reasons_of
 from kt_evolution.project.training_log import read_training
+from kt_evolution.reporting import plain_text
 from kt_evolution.reporting import read_search
 from kt_evolution.reporting.records import RejectionRecord
 from kt_evolution.reporting.summary import failures_of
@@ -157,6 +158,20 @@ def test_what_was_imported_is_there_for_its_children(tmp_path):
     known = {one.trial_id for one in (*search.imports, *search.trials)}
     assert all(set(trial.parents) <= known for trial in search.trials)
     assert any("import/" in "".join(t.parents) for t in search.trials)
+
+
+def test_a_summary_says_what_was_transferred(tmp_path):
+    past = projects.simulate(tmp_path / "past", 3)
+    start = {
+        "warm_start": kt_evolution.Transfer(past),
+        "surrogate": "gaussian_process",
+    }
+    search = read_search(projects.simulate(tmp_path / "p", 1, **start))
+    assert search.transfers == {str(past): 3}
+    assert search.trials[0].operator == "transfer"
+    shown = plain_text.overview(search)
+    assert f"transferred        3  (of searches on other data: {past})" in shown
+    assert not search.imports
 
 
 @pytest.mark.parametrize("kind", ["random_search", "hyperband", "bayesian"])
