@@ -15,7 +15,7 @@ searcher is told the score with noise added, and judged by the true score of the
 network with the best score that it was told.
 
 The default values have no special effects: here they are a network like any
-other. `nearest` is in how many hyperparameters the networks 6 to 12 differ from
+other. `nearest` is in how many hyperparameters the networks 9 to 12 differ from
 the nearest one before them, on average.
 """
 
@@ -53,7 +53,7 @@ EFFECTS = (-1.5, 1.2)
 # How much an operation is worth wherever it stands, and in its place alone.
 OPERATION, IN_PLACE = 0.45, 0.4
 CHECKPOINTS = (12, 30, 100)
-NUM_INITIAL, NUM_EARLY = 5, 12
+NUM_INITIAL, NUM_EARLY = 8, 12
 # Of random networks, to which the scores are scaled.
 NUM_SAMPLED = 1000
 SEARCHERS = ("random", "evolution", "evolution-pure")

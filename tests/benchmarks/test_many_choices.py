@@ -41,7 +41,7 @@ def test_an_operation_is_worth_the_same_in_each_place(monkeypatch):
 def searched(searcher):
     return many_choices.search(
         searcher,
-        8,
+        12,
         seed=0,
         objective=many_choices.Effects(0),
         hp=many_choices.hyperparameters(),
