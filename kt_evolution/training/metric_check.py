@@ -11,7 +11,8 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
-from kt_evolution.costs.measurement import COSTS
+from kt_evolution.costs.measurement import NAMES
+from kt_evolution.costs.measurement import PROXIES
 from kt_evolution.costs.measurement import is_cost
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.objectives import VALIDATION
@@ -78,13 +79,18 @@ def _hint(name: str, logs: Mapping[str, Any]) -> str:
             " Costs are measured only for Keras models that the tuner builds "
             "and fits itself."
         )
+    if name in PROXIES:
+        return (
+            " A proxy is one of them only if it can be measured before the "
+            "training: a warning says why it can't."
+        )
     is_validated = any(known.startswith(VALIDATION) for known in logs)
     if name.startswith(VALIDATION) and not is_validated:
         return (
             " Metrics that begin with val_ need `validation_data` or "
             "`validation_split`."
         )
-    hint = did_you_mean_metric(name, logs) or did_you_mean_metric(name, COSTS)
+    hint = did_you_mean_metric(name, logs) or did_you_mean_metric(name, NAMES)
     if hint:
         return hint
     return " Is it among the `metrics` of `compile`?" if "loss" in logs else ""

@@ -317,6 +317,21 @@ def test_a_proxy_is_an_objective_and_has_a_limit(tmp_path):
     assert best.score == max(one["synflow"] for one in proxies_of(tuner))
 
 
+def test_an_objective_that_is_a_proxy_which_a_model_lacks(tmp_path):
+    tuner = new_tuner(
+        tmp_path,
+        build_rectified,
+        kt.Objective("naswot", "max"),
+        initial_population=[{"kind": "tanh"}],
+    )
+    message = "`objective`.* A proxy is .* a warning says why"
+    with (
+        pytest.warns(UserWarning, match="'naswot'.*no layer with"),
+        pytest.raises(kt.errors.FatalValueError, match=message),
+    ):
+        tuner.search(**FIT)
+
+
 def test_a_dry_build_tells_the_size_of_a_model():
     dry_build = DryBuild(Fits(None))
     report = dry_build(kt.HyperParameters(), {"units": 3, "lr": 0.1})
