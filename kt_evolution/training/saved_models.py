@@ -17,6 +17,9 @@ REMEDY = (
     "Its hyperparameters are safe: `get_best_hyperparameters` returns those "
     "of the best trials. Build the model from them and train it again."
 )
+UNADAPTED = (
+    "A space builds the same models only after the same `adapt`: call it first."
+)
 
 
 class SavedModels:
@@ -110,9 +113,11 @@ class SavedModels:
             with maybe_distribute(tuner.distribution_strategy):
                 load_checkpoint(model, weights, build_config)
         except CheckpointError as error:
+            adapts = hasattr(tuner.hypermodel, "adapt")
+            remedy = f"{UNADAPTED} {REMEDY}" if adapts else REMEDY
             raise CheckpointError(
                 f"The model of trial {trial_id} can't be restored from "
-                f"{weights}: {error}.\n{REMEDY}"
+                f"{weights}: {error}.\n{remedy}"
             ) from error
         return model
 

@@ -246,3 +246,20 @@ def test_the_best_models_of_a_search_are_as_they_were_trained(tmp_path):
     for trial, model in zip(trials, tuner.get_best_models(3), strict=True):
         loss, accuracy = model.evaluate(x, LABELS, verbose=0)
         assert accuracy == pytest.approx(trial.score)
+
+
+def test_models_of_a_space_that_is_not_adapted_say_so(tmp_path):
+    def new_tuner(space):
+        return kt_evolution.EvolutionTuner(
+            space, "loss", max_trials=1, directory=tmp_path
+        )
+
+    def new_table():
+        return nas.HyperTabularNet((1,), num_classes=2, width=4, max_depth=1)
+
+    table = np.array([[0.0], [np.nan], [2.0]])
+    space = new_table()
+    space.adapt(table)
+    new_tuner(space).search(table, np.array([0, 1, 1]), epochs=1, verbose=0)
+    with pytest.raises(Exception, match="the same `adapt`: call it first"):
+        new_tuner(new_table()).get_best_models()
