@@ -6,7 +6,7 @@ The default model, random kernels with a linear layer, is right in 97.5% of the
 test recordings after one epoch.
 Run it again with the same arguments and it resumes where it was.
 
-    python examples/series_nas.py --trials 8 --epochs 15
+    python examples/series_nas.py --trials 12 --epochs 15
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ def load_vowels():
 
 
 def main():
-    arguments = parse_arguments(__doc__, 8, 15, "series_nas_results")
+    arguments = parse_arguments(__doc__, 12, 15, "series_nas_results")
     train, validation, test = load_vowels()
     space = nas.HyperSeriesNet(
         input_shape=train[0].shape[1:], num_classes=len(set(train[1]))

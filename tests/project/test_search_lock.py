@@ -52,9 +52,13 @@ def search_until_told(folder, sleeps_in_fork=False):
     """Runs two trials, of which the second waits for a file."""
 
     def act():
-        if sleeps_in_fork and os.fork() == 0:
-            (folder / "child").write_text(str(os.getpid()))
-            time.sleep(600)
+        note = folder / "child"
+        if sleeps_in_fork and not note.exists():
+            child = os.fork()
+            if not child:
+                time.sleep(600)
+                os._exit(0)
+            note.write_text(str(child))
         if (folder / "project" / "trial_1").exists():
             (folder / "waits").touch()
             while not (folder / "goes on").exists():
