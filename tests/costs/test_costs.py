@@ -7,6 +7,8 @@ import pytest
 
 from kt_evolution.costs import measurement
 from kt_evolution.keras_tuner_bridge.objectives import as_objectives
+from tests.costs.models import inputs_of_each_kind
+from tests.costs.models import text_model
 
 layers = keras.layers
 
@@ -62,16 +64,8 @@ def test_latency_is_the_median_after_the_warm_up(monkeypatch):
 
 
 def test_latency_of_each_kind_of_input():
-    number = keras.Input((3,), name="number")
-    code = keras.Input((2,), name="code", dtype="int32")
-    image = keras.Input((2, 2), name="image", dtype="uint8")
-    inputs = {"number": number, "code": code, "image": image}
-    parts = [
-        number,
-        layers.Flatten()(layers.Embedding(5, 2)(code)),
-        layers.Flatten()(layers.Rescaling(1 / 255)(image)),
-    ]
-    model = keras.Model(inputs, layers.Concatenate()(parts))
+    inputs, joined = inputs_of_each_kind()
+    model = keras.Model(inputs, joined)
     assert measurement.measure_latency(model, num_repeats=2) > 0
 
 
@@ -79,13 +73,7 @@ def test_latency_of_each_kind_of_input():
     keras.config.backend() != "tensorflow", reason="strings need TensorFlow"
 )
 def test_latency_of_text():
-    text = layers.TextVectorization(
-        output_sequence_length=5, vocabulary=["a", "b"]
-    )
-    model = keras.Sequential(
-        [keras.Input((), dtype="string"), text, layers.Embedding(5, 3)]
-    )
-    assert measurement.measure_latency(model, num_repeats=2) > 0
+    assert measurement.measure_latency(text_model(), num_repeats=2) > 0
 
 
 def test_the_costs_have_names():

@@ -12,6 +12,7 @@ import pytest
 
 from kt_evolution.costs.flops import count_flops
 from kt_evolution.costs.flops import sample_of
+from tests.costs.models import text_model
 
 SCRIPT = Path(__file__).parents[1] / "backends" / "model_costs.py"
 layers = keras.layers
@@ -98,18 +99,7 @@ def test_a_loop_that_can_not_be_counted_is_an_error():
     keras.config.backend() != "tensorflow", reason="strings need TensorFlow"
 )
 def test_products_whose_shapes_are_not_known_are_an_error():
-    text = layers.TextVectorization(
-        output_sequence_length=5, vocabulary=["a", "b"]
-    )
-    model = keras.Sequential(
-        [
-            keras.Input((), dtype="string"),
-            text,
-            layers.Embedding(5, 3),
-            layers.GlobalAveragePooling1D(),
-            layers.Dense(2),
-        ]
-    )
+    model = text_model(layers.GlobalAveragePooling1D(), layers.Dense(2))
     with pytest.raises(NotImplementedError, match="MatMul.*on the data"):
         count_flops(model)
 

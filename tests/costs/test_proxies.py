@@ -12,6 +12,8 @@ from kt_evolution.costs import naswot
 from kt_evolution.costs import synflow
 from kt_evolution.costs.activation_codes import NUM_SAMPLES
 from kt_evolution.costs.activation_codes import SEED
+from tests.costs.models import inputs_of_each_kind
+from tests.costs.models import text_model
 
 layers = keras.layers
 
@@ -189,16 +191,8 @@ def test_a_model_without_rectifiers_has_no_codes():
 
 
 def two_inputs():
-    number = keras.Input((3,), name="number")
-    code = keras.Input((2,), name="code", dtype="int32")
-    image = keras.Input((2, 2), name="image", dtype="uint8")
-    inputs = {"number": number, "code": code, "image": image}
-    parts = [
-        number,
-        layers.Flatten()(layers.Embedding(5, 2)(code)),
-        layers.Flatten()(layers.Rescaling(1 / 255)(image)),
-    ]
-    x = layers.Dense(8, "relu")(layers.Concatenate()(parts))
+    inputs, joined = inputs_of_each_kind()
+    x = layers.Dense(8, "relu")(joined)
     return keras.Model(inputs, layers.Dense(2, "softmax")(x))
 
 
@@ -294,12 +288,7 @@ def test_layers_are_as_before_after_an_error():
     keras.config.backend() != "tensorflow", reason="strings need TensorFlow"
 )
 def test_text_has_no_proxies():
-    text = layers.TextVectorization(
-        output_sequence_length=5, vocabulary=["a", "b"]
-    )
-    model = keras.Sequential(
-        [keras.Input((), dtype="string"), text, layers.Embedding(5, 3)]
-    )
+    model = text_model()
     for proxy in (naswot, synflow):
         with pytest.raises(ValueError, match="is text"):
             proxy(model)
