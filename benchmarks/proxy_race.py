@@ -229,7 +229,11 @@ def regrets_table(
         ]
         for trials in CHECKPOINTS if races else ():
             ours, theirs = (
-                [_regret_after(pair[i], trials) for pair in races]
+                # A race ends once its regret is 0.
+                [
+                    pair[i].regret_at(min(trials, pair[i].evaluations))
+                    for pair in races
+                ]
                 for i in range(2)
             )
             rows.append(
@@ -244,11 +248,6 @@ def regrets_table(
     return tables.table(
         ["proxy, trials", "races", "with it", "without", "smaller"], rows
     )
-
-
-def _regret_after(record: results.Record, trials: int) -> float:
-    """Returns a regret; a race ends once it is 0."""
-    return [regret for number, regret in record.steps if number <= trials][-1]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

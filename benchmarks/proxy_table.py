@@ -25,14 +25,19 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 
+import keras
 import numpy as np
 
 from benchmarks import results
+from kt_evolution import nas
+from kt_evolution.costs import measurement
+from kt_evolution.nas.nasbench201 import EDGES
+from kt_evolution.nas.nasbench201 import NUM_NODES
+from kt_evolution.nas.nasbench201 import OPERATIONS
 
 TABLE = results.FOLDER / "proxies.nasbench201.jsonl"
-EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-NUM_OPERATIONS = 5
-NONE, SKIP = "0", "1"
+# The digits of two operations.
+NONE, SKIP = (str(OPERATIONS.index(name)) for name in ("none", "skip_connect"))
 
 INPUT_SHAPE = (16, 16, 3)
 WIDTH = 8
@@ -46,7 +51,7 @@ def function_of(cell: str) -> tuple[str, ...]:
         cell: String of six digits, the operations of `EDGES`.
     """
     nodes: list[tuple[str, ...]] = [("x",)]
-    for node in range(1, 4):
+    for node in range(1, NUM_NODES):
         terms: list[str] = []
         for (source, target), operation in zip(EDGES, cell, strict=True):
             if target != node or operation == NONE or not nodes[source]:
@@ -63,7 +68,7 @@ def function_of(cell: str) -> tuple[str, ...]:
 def representatives() -> dict[str, str]:
     """Returns for each cell the first one that is the same function."""
     first: dict[tuple[str, ...], str] = {}
-    digits = map(str, range(NUM_OPERATIONS))
+    digits = map(str, range(len(OPERATIONS)))
     return {
         cell: first.setdefault(function_of(cell), cell)
         for cell in map("".join, itertools.product(digits, repeat=len(EDGES)))
@@ -93,12 +98,6 @@ def missing(known: Mapping[str, object]) -> Iterator[str]:
 
 def measured(cell: str) -> dict[str, float]:
     """Returns the proxies of a cell."""
-    # Imported here because who reads the table needs no backend.
-    import keras
-
-    from kt_evolution import nas
-    from kt_evolution.costs import measurement
-
     keras.utils.set_random_seed(0)
     model = nas.build_nasbench201(
         cell, INPUT_SHAPE, width=WIDTH, cells_per_stage=CELLS_PER_STAGE
@@ -118,15 +117,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     end = time.monotonic() + 60.0 * options.minutes
     known = load(options.table)
-    options.table.parent.mkdir(parents=True, exist_ok=True)
-    with options.table.open("a") as stream:
-        for cell in missing(known):
-            if time.monotonic() > end:
-                break
-            known[cell] = measured(cell)
-            # Of a torn line the next one is kept apart.
-            stream.write(f"\n{json.dumps({'cell': cell, **known[cell]})}")
-            stream.flush()
+    for cell in missing(known):
+        if time.monotonic() > end:
+            break
+        known[cell] = measured(cell)
+        results.append_line(options.table, {"cell": cell, **known[cell]})
     total = len(set(representatives().values()))
     print(f"{len(known)} of {total} cells are in the table.")
 

@@ -14,6 +14,7 @@ import importlib.metadata
 import json
 import lzma
 import pathlib
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 import numpy as np
@@ -112,11 +113,15 @@ def load(file: pathlib.Path) -> dict[tuple[str, int], Record]:
 
 
 def append(file: pathlib.Path, record: Record) -> None:
+    append_line(file, dataclasses.asdict(record))
+
+
+def append_line(file: pathlib.Path, values: Mapping[str, object]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     torn = file.exists() and not file.read_bytes().endswith(b"\n")
     with file.open("a") as stream:
         # A torn line is left behind, alone, so that this one can be read.
-        stream.write("\n" * torn + json.dumps(dataclasses.asdict(record)))
+        stream.write("\n" * torn + json.dumps(values))
         stream.write("\n")
 
 
