@@ -43,14 +43,15 @@ def naswot(model: Any) -> float:
         Float, higher for models whose codes differ more.
 
     Raises:
+        TypeError: If it is not a Keras model.
         ValueError: If the model has no layer with such an activation, if the
             shape of its input is not known, or if its input is text.
     """
     rng = np.random.default_rng(SEED)
+    sample = sample_of(model)
     num_integers = _num_integers(model)
     inputs = keras.tree.map_structure(
-        lambda tensor: _random(tensor, num_integers, rng),
-        sample_of(model),
+        lambda tensor: _random(tensor, num_integers, rng), sample
     )
     agreement = np.zeros((NUM_SAMPLES, NUM_SAMPLES))
 

@@ -67,6 +67,7 @@ def count_flops(model: Any) -> int:
         multiply-add is two.
 
     Raises:
+        TypeError: If it is not a Keras model.
         ValueError: If the shape of the model's input is not known.
         NotImplementedError: If the backend can't count them.
     """
@@ -77,6 +78,15 @@ def count_flops(model: Any) -> int:
             f"{', '.join(_COUNTERS)}. Received: backend={backend!r}"
         )
     return int(_COUNTERS[backend](model, sample_of(model)))
+
+
+def check_model(model: Any) -> None:
+    """Raises a `TypeError` if a model is none, such as its build function."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            "`model` must be a Keras model. "
+            f"Received: model={model!r} (of type {type(model).__name__})"
+        )
 
 
 def sample_of(model: Any) -> Any:
@@ -90,8 +100,10 @@ def sample_of(model: Any) -> Any:
         as the model takes it.
 
     Raises:
+        TypeError: If it is not a Keras model.
         ValueError: If the shape is not known.
     """
+    check_model(model)
     if isinstance(model, keras.Sequential):
         inputs = getattr(model, "inputs", [None])[0]
     else:

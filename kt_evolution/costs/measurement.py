@@ -19,6 +19,7 @@ import keras_tuner as kt
 import numpy as np
 
 from kt_evolution.costs.activation_codes import naswot
+from kt_evolution.costs.flops import check_model
 from kt_evolution.costs.flops import count_flops
 from kt_evolution.costs.flops import sample_of
 from kt_evolution.costs.synaptic_flow import synflow
@@ -35,9 +36,10 @@ def count_params(model: Any) -> int:
         model: A Keras model that is built.
 
     Raises:
+        TypeError: If it is not a Keras model.
         ValueError: If the model is not built.
     """
-    return _size_of(model, model.weights)
+    return _size_of(model, "weights")
 
 
 def count_trainable_params(model: Any) -> int:
@@ -47,18 +49,20 @@ def count_trainable_params(model: Any) -> int:
         model: A Keras model that is built.
 
     Raises:
+        TypeError: If it is not a Keras model.
         ValueError: If the model is not built.
     """
-    return _size_of(model, model.trainable_weights)
+    return _size_of(model, "trainable_weights")
 
 
-def _size_of(model: Any, weights: list[Any]) -> int:
+def _size_of(model: Any, kind: str) -> int:
+    check_model(model)
     if not model.built:
         raise ValueError(
             "The parameters of a model can't be counted before it is built. "
             f"Received: model={model}"
         )
-    return sum(math.prod(weight.shape) for weight in weights)
+    return sum(math.prod(weight.shape) for weight in getattr(model, kind))
 
 
 def measure_latency(model: Any, num_repeats: int = 30) -> float:
@@ -76,6 +80,7 @@ def measure_latency(model: Any, num_repeats: int = 30) -> float:
         Float, the median of their times, in milliseconds.
 
     Raises:
+        TypeError: If it is not a Keras model.
         ValueError: If the shape of the model's input is not known.
     """
     sample = keras.tree.map_structure(_zeros, sample_of(model))

@@ -58,6 +58,7 @@ def synflow(model: Any) -> float:
         Float, `log(1 + sum)` of all weights.
 
     Raises:
+        TypeError: If it is not a Keras model.
         ValueError: If the model is subclassed, if the shape or type of its
             input is not known, if it does not end in a layer, or if the flow
             is not finite.

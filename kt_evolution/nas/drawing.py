@@ -36,8 +36,8 @@ def draw(
         path: String or path of the file to write, which ends in ".svg".
 
     Raises:
-        ValueError: If `path` has another ending, or if the hypermodel builds
-            no block.
+        ValueError: If `path` has another ending or its folder does not
+            exist, or if the hypermodel builds no block.
         TypeError: If an argument has the wrong type.
         ImportError: If drawsvg is missing.
     """
@@ -48,6 +48,10 @@ def draw(
         )
     if Path(path).suffix.lower() != ".svg":
         raise ValueError(f"`path` must end in .svg. Received: path={path!r}")
+    if not Path(path).parent.is_dir():
+        raise ValueError(
+            f"The folder of `path` must exist. Received: path={path!r}"
+        )
     architecture = build_architecture(hp, hypermodel)
     try:
         drawing = render(arrange(architecture.blocks))

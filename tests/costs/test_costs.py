@@ -38,6 +38,20 @@ def test_params_of_a_model_that_is_not_built_are_an_error():
     assert measurement.parameter_counts(model) == {}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [*measurement.COUNTED, *measurement.MEASURES, *measurement.PROXIES],
+)
+def test_what_is_not_a_model_is_named(name):
+    functions = {
+        **measurement.COUNTED,
+        **measurement.MEASURES,
+        **measurement.PROXIES,
+    }
+    with pytest.raises(TypeError, match="`model` must be a Keras .*text_model"):
+        functions[name](text_model)
+
+
 def test_latency_is_the_median_after_the_warm_up(monkeypatch):
     # The first predictions compile, and one is held up by something else.
     durations = [9.0] * measurement.NUM_WARM_UPS + [
@@ -50,13 +64,13 @@ def test_latency_is_the_median_after_the_warm_up(monkeypatch):
     clock = [0.0]
     shapes = []
 
-    class Slow:
+    class Slow(keras.Model):
         def predict_on_batch(self, sample):
             shapes.append((sample.shape, sample.dtype))
             clock[0] += durations[len(shapes) - 1]
 
-    model = Slow()
-    model.input = keras.Input((4,), dtype="int32")
+    inputs = keras.Input((4,), dtype="int32")
+    model = Slow(inputs, inputs)
     monkeypatch.setattr(measurement.time, "perf_counter", lambda: clock[0])
     latency = measurement.measure_latency(model, num_repeats=5)
     assert latency == pytest.approx(3.0)

@@ -279,6 +279,11 @@ def test_another_format_is_named():
         nas.draw(kt.HyperParameters(), None, None)
 
 
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(ValueError, match="folder of `path` must .*none/a.svg"):
+        nas.draw(kt.HyperParameters(), None, str(tmp_path / "none" / "a.svg"))
+
+
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
     real = builtins.__import__
 
