@@ -58,6 +58,10 @@ class _Note(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         self._raw = Raw(self.model, self.pipeline, self._is_regression)
 
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        # An epoch of its large models may take longer than the search.
+        self._watch.check()
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._watch.on_epoch_end(self._raw, logs)
 

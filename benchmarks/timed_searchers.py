@@ -82,13 +82,18 @@ class Watch:
         Raises:
             TimeIsOverError: If it ended too late.
         """
-        seconds = self.seconds
-        if seconds > self._budget:
-            raise TimeIsOverError(f"{self._budget:g} s are over.")
+        seconds = self.check()
         self.epochs += 1
         if model is not self._model:
             self._model = model
             self.trainings += 1
+        return seconds
+
+    def check(self) -> float:
+        """Returns the seconds so far; raises `TimeIsOverError` if too many."""
+        seconds = self.seconds
+        if seconds > self._budget:
+            raise TimeIsOverError(f"{self._budget:g} s are over.")
         return seconds
 
     def is_best(self, score: float) -> bool:
