@@ -22,7 +22,12 @@ for variable, value in {
 settings.register_profile("same_examples", derandomize=True, deadline=None)
 settings.load_profile("same_examples")
 
-RESTORED_SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]
+RESTORED_SIGNALS = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1")
+    # Windows has no SIGUSR1.
+    if hasattr(signal, name)
+]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -225,13 +225,14 @@ class _Member:
 
         Then it is what this process has printed already.
         """
-        for line in io.TextIOWrapper(self._printed, errors="replace"):
-            if line.startswith("Extension modules: "):
-                # The last line of a fault lists hundreds of them.
-                continue
-            self._lines.append(line.rstrip("\n"))
-            if self._is_loaded:
-                print(printable_lines(line), end="")
+        with io.TextIOWrapper(self._printed, errors="replace") as lines:
+            for line in lines:
+                if line.startswith("Extension modules: "):
+                    # The last line of a fault lists hundreds of them.
+                    continue
+                self._lines.append(line.rstrip("\n"))
+                if self._is_loaded:
+                    print(printable_lines(line), end="")
 
     def _wait(self) -> None:
         """Reports the end of the process."""
