@@ -19,6 +19,7 @@ from kt_evolution.algorithm.surrogate.expected_improvement import (
 from kt_evolution.algorithm.surrogate.expected_improvement import (
     log_expected_improvement,
 )
+from kt_evolution.algorithm.surrogate.gaussian_process import GaussianProcess
 from kt_evolution.algorithm.surrogate.prior_mean import PriorMean
 from kt_evolution.algorithm.transfer import prior_means
 
@@ -89,13 +90,7 @@ class Acquisition:
         self.objectives = fit_each(surrogate, history, known)
         # Limits that no model has broken so far need no posterior.
         self.limits = [
-            fit(
-                surrogate,
-                history,
-                known.positions,
-                violations,
-                np.full(len(history), np.nan),
-            )
+            fit_limit(surrogate, history, known.positions, violations)
             for violations in known.violations.T
             if np.any(violations[np.isfinite(violations)] > 0.0)
         ]
@@ -198,6 +193,7 @@ def fit(
     noise_variance: np.ndarray,
     extrapolation_variance: np.ndarray | None = None,
     prior_mean: PriorMean | None = None,
+    are_violations: bool = False,
 ) -> Posterior:
     """Fits a posterior; pending trials are assumed to score as predicted.
 
@@ -212,12 +208,17 @@ def fit(
             `scores` that are predicted from shorter trainings. Defaults to
             None, for which a surrogate need not have such an argument.
         prior_mean: The `PriorMean` of the standardized scores, likewise.
+        are_violations: Bool, whether `scores` are violations of a limit. Only
+            a `GaussianProcess` clips them otherwise than scores. Defaults to
+            False.
     """
     added: dict[str, Any] = {}
     if extrapolation_variance is not None:
         added["extrapolation_variance"] = extrapolation_variance[known]
     if prior_mean is not None:
         added["prior_mean"] = prior_mean
+    if are_violations and isinstance(surrogate, GaussianProcess):
+        added["are_violations"] = True
     posterior = surrogate.fit(
         history.space,
         history.genomes[known],
@@ -260,7 +261,28 @@ def fit_trainability(
     labels = np.full(len(history), TRAINED)
     labels[failed] = NOT_TRAINED
     known = np.union1d(trained, failed)
-    return fit(surrogate, history, known, labels, np.full(len(history), np.nan))
+    return fit_limit(surrogate, history, known, labels)
+
+
+def fit_limit(
+    surrogate: Surrogate,
+    history: History,
+    known: np.ndarray,
+    violations: np.ndarray,
+) -> Posterior:
+    """Fits the violations of a limit, positive where it is broken, see `fit`.
+
+    Args:
+        surrogate: The `Surrogate`.
+        history: The `History`.
+        known: Int array of positions, the individuals to learn from.
+        violations: Float array of shape `(n,)`, finite for those that are
+            known.
+    """
+    noise = np.full(len(history), np.nan)
+    return fit(
+        surrogate, history, known, violations, noise, are_violations=True
+    )
 
 
 def fit_each(

@@ -21,6 +21,9 @@ from kt_evolution.algorithm.surrogate.prior_mean import CONSTANT
 from kt_evolution.algorithm.surrogate.prior_mean import PriorMean
 from kt_evolution.algorithm.surrogate.standardization import ScoreScale
 from kt_evolution.algorithm.surrogate.standardization import standardize
+from kt_evolution.algorithm.surrogate.standardization import (
+    standardize_violations,
+)
 from kt_evolution.algorithm.surrogate.subset import choose_points
 
 STANDARD = ScoreScale()
@@ -74,6 +77,7 @@ class GaussianProcess:
         noise_variance: np.ndarray | None = None,
         extrapolation_variance: np.ndarray | None = None,
         prior_mean: PriorMean = CONSTANT,
+        are_violations: bool = False,
     ) -> "GaussianPosterior":
         """Returns the posterior of the scores. Keeps nothing between calls.
 
@@ -91,11 +95,15 @@ class GaussianProcess:
                 those that are known. Defaults to None: all are known.
             prior_mean: The `PriorMean` of the standardized scores. Defaults
                 to an unknown constant.
+            are_violations: Bool, whether the scores are violations of a limit.
+                Their outliers are clipped such that no sign changes. Defaults
+                to False.
         """
         scores = np.asarray(scores, dtype=float)
         _check_history(space, genomes, expressed, scores)
         kept = choose_points(scores, self.max_points)
-        targets, score_scale = standardize(scores)
+        scaling = standardize_violations if are_violations else standardize
+        targets, score_scale = scaling(scores)
         targets = targets[kept]
         points, features = embed(space, genomes[kept], expressed[kept])
         fitted = choose_points(scores[kept], self.max_fit_points)

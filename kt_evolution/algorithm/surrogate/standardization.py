@@ -8,6 +8,9 @@ import numpy as np
 # How much more than the better half the worse half of the scores may spread.
 # Diverged trainings can score a million times worse than the rest.
 MAX_SPREAD = 30.0
+# How many times its median a violation's size counts at most. Which side of
+# the limit a model is on says more than how far it is from it.
+MAX_VIOLATION = 3.0
 # Scales stay so far from the ends of the floats that nothing overflows.
 SMALLEST, LARGEST = 1e-200, 1e200
 # Smaller numbers are scaled before they are squared.
@@ -64,3 +67,31 @@ def standardize(scores: np.ndarray) -> tuple[np.ndarray, ScoreScale]:
         float(np.clip(4.0 * largest * std, SMALLEST, LARGEST)),
     )
     return (clipped - mean) / std, score_scale
+
+
+def standardize_violations(
+    violations: np.ndarray,
+) -> tuple[np.ndarray, ScoreScale]:
+    """Returns standardized violations, of which outliers are clipped.
+
+    They are clipped on both sides of zero alike. So the sign of none changes:
+    a rare broken limit is an outlier too, and it must stay a broken one.
+
+    Args:
+        violations: Float array of shape `(n,)`, finite, positive where a limit
+            is broken.
+
+    Returns:
+        Tuple as of `standardize`.
+    """
+    sizes = np.minimum(np.abs(violations), LARGEST)
+    typical = float(np.median(sizes[sizes > 0.0])) if sizes.any() else 0.0
+    bound = max(typical, SMALLEST) * MAX_VIOLATION
+    relative = np.clip(violations, -bound, bound) / bound
+    mean, std = relative.mean(), relative.std()
+    if np.ptp(relative) == 0.0 or std == 0.0:
+        return np.zeros(len(relative)), ScoreScale(float(bound * mean))
+    score_scale = ScoreScale(
+        float(bound * mean), float(max(bound * std, SMALLEST))
+    )
+    return (relative - mean) / std, score_scale

@@ -7,6 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from kt_evolution.algorithm.surrogate.standardization import standardize
+from kt_evolution.algorithm.surrogate.standardization import (
+    standardize_violations,
+)
 from kt_evolution.algorithm.surrogate.subset import choose_points
 
 FINITE = st.lists(
@@ -77,3 +80,39 @@ def test_subsets_are_sorted_bounded_and_hold_the_best(scores, max_points):
     assert len(kept) == min(len(scores), max_points)
     assert (np.diff(kept) > 0).all()
     assert scores[kept].min() == scores.min()
+
+
+@given(FINITE)
+@settings(max_examples=200)
+def test_violations_keep_their_order_and_their_sign(violations):
+    standardized, score_scale = standardize_violations(violations)
+    order = np.argsort(violations, kind="stable")
+    assert (np.diff(standardized[order]) >= 0.0).all()
+    assert standardized.mean() == pytest.approx(0.0, abs=1e-9)
+    assert standardized.std() in (0.0, pytest.approx(1.0))
+    again = score_scale.scores(standardized)
+    assert np.isfinite(again).all()
+    # What is far smaller than the largest can't be told from zero.
+    clear = np.abs(violations) > 1e-9 * np.abs(again).max()
+    clear &= np.abs(violations) > 1e-180
+    np.testing.assert_array_equal(
+        np.sign(again[clear]), np.sign(violations[clear])
+    )
+
+
+def test_violations_are_clipped_at_three_times_the_median_size():
+    violations = np.array([-1e9, -1.0, -1.0, 0.0, 0.0, 1.0, 2.0, 1e9, 1e6])
+    standardized, score_scale = standardize_violations(violations)
+    # The sizes that are not zero are 1, 1, 1, 2, 1e6, 1e9 and 1e9.
+    np.testing.assert_allclose(
+        score_scale.scores(standardized),
+        [-6.0, -1.0, -1.0, 0.0, 0.0, 1.0, 2.0, 6.0, 6.0],
+        atol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("violation", [0.0, 5.0, -5.0, 1e-250, 1e300])
+def test_equal_violations_are_zeros(violation):
+    standardized, score_scale = standardize_violations(np.full(4, violation))
+    assert standardized.tolist() == [0.0] * 4
+    assert np.sign(score_scale.offset) == np.sign(violation)
