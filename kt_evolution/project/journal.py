@@ -37,6 +37,19 @@ def damaged_line(path: Path, number: int, problem: str) -> JournalError:
     )
 
 
+def unwritable(file: Path | str, error: Exception) -> JournalError:
+    """Returns the error of a file that can't be written.
+
+    Args:
+        file: Path of the file, or string, what it is.
+        error: The reason.
+    """
+    return JournalError(
+        f"{file} can't be written: {error}. The results so far are safe. Make "
+        "room or give access, and run the same code again: the search goes on."
+    )
+
+
 class Journal:
     """An append-only file of JSON lines.
 
@@ -163,11 +176,7 @@ class Journal:
         except OSError as error:
             if self.is_deleted():
                 raise self._deleted() from error
-            raise JournalError(
-                f"{self.path} can't be written: {error}. The results so far "
-                "are safe. Make room or give access, and run the same code "
-                "again: the search goes on."
-            ) from error
+            raise unwritable(self.path, error) from error
         self._end += len(line)
 
     def _opener(self, path: str, flags: int) -> int:

@@ -22,8 +22,11 @@ from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.divergence import diverged_losses
 from kt_evolution.keras_tuner_bridge.objectives import names_of
 from kt_evolution.keras_tuner_bridge.scalars import as_numbers
+from kt_evolution.project.journal import JournalError
 from kt_evolution.project.journal import write_atomically
+from kt_evolution.training.disk import writing
 from kt_evolution.user_warnings import ignored_warnings
+from kt_evolution.user_warnings import warn_user
 
 # The key of the shapes of layers, beside what the host writes of the model.
 LAYERS = "built_layers"
@@ -57,7 +60,8 @@ class SaveMeasuredEpochs(keras.callbacks.Callback):
     def set_model(self, model: Any) -> None:
         super().set_model(model)
         # Left by a process that was killed while it wrote.
-        self._new.unlink(missing_ok=True)
+        with writing(self._new):
+            self._new.unlink(missing_ok=True)
         self.checkpoint.set_model(model)
 
     def on_epoch_end(
@@ -74,24 +78,36 @@ class SaveMeasuredEpochs(keras.callbacks.Callback):
         path = self.checkpoint.filepath
         self.checkpoint.filepath = str(self._new)
         try:
-            self.checkpoint.on_epoch_end(epoch, logs)
+            with writing(Path(path)):
+                self.checkpoint.on_epoch_end(epoch, logs)
+                if self._new.is_file():
+                    os.replace(self._new, path)
+        except Exception:
+            # A part of the file takes room, of which there may be too little.
+            with contextlib.suppress(OSError):
+                self._new.unlink(missing_ok=True)
+            raise
         finally:
             self.checkpoint.filepath = path
-        if self._new.is_file():
-            os.replace(self._new, path)
 
 
 def save_build_config(model: Any, path: Path) -> None:
     """Writes what `load_checkpoint` needs to build a model again.
 
+    The training is over, and must not be lost for this file: a warning says
+    what is missing if it can't be written.
+
     Args:
         model: The Keras model, after its training.
         path: The file.
-
-    Raises:
-        JournalError: If the file can't be written.
     """
-    write_atomically(path, json.dumps(build_config_of(model)))
+    try:
+        write_atomically(path, json.dumps(build_config_of(model)))
+    except JournalError as error:
+        warn_user(
+            f"{error} Without this file the weights of the trial can't be "
+            "loaded into a model that makes its variables at its first call."
+        )
 
 
 def build_config_of(model: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from kt_evolution import files
 from kt_evolution.project.kept_states import FOLDER
 from kt_evolution.project.kept_states import delete_state
 from kt_evolution.project.training_log import FILE_NAME
+from kt_evolution.training.disk import writing
 from kt_evolution.training.snapshots import SnapshotError
 from kt_evolution.training.snapshots import read_snapshot
 from kt_evolution.training.snapshots import write_snapshot
@@ -371,11 +372,12 @@ class Continuation:
             return
         link, weights = self._folder / best.file, Path(checkpoint.filepath)
         files.check_own(link, self._trial_folder.parent)
-        if not (weights.is_file() and weights.samefile(link)):
-            new = weights.with_name(f".{weights.name}.kept")
-            new.unlink(missing_ok=True)
-            _link_or_copy(link, new)
-            os.replace(new, weights)
+        with writing(weights):
+            if not (weights.is_file() and weights.samefile(link)):
+                new = weights.with_name(f".{weights.name}.kept")
+                new.unlink(missing_ok=True)
+                _link_or_copy(link, new)
+                os.replace(new, weights)
 
     def delete(self) -> None:
         """Deletes the state."""

@@ -31,6 +31,7 @@ from kt_evolution.project.issued_trial import report_trained
 from kt_evolution.project.issued_trial import run_mark
 from kt_evolution.project.issued_trial import rungs_of
 from kt_evolution.project.issued_trial import schedule_of
+from kt_evolution.project.journal import JournalError
 from kt_evolution.project.kept_states import delete_state
 from kt_evolution.project.signals import forget_caught_interrupt
 from kt_evolution.project.signals import raise_if_interrupted
@@ -41,6 +42,7 @@ from kt_evolution.training.checkpoints import save_build_config
 from kt_evolution.training.continuation import Continuation
 from kt_evolution.training.cross_validation import Fold
 from kt_evolution.training.curve import num_epochs_of
+from kt_evolution.training.disk import raise_if_disk_failed
 from kt_evolution.training.execution import TrainingPlan
 from kt_evolution.training.execution import TrialExecution
 from kt_evolution.training.hooks import has_own_fit
@@ -51,10 +53,8 @@ from kt_evolution.training.pausing import FitAgainError
 from kt_evolution.training.seeds import seed_of
 from kt_evolution.training.unfinished import UnfinishedTrials
 from kt_evolution.training.verbosity import default_verbose
+from kt_evolution.training.verbosity import set_verbose
 from kt_evolution.user_warnings import warn_user
-
-# The position of `verbose` in the signature of `keras.Model.fit`.
-VERBOSE_POSITION = 4
 
 
 class Trainer:
@@ -166,15 +166,17 @@ class Trainer:
 
         Raises:
             keras_tuner.errors.FatalError: If it must end the search.
+            JournalError: If a file of the search can't be written.
         """
         try:
             self._tuner._run_and_update_trial(trial, *args, **kwargs)
             trial.status = TrialStatus.COMPLETED
-        except kt.errors.FatalError:
+        except (kt.errors.FatalError, JournalError):
             raise
         except Exception as error:
             # An interrupt in C code may arrive as another error.
             raise_if_interrupted()
+            raise_if_disk_failed(error, trial.trial_id)
             is_final = isinstance(error, kt.errors.FailedTrialError)
             trial.status = (
                 TrialStatus.FAILED if is_final else TrialStatus.INVALID
@@ -392,8 +394,5 @@ class Trainer:
         callback = self.display.new_callback(*self._place_of(execution))
         if callback is not None:
             kwargs["callbacks"].append(callback)
-        # A custom `fit` need not take `verbose`.
-        is_positional = len(args) > VERBOSE_POSITION
         is_own_fit = has_own_fit(self._tuner.hypermodel)
-        if "verbose" in kwargs or not (is_own_fit or is_positional):
-            kwargs["verbose"] = self.display.fit_verbose
+        set_verbose(args, kwargs, is_own_fit, self.display.fit_verbose)

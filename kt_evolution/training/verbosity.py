@@ -1,4 +1,4 @@
-"""How much Keras prints in a `fit` that the user wrote."""
+"""How much Keras prints in a `fit`, also in one that the user wrote."""
 
 import contextlib
 import functools
@@ -11,6 +11,28 @@ from typing import Any
 METHODS = ("fit", "evaluate", "predict")
 # The default of Keras, which stands for a bar.
 AUTO = "auto"
+# The position of `verbose` in the signature of `keras.Model.fit`.
+POSITION = 4
+
+
+def set_verbose(
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    is_own_fit: bool,
+    verbose: int,
+) -> None:
+    """Sets `verbose` among the arguments of a `fit` that takes it.
+
+    Args:
+        args: Tuple, the positional arguments of `fit`.
+        kwargs: Dict, the others, which is changed.
+        is_own_fit: Bool, whether the user wrote `fit`. Then it need not take
+            `verbose`.
+        verbose: Int, as in `keras.Model.fit`.
+    """
+    is_positional = len(args) > POSITION
+    if "verbose" in kwargs or not (is_own_fit or is_positional):
+        kwargs["verbose"] = verbose
 
 
 @contextlib.contextmanager
