@@ -61,6 +61,34 @@ def test_a_training_that_goes_on_does_not_start_at_the_ridge_solution():
     assert not np.any(logits.get_weights()[0])
 
 
+@pytest.mark.parametrize(("has_others", "num_rows"), [(False, 18), (True, 30)])
+def test_the_ridge_solution_is_that_of_the_training_rows(has_others, num_rows):
+    space, x, y = adapted()
+    hp = kt.HyperParameters()
+    expected, model = space.build(hp), space.build(hp)
+    space.begin_training(expected, x[:num_rows], y[:num_rows])
+    # Only the start changes the weights.
+    model.optimizer.learning_rate = 0.0
+    others = (x, y) if has_others else None
+    space.fit(
+        hp, model, x, y, validation_split=0.4, validation_data=others, verbose=0
+    )
+    for found, wanted in zip(
+        model.get_layer("head_logits").get_weights(),
+        expected.get_layer("head_logits").get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_arguments_of_fit_may_be_given_by_position():
+    space, x, y = adapted(searched_groups="training")
+    hp, others = kt.HyperParameters(), (list(x[:4]), list(y[:4]))
+    model = space.build(hp)
+    history = space.fit(hp, model, x, y, 8, 1, 0, None, 0.0, others).history
+    assert np.isfinite(history["val_loss"]).all()
+
+
 @pytest.mark.parametrize("knows_scale", [False, True])
 def test_a_regression_starts_at_the_ridge_solution(knows_scale):
     series, speeds = noisy_waves(40, np.random.default_rng(0))

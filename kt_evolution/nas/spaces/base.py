@@ -39,6 +39,7 @@ from kt_evolution.nas.spaces.data import check_numbers
 from kt_evolution.nas.spaces.data import check_pairs
 from kt_evolution.nas.spaces.data import regression_targets
 from kt_evolution.nas.spaces.data import samples_and_labels
+from kt_evolution.nas.spaces.data import training_rows
 from kt_evolution.nas.spaces.smoothing import LOSS
 from kt_evolution.nas.spaces.smoothing import smoothed_labels
 from kt_evolution.nas.spaces.tracing import create_training_state
@@ -115,6 +116,8 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         without `adapt` its outputs start around 0. `HyperTabularNet` also
         standardizes its columns by those of `x`, and `HyperSeriesNet` and
         `HyperTextNet` learn a family of networks for few samples from it.
+        Samples to validate on should not be among the data: `HyperTextNet`
+        selects its n-grams by the labels.
 
         Example:
 
@@ -164,22 +167,12 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         """Trains a model, with the schedule and smoothed labels of `hp`."""
         x, y = self.samples(x, "x"), as_array(y, "y")
         labels = self._check_data(model, ("x", "y"), x, y)
-        if "sample_weight" in kwargs:
-            weights = as_array(kwargs["sample_weight"], "sample_weight")
-            kwargs["sample_weight"] = weights
-        held_out = kwargs.get("validation_data")
-        if isinstance(held_out, (list, tuple)) and len(held_out) > 1:
-            x_held_out, y_held_out, *weights = held_out
-            held_out = (
-                self.samples(x_held_out, "validation_data[0]"),
-                as_array(y_held_out, "validation_data[1]"),
-                *(as_array(each, "validation_data[2]") for each in weights),
-            )
-            kwargs["validation_data"] = held_out
-        names = ("validation_data[0]", "validation_data[1]")
-        parts = held_out if isinstance(held_out, tuple) else (held_out,)
-        self._check_data(model, names, *parts[:2])
         arguments = private_api.fit_arguments((x, y, *args), kwargs)
+        if "sample_weight" in arguments:
+            weights = as_array(arguments["sample_weight"], "sample_weight")
+            arguments["sample_weight"] = weights
+        held_out = self._held_out(model, arguments.get("validation_data"))
+        arguments["validation_data"] = held_out
         callbacks = as_list(arguments.get("callbacks"))
         if not any(map(sets_learning_rate, callbacks)):
             schedules = self._optimizer().callbacks(hp, "training")
@@ -190,11 +183,31 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         with smoothed_labels(model, self.label_smoothing(hp)):
             create_training_state(model, labels)
             if not arguments.get("initial_epoch"):
-                self.begin_training(model, x, y)
+                self.begin_training(model, *training_rows(arguments))
             return super().fit(hp, model, **arguments)
 
+    def _held_out(self, model: keras.Model, given: Any) -> Any:
+        """Returns `validation_data` in the form that Keras takes, checked."""
+        if isinstance(given, (list, tuple)) and len(given) > 1:
+            x, y, *weights = given
+            given = (
+                self.samples(x, "validation_data[0]"),
+                as_array(y, "validation_data[1]"),
+                *(as_array(each, "validation_data[2]") for each in weights),
+            )
+        names = ("validation_data[0]", "validation_data[1]")
+        parts = given if isinstance(given, tuple) else (given,)
+        self._check_data(model, names, *parts[:2])
+        return given
+
     def begin_training(self, model: keras.Model, x: Any, y: Any) -> None:
-        """Changes the weights of a model before its first epoch, if at all."""
+        """Changes the weights of a model before its first epoch, if at all.
+
+        Args:
+            model: The compiled model.
+            x: The samples to train on, without those of `validation_split`.
+            y: Their labels or targets.
+        """
 
     def samples(self, x: Any, name: str) -> Any:
         """Returns samples in the form that Keras takes, and checks them.

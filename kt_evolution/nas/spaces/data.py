@@ -1,5 +1,7 @@
 """Checks that samples and labels fit the model and the task."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -64,6 +66,27 @@ def samples_and_labels(x: Any, y: Any = None) -> tuple[Any, Any]:
     if isinstance(parts, tuple) and len(parts) > 1:
         return _zero_of(parts[0]), _zero_of(parts[1])
     return x, y
+
+
+def training_rows(arguments: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Returns the samples and labels that a `fit` trains on.
+
+    Keras validates on the last rows with `validation_split`, unless there is
+    `validation_data`.
+
+    Args:
+        arguments: Dict of the arguments of `fit`.
+    """
+    x, y = arguments["x"], arguments["y"]
+    split = arguments.get("validation_split")
+    if not split or arguments.get("validation_data") is not None:
+        return x, y
+    if not hasattr(x, "shape"):
+        # Keras raises: only arrays can be split.
+        return x, y
+    # Keras raises if no row is left.
+    number = max(1, math.floor(len(x) * (1.0 - split)))
+    return x[:number], y[:number]
 
 
 def _zero_of(spec: Any) -> np.ndarray | None:
