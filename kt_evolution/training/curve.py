@@ -12,6 +12,7 @@ import keras_tuner as kt
 
 from kt_evolution.costs.measurement import TRAIN_SECONDS
 from kt_evolution.keras_tuner_bridge.objectives import names_of
+from kt_evolution.training.history_epochs import fill_history
 from kt_evolution.training.metrics import metrics_of
 
 
@@ -48,26 +49,19 @@ class Curve:
         return self.seconds[-1] if self.seconds else 0.0
 
     @property
-    def history(self) -> dict[str, list[Any]]:
-        """Dict of the names of metrics to lists, as `History` has it.
-
-        Validation may not run in each epoch, so its lists may be shorter.
-        """
-        history: dict[str, list[Any]] = {}
-        for logs in self.logs:
-            for name, value in logs.items():
-                history.setdefault(name, []).append(value)
-        return history
+    def names(self) -> set[str]:
+        """Set of the names of the metrics that an epoch has."""
+        return set().union(*self.logs)
 
     def as_history(self) -> keras.callbacks.History:
         """Returns the result of `keras.Model.fit`."""
         history = keras.callbacks.History()
-        history.history, history.epoch = self.history, list(self.epochs)
+        fill_history(history, self.epochs, self.logs)
         return history
 
     def has_score(self, objective: kt.Objective, costs: Iterable[str]) -> bool:
         """Returns whether it has the objectives that are no costs."""
-        known = self.history.keys() | set(costs)
+        known = self.names | set(costs)
         return bool(self.epochs) and known >= set(names_of(objective))
 
     def until(self, num_epochs: int) -> "Curve":

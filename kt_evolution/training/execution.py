@@ -34,6 +34,7 @@ from kt_evolution.training.continuation import Continuation
 from kt_evolution.training.cross_validation import Fold
 from kt_evolution.training.curve import rungs_reached
 from kt_evolution.training.epoch_log import EpochLog
+from kt_evolution.training.history_epochs import NoteEpochs
 from kt_evolution.training.interruption import EndWatch
 from kt_evolution.training.interruption import InterruptionWatch
 from kt_evolution.training.keep_epochs import KeepEpochs
@@ -235,7 +236,7 @@ class TrialExecution:
             arguments = private_api.fit_arguments(args, kwargs)
             callbacks.append(MetricCheck(self._plan.expected, arguments))
         callbacks.append(DirectionCheck(self._plan.inferred))
-        callbacks.append(InterruptionWatch())
+        callbacks += [NoteEpochs(), InterruptionWatch()]
         callbacks.insert(len(private_api.users_of(given)), EndWatch())
         self._pause = self._new_pause(
             None if self.results else self._pause_at, awaited

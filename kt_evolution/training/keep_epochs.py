@@ -17,6 +17,7 @@ from kt_evolution.training.continuation import OTHER_MODEL
 from kt_evolution.training.continuation import Continuation
 from kt_evolution.training.curve import Curve
 from kt_evolution.training.epoch_log import EpochLog
+from kt_evolution.training.history_epochs import fill_history
 from kt_evolution.training.pausing import NO_FIT
 from kt_evolution.training.pausing import FitAgainError
 from kt_evolution.training.pausing import Pause
@@ -241,6 +242,4 @@ class KeepEpochs(keras.callbacks.Callback):
         """Gives the history of `fit` the epochs that came before."""
         self._next, self._fresh = None, []
         # They grow on their own from here.
-        vars(self.model.history).update(
-            history=self.curve.history, epoch=list(self.curve.epochs)
-        )
+        fill_history(self.model.history, self.curve.epochs, self.curve.logs)

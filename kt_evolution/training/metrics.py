@@ -16,6 +16,7 @@ from kt_evolution.keras_tuner_bridge.scalars import as_number
 from kt_evolution.keras_tuner_bridge.scalars import as_numbers
 from kt_evolution.keras_tuner_bridge.trial_metrics import NUM_EXECUTIONS
 from kt_evolution.keras_tuner_bridge.trial_metrics import spread_metrics
+from kt_evolution.training.history_epochs import logs_by_epoch
 from kt_evolution.training.metric_check import check_metrics
 
 
@@ -54,7 +55,7 @@ def metrics_of(
             objective,
         )
     if isinstance(results, keras.callbacks.History):
-        return _best_epoch(results.history, objective, source, costs)
+        return _best_epoch(results, objective, source, costs)
     if isinstance(results, Mapping):
         return _with_objective({**costs, **results}, objective, source), 0
     number = as_number(results)
@@ -65,7 +66,7 @@ def metrics_of(
 
 
 def _best_epoch(
-    history: Mapping[str, list[Any]],
+    history: keras.callbacks.History,
     objective: kt.Objective,
     source: str,
     costs: Mapping[str, float],
@@ -75,54 +76,32 @@ def _best_epoch(
     Its objective and losses are finite, if there is such an epoch. A loss that
     is not finite there or in the last epoch is taken from the last epoch.
     """
-    num_epochs = max((len(values) for values in history.values()), default=0)
-    first_epoch = 0
-    if set(names_of(objective)) <= costs.keys() - history.keys():
-        # All epochs are equal, and the weights on disk are the last one's.
-        first_epoch = max(num_epochs - 1, 0)
-    paired = _paired_metrics(history, objective)
+    columns = history.history
+    names = names_of(objective)
+    epochs = [{**costs, **logs} for logs in logs_by_epoch(history, names)]
+    # Validation does not run in each epoch with `validation_freq`.
+    scored = [i for i, logs in enumerate(epochs) if objective.has_value(logs)]
+    if not scored or set(names) <= costs.keys() - columns.keys():
+        # Where the objectives are costs all epochs are equal, and the weights
+        # on disk are the last one's. A training that has none may have
+        # diverged in its last epoch, before validation.
+        scored = list(range(len(epochs)))[-1:]
     best, best_value, best_epoch = None, math.nan, 0
-    for epoch in range(first_epoch, num_epochs):
-        logs: dict[str, Any] = {**costs}
-        for name, values in history.items():
-            if epoch < len(values):
-                logs[name] = values[epoch]
-        if epoch and not objective.has_value(logs):
-            # Validation does not run in each epoch with `validation_freq`.
-            continue
-        metrics = _with_objective(logs, objective, source)
-        losses = {name: metrics[name] for name in paired & metrics.keys()}
-        is_diverged = bool(diverged_losses(losses))
+    for epoch in scored:
+        metrics = _with_objective(epochs[epoch], objective, source)
+        is_diverged = bool(diverged_losses(metrics))
         value = math.nan if is_diverged else metrics[objective.name]
         if best is None or _is_better(value, best_value, objective):
             best, best_value, best_epoch = metrics, value, epoch
     if best is None:
-        raise _unusable(history, objective, source)
+        raise _unusable(columns, objective, source)
     last = as_numbers(
-        {name: values[-1] for name, values in history.items() if values}
+        {name: values[-1] for name, values in columns.items() if values}
     )
     # The end of a training decides whether it failed.
     decisive = diverged_losses(best).keys() | diverged_losses(last).keys()
     ends = {name: last[name] for name in decisive & last.keys()}
     return {**best, **ends}, best_epoch
-
-
-def _paired_metrics(
-    history: Mapping[str, list[Any]], objective: kt.Objective
-) -> set[str]:
-    """Returns the metrics that a history has for the epochs of the objective.
-
-    With `validation_freq` those of training have more values than those of
-    validation, and which belong together is not known.
-    """
-    num_values = max(
-        (len(history.get(name, ())) for name in names_of(objective)), default=0
-    )
-    return {
-        name
-        for name, values in history.items()
-        if len(values) == num_values or not num_values
-    }
 
 
 def _is_better(value: float, best: float, objective: kt.Objective) -> bool:

@@ -120,9 +120,7 @@ class Pause:
             for name, value in as_numbers(logs).items()
             if math.isfinite(value)
         }
-        return finite >= self._awaited | (
-            self._objectives & curve.history.keys()
-        )
+        return finite >= self._awaited | (self._objectives & curve.names)
 
 
 def has_diverged(curve: Curve) -> bool:

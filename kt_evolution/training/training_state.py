@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.training.history_epochs import NAMES
 from kt_evolution.training.snapshots import SnapshotError
 from kt_evolution.training.snapshots import encode
 
@@ -155,15 +156,15 @@ def to_record(result: Any) -> Any:
     if not isinstance(result, keras.callbacks.History):
         return result
     return {
-        "history": result.history,
-        "epoch": result.epoch,
-        "params": result.params,
+        name: value
+        for name, value in vars(result).items()
+        if name in (*_HISTORY, NAMES)
     }
 
 
 def from_record(record: Any) -> Any:
     """Returns the result of an execution from its record."""
-    if not isinstance(record, dict) or record.keys() != _HISTORY:
+    if not isinstance(record, dict) or (record.keys() - {NAMES} != _HISTORY):
         return record
     history = keras.callbacks.History()
     vars(history).update(record)

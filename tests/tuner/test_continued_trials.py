@@ -125,6 +125,12 @@ def test_executions_that_were_finished_are_not_trained_again(tmp_path, cut):
 
 
 @pytest.mark.later
+def test_validation_in_some_epochs_goes_on(tmp_path):
+    fit = {"validation_freq": 2}
+    check_goes_on(tmp_path, EPOCHS + 2, executions_per_trial=2, fit=fit)
+
+
+@pytest.mark.later
 def test_folds_that_were_finished_are_not_trained_again(tmp_path):
     data = {"validation_data": None, "cross_validation": 3}
     check_goes_on(tmp_path, 2 * EPOCHS + 1, **data)

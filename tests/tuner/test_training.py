@@ -16,6 +16,7 @@ from tuner_helpers import dense_model
 from tuner_helpers import trials_of
 
 import kt_evolution
+from kt_evolution.project.training_log import read_training
 
 
 def new_tuner(folder, build=build_dense, objective="val_loss", **kwargs):
@@ -73,6 +74,24 @@ def test_validation_may_run_in_some_epochs_only(tmp_path):
     assert len(trials_of(tuner, "COMPLETED")) == 2
     loss = tuner.get_best_models()[0].evaluate(X, Y, verbose=0)[0]
     assert loss == pytest.approx(trial.score, abs=1e-3)
+
+
+def test_all_metrics_are_of_the_best_epoch_where_validation_is_rare(tmp_path):
+    tuner = new_tuner(tmp_path, max_trials=2, executions_per_trial=2)
+    tuner.search(**FIT | {"epochs": 5, "validation_freq": 2})
+    for trial in trials_of(tuner):
+        curves = read_training(Path(tuner.get_trial_dir(trial.trial_id))).curves
+        best = [int(np.nanargmin(curve["val_loss"])) for curve in curves]
+        assert trial.best_step == round(sum(best) / 2)
+        for name in ("loss", "accuracy", "val_accuracy"):
+            values = [curves[i][name][epoch] for i, epoch in enumerate(best)]
+            assert trial.metrics.get_best_value(name) == pytest.approx(
+                sum(values) / 2
+            )
+    gaps = {gap.trial_id: gap.training for gap in tuner.gap_report()}
+    for trial in trials_of(tuner):
+        loss = trial.metrics.get_best_value("loss")
+        assert gaps[trial.trial_id] == pytest.approx(loss)
 
 
 def test_early_stopping_starts_anew_in_each_trial(tmp_path):
