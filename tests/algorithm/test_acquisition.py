@@ -122,3 +122,26 @@ def test_a_choice_that_never_works_is_tried_once_or_twice(fails):
         else:
             history.finish(trial_id, Status.COMPLETED, [score], violations)
     assert 1 <= tried <= 3
+
+
+# Noise.
+
+
+def test_one_diverged_training_leaves_the_others_as_they_are():
+    history = History(LINE)
+    places = [*np.random.default_rng(0).random(15), 0.02]
+    for number, x in enumerate(places):
+        history.add(Individual(np.array([x]), (0,), trial_id=str(number)))
+        score, std = (x - 0.7) ** 2 + 0.2, 0.01
+        if x == 0.02:
+            # One of three folds has a loss of 1e4.
+            score, std = 1e4 / 3.0, 1e4 / 3.0**0.5
+        history.finish(
+            str(number), Status.COMPLETED, [score], [], [std], num_runs=3
+        )
+    known = KnownScores.of_completed(history)
+    acquisition = Acquisition(GaussianProcess(), history, known)
+    predicted = means_at(acquisition.objectives[0], 0.4, 0.7, 0.9)
+    np.testing.assert_allclose(predicted, [0.29, 0.2, 0.24], atol=0.03)
+    proposal = Evolution().propose(history, np.random.default_rng(0))
+    assert proposal.genome[0] == pytest.approx(0.7, abs=0.05)

@@ -76,3 +76,31 @@ def test_chance_is_drawn_to_that_of_all():
 def test_two_trainings_are_too_few_to_learn_chance_from():
     sum_of_squares, runs = np.array([[1.0], [0.0]]), np.array([2, 1])
     assert np.isnan(noise_variance(sum_of_squares, runs)).all()
+
+
+def test_one_diverged_model_makes_no_other_noisy():
+    # The variances are 1 to 5, and that of a diverged training.
+    sum_of_squares = np.array([[2.0], [4.0], [6.0], [8.0], [10.0], [2e8], [0]])
+    runs = np.array([3, 3, 3, 3, 3, 3, 1])
+    variance, degrees_of_freedom = pooled_variance(sum_of_squares, runs)
+    # The median is 3.5, so that the last one counts as 350.
+    assert degrees_of_freedom == 12
+    assert variance[0] == pytest.approx((15.0 + 350.0) / 6.0)
+    prior = PRIOR_DEGREES_OF_FREEDOM
+    expected = (prior * variance[0] + 2.0 * 350.0) / (prior + 2.0) / 3.0
+    noise = noise_variance(sum_of_squares, runs)
+    assert noise[5, 0] == pytest.approx(expected)
+    assert sum_of_squares[5, 0] == 2e8
+
+
+@pytest.mark.parametrize("large", [300.0, 1e300])
+def test_models_without_any_spread_limit_no_other(large):
+    sum_of_squares = np.array([[0.0], [0.0], [0.0], [large]])
+    variance, _ = pooled_variance(sum_of_squares, np.array([2, 2, 2, 2]))
+    assert variance[0] == large / 4.0
+
+
+def test_each_objective_has_its_own_outliers():
+    sum_of_squares = np.array([[1.0, 1.0], [1.0, 1.0], [1.0, 1e6]])
+    variance, _ = pooled_variance(sum_of_squares, np.array([2, 2, 2]))
+    np.testing.assert_allclose(variance, [1.0, 34.0])

@@ -10,6 +10,10 @@ import numpy as np
 PRIOR_DEGREES_OF_FREEDOM = 4.0
 # With fewer degrees of freedom the noise variance counts as unknown.
 MIN_DEGREES_OF_FREEDOM = 3
+# A model's own variance counts as at most this many times the median one. That
+# of two trainings with normal noise is never as large by chance; the variance
+# of a model of which one training diverged is larger by far.
+MAX_VARIANCE = 100.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,6 +77,9 @@ def pooled_variance(
 ) -> tuple[np.ndarray, int]:
     """Returns the variance between trainings of the same model.
 
+    Outliers are limited to a multiple of the median variance of the models that
+    differ at all between their trainings.
+
     Args:
         sum_of_squares: Float array of shape `(n, num_objectives)`, the sums of
             the squared deviations of each model.
@@ -85,7 +92,8 @@ def pooled_variance(
     degrees_of_freedom = int((num_runs - 1).sum())
     if not degrees_of_freedom:
         return np.full(sum_of_squares.shape[1], np.nan), 0
-    return sum_of_squares.sum(axis=0) / degrees_of_freedom, degrees_of_freedom
+    limited = _without_outliers(sum_of_squares, num_runs)
+    return limited.sum(axis=0) / degrees_of_freedom, degrees_of_freedom
 
 
 def noise_variance(
@@ -109,5 +117,20 @@ def noise_variance(
         return np.full(sum_of_squares.shape, np.nan)
     prior = PRIOR_DEGREES_OF_FREEDOM
     own = num_runs[:, None] - 1
-    variances = (prior * pooled + sum_of_squares) / (prior + own)
+    limited = _without_outliers(sum_of_squares, num_runs)
+    variances = (prior * pooled + limited) / (prior + own)
     return variances / num_runs[:, None]
+
+
+def _without_outliers(
+    sum_of_squares: np.ndarray, num_runs: np.ndarray
+) -> np.ndarray:
+    """Returns the sums of squares, each at most what `MAX_VARIANCE` allows."""
+    limited = sum_of_squares.copy()
+    for sums in limited.T:
+        varied = sums > 0.0
+        own = num_runs[varied] - 1
+        if len(own):
+            largest = MAX_VARIANCE * np.median(sums[varied] / own)
+            sums[varied] = np.minimum(sums[varied], largest * own)
+    return limited
