@@ -41,6 +41,7 @@ from kt_evolution.algorithm.proposal import Proposal
 from kt_evolution.algorithm.proposal import first_new
 from kt_evolution.algorithm.proposal import made_new
 from kt_evolution.algorithm.racing import next_to_reevaluate
+from kt_evolution.algorithm.racing import num_reserved
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import fitness
 from kt_evolution.algorithm.reproduction import Offspring
@@ -50,8 +51,6 @@ from kt_evolution.algorithm.surrogate.gaussian_process import SURROGATES
 from kt_evolution.algorithm.transfer import TRANSFER
 from kt_evolution.algorithm.transfer import next_from_past
 
-# How many of the last trials are reserved for each candidate's re-evaluations.
-REEVALUATIONS_EACH = 2
 REEVALUATION = "reevaluation"
 # After this many rejected models in a row the limits count as hard to satisfy.
 MANY_REJECTED = 10
@@ -176,7 +175,10 @@ class Evolution:
                 history, rng, seed, initial_population, next_step
             )
             if found is not None:
-                return dataclasses.replace(found, epochs=next_step.epochs)
+                # A model that another search found best is not compared first.
+                is_known = found.operator == WARM_START
+                epochs = max_epochs if is_known else next_step.epochs
+                return dataclasses.replace(found, epochs=epochs)
         return self.propose_again(history)
 
     def propose_promotion(
@@ -222,8 +224,9 @@ class Evolution:
         self, history: History, num_left: float = 0
     ) -> Proposal | None:
         """Returns the next re-evaluation, None if it is too early or done."""
-        kept = min(self.reevaluate * REEVALUATIONS_EACH, len(history))
-        if not self.reevaluate or num_left > kept:
+        if not self.reevaluate or num_left > num_reserved(
+            history, self.reevaluate
+        ):
             return None
         position = next_to_reevaluate(history, self.reevaluate)
         if position is None:

@@ -14,10 +14,29 @@ from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.ranking import best_first
 
+# How many of the last trials are reserved for each candidate's re-evaluations.
+REEVALUATIONS_EACH = 2
 # How often a candidate is trained at most, its first training included.
 MAX_EVALUATIONS = 4
 # A candidate is clearly better if it is better with this probability.
 CONFIDENCE = 0.95
+
+
+def num_reserved(history: History, num_candidates: int) -> int:
+    """Returns how many of the last trials are reserved for re-evaluations.
+
+    They are at most as many as this search has tried models so far, so at
+    most half of its trials.
+
+    Args:
+        history: The `History`; it is not changed.
+        num_candidates: Int, how many of the best individuals are candidates.
+    """
+    num_tried = sum(
+        one.status is not Status.REJECTED and one.operator != IMPORT
+        for one in history.individuals
+    )
+    return min(num_candidates * REEVALUATIONS_EACH, num_tried)
 
 
 def next_to_reevaluate(history: History, num_candidates: int) -> int | None:

@@ -9,6 +9,7 @@ from kt_evolution.algorithm.acquisition import KnownScores
 from kt_evolution.algorithm.acquisition import fit_trainability
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.fidelity import SuccessiveHalving
+from kt_evolution.algorithm.fidelity import first_rung
 from kt_evolution.algorithm.fidelity import successive_halving
 from kt_evolution.algorithm.fidelity.completion import Prospects
 from kt_evolution.algorithm.fidelity.extrapolation import extrapolate
@@ -22,6 +23,7 @@ from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.history.rungs import RungScores
+from kt_evolution.algorithm.initial_design import WARM_START
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.algorithm.surrogate.gaussian_process import GaussianProcess
@@ -100,6 +102,46 @@ def test_the_best_third_is_promoted_the_best_first():
     # to do, the best paused one is trained to the end.
     found = step(history)
     assert (found.promotes, found.epochs) == (5, 27)
+
+
+def test_the_last_promotion_ignores_what_another_search_completed():
+    history = history_of({1: 0.5}, {1: 0.4})
+    history.add(
+        Individual(
+            np.array([0.9, 0.9]), (0, 1), operator=IMPORT, trial_id="import/0"
+        )
+    )
+    history.finish("import/0", Status.COMPLETED, [0.1])
+    found = HALVING.last_step(history, 27)
+    assert (found.promotes, found.epochs) == (1, 27)
+    # After it, the search has a completed one of its own.
+    rungs.promote(history, "1", 27)
+    history.finish("1", Status.COMPLETED, [0.2])
+    assert HALVING.last_step(history, 27) is None
+
+
+def test_the_best_model_of_another_search_is_trained_to_the_end():
+    history = History(PLANE)
+    for n, x in enumerate([0.4, 0.1, 0.7]):
+        trial_id = f"import/{n}"
+        history.add(
+            Individual(np.array([x, 0.5]), operator=IMPORT, trial_id=trial_id)
+        )
+        history.finish(trial_id, Status.COMPLETED, [x])
+    found = Evolution(fidelity=HALVING).propose(history, rng(), max_epochs=27)
+    assert (found.operator, found.epochs) == (WARM_START, 27)
+    assert found.genome.tolist() == [0.1, 0.5]
+    history.add(
+        Individual(
+            found.genome,
+            trial_id="0",
+            operator=WARM_START,
+            parents=("import/1",),
+        )
+    )
+    # What is new is compared at a rung.
+    found = Evolution(fidelity=HALVING).propose(history, rng(), max_epochs=27)
+    assert found.epochs < 27
 
 
 def test_higher_rungs_are_promoted_first():
@@ -361,6 +403,33 @@ def test_the_first_rung_is_low_if_it_predicts_the_final_order():
 
 def test_the_first_rung_is_higher_if_low_ones_disagree():
     assert np.mean(first_rungs(False)) > 1.5
+
+
+@pytest.mark.parametrize("num_limits", [0, 1])
+def test_a_rung_at_which_all_are_equal_tells_nothing(num_limits):
+    history = History(PLANE, num_limits=num_limits)
+    kept = (-1.0,) * num_limits
+    for n, loss in enumerate(rng(1).random(100)):
+        history.add(Individual(np.array([n / 100, 0.5]), trial_id=str(n)))
+        for epochs in (1, 3, 9):
+            seen = 0.9 if epochs < 9 else 2.0 + loss
+            rungs.reach(history, str(n), epochs, Evaluation((seen,), kept))
+        history.finish(str(n), Status.COMPLETED, [loss], kept)
+    scores = RungScores.of(history, (1, 3, 9, 27))
+    chosen = [choose_first_rung(history, scores, rng(n)) for n in range(20)]
+    assert np.mean(np.array(chosen) == 2) > 0.8
+
+
+def test_places_are_shared_by_equal_individuals():
+    # The last two break the limit by the same, whatever they score.
+    values = [(0.3, -1.0), (0.1, -2.0), (0.3, -3.0), (0.0, 2.0), (0.9, 2.0)]
+    history = History(PLANE, num_limits=1)
+    for n, (score, violation) in enumerate(values):
+        history.add(Individual(np.array([n / 10, 0.5]), trial_id=str(n)))
+        history.finish(str(n), Status.COMPLETED, [score], [violation])
+    scores = RungScores.of(history, (1, 27))
+    places = first_rung.equal_places(scores, 1, np.arange(5))
+    assert places.tolist() == [1.5, 0.0, 1.5, 3.5, 3.5]
 
 
 def test_before_anything_is_complete_the_first_rung_is_mostly_low():

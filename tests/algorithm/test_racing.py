@@ -10,6 +10,7 @@ from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.racing import MAX_EVALUATIONS
 from kt_evolution.algorithm.racing import next_to_reevaluate
+from kt_evolution.algorithm.racing import num_reserved
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.search_space import SearchSpace
 
@@ -156,3 +157,20 @@ def test_a_finished_space_is_raced():
 def test_reevaluate_is_checked():
     with pytest.raises(ValueError, match="`reevaluate` must be.*=-1"):
         Evolution(reevaluate=-1)
+
+
+def test_trials_are_reserved_as_many_as_this_search_has_tried():
+    history = history_of([3.0], [1.0], [2.0])
+    for number in range(50, 54):
+        genome = SPACE.encode({"x": number})
+        history.add(Individual(genome, status=Status.REJECTED))
+    for number in range(60, 64):
+        genome = SPACE.encode({"x": number})
+        trial_id = f"import/{number}"
+        history.add(Individual(genome, trial_id=trial_id, operator=IMPORT))
+        history.finish(trial_id, Status.COMPLETED, [5.0])
+    assert num_reserved(history, 3) == 3
+    assert num_reserved(history, 1) == 2
+    evolution = Evolution(reevaluate=3)
+    assert evolution.propose_again(history, 4) is None
+    assert evolution.propose_again(history, 3).reevaluates == 1

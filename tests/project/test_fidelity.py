@@ -14,6 +14,7 @@ from tests.project.oracles import complete
 from tests.project.oracles import crash
 from tests.project.oracles import halving_oracle
 from tests.project.oracles import make_oracle
+from tests.project.oracles import run_trials
 from tests.project.oracles import score_of
 from tests.project.oracles import train
 
@@ -54,6 +55,30 @@ def decisions(folder):
         for name in ("time", "session", "seconds", "began"):
             line.pop(name, None)
     return kept
+
+
+def test_a_warm_start_ends_with_a_completed_trial(tmp_path):
+    best = {"x": 99, "y": 0.3, "kind": "b"}
+    first = make_oracle(
+        tmp_path / "first",
+        max_trials=3,
+        surrogate=None,
+        initial_population=[best],
+    )
+    run_trials(first, 3)
+    second = halving_oracle(
+        tmp_path / "second",
+        max_trials=8,
+        surrogate=None,
+        warm_start=str(tmp_path / "first" / "p"),
+    )
+    search(second)
+    # The best one of the first search is the first trial of the second one.
+    trial = second.get_trial("0")
+    assert trial.status == "COMPLETED"
+    assert trial.hyperparameters.values == best
+    (found,) = second.get_best_trials(1)
+    assert found.status == "COMPLETED" and found.score >= trial.score
 
 
 def test_a_search_takes_a_fraction_of_the_epochs(whole):

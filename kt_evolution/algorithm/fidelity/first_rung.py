@@ -11,11 +11,13 @@ import math
 
 import numpy as np
 from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.history.rungs import RungScores
 from kt_evolution.algorithm.ranking import fitness
+from kt_evolution.algorithm.ranking import total_violation
 
 # Rungs are judged by this share of the completed individuals, the best ones,
 # and by this many at least.
@@ -79,10 +81,11 @@ def _drawn_correlation(
     known = np.isfinite(scores.objectives[rung, judging, 0])
     count, observed = int(known.sum()), 0.0
     if count > 2:
-        observed = np.corrcoef(
-            _places(_ranks(scores, rung, judging[known])),
-            _places(_ranks(scores, last, judging[known])),
-        )[0, 1]
+        before = equal_places(scores, rung, judging[known])
+        after = equal_places(scores, last, judging[known])
+        # Where all are equal, nothing is told apart.
+        if np.ptp(before) > 0.0 and np.ptp(after) > 0.0:
+            observed = np.corrcoef(before, after)[0, 1]
     # Of few individuals the correlation may be exactly one.
     observed = float(np.clip(observed, -0.95, 0.95))
     total = PRIOR_COUNT + count
@@ -96,8 +99,20 @@ def _ranks(scores: RungScores, rung: int, members: np.ndarray) -> np.ndarray:
     )
 
 
-def _places(values: np.ndarray) -> np.ndarray:
-    return np.argsort(np.argsort(values, kind="stable"), kind="stable")
+def equal_places(
+    scores: RungScores, rung: int, members: np.ndarray
+) -> np.ndarray:
+    """Returns the places of individuals at a rung; equal ones share theirs."""
+    places = rankdata(_ranks(scores, rung, members)) - 1.0
+    violation = total_violation(scores.violations[rung, members])
+    # Those that break limits compare by their violation alone.
+    objectives = scores.objectives[rung, members].copy()
+    objectives[violation > 0.0] = 0.0
+    _, same = np.unique(
+        np.column_stack([violation, objectives]), axis=0, return_inverse=True
+    )
+    same = same.reshape(-1)
+    return (np.bincount(same, places) / np.bincount(same))[same]
 
 
 def _expected_largest(count: float) -> float:

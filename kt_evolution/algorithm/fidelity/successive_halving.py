@@ -12,6 +12,7 @@ from kt_evolution.algorithm.fidelity.completion import Prospects
 from kt_evolution.algorithm.fidelity.extrapolation import known_scores
 from kt_evolution.algorithm.fidelity.first_rung import choose_first_rung
 from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.history.individual import Individual
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.history.rungs import RungScores
@@ -199,7 +200,7 @@ class SuccessiveHalving:
 
         Returns:
             A `Step` that trains the paused individual to the end that is
-            probably the best. None if that is a completed one.
+            probably the best of this search. None if that is a completed one.
         """
         scores = RungScores.of(history, self.rungs(max_epochs))
         known = known_scores(history, scores)
@@ -207,7 +208,7 @@ class SuccessiveHalving:
             [
                 position
                 for position in known.positions
-                if history.individuals[position].status is Status.COMPLETED
+                if _is_result(history.individuals[position])
                 or _can_go_on(history.individuals[position])
             ],
             dtype=int,
@@ -279,6 +280,13 @@ def _best_at(scores: RungScores, rung: int) -> np.ndarray:
         scores.objectives[rung, members], scores.violations[rung, members]
     )
     return members[np.argsort(ranks, kind="stable")]
+
+
+def _is_result(individual: Individual) -> bool:
+    """Returns whether this search has trained an individual to the end."""
+    return (
+        individual.status is Status.COMPLETED and individual.operator != IMPORT
+    )
 
 
 def _can_go_on(individual: Individual) -> bool:
