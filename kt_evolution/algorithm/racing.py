@@ -13,6 +13,7 @@ from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.ranking import best_first
+from kt_evolution.algorithm.ranking import total_violation
 
 # How many of the last trials are reserved for each candidate's re-evaluations.
 REEVALUATIONS_EACH = 2
@@ -77,16 +78,22 @@ def next_to_reevaluate(history: History, num_candidates: int) -> int | None:
 
 
 def _candidates(history: History, count: int) -> np.ndarray:
-    """Returns the best individuals by the mean of all their trainings."""
+    """Returns the best individuals by the mean of all their trainings.
+
+    They are fewer where fewer keep the limits.
+    """
     completed = history.positions(Status.COMPLETED)
     of_this_search = [
         history.individuals[p].operator != IMPORT for p in completed
     ]
     completed = completed[np.array(of_this_search, dtype=bool)]
-    order = best_first(
-        history.objectives[completed], history.violations[completed]
-    )
-    return completed[order[:count]]
+    objectives = history.objectives[completed]
+    violations = history.violations[completed]
+    best = best_first(objectives, violations)[:count]
+    # Trainings are compared by their objectives. So those that break a limit
+    # take part only if all do.
+    feasible = best[total_violation(violations[best]) == 0.0]
+    return completed[feasible if len(feasible) else best]
 
 
 def _probably_dominated(history: History, candidates: np.ndarray) -> np.ndarray:

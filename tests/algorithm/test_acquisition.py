@@ -6,6 +6,7 @@ import pytest
 from kt_evolution.algorithm.acquisition import Acquisition
 from kt_evolution.algorithm.acquisition import KnownScores
 from kt_evolution.algorithm.acquisition import fit_trainability
+from kt_evolution.algorithm.acquisition import worst_and_span
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Individual
@@ -145,3 +146,76 @@ def test_one_diverged_training_leaves_the_others_as_they_are():
     np.testing.assert_allclose(predicted, [0.29, 0.2, 0.24], atol=0.03)
     proposal = Evolution().propose(history, np.random.default_rng(0))
     assert proposal.genome[0] == pytest.approx(0.7, abs=0.05)
+
+
+# Two objectives.
+
+
+def gain_of(objectives, num_limits=0):
+    """Returns the log acquisition along a line, from rows of objectives."""
+    history = History(LINE, len(objectives[0]), num_limits)
+    for number, (x, row) in enumerate(zip(PLACES, objectives, strict=False)):
+        history.add(Individual(np.array([x]), (0,), trial_id=str(number)))
+        # The first model breaks the limit, if there is one.
+        violations = [1.0 if number == 0 else -1.0] * num_limits
+        history.finish(str(number), Status.COMPLETED, list(row), violations)
+    known = KnownScores.of_completed(history)
+    genomes = np.linspace(0.0, 1.0, 50)[:, None]
+    return Acquisition(GaussianProcess(), history, known).log_acquisition(
+        genomes, np.ones(genomes.shape, bool)
+    )
+
+
+def test_outliers_do_not_count_for_the_reference_point():
+    # From the median, 2.5, the better half is 0.957 away in the square mean.
+    values = np.array([1.0, 2.0, 2.0, 3.0, 4.0, 900.0])
+    worst, span = worst_and_span(np.stack([values, 10.0 * values], axis=1))
+    assert (worst.tolist(), span.tolist()) == ([900, 9e3], [899, 8990])
+    values[-1] = 1e4
+    worst, span = worst_and_span(np.stack([values, np.full(6, 5.0)], axis=1))
+    assert (worst.tolist(), span.tolist()) == ([4.0, 5.0], [3.0, 0.0])
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.0, 0.0, 7.0], [3.0], [-1e308, 0.0]])
+def test_without_a_spread_there_is_no_outlier(values):
+    worst, span = worst_and_span(np.array(values)[:, None])
+    assert worst[0] == max(values)
+    assert span[0] == max(values) - min(values)
+
+
+def test_how_far_a_diverged_score_lies_does_not_matter():
+    places = PLACES[::3]
+    objectives = np.stack([(places - 0.7) ** 2, places], axis=1)
+    gains = []
+    for outlier in (1e4, 1e9):
+        objectives[3, 0] = outlier
+        gains.append(gain_of(objectives))
+    np.testing.assert_allclose(*gains, rtol=1e-4)
+
+
+def test_with_a_diverged_score_both_objectives_are_improved():
+    space = SearchSpace([ContinuousGene(f"x{i}", UNIT, 0.5) for i in range(2)])
+    history = History(space, 2)
+    for number in range(22):
+        rng, trial_id = np.random.default_rng([0, number]), str(number)
+        found = Evolution().propose(history, rng, seed=0)
+        x = found.genome
+        history.add(
+            Individual(x, (0, 1), trial_id=trial_id, operator=found.operator)
+        )
+        loss = (x[0] - 0.7) ** 2 + 0.5 * (1.0 - x[1]) ** 2
+        scores = [1e6 if number == 3 else loss, x[1]]
+        history.finish(trial_id, Status.COMPLETED, scores)
+    # Otherwise all of them have the least second objective.
+    assert np.sum(history.genomes[5:, 1] < 0.1) < 10
+
+
+@pytest.mark.parametrize("num_limits", [0, 1])
+def test_of_two_objectives_one_that_is_constant_is_left_out(num_limits):
+    places = PLACES[::4]
+    losses = (places - 0.7) ** 2
+    constant = np.full(len(places), 5.0)
+    alone = gain_of(losses[:, None], num_limits)
+    for columns in ([losses, constant], [constant, losses]):
+        both = gain_of(np.stack(columns, axis=1), num_limits)
+        np.testing.assert_array_equal(both, alone)

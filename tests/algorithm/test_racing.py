@@ -174,3 +174,32 @@ def test_trials_are_reserved_as_many_as_this_search_has_tried():
     evolution = Evolution(reevaluate=3)
     assert evolution.propose_again(history, 4) is None
     assert evolution.propose_again(history, 3).reevaluates == 1
+
+
+@pytest.mark.parametrize("num_candidates", [2, 3, 6])
+def test_models_that_break_a_limit_do_not_beat_those_that_keep_it(
+    num_candidates,
+):
+    history = History(SPACE, num_limits=1)
+    # The third one breaks the limit, and scores best.
+    results = [(0.5, -1.0), (0.51, -1.0), (0.1, 1.0)]
+    for number, (score, violation) in enumerate(results):
+        genome = SPACE.encode({"x": number})
+        history.add(Individual(genome, trial_id=str(number)))
+        history.finish(str(number), Status.COMPLETED, [score], [violation])
+    for number in range(3, 6):
+        genome = SPACE.encode({"x": number})
+        history.add(Individual(genome, trial_id=str(number)))
+        history.finish(
+            str(number), Status.COMPLETED, [2.0 + number], [5.0], [0.02], 3
+        )
+    assert next_to_reevaluate(history, num_candidates) == 0
+
+
+def test_where_all_break_a_limit_they_are_compared():
+    history = History(SPACE, num_limits=1)
+    for number, violation in enumerate([3.0, 1.0, 2.0]):
+        genome = SPACE.encode({"x": number})
+        history.add(Individual(genome, trial_id=str(number)))
+        history.finish(str(number), Status.COMPLETED, [0.5], [violation])
+    assert next_to_reevaluate(history, 2) == 1
