@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
+import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
@@ -42,7 +43,8 @@ class SearchCallback:
     """A callback that is called when a search begins and when trials end.
 
     Pass it to `EvolutionTuner.search`, among Keras's callbacks. Keras's are
-    copied for each training; this one is the same for the whole search.
+    copied for each training; this one is the same for the whole search. Of a
+    class that is both, the copies are called by the trainings.
 
     Example:
 
@@ -83,9 +85,13 @@ class SearchCallbacks:
         self._callbacks: list[SearchCallback] = []
         others = []
         for callback in as_list(fit_kwargs.pop("callbacks", None)):
-            if isinstance(callback, SearchCallback):
+            is_of_search = isinstance(callback, SearchCallback)
+            if is_of_search:
                 self._callbacks.append(callback)
-            else:
+            # A class may be both.
+            if not is_of_search or isinstance(
+                callback, keras.callbacks.Callback
+            ):
                 others.append(callback)
         # A custom `run_trial` need not know the argument.
         if others:

@@ -37,6 +37,7 @@ from kt_evolution.reporting.report import write_report
 from kt_evolution.reporting.tables import results_dataframe
 from kt_evolution.stopping import StoppingRule
 from kt_evolution.training import arguments
+from kt_evolution.training import fit_arguments
 from kt_evolution.training import tensorboard
 from kt_evolution.training.hooks import trains_models
 from kt_evolution.training.overfitting import gap_report
@@ -283,18 +284,17 @@ class EvolutionTuner(kt.Tuner):
             **fit_kwargs: Further arguments of `keras.Model.fit`; with
                 `cross_validation` also `groups`, the labels of rows that the
                 splitter keeps together. `callbacks` may have
-                `SearchCallback`s too. `verbose` is 0 for silence, 1 for the
-                display of the search, 2 for Keras's bars as well. Defaults
-                to 1.
+                `SearchCallback`s too. `verbose` is 0 for silence, 1 (the
+                default) for the display, 2 for Keras's bars as well.
         """
-        arguments.drop_unset(fit_kwargs)
-        self._search_callbacks = SearchCallbacks(fit_kwargs)
+        args, kwargs = fit_arguments.of_search(self, fit_args, fit_kwargs)
+        self._search_callbacks = SearchCallbacks(kwargs)
         if self._workers is None:
-            fit_args, fit_kwargs = with_data(self, fit_args, fit_kwargs)
+            args, kwargs = with_data(self, args, kwargs)
         if self._folds is not None:
-            self._trainer.folds = self._folds.folds(fit_args, fit_kwargs)
-        with searching(self, fit_args, fit_kwargs):
-            run_search(self, super().search, fit_args, fit_kwargs)
+            self._trainer.folds = self._folds.folds(args, kwargs)
+        with searching(self, args, kwargs):
+            run_search(self, super().search, args, kwargs)
 
     # One trial.
 

@@ -259,6 +259,33 @@ def check_fit_spelling(kwargs: Mapping[str, Any]) -> None:
             )
 
 
+def check_fit_positions(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> None:
+    """Raises for positional arguments that `keras.Model.fit` can't take.
+
+    Args:
+        args: Tuple, the positional arguments.
+        kwargs: Dict, the others.
+
+    Raises:
+        TypeError: If there are too many, or if one is also among the others.
+    """
+    known = _names_of_fit()
+    if len(args) > len(known):
+        raise TypeError(
+            f"`search` takes at most {len(known)} positional arguments, those "
+            f"of `keras.Model.fit`. Received: {len(args)}"
+        )
+    for name, value in zip(known, args, strict=False):
+        if name in kwargs:
+            raise TypeError(
+                f"`{name}` must be given to `search` by position or by name, "
+                f"not twice. Received: {reprlib.repr(value)} and "
+                f"{name}={reprlib.repr(kwargs[name])}"
+            )
+
+
 def layers_inside(layer: Any) -> list[Any]:
     """Returns the layers that a layer or model directly consists of."""
     return list(layer._flatten_layers(include_self=False, recursive=False))

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import os
 import sys
 import warnings
@@ -35,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Int, the exit status: 0, or with an error that says what to do 2 if an
         argument is not valid, and 1 if something else went wrong.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # The encoding of a pipe may lack letters of a name.
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     with warnings.catch_warnings():
         warnings.simplefilter("always")

@@ -1,7 +1,6 @@
-"""Arguments of a tuner and of `fit`, checked before a model is trained."""
+"""Arguments of a tuner, checked before it is made."""
 
 import contextlib
-import numbers
 import os
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import keras_tuner as kt
 
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import check_flag
@@ -19,7 +17,6 @@ from kt_evolution.project.locations import check_project_name
 from kt_evolution.project.locations import locate_directory
 from kt_evolution.project.search_lock import check_free
 from kt_evolution.training.cross_validation import CrossValidation
-from kt_evolution.user_warnings import warn_user
 
 # The host's name of a project that has none.
 UNNAMED = "untitled_project"
@@ -198,13 +195,15 @@ def settled_folder(kwargs: dict[str, Any], is_worker: bool) -> Iterator[None]:
     Raises:
         ProjectInUseError: If `overwrite=True` would delete what another
             process searches.
-        ValueError: If the folder can't be made.
+        ValueError: If the folder can't be made, or is a link that `overwrite`
+            would have to delete.
     """
     folder = Path(kwargs["directory"], kwargs["project_name"] or UNNAMED)
     if is_worker:
         kwargs["overwrite"] = False
     if kwargs.get("overwrite"):
         check_free(folder)
+        _check_no_link(folder)
     new = [
         path for path in (folder, *folder.parents) if not os.path.exists(path)
     ]
@@ -224,77 +223,12 @@ def settled_folder(kwargs: dict[str, Any], is_worker: bool) -> Iterator[None]:
         raise
 
 
-def drop_unset(fit_kwargs: dict[str, Any]) -> None:
-    """Drops the arguments of a search that None leaves at their default."""
-    if fit_kwargs.get("verbose", 0) is None:
-        del fit_kwargs["verbose"]
-
-
-def check_fit_arguments(
-    model: Any,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    is_first: bool,
-) -> None:
-    """Raises if `fit` can't train any model with its arguments.
-
-    Args:
-        model: The model. A `fit` of its own may take any arguments.
-        args: Tuple, the positional arguments of `fit`.
-        kwargs: Dict, the others.
-        is_first: Bool, whether it is the model of the first trial. If a later
-            one is not compiled, only its trial fails.
-
-    Raises:
-        keras_tuner.errors.FatalTypeError: If Keras's `fit` has no such
-            argument.
-        keras_tuner.errors.FatalValueError: If there is no data or epoch, which
-            names the argument, or if the first model is not compiled.
-    """
-    if type(model).fit is not keras.Model.fit:
-        return
-    private_api.check_fit_spelling(kwargs)
-    arguments = private_api.fit_arguments(args, kwargs)
-    epochs = arguments.get("epochs", 1)
-    if not isinstance(epochs, numbers.Integral) or epochs < 1:
-        raise kt.errors.FatalValueError(
-            "`epochs` must be an integer of at least 1. "
-            f"Received: epochs={epochs!r}"
-        )
-    if arguments.get("x") is None:
-        raise kt.errors.FatalValueError(
-            "`search` must get the data of the training, as "
-            "`keras.Model.fit` does: "
-            "`search(x, y, validation_data=(x_val, y_val))`. Received: "
-            "x=None"
-        )
-    if is_first and not model.compiled:
-        raise kt.errors.FatalValueError(
-            "The hypermodel's build must return a compiled model: call "
-            f"`model.compile(...)` in it. Received: {model!r}, which is not "
-            "compiled"
-        )
-
-
-def warn_of_one_epoch(
-    model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> None:
-    """Warns if models train for one epoch because the user gave no number.
-
-    `Hyperband` sets the number itself, so code that was written for it gives
-    none to `search`.
-
-    Args:
-        model: The model. A `fit` of its own may train for any number.
-        args: Tuple, the positional arguments of `fit`.
-        kwargs: Dict, the others.
-    """
-    if type(model).fit is not keras.Model.fit:
-        return
-    if "epochs" not in private_api.fit_arguments(args, kwargs):
-        warn_user(
-            "Each trial trains for one epoch only, the default of "
-            "`keras.Model.fit`, because `search` got no `epochs`. Pass the "
-            "number, such as `search(..., epochs=10)`; `epochs=1` trains for "
-            "one epoch without this warning."
+def _check_no_link(folder: Path) -> None:
+    """Raises if the folder of a project, which is to be deleted, is a link."""
+    if folder.is_symlink():
+        raise ValueError(
+            "`overwrite` must be False where the folder of the project is a "
+            f"link: {folder} leads to {folder.resolve()}, which is not "
+            "deleted. Delete what is there yourself, or give another "
+            "`project_name`. Received: overwrite=True"
         )

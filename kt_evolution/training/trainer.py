@@ -36,8 +36,6 @@ from kt_evolution.project.kept_states import delete_state
 from kt_evolution.project.signals import forget_caught_interrupt
 from kt_evolution.project.signals import raise_if_interrupted
 from kt_evolution.project.tracebacks import short_traceback
-from kt_evolution.training.arguments import check_fit_arguments
-from kt_evolution.training.arguments import warn_of_one_epoch
 from kt_evolution.training.checkpoints import save_build_config
 from kt_evolution.training.continuation import Continuation
 from kt_evolution.training.cross_validation import Fold
@@ -45,6 +43,8 @@ from kt_evolution.training.curve import num_epochs_of
 from kt_evolution.training.disk import raise_if_disk_failed
 from kt_evolution.training.execution import TrainingPlan
 from kt_evolution.training.execution import TrialExecution
+from kt_evolution.training.fit_arguments import check_fit_arguments
+from kt_evolution.training.fit_arguments import warn_of_one_epoch
 from kt_evolution.training.hooks import has_own_fit
 from kt_evolution.training.hooks import makes_metrics_by_keras
 from kt_evolution.training.hooks import source_of_metrics

@@ -338,6 +338,19 @@ def test_nothing_steers_the_terminal(run, hostile):
         assert "\x1b" not in out and r"\x1b" in out
 
 
+def test_names_that_an_output_lacks_are_escaped(monkeypatch, tmp_path):
+    folder = projects.simulate(tmp_path / "\u03b1\u03b2", 2)
+    for command in ("show", "best", "export"):
+        output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        monkeypatch.setattr(sys, "stdout", output)
+        assert main([command, str(folder)]) == 0
+        output.flush()
+        text = output.buffer.getvalue().decode("ascii")
+        assert text
+        # Of these it alone has the name of the folder.
+        assert command != "show" or "\\u03b1\\u03b2" in text
+
+
 def test_help_names_each_command_and_loads_nothing():
     code = (
         "import sys; from kt_evolution.reporting.command_line import main\n"

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from tuner_helpers import FIT
 from tuner_helpers import ScoringTuner
+from tuner_helpers import X
+from tuner_helpers import Y
 from tuner_helpers import build_dense
 from tuner_helpers import dense_model
 from tuner_helpers import trials_of
@@ -350,6 +352,39 @@ def test_epochs_must_be_a_whole_number(tmp_path, epochs):
         fit(tmp_path, epochs=epochs)
 
 
+@pytest.mark.parametrize("initial_epoch", [3, 4, -1, None, 1.0])
+def test_an_epoch_must_be_left_to_train(tmp_path, initial_epoch):
+    expected = f"Received: initial_epoch={initial_epoch!r}, epochs=3"
+    with pytest.raises(ValueError, match=f"`initial_epoch` must.*{expected}"):
+        fit(tmp_path, epochs=3, initial_epoch=initial_epoch)
+    assert len(trials_of(fit(tmp_path, initial_epoch=0), "COMPLETED")) == 1
+
+
+def batches(number):
+    for _ in range(number):
+        yield X, Y
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [("x", "steps_per_epoch"), ("validation_data", "validation_steps")],
+)
+def test_a_generator_must_have_data_for_all_trials(tmp_path, name, steps):
+    data = {**FIT, "batch_size": None, name: batches(2)}
+    if name == "x":
+        data["y"] = None
+    expected = f"`{name}` must not be a generator that ends.*{steps}=None"
+    with pytest.raises(kt.errors.FatalTypeError, match=expected):
+        fit(tmp_path, **data)
+    ended = batches(0)
+    assert not list(ended)
+    expected = f"`{name}` must not be a generator that ends.*{steps}=1"
+    with pytest.raises(kt.errors.FatalTypeError, match=expected):
+        fit(tmp_path, **data | {name: ended, steps: 1})
+    tuner = fit(tmp_path, **data | {name: batches(9), steps: 1})
+    assert len(trials_of(tuner, "COMPLETED")) == 1
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
@@ -388,6 +423,59 @@ def test_a_fit_of_a_model_may_have_further_arguments(tmp_path):
 def test_verbose_may_be_left_to_the_default(tmp_path, verbose):
     tuner = fit(tmp_path, verbose=verbose)
     assert len(trials_of(tuner, "COMPLETED")) == 1
+
+
+@pytest.mark.parametrize("verbose", ["x", -1, 1.5, np.array([1, 2])])
+def test_verbose_must_be_a_number_or_left_to_the_default(tmp_path, verbose):
+    with pytest.raises(ValueError, match="`verbose` must.*Received: verbose="):
+        fit(tmp_path, verbose=verbose)
+
+
+def search(folder, *args, **kwargs):
+    """Searches with positional arguments of `fit`."""
+    tuner = kt_evolution.EvolutionTuner(
+        build_dense, "val_loss", max_trials=1, seed=0, directory=folder
+    )
+    tuner.search(*args, **kwargs)
+    return tuner
+
+
+def test_all_arguments_of_fit_may_be_positional(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(CountsEpochs, "epochs", 0)
+    callbacks = [CountsEpochs()]
+    tuner = search(tmp_path / "a", X, Y, 32, 2, 0, callbacks, 0.0, (X, Y))
+    assert CountsEpochs.epochs == 2
+    # `verbose` was 0.
+    assert capsys.readouterr().out == ""
+    assert len(trials_of(tuner, "COMPLETED")) == 1
+    search(tmp_path / "b", X, Y, 32, 2, True, None, 0.0, (X, Y))
+    assert capsys.readouterr().out
+
+
+def test_an_argument_of_fit_must_be_given_once(tmp_path):
+    with pytest.raises(
+        TypeError, match="`verbose` must.*not twice.*0 and verb"
+    ):
+        search(tmp_path, X, Y, 32, 1, 0, verbose=2)
+    with pytest.raises(TypeError, match="`y` must be .* not twice"):
+        search(tmp_path, X, Y, y=Y)
+    with pytest.raises(TypeError, match="at most 16 .* Received: 17"):
+        search(tmp_path, *range(17))
+
+
+def test_a_fit_of_the_user_gets_its_positional_arguments(tmp_path):
+    class Fits(kt.HyperModel):
+        def build(self, hp):
+            return build_dense(hp)
+
+        def fit(self, hp, model, a, b, c, d, e, callbacks):
+            return {"val_loss": float(f"0.{a}{b}{c}{d}{e}")}
+
+    tuner = kt_evolution.EvolutionTuner(
+        Fits(), "val_loss", max_trials=1, directory=tmp_path
+    )
+    tuner.search(1, 2, 3, 4, 5)
+    assert tuner.oracle.get_trial("0").score == 0.12345
 
 
 def test_a_hypermodel_may_have_data_of_its_own(tmp_path):

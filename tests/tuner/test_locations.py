@@ -82,6 +82,25 @@ def test_a_tuner_that_cant_be_made_keeps_what_was_there(tmp_path, refused):
     assert (full / "notes.txt").is_file()
 
 
+def test_overwrite_of_a_link_is_refused(tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / "notes.txt").touch()
+    link = tmp_path / "p"
+    try:
+        link.symlink_to(there, target_is_directory=True)
+    except OSError:
+        pytest.skip("links need a right that this user lacks")
+    options = {"directory": tmp_path, "project_name": "p"}
+    with pytest.raises(ValueError) as caught:
+        ScoringTuner(build, overwrite=True, **options)
+    text = str(caught.value)
+    assert text.startswith("`overwrite` must be False where the folder")
+    assert f"{link} leads to {there.resolve()}" in text
+    assert (there / "notes.txt").is_file()
+    assert ScoringTuner(build, **options).project_dir == str(link)
+
+
 @pytest.mark.parametrize("directory", ["results", ".", None])
 def test_a_relative_directory_is_found_after_chdir(places, directory):
     here, there = places

@@ -98,3 +98,20 @@ def test_a_class_is_no_callback(tmp_path):
     with pytest.raises(TypeError, match="`callbacks`.*Recorder, not Recorder"):
         tuner.search(lambda hp: hp.Int("a", 1, 9), callbacks=[Recorder])
     assert not tuner.oracle.trials
+
+
+def test_a_callback_of_the_search_may_be_one_of_trainings(tmp_path):
+    class Both(kt_evolution.SearchCallback, keras.callbacks.Callback):
+        calls = []
+
+        def on_epoch_end(self, epoch, logs=None):
+            Both.calls.append(epoch)
+
+        def on_trial_end(self, tuner, trial):
+            Both.calls.append(trial.trial_id)
+
+    tuner = kt_evolution.EvolutionTuner(
+        build_dense, objective="val_loss", max_trials=2, directory=tmp_path
+    )
+    tuner.search(**FIT | {"epochs": 2}, callbacks=Both())
+    assert Both.calls == [0, 1, "0", 0, 1, "1"]
