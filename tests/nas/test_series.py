@@ -154,8 +154,7 @@ def test_features_are_the_share_of_positive_outputs_and_the_largest():
     group = learned.groups[0]
     assert (group.dilation, group.padding) == (1, "same")
     number = len(found[0]) // (2 * len(learned.groups))
-    mean, variance = learned.moments
-    scaled = (series - mean) / np.sqrt(variance)
+    scaled = learned.scale.standardized(series)
     padded = np.pad(scaled, ((0, 0), (4, 4), (0, 0)))
     outputs = sum(
         padded[:, step : step + 40] @ group.kernels[step, :, :number]

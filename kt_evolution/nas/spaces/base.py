@@ -40,6 +40,9 @@ from kt_evolution.nas.spaces.data import check_pairs
 from kt_evolution.nas.spaces.data import regression_targets
 from kt_evolution.nas.spaces.data import samples_and_labels
 from kt_evolution.nas.spaces.data import training_rows
+from kt_evolution.nas.spaces.scaling import LEAST
+from kt_evolution.nas.spaces.scaling import Scale
+from kt_evolution.nas.spaces.scaling import scaled_gradients
 from kt_evolution.nas.spaces.smoothing import LOSS
 from kt_evolution.nas.spaces.smoothing import smoothed_labels
 from kt_evolution.nas.spaces.tracing import create_training_state
@@ -105,8 +108,8 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         if self.total_steps is not None:
             self.total_steps = check_count("total_steps", self.total_steps)
         self._outputs = int(self.num_outputs or 1)
-        # The mean and variance of the targets, once `adapt` has seen them.
-        self._target_moments: tuple[np.ndarray, np.ndarray] | None = None
+        # The scale of the targets, once `adapt` has seen them.
+        self._target_scale: Scale | None = None
 
     def adapt(self, x: Any = None, y: Any = None) -> None:
         """Learns the scale of the training data, as a Keras layer does.
@@ -142,7 +145,7 @@ class ReadySpace(kt.HyperModel, abc.ABC):
             check_labels(y, self.num_classes, self._outputs, "y")
         else:
             y = regression_targets(y, self._outputs)
-            self._target_moments = y.mean(axis=0), y.var(axis=0)
+            self._target_scale = Scale.of(y, of_constant=LEAST)
         if x is not None:
             check_pairs(as_array(x, "x"), y, ("x", "y"))
 
@@ -164,7 +167,11 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """Trains a model, with the schedule and smoothed labels of `hp`."""
+        """Trains a model, with the schedule and smoothed labels of `hp`.
+
+        Once `adapt` has seen the targets of a regression, the gradients are
+        those of standardized targets.
+        """
         x, y = self.samples(x, "x"), as_array(y, "y")
         labels = self._check_data(model, ("x", "y"), x, y)
         arguments = private_api.fit_arguments((x, y, *args), kwargs)
@@ -180,7 +187,10 @@ class ReadySpace(kt.HyperModel, abc.ABC):
             if schedules:
                 # A step that was traced before would keep its schedule.
                 model.train_function = None
-        with smoothed_labels(model, self.label_smoothing(hp)):
+        with (
+            smoothed_labels(model, self.label_smoothing(hp)),
+            scaled_gradients(model, self._target_scale),
+        ):
             create_training_state(model, labels)
             if not arguments.get("initial_epoch"):
                 self.begin_training(model, *training_rows(arguments))
@@ -377,15 +387,6 @@ class ReadySpace(kt.HyperModel, abc.ABC):
             layers.Dense, self._outputs, dtype=full_precision(), name="outputs"
         )
         y = outputs(x)
-        if self._target_moments is None:
+        if self._target_scale is None:
             return y
-        mean, variance = self._target_moments
-        scale = scope.layer(
-            layers.Normalization,
-            mean=mean,
-            variance=variance,
-            invert=True,
-            dtype=full_precision(),
-            name="scale",
-        )
-        return scale(y)
+        return self._target_scale.restore(scope, y)

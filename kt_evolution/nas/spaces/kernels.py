@@ -10,6 +10,7 @@ from keras import layers
 
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.layers import full_precision
+from kt_evolution.nas.spaces.scaling import Scale
 
 LENGTH = 9
 MAX_KERNELS = 2_000
@@ -50,11 +51,11 @@ class Kernels:
     """Random convolutions, and the scale of series.
 
     Args:
-        moments: Pair of arrays, the mean and the variance of each channel.
+        scale: The `Scale` of the channels.
         groups: List of `KernelGroup`s.
     """
 
-    moments: tuple[np.ndarray, np.ndarray]
+    scale: Scale
     groups: list[KernelGroup]
 
 
@@ -78,8 +79,8 @@ def learn_kernels(series: np.ndarray, has_fixed_length: bool) -> Kernels:
     number = min(len(series), MAX_SERIES)
     every = np.linspace(0, len(series) - 1, number).astype(int)
     sample = series[every].astype("float32")
-    mean, variance = sample.mean(axis=(0, 1)), sample.var(axis=(0, 1))
-    sample = (sample - mean) / np.sqrt(variance + EPSILON)
+    scale = Scale.of(sample.reshape(-1, sample.shape[-1]))
+    sample = scale.standardized(sample).astype("float32")
     length = min(LENGTH, series.shape[1])
     reach = (series.shape[1] - 1) // max(1, length - 1)
     dilations = [2**power for power in range(max(1, reach).bit_length())]
@@ -90,7 +91,7 @@ def learn_kernels(series: np.ndarray, has_fixed_length: bool) -> Kernels:
         for dilation in dilations
         for padding in paddings
     ]
-    return Kernels((mean, variance + EPSILON), groups)
+    return Kernels(scale, groups)
 
 
 def _learn_group(
@@ -173,14 +174,7 @@ def kernel_features(
         num_kernels: Int, the number of kernels, about.
     """
     dtype = full_precision()
-    mean, variance = found.moments
-    x = scope.layer(
-        layers.Normalization,
-        mean=mean,
-        variance=variance,
-        dtype=dtype,
-        name="standardization",
-    )(x)
+    x = found.scale.standardize(scope, x)
     number = math.ceil(num_kernels / len(found.groups))
     parts = []
     for group in found.groups:

@@ -18,6 +18,7 @@ from scipy.special import ndtri
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.layers import full_precision
 from kt_evolution.nas.blocks.layers import standardize
+from kt_evolution.nas.spaces.scaling import Scale
 
 # How the network sees a number. The first is the default.
 ENCODINGS = ("standardized", "quantiles", "piecewise", "periodic")
@@ -36,15 +37,13 @@ class NumberStatistics:
     """What `adapt` learns of the numeric columns of the training table.
 
     Args:
-        mean: Array, of each column.
-        variance: Array, of each column; 1 if the column is constant.
+        scale: The `Scale` of the columns.
         edges: Dict of the encodings that need quantiles. Its values have for
             each column the distinct edges of its bins, standardized, and
             which part of the rows are below each.
     """
 
-    mean: np.ndarray
-    variance: np.ndarray
+    scale: Scale
     edges: dict[str, list[tuple[np.ndarray, np.ndarray]]]
 
     @classmethod
@@ -54,14 +53,9 @@ class NumberStatistics:
         Args:
             table: Array of finite numbers and NaN, of at least one row.
         """
-        # The scale of a column without any number does not matter.
-        is_empty = np.isnan(table).all(axis=0)
-        table = np.where(is_empty, 0.0, table)
-        variance = np.nanvar(table, axis=0)
-        # A constant column must not be divided by 0.
-        variance = np.where(variance > 0, variance, 1.0)
-        mean = np.nanmean(table, axis=0)
-        standardized = (table - mean) / np.sqrt(variance)
+        table = np.where(np.isnan(table).all(axis=0), 0.0, table)
+        scale = Scale.of(table)
+        standardized = scale.standardized(table)
         edges = {
             encoding: [
                 _edges(column[~np.isnan(column)], NUM_BINS[encoding])
@@ -69,7 +63,7 @@ class NumberStatistics:
             ]
             for encoding in NEED_QUANTILES
         }
-        return cls(mean, variance, edges)
+        return cls(scale, edges)
 
 
 def _edges(column: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
@@ -119,14 +113,7 @@ def _standardized(
 ) -> Any:
     if statistics is None:
         return standardize(scope, keras.ops.nan_to_num(x))
-    layer = scope.layer(
-        layers.Normalization,
-        mean=statistics.mean,
-        variance=statistics.variance,
-        dtype=full_precision(),
-        name="standardization",
-    )
-    return keras.ops.nan_to_num(layer(x))
+    return keras.ops.nan_to_num(statistics.scale.standardize(scope, x))
 
 
 def _piecewise(scope: BlockScope, z: Any, edges: list[np.ndarray]) -> Any:

@@ -141,9 +141,8 @@ class HyperSeriesNet(ReadySpace):
             start_at_ridge(model, features, "head_logits", x, targets)
             return
         targets = np.asarray(y, "float64").reshape(len(x), -1)
-        if self._target_moments is not None:
-            mean, variance = self._target_moments
-            targets = (targets - mean) / np.sqrt(variance + 1e-12)
+        if self._target_scale is not None:
+            targets = self._target_scale.standardized(targets)
         start_at_ridge(model, features, "head_outputs", x, targets)
 
     def _network(self, hp: kt.HyperParameters, inputs: Any) -> Any:

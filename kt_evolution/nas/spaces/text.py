@@ -28,6 +28,7 @@ from kt_evolution.nas.spaces import vectorizers
 from kt_evolution.nas.spaces.base import ReadySpace
 from kt_evolution.nas.spaces.data import as_array
 from kt_evolution.nas.spaces.data import regression_targets
+from kt_evolution.nas.spaces.scaling import Scale
 
 # An n-gram model is the better start below this number of texts per word of
 # a text: https://developers.google.com/machine-learning/guides/
@@ -180,8 +181,7 @@ class HyperTextNet(ReadySpace):
             labels = as_array(y, "y").reshape(-1).astype(int)
             return np.eye(int(self.num_classes or 0))[labels]
         targets = regression_targets(y, self._outputs)
-        deviation = targets.std(axis=0)
-        return (targets - targets.mean(axis=0)) / np.maximum(deviation, 1e-12)
+        return Scale.of(targets).standardized(targets)
 
     def _analyzers(self) -> tuple[str, ...]:
         split = self.vectorizer.get_config()["split"]
