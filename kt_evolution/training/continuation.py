@@ -25,14 +25,16 @@ from kt_evolution.project.kept_states import FOLDER
 from kt_evolution.project.kept_states import delete_state
 from kt_evolution.project.training_log import FILE_NAME
 from kt_evolution.training.disk import writing
+from kt_evolution.training.kept_training import Best
+from kt_evolution.training.kept_training import Kept
+from kt_evolution.training.settings import Settings
+from kt_evolution.training.settings import difference
 from kt_evolution.training.snapshots import SnapshotError
 from kt_evolution.training.snapshots import read_snapshot
 from kt_evolution.training.snapshots import write_snapshot
 from kt_evolution.training.training_state import signature_of
 
 STATE = "state.npz"
-# A file of another version is not read.
-VERSION = 2
 # The part of the time of training that may be spent on keeping its state.
 MAX_SHARE = 0.02
 OTHER_MODEL = "the hypermodel builds another model than before"
@@ -64,65 +66,6 @@ class Pace:
         finally:
             self._began = time.perf_counter()
             self._seconds = self._began - began
-
-
-@dataclasses.dataclass
-class Best:
-    """The best epoch so far, and the training log up to there.
-
-    Args:
-        value: Float, its objective, or None without a checkpoint.
-        file: String, the file with its weights beside the state, or None.
-        log_size: Int, the bytes of the training log that belong to it.
-    """
-
-    value: float | None = None
-    file: str | None = None
-    log_size: int = 0
-
-
-@dataclasses.dataclass
-class Kept:
-    """What is known of an unfinished trial.
-
-    Args:
-        values: Dict of the values of its hyperparameters.
-        signature: String, the `signature_of` its model before training.
-        finished: List of dicts, the results of finished executions.
-        first: `Best` before the running execution.
-        best: `Best` by now.
-        clock: Tuple of the session and its seconds, or None.
-        reason: String, why the running execution can't go on, or None.
-        epoch: Dict, the state of the running execution, or None.
-        inherited: Dict, whose weights it began with, or None.
-    """
-
-    values: dict[str, Any]
-    signature: str = ""
-    finished: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    first: Best = dataclasses.field(default_factory=Best)
-    best: Best = dataclasses.field(default_factory=Best)
-    clock: Any = None
-    reason: str | None = None
-    epoch: dict[str, Any] | None = None
-    inherited: dict[str, Any] | None = None
-
-    def to_record(self) -> dict[str, Any]:
-        """Returns values and arrays, for a file."""
-        first, best = vars(self.first), vars(self.best)
-        return {**vars(self), "first": first, "best": best, "version": VERSION}
-
-    @classmethod
-    def from_record(cls, record: dict[str, Any]) -> "Kept":
-        """Returns what a file has.
-
-        Raises:
-            SnapshotError: If another version wrote it.
-        """
-        if record.pop("version") != VERSION:
-            raise SnapshotError("another version wrote it")
-        first, best = Best(**record["first"]), Best(**record["best"])
-        return cls(**{**record, "first": first, "best": best})
 
 
 class Continuation:
@@ -173,6 +116,7 @@ class Continuation:
         # Whether this run goes on, and has kept no epoch of its own yet.
         self.awaits_progress = False
         self._now = Kept(own)
+        self._settings = Settings((), {}, ())
         self._best_mark: Any = None
 
     def _read(self, values: Mapping[str, Any]) -> Kept | None:
@@ -217,19 +161,55 @@ class Continuation:
 
     # Executions.
 
-    def check_build(self, model: Any) -> None:
-        """Drops what was found if it is of another model.
+    def _check(self, model: Any, settings: Settings) -> None:
+        """Drops what was found if the next execution is another training."""
+        self._now.signature = signature_of(model)
+        if not self._now.finished:
+            # Later ones are of the same search.
+            self._settings = settings
+        if self.found is None:
+            return
+        reason = self._difference(self.found)
+        if self.found.signature != self._now.signature:
+            reason = OTHER_MODEL
+        if reason is not None:
+            self.found = None
+            self.say_dropped(reason)
+
+    def _difference(self, found: Kept) -> str | None:
+        """Returns why the executions of an earlier run are others, if so.
+
+        The score of a trial is the mean over its executions, so one that was
+        trained otherwise must not be among them.
+        """
+        for number, finished in enumerate(found.finished):
+            # Earlier versions did not note the settings of a result. They may
+            # be any, and what is not known to be the same is trained again.
+            if "settings" not in finished:
+                return "it is not known with what its executions were trained"
+            now = self._settings.of(number)
+            reason = difference(finished["settings"], now)
+            if reason is not None:
+                return reason
+        now = self._settings.of(len(found.finished))
+        # The length and the callbacks of the running execution are compared
+        # when it begins, also where an earlier version kept it. Only the rows
+        # of its fold are not known then.
+        then = (
+            {**now, "rows": None} if found.settings is None else found.settings
+        )
+        return difference(then, now)
+
+    def take_finished(
+        self, model: Any, settings: Settings
+    ) -> dict[str, Any] | None:
+        """Returns what was kept of the next execution, if it was finished.
 
         Args:
             model: The model, as the hypermodel built it.
+            settings: The `Settings` of the trial.
         """
-        self._now.signature = signature = signature_of(model)
-        if self.found is not None and self.found.signature != signature:
-            self.found = None
-            self.say_dropped(OTHER_MODEL)
-
-    def take_finished(self) -> dict[str, Any] | None:
-        """Returns what was kept of the next execution, if it was finished."""
+        self._check(model, settings)
         number = len(self._now.finished)
         if self.found is None or number >= len(self.found.finished):
             return None
@@ -239,7 +219,8 @@ class Continuation:
 
     def add_finished(self, finished: dict[str, Any]) -> None:
         """Keeps the result of an execution, once the next one begins."""
-        self._now.finished.append(finished)
+        settings = self._settings.of(len(self._now.finished))
+        self._now.finished.append({**finished, "settings": settings})
 
     def begin_execution(self, checkpoint: Any) -> None:
         """Prepares an execution that is trained.
@@ -248,6 +229,7 @@ class Continuation:
             checkpoint: The host's callback that saves the best epoch, or None.
         """
         self.current, self.found = self.found, None
+        self._now.settings = self._settings.of(len(self._now.finished))
         if self.current is not None:
             self._now.first = self.current.first
             self._restore(self.current.best, checkpoint)

@@ -1,6 +1,7 @@
 """Cross-validation: each trial is trained on several splits of the data."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,15 @@ class Fold:
     positional: tuple[str, ...]
     train: np.ndarray
     validation: np.ndarray
+
+    @property
+    def digest(self) -> str:
+        """String that is equal for two folds of the same rows."""
+        digest = hashlib.sha256()
+        for rows in (self.train, self.validation):
+            digest.update(np.asarray(rows, dtype=np.int64).tobytes())
+            digest.update(b"|")
+        return digest.hexdigest()
 
     def fit_arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Returns the arguments of `fit`. The rows are copied here."""

@@ -44,6 +44,7 @@ from kt_evolution.training.metric_check import can_add_metrics
 from kt_evolution.training.metrics import metrics_of
 from kt_evolution.training.pausing import FitAgainError
 from kt_evolution.training.pausing import Pause
+from kt_evolution.training.settings import Settings
 from kt_evolution.training.training_state import from_record
 from kt_evolution.training.training_state import to_record
 
@@ -172,16 +173,16 @@ class TrialExecution:
         """String, why the first execution could not be paused, or None."""
         return self._pause.problem
 
-    def begin(self, model: Any) -> Any:
+    def begin(self, model: Any, settings: Settings) -> Any:
         """Returns the result of the next execution, if an earlier run has it.
 
         Args:
             model: The model, as the hypermodel built it.
+            settings: The `Settings` of the trial.
         """
         finished = None
         if self._continuation is not None:
-            self._continuation.check_build(model)
-            finished = self._continuation.take_finished()
+            finished = self._continuation.take_finished(model, settings)
         if finished is None:
             measured = self._plan.measured
             self._proxies = measurement.measure_proxies(model, measured)

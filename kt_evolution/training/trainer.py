@@ -51,6 +51,7 @@ from kt_evolution.training.hooks import source_of_metrics
 from kt_evolution.training.inheritance import Inheritance
 from kt_evolution.training.pausing import FitAgainError
 from kt_evolution.training.seeds import seed_of
+from kt_evolution.training.settings import Settings
 from kt_evolution.training.unfinished import UnfinishedTrials
 from kt_evolution.training.verbosity import default_verbose
 from kt_evolution.training.verbosity import set_verbose
@@ -329,7 +330,7 @@ class Trainer:
         hp = trial.hyperparameters
         self.display.on_build(*self._place_of(execution))
         model = tuner._try_build(hp)
-        finished = execution.begin(model)
+        finished = execution.begin(model, Settings(args, kwargs, self.folds))
         if finished is not None:
             return finished
         args, kwargs = execution.arguments(

@@ -232,19 +232,8 @@ class CallbackStates:
         A state is only put into a callback with the same arguments:
         `EarlyStopping` changes its `min_delta` when it is first called.
         """
-        return [
-            [
-                type(callback).__name__,
-                {
-                    name: value
-                    for name, value in first.items()
-                    if _is_argument(callback, value)
-                },
-            ]
-            for callback, first in zip(
-                self._callbacks, self._first, strict=True
-            )
-        ]
+        pairs = zip(self._callbacks, self._first, strict=True)
+        return [arguments_of_callback(*pair) for pair in pairs]
 
     def capture(self) -> list[dict[str, Any]]:
         """Returns what the training has changed, for each callback.
@@ -269,6 +258,23 @@ class CallbackStates:
         """Gives the callbacks their states, by `capture`."""
         for callback, state in zip(self._callbacks, states, strict=True):
             vars(callback).update(state)
+
+
+def arguments_of_callback(
+    callback: Any, attributes: Mapping[str, Any]
+) -> list[Any]:
+    """Returns the name of the class of a callback, and its arguments.
+
+    Args:
+        callback: The callback.
+        attributes: Mapping of its attributes before it began.
+    """
+    arguments = {
+        name: value
+        for name, value in attributes.items()
+        if _is_argument(callback, value)
+    }
+    return [type(callback).__name__, arguments]
 
 
 def _has_changed(

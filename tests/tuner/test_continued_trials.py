@@ -17,10 +17,14 @@ import numpy as np
 import pytest
 from found_trials import FoundTrial
 from found_trials import check_same_trial
+from sklearn import model_selection
+from tuner_helpers import X
+from tuner_helpers import Y
 
 import kt_evolution
 from kt_evolution.project import clock
 from kt_evolution.training import continuation
+from kt_evolution.training import snapshots
 
 EPOCHS = 4
 NOT_GONE_ON = "It starts from its beginning, because "
@@ -165,16 +169,12 @@ def test_best_epoch_is_restored_where_the_cut_one_was_better(tmp_path):
 
 @pytest.mark.later
 def test_weights_of_a_finished_execution_survive_an_unfit_one(tmp_path, capsys):
-    whole = Found(tmp_path / "whole", executions_per_trial=2)
-    first = Found(
-        tmp_path / "cut",
-        EPOCHS + 3,
-        executions_per_trial=2,
-        callbacks=[keras.callbacks.TerminateOnNaN()],
-    )
+    kwargs = {"executions_per_trial": 2, "callbacks": [Opaque()]}
+    whole = Found(tmp_path / "whole", **kwargs)
+    first = Found(tmp_path / "cut", EPOCHS + 3, **kwargs)
     assert first.is_cut
-    rest = Found(tmp_path / "cut", executions_per_trial=2)
-    assert "its callbacks are other ones" in capsys.readouterr().out
+    rest = Found(tmp_path / "cut", **kwargs)
+    assert "`Opaque.curve` of a callback" in capsys.readouterr().out
     assert rest.begun == list(range(EPOCHS))
     check_same_trial(rest, whole)
 
@@ -304,8 +304,12 @@ def test_loops_start_over(tmp_path, capsys, begins, notes_epochs):
     [
         ({"hypermodel": lambda hp: build(hp, units=5)}, "another model"),
         ({"hypermodel": lambda hp: build(hp, rate=0.01)}, "another model"),
-        ({"epochs": EPOCHS + 1}, "the number of epochs is 4, and was 5"),
-        ({"batch_size": 8}, "the number of steps is 2, and was 4"),
+        ({"epochs": EPOCHS + 1}, "`epochs` of `fit` is 4, and was 5"),
+        ({"batch_size": 8}, "`batch_size` of `fit` is 16, and was 8"),
+        (
+            {"x": X[:16], "y": Y[:16]},
+            "`x` of `fit` is {'shape': (32, 4)}, and was {'shape': (16, 4)}",
+        ),
         (
             {"callbacks": [keras.callbacks.EarlyStopping("loss", patience=9)]},
             "its callbacks are other ones",
@@ -314,6 +318,131 @@ def test_loops_start_over(tmp_path, capsys, begins, notes_epochs):
 )
 def test_what_changed_starts_over(tmp_path, capsys, whole, before, reason):
     check_starts_over(tmp_path, capsys, reason, before=before, whole=whole)
+
+
+def own_fit(epochs):
+    class OwnFit(kt.HyperModel):
+        def build(self, hp):
+            return build(hp)
+
+        def fit(self, hp, model, *args, **kwargs):
+            return model.fit(*args, **{**kwargs, "epochs": epochs})
+
+    return OwnFit()
+
+
+def test_own_fit_of_another_length_starts_over(tmp_path, capsys):
+    check_starts_over(
+        tmp_path,
+        capsys,
+        "the number of epochs is 4, and was 5",
+        before={"hypermodel": own_fit(5)},
+        hypermodel=own_fit(4),
+    )
+
+
+# The first execution was finished, the second is cut.
+EXECUTIONS = {"executions_per_trial": 2, "cut": EPOCHS + 2}
+
+
+def test_executions_of_another_length_start_over(tmp_path, capsys):
+    check_starts_over(
+        tmp_path,
+        capsys,
+        "the argument `epochs` of `fit` is 4, and was 5",
+        before={"epochs": EPOCHS + 1},
+        **EXECUTIONS,
+    )
+
+
+@pytest.mark.later
+def test_executions_with_other_callbacks_start_over(tmp_path, capsys):
+    stop = keras.callbacks.EarlyStopping("loss", patience=9)
+    check_starts_over(
+        tmp_path,
+        capsys,
+        "its callbacks are other ones than before",
+        before={"callbacks": [stop]},
+        **EXECUTIONS,
+    )
+
+
+@pytest.mark.later
+def test_fewer_executions_of_another_length_start_over(tmp_path, capsys):
+    check_starts_over(
+        tmp_path,
+        capsys,
+        "the argument `epochs` of `fit` is 4, and was 3",
+        before={"epochs": EPOCHS - 1, "executions_per_trial": 2},
+        cut=EPOCHS,
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "cut"),
+    [
+        # The first fold was finished.
+        pytest.param(2, 4, EPOCHS + 2, marks=pytest.mark.later),
+        # It goes on.
+        (
+            model_selection.ShuffleSplit(2, random_state=1),
+            model_selection.ShuffleSplit(2, random_state=2),
+            2,
+        ),
+    ],
+    ids=["finished", "running"],
+)
+def test_other_folds_start_over(tmp_path, capsys, before, now, cut):
+    check_starts_over(
+        tmp_path,
+        capsys,
+        "its folds have other rows than before",
+        cut=cut,
+        validation_data=None,
+        before={"cross_validation": before},
+        cross_validation=now,
+    )
+
+
+def forget_settings(state):
+    """Leaves out of a state what earlier versions did not keep."""
+    record = snapshots.read_snapshot(state)
+    record.pop("settings")
+    for finished in record["finished"]:
+        finished.pop("settings")
+    snapshots.write_snapshot(state, record)
+
+
+@pytest.mark.parametrize(
+    ("cut", "kwargs", "reason"),
+    [
+        (2, {}, None),
+        (
+            EPOCHS + 2,
+            {"executions_per_trial": 2},
+            "it is not known with what its executions were trained",
+        ),
+        (
+            2,
+            {"validation_data": None, "cross_validation": 2},
+            "its folds have other rows than before",
+        ),
+    ],
+    ids=["running", "finished", "fold"],
+)
+def test_state_of_an_earlier_version(tmp_path, capsys, cut, kwargs, reason):
+    first = Found(tmp_path, cut, **kwargs)
+    forget_settings(first.state)
+    capsys.readouterr()
+    rest = Found(tmp_path, **kwargs)
+    text = capsys.readouterr().out
+    assert rest.trial.status == "COMPLETED"
+    if reason is None:
+        assert NOT_GONE_ON not in text
+        assert rest.begun == [2, 3]
+    else:
+        assert f"{NOT_GONE_ON}{reason}" in text
+        assert rest.begun == [0, 1, 2, 3] * 2
 
 
 def test_callback_with_other_arguments_starts_over(tmp_path, capsys):
