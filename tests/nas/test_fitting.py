@@ -319,6 +319,49 @@ def test_targets_of_a_regression_must_be_finite():
         space.fit(hp, space.build(hp), TABLE, y, verbose=0)
 
 
+@pytest.mark.parametrize("shape", [(8, 1, 2), (8, 2, 2), (8,), (8, 2, 1, 1)])
+def test_targets_that_would_be_broadcast_are_named(shape):
+    space = nas.HyperTabularNet((4,), task="regression", num_outputs=2)
+    hp, y = with_values({}), np.zeros(shape)
+    model = space.build(hp)
+    sizes = ", ".join(map(str, shape))
+    message = rf"must be numbers, a row of num_outputs=2.*\({sizes},?\)"
+    with pytest.raises(kt.errors.FatalValueError, match="`y` " + message):
+        space.fit(hp, model, TABLE, y, verbose=0)
+    with pytest.raises(ValueError, match="`y` " + message):
+        space.adapt(TABLE, y)
+    right = np.zeros((8, 2))
+    with pytest.raises(kt.errors.FatalValueError, match=message):
+        space.fit(hp, model, TABLE, right, validation_data=(TABLE, y))
+    message = "`y` must be numbers, a row of num_outputs=2"
+    with pytest.raises(kt.errors.FatalValueError, match=message):
+        data = tf.data.Dataset.from_tensor_slices((TABLE, y)).batch(4)
+        space.fit(hp, model, data)
+
+
+@pytest.mark.parametrize("shape", [(8, 2), (8, 2, 1)])
+def test_rows_of_targets_are_compared_with_rows_of_outputs(shape):
+    space = nas.HyperTabularNet((4,), task="regression", num_outputs=2)
+    hp, y = with_values({}), np.arange(16.0).reshape(shape)
+    space.adapt(TABLE, y)
+    model = build_eager(space, hp)
+    held_out = (TABLE, y)
+    history = space.fit(
+        hp, model, TABLE, y, validation_data=held_out, verbose=0
+    ).history
+    errors = predictions(model, TABLE) - y.reshape(8, 2)
+    assert history["val_mae"][0] == pytest.approx(np.abs(errors).mean())
+
+
+def test_numbers_beyond_single_precision_are_named():
+    space, series = new_space("HyperSeriesNet")
+    large = series.astype("float64")
+    large[3] = 1e39
+    hp = with_values({})
+    with pytest.raises(kt.errors.FatalValueError, match="`x`.*1e.39 in row 3"):
+        space.fit(hp, space.build(hp), large, LABELS)
+
+
 def test_tables_of_pandas_may_have_any_numbers():
     space, x = new_space("HyperTabularNet")
     frame = pandas.DataFrame(x).assign(**{"3": np.arange(8) > 3})

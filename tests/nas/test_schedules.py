@@ -97,6 +97,49 @@ def test_a_later_fit_has_a_schedule_of_its_own():
     assert config["warmup_steps"] + config["decay_steps"] == 16
 
 
+@pytest.mark.parametrize("warm_up", [0.05, 0.0])
+def test_a_second_training_falls_from_the_same_learning_rate(warm_up):
+    space, x = small_conv_net()
+    hp, model = eager_model(space, {"training/warm_up": warm_up})
+    rates = []
+    noted = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs=None: rates.append(
+            learning_rate(model)
+        )
+    )
+    for epochs in (2, 1, 1):
+        space.fit(
+            hp, model, x, LABELS, epochs=epochs, callbacks=[noted],
+            **FOUR_STEPS,
+        )  # fmt: skip
+    falling = [float(cosine(RATE, 4, 0.0)(step)) for step in range(4)]
+    np.testing.assert_allclose(rates[8:], 2 * falling, rtol=1e-4)
+    assert learning_rate(model) == pytest.approx(0, abs=1e-8)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+def test_a_traced_training_has_the_schedule_of_a_later_one(dtype):
+    keras.config.set_dtype_policy(dtype)
+    try:
+        inputs = keras.Input((1,))
+        outputs = keras.layers.Dense(1, dtype="float32")(inputs)
+        model = keras.Model(inputs, outputs)
+        optimizer = nas.Optimizer(
+            "sgd", weight_decay=0.0, schedule="cosine", total_steps="fit"
+        )
+        hp = kt.HyperParameters()
+        model.compile(optimizer(hp), "mse")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    x = np.ones((8, 1), "float32")
+    kernels = [model.layers[-1].get_weights()[0]]
+    for _ in range(2):
+        callbacks = optimizer.callbacks(hp)
+        model.fit(x, 9 * x, epochs=2, callbacks=callbacks, **FOUR_STEPS)
+        kernels.append(model.layers[-1].get_weights()[0])
+    assert abs(kernels[2] - kernels[1]) > 1e-3
+
+
 @pytest.mark.parametrize(
     "callback",
     [

@@ -23,6 +23,10 @@ TEXTS = ["a good film", "a bad film", "a good one", "a bad one", "a", ""] * 2
 LABELS = np.array([1, 0, 1, 0, 1, 0] * 2)
 
 
+def as_tensor(texts):
+    return keras.ops.convert_to_tensor(np.array(texts))
+
+
 class EagerTextNet(nas.HyperTextNet):
     """A space whose models are not traced, which takes longer than a step."""
 
@@ -236,3 +240,26 @@ def test_best_models_of_strings_score_as_their_trials_did(tmp_path):
     predicted = model.predict(x, verbose=0).argmax(axis=-1)
     best = tuner.oracle.get_best_trials()[0]
     assert np.mean(predicted == LABELS) == pytest.approx(best.score)
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("encoder", ["convolution", "recurrent", "transformer"])
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_a_batch_of_empty_texts_is_predicted(encoder, pooling):
+    vectorizer = keras.layers.TextVectorization()
+    vectorizer.adapt(["good film", "bad film"])
+    space = nas.HyperTextNet(vectorizer=vectorizer, num_classes=2, width=4)
+    model = space.build(
+        with_values({"encoder/layer": encoder, "pooling": pooling})
+    )
+    alone = predictions(model, as_tensor(["", ""]))
+    assert np.isfinite(alone).all()
+    both = predictions(model, as_tensor(["", "good film"]))
+    np.testing.assert_allclose(both[0], alone[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["sequence", "ngrams"])
+def test_a_batch_without_token_ids_is_predicted(family):
+    space = nas.HyperTextNet((None,), vocabulary_size=9, num_classes=2, width=4)
+    model = space.build(with_values({"family": family}))
+    assert np.isfinite(predictions(model, np.zeros((2, 0), "int32"))).all()

@@ -184,9 +184,6 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         if not any(map(sets_learning_rate, callbacks)):
             schedules = self._optimizer().callbacks(hp, "training")
             arguments["callbacks"] = [*schedules, *callbacks]
-            if schedules:
-                # A step that was traced before would keep its schedule.
-                model.train_function = None
         with (
             smoothed_labels(model, self.label_smoothing(hp)),
             scaled_gradients(model, self._target_scale),

@@ -120,15 +120,18 @@ def check_labels(
     y = np.asarray(labels)
     if num_classes is None:
         check_finite(y, name)
-        width = 1 if y.ndim == 1 else int(np.prod(y.shape[1:]))
-        if y.dtype.kind not in "fiub" or width != num_outputs:
+        # Keras broadcasts any other shape to that of the predictions.
+        rows = [(num_outputs,), (num_outputs, 1)]
+        if num_outputs == 1:
+            rows.append(())
+        if y.dtype.kind not in "fiub" or y.shape[1:] not in rows:
             raise kt.errors.FatalValueError(
-                f"`{name}` must be numbers, num_outputs={num_outputs} for each "
-                f"sample. Received: {name} of shape {y.shape} and dtype "
-                f"{y.dtype}"
+                f"`{name}` must be numbers, a row of num_outputs={num_outputs} "
+                f"for each sample. Received: {name} of shape {y.shape} and "
+                f"dtype {y.dtype}"
             )
         return
-    if y.dtype.kind not in "fiub" or y.size != len(y):
+    if y.dtype.kind not in "fiub" or y.shape[1:] not in [(), (1,)]:
         raise kt.errors.FatalValueError(
             f"`{name}` must be integer labels, one for each sample; of one-hot "
             "labels these are y.argmax(axis=-1), of names "
@@ -157,9 +160,8 @@ def regression_targets(y: Any, num_outputs: int) -> np.ndarray:
         raise ValueError(
             f"`y` must be the targets of all samples. Received: {y!r}"
         )
-    table = table.reshape(len(table), -1)
     check_labels(table, None, num_outputs, "y")
-    return table
+    return table.reshape(len(table), -1)
 
 
 def check_batches(data: Any, model: keras.Model, name: str) -> None:
@@ -251,13 +253,17 @@ def check_finite(rows: np.ndarray, name: str) -> None:
     """
     if rows.dtype.kind == "f" and rows.size:
         # `np.isfinite(rows)` would need memory for another array of images.
-        if not np.all(np.isfinite([rows.min(), rows.max()])):
-            first = int(np.argmax(~np.isfinite(rows)))
-            row = np.unravel_index(first, rows.shape)[0]
-            raise kt.errors.FatalValueError(
-                f"`{name}` must be finite numbers. "
-                f"Received: {rows.flat[first]} in row {row}"
-            )
+        # The network reads numbers in single precision.
+        with np.errstate(over="ignore"):
+            limits = np.array([rows.min(), rows.max()]).astype("float32")
+            if np.all(np.isfinite(limits)):
+                return
+            first = int(np.argmax(~np.isfinite(rows.astype("float32"))))
+        row = np.unravel_index(first, rows.shape)[0]
+        raise kt.errors.FatalValueError(
+            f"`{name}` must be finite numbers in single precision. "
+            f"Received: {rows.flat[first]} in row {row}"
+        )
 
 
 def check_pairs(samples: Any, labels: Any, names: tuple[str, str]) -> None:

@@ -229,9 +229,9 @@ class HyperTextNet(ReadySpace):
         if inputs is not None:
             scope = BlockScope(hp, "ngrams")
             if self.vectorizer is None:
-                mask = _token_mask(inputs)
+                ids = self._token_ids(inputs)
                 x = ngrams.bag_of_ids(
-                    scope, inputs, mask, self._num_tokens, values
+                    scope, ids, _token_mask(ids), self._num_tokens, values
                 )
             else:
                 found = {
@@ -292,9 +292,7 @@ class HyperTextNet(ReadySpace):
         """Builds the sequence family, or declares it if `inputs` is None."""
         ids = mask = None
         if inputs is not None:
-            ids = inputs
-            if self.vectorizer is not None:
-                ids = vectorizers.copied(self.vectorizer)(inputs)
+            ids = self._token_ids(inputs)
             mask = _token_mask(ids)
         poolings = self.choices("layers", "average", "max")
         encoders = LayerChoice(self._encoders())
@@ -316,6 +314,16 @@ class HyperTextNet(ReadySpace):
         pooling = declare_choice(hp, "pooling", poolings)
         x = pool(scope, x, pooling, mask)
         return scope.finish(x, "pooling", f"{pooling} pooling")
+
+    def _token_ids(self, inputs: Any) -> Any:
+        """Returns token ids, at least one for each text."""
+        ids = inputs
+        if self.vectorizer is not None:
+            ids = vectorizers.copied(self.vectorizer)(inputs)
+        if self._length is None:
+            # A batch of empty texts has no token, and no mean.
+            ids = keras.ops.pad(ids, [[0, 0], [0, 1]])
+        return ids
 
     def _encoders(self) -> dict[str, Any]:
         dropout = self.choices("regularization", 0.1, 0.0, 0.3)
