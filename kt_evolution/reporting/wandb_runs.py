@@ -1,6 +1,7 @@
 """A search in Weights & Biases: a group of runs, one of them for each trial."""
 
 import hashlib
+import math
 from typing import Any
 
 import keras_tuner as kt
@@ -168,7 +169,8 @@ def _epochs(curves: Any) -> list[dict[str, float]]:
         {
             name: values[epoch]
             for name, values in curves.items()
-            if epoch < len(values)
+            # Validation may not run in each epoch.
+            if epoch < len(values) and not math.isnan(values[epoch])
         }
         for epoch in range(length)
     ]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -59,10 +60,9 @@ class Curve:
         fill_history(history, self.epochs, self.logs)
         return history
 
-    def has_score(self, objective: kt.Objective, costs: Iterable[str]) -> bool:
-        """Returns whether it has the objectives that are no costs."""
-        known = self.names | set(costs)
-        return bool(self.epochs) and known >= set(names_of(objective))
+    def has(self, names: Iterable[str]) -> bool:
+        """Returns whether it has an epoch, and metrics with these names."""
+        return bool(self.epochs) and self.names >= set(names)
 
     def until(self, num_epochs: int) -> "Curve":
         """Returns the curve that ends after some epochs of the search."""
@@ -91,6 +91,7 @@ def rungs_reached(
     objective: kt.Objective,
     source: str,
     costs: Mapping[str, float],
+    limited: Collection[str],
 ) -> list[dict[str, Any]]:
     """Returns what a training would have come to if it had ended at a rung.
 
@@ -105,6 +106,7 @@ def rungs_reached(
         objective: The `keras_tuner.Objective`.
         source: String, the name of the function that returned the result.
         costs: Dict of the costs after the training.
+        limited: Strings, the names of metrics that are limited.
 
     Returns:
         List of dicts, see `rungs_of`.
@@ -112,18 +114,23 @@ def rungs_reached(
     if not rungs:
         return []
     reached = []
+    needed = {*names_of(objective), *curve.names.intersection(limited)}
     if isinstance(result, keras.callbacks.History):
         last = curve.num_epochs + (not is_paused)
         for num_epochs in rungs[:-1]:
             part = curve.until(num_epochs)
-            if num_epochs < last and part.has_score(objective, costs):
+            if num_epochs < last and part.has(needed - costs.keys()):
                 seconds = {TRAIN_SECONDS: part.total_seconds}
                 found = metrics_of(
-                    part.as_history(), objective, source, {**costs, **seconds}
+                    part.as_history(),
+                    objective,
+                    source,
+                    {**costs, **seconds},
+                    limited,
                 )
                 reached.append((num_epochs, *found))
     if is_paused:
-        found = metrics_of(result, objective, source, costs)
+        found = metrics_of(result, objective, source, costs, limited)
         reached.append((curve.num_epochs, *found))
     return [
         {"epochs": num_epochs, "best_step": best_step, "metrics": metrics}

@@ -232,12 +232,11 @@ class TrialExecution:
             overwrite=not self.results,
             get_blocks=get_blocks,
         )
-        callbacks += [epoch_log, self._divergence]
+        callbacks += [epoch_log, self._divergence, NoteEpochs()]
         if checks_metrics:
             arguments = private_api.fit_arguments(args, kwargs)
             callbacks.append(MetricCheck(self._plan.expected, arguments))
-        callbacks.append(DirectionCheck(self._plan.inferred))
-        callbacks += [NoteEpochs(), InterruptionWatch()]
+        callbacks += [DirectionCheck(self._plan.inferred), InterruptionWatch()]
         callbacks.insert(len(private_api.users_of(given)), EndWatch())
         self._pause = self._new_pause(
             None if self.results else self._pause_at, awaited
@@ -354,6 +353,7 @@ class TrialExecution:
                 self._plan.objective,
                 source,
                 measured,
+                self._plan.limited,
             )
         self.is_paused = self._pause.is_paused
         self.reached += reached
@@ -395,6 +395,6 @@ class TrialExecution:
         if not self._costs and self._plan.measured & measurement.COUNTED.keys():
             measured = count_costs()
         metrics, step = metrics_of(
-            results, self._plan.objective, source, measured
+            results, self._plan.objective, source, measured, self._plan.limited
         )
         return {**metrics, **self._diverged}, step

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ def metrics_of(
     objective: kt.Objective,
     source: str,
     costs: Mapping[str, float] | None = None,
+    limited: Collection[str] = (),
 ) -> tuple[dict[str, float], int]:
     """Returns the metrics of a trial and the epoch that they belong to.
 
@@ -36,6 +38,8 @@ def metrics_of(
         source: String, the name of the function, for the error.
         costs: Dict of the measured costs, which are metrics too unless the
             results have their own of the same name.
+        limited: Strings, the names of metrics that are limited. One that the
+            best epoch lacks has its latest value by then, or else its last.
 
     Returns:
         A dict of metric names to floats with the objective in it, and the
@@ -51,11 +55,14 @@ def metrics_of(
         if not results:
             raise _unusable(results, objective, source)
         return _average(
-            [metrics_of(one, objective, source, costs) for one in results],
+            [
+                metrics_of(one, objective, source, costs, limited)
+                for one in results
+            ],
             objective,
         )
     if isinstance(results, keras.callbacks.History):
-        return _best_epoch(results, objective, source, costs)
+        return _best_epoch(results, objective, source, costs, limited)
     if isinstance(results, Mapping):
         return _with_objective({**costs, **results}, objective, source), 0
     number = as_number(results)
@@ -70,6 +77,7 @@ def _best_epoch(
     objective: kt.Objective,
     source: str,
     costs: Mapping[str, float],
+    limited: Collection[str],
 ) -> tuple[dict[str, float], int]:
     """Returns the metrics of the best epoch.
 
@@ -101,7 +109,13 @@ def _best_epoch(
     # The end of a training decides whether it failed.
     decisive = diverged_losses(best).keys() | diverged_losses(last).keys()
     ends = {name: last[name] for name in decisive & last.keys()}
-    return {**best, **ends}, best_epoch
+    latest = {
+        name: [logs[name] for logs in epochs[: best_epoch + 1] if name in logs]
+        or columns[name]
+        for name in (columns.keys() & limited) - best.keys()
+    }
+    others = {name: values[-1] for name, values in latest.items() if values}
+    return {**as_numbers(others), **best, **ends}, best_epoch
 
 
 def _is_better(value: float, best: float, objective: kt.Objective) -> bool:

@@ -124,3 +124,12 @@ def test_a_service_that_cannot_be_used_fails_before_any_trial(
     with pytest.raises(wandb.errors.UsageError, match="api_key"):
         tuner.search(**FIT, callbacks=[WandbCallback()])
     assert not tuner.oracle.trials
+
+
+def test_metrics_are_of_the_epochs_that_have_them(tmp_path, runs):
+    callback = WandbCallback("here", mode="offline", dir=str(tmp_path))
+    fit = {**FIT, "epochs": 3, "validation_freq": 2}
+    new_tuner(tmp_path, 1).search(**fit, callbacks=[callback])
+    (logs,) = [logs for _, _, logs in runs if "epoch" in logs[0]]
+    assert ["val_loss" in entry for entry in logs] == [False, True, False]
+    assert all("loss" in entry for entry in logs)

@@ -119,7 +119,7 @@ def test_rungs_have_the_metrics_of_their_best_epochs():
     for epoch, logs in enumerate(LOGS):
         curve.add(epoch, logs, seconds=epoch + 1.0)
     rungs = rungs_reached(
-        curve, noted(LOGS), False, (1, 3, 5, 9), VAL_LOSS, "fit", {}
+        curve, noted(LOGS), False, (1, 3, 5, 9), VAL_LOSS, "fit", {}, ()
     )
     assert rungs == [
         {
@@ -133,6 +133,35 @@ def test_rungs_have_the_metrics_of_their_best_epochs():
             "metrics": {**LOGS[3], "train_seconds": 5.0},
         },
     ]
+
+
+def test_a_limited_metric_is_the_latest_one():
+    loss, limited = kt.Objective("loss", "min"), {"val_loss", "params"}
+    found = of(noted(LOGS[:5]), loss, limited=limited)
+    assert found == ({"loss": 0.3, "val_loss": 0.5}, 4)
+    # The best epoch comes before the first validation.
+    loss = kt.Objective("loss", "max")
+    found = of(noted(LOGS[:2]), loss, limited=limited)
+    assert found == ({"loss": 0.9, "val_loss": 0.7}, 0)
+    # It is not known of which epochs the losses are.
+    found = of(history_of(LOGS), limited={"loss"})
+    assert found == ({"loss": 0.2, "val_loss": 0.5}, 1)
+
+
+def test_rungs_before_a_limited_metric_are_left_out():
+    curve = Curve()
+    for epoch, logs in enumerate(LOGS):
+        curve.add(epoch, logs, seconds=epoch + 1.0)
+    loss, limited = kt.Objective("loss", "min"), {"val_loss"}
+    rungs = rungs_reached(
+        curve, noted(LOGS), False, (1, 3, 9), loss, "fit", {}, limited
+    )
+    assert [rung["epochs"] for rung in rungs] == [3]
+    assert rungs[0]["metrics"] == {
+        "loss": 0.6,
+        "val_loss": 0.7,
+        "train_seconds": 3.0,
+    }
 
 
 def test_a_result_that_was_kept_has_the_same_metrics():

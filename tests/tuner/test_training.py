@@ -94,6 +94,16 @@ def test_all_metrics_are_of_the_best_epoch_where_validation_is_rare(tmp_path):
         assert gaps[trial.trial_id] == pytest.approx(loss)
 
 
+def test_limits_may_be_on_metrics_of_rare_validation(tmp_path):
+    limits = kt_evolution.Limit("val_accuracy", min=0.0)
+    tuner = new_tuner(tmp_path, objective="loss", max_trials=1, limits=limits)
+    tuner.search(**FIT | {"epochs": 3, "validation_freq": 2})
+    (trial,) = trials_of(tuner, "COMPLETED")
+    curves = read_training(Path(tuner.get_trial_dir(trial.trial_id))).curves
+    found = trial.metrics.get_best_value("val_accuracy")
+    assert found == pytest.approx(curves[0]["val_accuracy"][1])
+
+
 def test_early_stopping_starts_anew_in_each_trial(tmp_path):
     # A negligible rate improves nothing, so each trial stops after patience.
     epochs = []
