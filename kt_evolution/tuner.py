@@ -45,6 +45,7 @@ from kt_evolution.training.saved_models import SavedModels
 from kt_evolution.training.trainer import Trainer
 from kt_evolution.training.trial_oracle import TrialOracle
 from kt_evolution.workers.arguments import as_workers
+from kt_evolution.workers.arguments import set_folds
 from kt_evolution.workers.arguments import with_data
 from kt_evolution.workers.host_client import connect
 from kt_evolution.workers.interface import Workers
@@ -291,8 +292,7 @@ class EvolutionTuner(kt.Tuner):
         self._search_callbacks = SearchCallbacks(kwargs)
         if self._workers is None:
             args, kwargs = with_data(self, args, kwargs)
-        if self._folds is not None:
-            self._trainer.folds = self._folds.folds(args, kwargs)
+        set_folds(self, args, kwargs)
         with searching(self, args, kwargs):
             run_search(self, super().search, args, kwargs)
 

@@ -1,8 +1,11 @@
 """Cross-validation: each trial is trained on several splits of the data."""
 
+import copy
 import dataclasses
 import hashlib
+import random
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +15,8 @@ from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import is_number
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.optional import import_module
+from kt_evolution.training.training_state import random_state
+from kt_evolution.training.training_state import set_random_state
 
 # A constant, so that all trials, workers and sessions have the same folds.
 SHUFFLE_SEED = 0
@@ -106,8 +111,10 @@ class CrossValidation:
                 for splitters that keep groups together.
 
         Raises:
-            ValueError: If there are validation data, or too few rows.
-            TypeError: If the data are not arrays.
+            ValueError: If there are validation data, or too few rows, or if
+                the splitter makes other folds each time.
+            TypeError: If the data are not arrays, or if the splitter can't be
+                copied.
         """
         arguments = private_api.fit_arguments(args, kwargs)
         positional = tuple(arguments)[: len(args)]
@@ -127,7 +134,7 @@ class CrossValidation:
         targets = arguments.get("y")
         splitter = self._splitter_for(targets)
         try:
-            splits = list(splitter.split(rows, _labels(targets), groups))
+            splits = _split(splitter, rows, _labels(targets), groups)
         except ValueError as error:
             hint = ""
             if groups is None and "group" in str(error):
@@ -137,7 +144,30 @@ class CrossValidation:
                 f"Received: cross_validation={self.splitter!r} and "
                 f"{len(rows)} rows"
             ) from error
+        self._check_repeatable(splits, splitter, rows, targets, groups)
         return [Fold(arguments, positional, *split) for split in splits]
+
+    def _check_repeatable(
+        self,
+        splits: Sequence[tuple[np.ndarray, np.ndarray]],
+        splitter: Any,
+        rows: np.ndarray,
+        targets: Any,
+        groups: Any,
+    ) -> None:
+        """Raises if another session would have other folds."""
+        if is_number(self.splitter):
+            return
+        again = _split(splitter, rows, _labels(targets), groups)
+        is_same = len(splits) == len(again)
+        if not is_same or not all(map(_are_equal, splits, again)):
+            raise ValueError(
+                "`cross_validation` must be a splitter that always splits the "
+                "same data in the same way, because all trials, workers and "
+                "sessions must have the same folds: let it draw from a "
+                "`random_state` that it is created with. "
+                f"Received: cross_validation={self.splitter!r}"
+            )
 
     def _splitter_for(self, targets: Any) -> Any:
         """Returns the splitter, stratified if the targets are classes."""
@@ -151,6 +181,38 @@ class CrossValidation:
             else selection.KFold
         )
         return kind(self.num_folds, shuffle=True, random_state=SHUFFLE_SEED)
+
+
+def _split(
+    splitter: Any, rows: np.ndarray, labels: np.ndarray | None, groups: Any
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Returns the splits, which are the same in each session.
+
+    Without a `random_state` the splitters of scikit-learn draw from NumPy's
+    global generator.
+    """
+    try:
+        # Splitting changes a generator that it is created with.
+        splitter = copy.deepcopy(splitter)
+    except Exception as error:
+        raise TypeError(
+            "`cross_validation` must be a splitter that can be copied, so that "
+            "it splits again in the same way. "
+            f"Received: cross_validation={splitter!r}"
+        ) from error
+    state = random_state()
+    random.seed(SHUFFLE_SEED)
+    np.random.seed(SHUFFLE_SEED)
+    try:
+        return list(splitter.split(rows, labels, groups))
+    finally:
+        set_random_state(state)
+
+
+def _are_equal(
+    one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]
+) -> bool:
+    return all(map(np.array_equal, one, other))
 
 
 def take_rows(data: Any, rows: np.ndarray) -> Any:

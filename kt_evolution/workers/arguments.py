@@ -92,6 +92,23 @@ def with_data(
     return (), call_data_function(args[0], kwargs)
 
 
+def set_folds(
+    tuner: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> None:
+    """Splits the data of a search with cross-validation.
+
+    The data of a function are only known to the processes that train.
+
+    Args:
+        tuner: The `EvolutionTuner`, whose trainer gets the folds.
+        args: Tuple, the positional arguments of `search`.
+        kwargs: Mapping, the others.
+    """
+    tuner._trainer.folds = ()
+    if tuner._folds is not None and not is_data_function(tuner, args):
+        tuner._trainer.folds = tuner._folds.folds(args, kwargs)
+
+
 def is_data_function(tuner: Any, args: tuple[Any, ...]) -> bool:
     """Returns whether `search` got a function in place of the data.
 

@@ -15,6 +15,7 @@ from kt_evolution.display.search_display import EpochProgress
 from kt_evolution.display.search_display import bars_of
 from kt_evolution.project.issued_trial import put_report
 from kt_evolution.training.trial_oracle import TrialOracle
+from kt_evolution.workers.arguments import set_folds
 from kt_evolution.workers.arguments import with_data
 from kt_evolution.workers.interface import Event
 from kt_evolution.workers.interface import SearchFailed
@@ -56,6 +57,9 @@ class MemberTuner:
         try:
             self._tuner, args, kwargs = read(self._own_parts)
             self._args, self._kwargs = with_data(self._tuner, args, kwargs)
+            if not self._tuner._trainer.folds:
+                # The data are only here, if a function has returned them.
+                set_folds(self._tuner, self._args, self._kwargs)
         except Exception as error:
             self._fail(error)
             return False

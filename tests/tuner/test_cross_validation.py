@@ -319,3 +319,53 @@ def test_real_arrays_of_the_helpers(tmp_path):
     )
     tuner.search(X, Y, 16, epochs=1, verbose=0)
     assert tuner.oracle.get_best_trials()[0].score > 0.0
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: model_selection.ShuffleSplit(2),
+        lambda: model_selection.KFold(3, shuffle=True),
+        lambda: model_selection.ShuffleSplit(
+            2, random_state=np.random.RandomState(7)
+        ),
+    ],
+    ids=["no_random_state", "shuffle", "generator"],
+)
+def test_folds_are_the_same_without_a_random_state(make):
+    splitting = CrossValidation(make())
+    np.random.seed(1)
+    state = np.random.get_state()[1].copy()
+    first = splitting.folds((ROWS, CLASSES), {})
+    # Nobody else gets other random numbers.
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+    np.random.seed(2)
+    # The same splitter again, and that of another session.
+    for other in (splitting, CrossValidation(make())):
+        again = other.folds((ROWS, CLASSES), {})
+        digests = [fold.digest for fold in again]
+        assert digests == [fold.digest for fold in first]
+    assert len({fold.digest for fold in first}) == len(first)
+
+
+class Unseeded:
+    """Splits in another way each time."""
+
+    def get_n_splits(self):
+        return 2
+
+    def split(self, rows, labels, groups):
+        order = np.random.default_rng().permutation(len(rows))
+        return [(order[:10], order[10:]), (order[10:], order[:10])]
+
+
+def test_a_splitter_of_other_folds_each_time_is_an_error():
+    with pytest.raises(ValueError, match="`cross_validation` must be a split"):
+        CrossValidation(Unseeded()).folds((ROWS, CLASSES), {})
+
+
+def test_a_splitter_that_cannot_be_copied_is_an_error():
+    splitter = Unseeded()
+    splitter.splits = (split for split in ())
+    with pytest.raises(TypeError, match="`cross_validation` must be a split"):
+        CrossValidation(splitter).folds((ROWS, CLASSES), {})

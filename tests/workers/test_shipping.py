@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn import model_selection
 
 import kt_evolution
 from kt_evolution.display.formatting import failure_reason
@@ -65,6 +66,34 @@ def test_a_function_returns_data_that_cannot_be_sent(tmp_path):
     here, there = (new_tuner(tmp_path / name) for name in ("here", "there"))
     assert results_of(here) == results_of(there)
     assert all(score for _, score in results_of(there).values())
+
+
+def load_rows():
+    """Returns rows, and labels that keep some of them together."""
+    return {"x": X, "y": Y, "groups": np.arange(len(X)) // 8}
+
+
+def test_a_function_returns_the_rows_of_folds(tmp_path):
+    for name, workers in {"here": 1, "there": InlineWorkers(2)}.items():
+        tuner = new_tuner(
+            tmp_path / name,
+            max_trials=2,
+            workers=workers,
+            cross_validation=model_selection.GroupKFold(2),
+        )
+        tuner.search(load_rows, epochs=1, verbose=0)
+    here, there = (new_tuner(tmp_path / name) for name in ("here", "there"))
+    assert results_of(here) == results_of(there)
+    assert all(score for _, score in results_of(there).values())
+    for trial in there.oracle.trials.values():
+        assert trial.metrics.get_best_value("num_executions") == 2
+
+
+def test_folds_of_the_data_of_a_function_are_checked(tmp_path):
+    workers = InlineWorkers(1)
+    tuner = new_tuner(tmp_path, workers=workers, cross_validation=2)
+    with pytest.raises(ValueError, match="`validation_data` can't be given"):
+        tuner.search(lambda: {"x": X, "y": Y, "validation_data": (X, Y)})
 
 
 @pytest.mark.parametrize(
