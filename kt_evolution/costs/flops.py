@@ -8,14 +8,19 @@ transposed convolution as if it were computed at each point of its output.
 """
 
 import contextlib
+import functools
 import io
 import logging
 import math
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
 import keras
+
+from kt_evolution.costs.rectifiers import Replacement
+from kt_evolution.costs.rectifiers import replaced
 
 # Operations that hold work which TensorFlow's profiler does not see.
 UNSEEN_BY_TENSORFLOW = frozenset(
@@ -157,7 +162,7 @@ def _count_in_tensorflow(model: Any, sample: Any) -> int:
     # convolution in groups. So the layers' operations go into the graph itself.
     tf.config.run_functions_eagerly(True)
     try:
-        with _unrolled(model):
+        with _unrolled(model), replaced(_of_fixed_length(model)):
             graph = predict.get_concrete_function(specs).graph
     finally:
         tf.config.run_functions_eagerly(were_eager)
@@ -172,6 +177,23 @@ def _count_in_tensorflow(model: Any, sample: Any) -> int:
         for operation in operations
         if operation.type == "Einsum"
     )
+
+
+def _of_fixed_length(model: Any) -> Iterator[Replacement]:
+    """Yields what tells TensorFlow the length of vectorized texts."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.TextVectorization):
+            length = layer.get_config()["output_sequence_length"]
+            if length is not None:
+                yield layer, "call", functools.partial(_cut, layer.call, length)
+
+
+def _cut(vectorize: Callable[[Any], Any], length: int, texts: Any) -> Any:
+    """Returns the tokens of one text, in a tensor of known shape."""
+    tokens = vectorize(texts)
+    if tokens.shape.rank == 2:
+        tokens.set_shape((1, length))
+    return tokens
 
 
 def _check_countable_in_tensorflow(operations: list[Any]) -> None:

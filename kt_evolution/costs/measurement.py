@@ -18,6 +18,7 @@ import keras
 import keras_tuner as kt
 import numpy as np
 
+from kt_evolution.algorithm.checks import check_count
 from kt_evolution.costs.activation_codes import naswot
 from kt_evolution.costs.flops import check_model
 from kt_evolution.costs.flops import count_flops
@@ -81,8 +82,10 @@ def measure_latency(model: Any, num_repeats: int = 30) -> float:
 
     Raises:
         TypeError: If it is not a Keras model.
-        ValueError: If the shape of the model's input is not known.
+        ValueError: If the shape of the model's input is not known, or if
+            `num_repeats` is not a positive integer.
     """
+    num_repeats = check_count("num_repeats", num_repeats)
     sample = keras.tree.map_structure(_zeros, sample_of(model))
     for _ in range(NUM_WARM_UPS):
         model.predict_on_batch(sample)

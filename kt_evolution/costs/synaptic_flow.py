@@ -177,6 +177,10 @@ def _linear_parts(model: Any) -> Iterator[Replacement]:
     """Yields what makes the flow through a model linear."""
     heads = list(_heads(model))
     for layer in model._flatten_layers():
+        if layer.compute_dtype != layer.variable_dtype:
+            # Half precision is too small for a flow.
+            policy = keras.DTypePolicy(layer.variable_dtype)
+            yield layer, "_dtype_policy", policy
         is_head = any(layer is head for head in heads)
         is_softmax = isinstance(layer, keras.layers.Softmax)
         if isinstance(layer, (*NORMALIZATIONS, *RECTIFIER_LAYERS)) or (

@@ -17,6 +17,7 @@ from kt_evolution.algorithm.checks import check_count
 from kt_evolution.display.architecture.blocks import BlockRecord
 from kt_evolution.display.architecture.blocks import Edge
 from kt_evolution.nas.architecture import begin_build
+from kt_evolution.nas.shapes import check_channels_last
 from kt_evolution.nas.shapes import check_shape
 
 # In the order of the tables: the digit of an operation is its index.
@@ -89,6 +90,7 @@ def build_nasbench201(
     """
     operations = parse_cell(cell)
     inputs = keras.Input(check_shape(input_shape, IMAGE, 3, 2))
+    check_channels_last(inputs)
     num_classes = check_count("num_classes", num_classes, at_least=2)
     width = check_count("width", width)
     cells_per_stage = check_count("cells_per_stage", cells_per_stage)
@@ -202,26 +204,29 @@ def parse_cell(cell: str) -> tuple[str, ...]:
         )
     if "|" not in cell:
         return _parse_digits(cell)
-    operations = []
-    nodes = cell.split("+")
-    for node, edges in enumerate(nodes, 1):
-        for source, edge in enumerate(edges.strip("|").split("|")):
-            operation, _, tail = edge.partition("~")
-            if operation not in OPERATIONS:
-                raise ValueError(
-                    f"The operations of `cell` must be of {OPERATIONS}. "
-                    f"Received: {operation!r} in cell={cell!r}"
-                )
-            if tail != str(source):
-                break
-            operations.append((operation, (source, node)))
-    if tuple(edge for _, edge in operations) != EDGES:
+    edges = cell.strip("|").replace("|+|", "|").split("|")
+    operations = tuple(edge.partition("~")[0] for edge in edges)
+    for operation in operations:
+        if operation not in OPERATIONS:
+            raise ValueError(
+                f"The operations of `cell` must be of {OPERATIONS}. "
+                f"Received: {operation!r} in cell={cell!r}"
+            )
+    if len(operations) != len(EDGES) or cell != _published(operations):
         raise ValueError(
             "`cell` must have one edge to node 1, two to node 2 and three to "
             'node 3: "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|". '
             f"Received: cell={cell!r}"
         )
-    return tuple(operation for operation, _ in operations)
+    return operations
+
+
+def _published(operations: Sequence[str]) -> str:
+    """Returns the operations of `EDGES` as the publication writes them."""
+    nodes: dict[int, str] = {}
+    for (source, target), operation in zip(EDGES, operations, strict=True):
+        nodes[target] = nodes.get(target, "|") + f"{operation}~{source}|"
+    return "+".join(nodes.values())
 
 
 def _parse_digits(cell: str) -> tuple[str, ...]:

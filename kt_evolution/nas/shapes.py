@@ -2,9 +2,32 @@
 
 from typing import Any
 
+import keras
+import keras_tuner as kt
 import numpy as np
 
 from kt_evolution.algorithm.checks import is_number
+
+
+def check_channels_last(x: Any) -> None:
+    """Raises if Keras reads channels first, where an input has channels.
+
+    Args:
+        x: The input tensor, or a list of them.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: It ends the search, because every
+            model would fail.
+    """
+    data_format = keras.config.image_data_format()
+    tensors = x if isinstance(x, (list, tuple)) else [x]
+    ranks = [len(getattr(tensor, "shape", ())) for tensor in tensors]
+    if data_format != "channels_last" and max(ranks, default=0) > 2:
+        raise kt.errors.FatalValueError(
+            "Blocks and ready spaces need images and sequences with channels "
+            'last: `keras.config.set_image_data_format("channels_last")`. '
+            f"Received: image_data_format={data_format!r}"
+        )
 
 
 def check_shape(

@@ -19,10 +19,10 @@ def inputs_of_each_kind():
     return inputs, layers.Concatenate()(parts)
 
 
-def text_model(*others):
+def text_model(*others, length=5):
     """Returns a model of strings: embedded tokens, then other layers."""
     text = layers.TextVectorization(
-        output_sequence_length=5, vocabulary=["a", "b"]
+        output_sequence_length=length, vocabulary=["a", "b"]
     )
     return keras.Sequential(
         [

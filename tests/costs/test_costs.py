@@ -90,6 +90,12 @@ def test_latency_of_text():
     assert measurement.measure_latency(text_model(), num_repeats=2) > 0
 
 
+@pytest.mark.parametrize("number", [0, 1.5, "a"])
+def test_a_number_of_repeats_that_is_none_is_named(number):
+    with pytest.raises(ValueError, match=f"`num_repeats`.*={number!r}"):
+        measurement.measure_latency(keras.Sequential(), number)
+
+
 def test_the_costs_have_names():
     assert set(measurement.COSTS) == {
         "params",

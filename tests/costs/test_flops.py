@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import keras
+import keras_tuner as kt
 import numpy as np
 import pytest
 
+from kt_evolution import nas
 from kt_evolution.costs.flops import count_flops
 from kt_evolution.costs.flops import sample_of
 from tests.costs.models import text_model
@@ -99,9 +101,35 @@ def test_a_loop_that_can_not_be_counted_is_an_error():
     keras.config.backend() != "tensorflow", reason="strings need TensorFlow"
 )
 def test_products_whose_shapes_are_not_known_are_an_error():
-    model = text_model(layers.GlobalAveragePooling1D(), layers.Dense(2))
+    model = text_model(
+        layers.GlobalAveragePooling1D(), layers.Dense(2), length=None
+    )
     with pytest.raises(NotImplementedError, match="MatMul.*on the data"):
         count_flops(model)
+
+
+@pytest.mark.skipif(
+    keras.config.backend() != "tensorflow", reason="strings need TensorFlow"
+)
+def test_texts_of_a_known_length_are_counted():
+    model = text_model(layers.Dense(2))
+    # Two more units for five tokens of three numbers, and their biases.
+    more = count_flops(text_model(layers.Dense(4))) - count_flops(model)
+    assert more == 2 * 5 * (2 * 3 + 1)
+    assert not any("call" in vars(layer) for layer in model.layers)
+
+
+@pytest.mark.skipif(
+    keras.config.backend() != "tensorflow", reason="strings need TensorFlow"
+)
+@pytest.mark.parametrize("encoder", ["convolution", "recurrent", "transformer"])
+def test_networks_for_strings_are_counted(encoder):
+    vectorizer = layers.TextVectorization(output_sequence_length=4)
+    vectorizer.adapt(["good film", "bad film"])
+    space = nas.HyperTextNet(vectorizer=vectorizer, num_classes=2, width=4)
+    hp = kt.HyperParameters()
+    hp.values["encoder/layer"] = encoder
+    assert count_flops(space.build(hp)) > 4 * 4 * 2
 
 
 def test_counting_prints_nothing(capfd):

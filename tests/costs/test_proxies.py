@@ -51,6 +51,29 @@ def test_the_flow_is_the_sum_over_all_paths(activation, head):
     assert synflow(model) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_the_flow_is_computed_in_full_precision(policy):
+    model, half = (
+        keras.Sequential(
+            [
+                keras.Input((8, 8, 1)),
+                layers.Conv2D(4, 3, dtype=dtype),
+                layers.BatchNormalization(dtype=dtype),
+                layers.Activation("relu", dtype=dtype),
+                # The flow is beyond the largest half.
+                layers.Conv2D(4, 3, kernel_initializer="ones", dtype=dtype),
+                layers.Flatten(dtype=dtype),
+                layers.Dense(600, kernel_initializer="ones", dtype=dtype),
+                layers.Dense(600, kernel_initializer="ones", dtype=dtype),
+            ]
+        )
+        for dtype in ("float32", policy)
+    )
+    half.set_weights(model.get_weights())
+    assert synflow(half) == pytest.approx(synflow(model), rel=1e-5)
+    assert half.layers[0].compute_dtype == policy.removeprefix("mixed_")
+
+
 @pytest.mark.parametrize(
     "between",
     [

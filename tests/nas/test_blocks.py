@@ -358,10 +358,19 @@ def call(block, x, name="body"):
         (lambda: nas.Cell(operation="conv"), "`operation`.*'conv'"),
         (lambda: nas.Cell(operation=["conv_3", "sew_3"]), "'sew_3'"),
         (lambda: nas.Cell(num_nodes=0), "`num_nodes`.*num_nodes=0"),
+        (lambda: nas.Cell(strides=0), "`strides`.*strides=0"),
         (lambda: nas.InputChoice(1), "`num_inputs`.*num_inputs=1"),
         (lambda: nas.Optimizer("adam"), "`optimizer`.*'adam'"),
         (lambda: nas.Optimizer(learning_rate=(0.1, 0.01)), "`learning_rate`"),
         (lambda: nas.Optimizer(total_steps=0), "`total_steps`.*total_steps=0"),
+        (
+            lambda: nas.Optimizer(total_steps=np.array([1, 2])),
+            "`total_steps`.*array",
+        ),
+        (
+            lambda: nas.Optimizer(weight_decay=np.array([0.0, 2.0])),
+            "`weight_decay`.*=2.0",
+        ),
         (call(nas.ConvStage(), VECTOR), "`x` of ConvStage.*rank 3 or 4"),
         (call(nas.SeriesStage(), IMAGE), "`x` of SeriesStage.*rank 3"),
         (call(nas.ResidualMLP(), IMAGE), "`x` of ResidualMLP.*rank 2"),
@@ -394,9 +403,39 @@ def test_wrong_arguments_are_named(make, message):
         make()
 
 
+@pytest.mark.parametrize(
+    ("block", "x"),
+    [
+        (nas.ConvStage(), IMAGE),
+        (nas.MBConvStage(), IMAGE),
+        (nas.Cell(num_inputs=1), [IMAGE]),
+        (nas.Augmentation(), IMAGE),
+        (nas.TransformerStage(), keras.Input((8, 4))),
+        (nas.Repeat(nas.RecurrentStage()), keras.Input((8, 4))),
+    ],
+)
+def test_channels_must_come_last(block, x):
+    hp = kt.HyperParameters()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        nas.ResidualMLP()(hp, VECTOR, "body")
+        with pytest.raises(kt.errors.FatalValueError, match="'channels_first'"):
+            block(hp, x, "stage")
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
 def test_hyperparameters_must_be_given_to_a_block():
     with pytest.raises(TypeError, match="`hp` must be.*hp=None"):
         nas.ResidualMLP()(None, VECTOR, "body")
+
+
+def test_rates_of_an_optimizer_may_be_in_arrays():
+    optimizer = nas.Optimizer(
+        learning_rate=np.array([0.01, 0.04]), weight_decay=np.array([0.0, 0.1])
+    )
+    assert optimizer.learning_rate["sgd"] == pytest.approx((0.02, 0.01, 0.04))
+    assert optimizer.weight_decay["sgd"] == (0.0, 0.1)
 
 
 def test_text_is_no_boolean():

@@ -184,6 +184,11 @@ def test_values_make_the_cell_that_they_name():
         ),
         (RESNET + "+|none~0|", "`cell` must have one edge to node 1"),
         (RESNET.replace("none~1", "none~2"), "`cell` must have one edge"),
+        # Keeps its first six edges.
+        (RESNET.replace("none~0|", "none~7|", 1), "`cell` must have one edge"),
+        (RESNET.replace("|+|", "|none~7|+|", 1), "`cell` must have one edge"),
+        (RESNET[1:], "`cell` must have one edge"),
+        (RESNET.replace("+", ""), "`cell` must|operations of `cell` must"),
     ],
 )
 def test_bad_cells_are_named(cell, message):

@@ -219,3 +219,17 @@ def test_no_kernel_is_longer_than_the_series(length):
     kernel = 5 if length >= 5 else 3 if length >= 3 else length
     (first, *_) = [b for b in default.blocks if b.path.startswith("stage_1")]
     assert f"conv {kernel}," in first.text
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_channels_must_come_last(name):
+    space, _ = new_space(name)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        if name == "HyperTabularNet":
+            space.build(with_values({}))
+            return
+        with pytest.raises(kt.errors.FatalValueError, match="'channels_first'"):
+            space.build(with_values({}))
+    finally:
+        keras.config.set_image_data_format("channels_last")

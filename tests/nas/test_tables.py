@@ -3,6 +3,7 @@
 import keras
 import keras_tuner as kt
 import numpy as np
+import pandas
 import pytest
 from scipy.special import ndtri
 
@@ -263,3 +264,28 @@ def test_models_of_a_space_that_is_not_adapted_say_so(tmp_path):
     new_tuner(space).search(table, np.array([0, 1, 1]), epochs=1, verbose=0)
     with pytest.raises(Exception, match="the same `adapt`: call it first"):
         new_tuner(new_table()).get_best_models()
+
+
+@pytest.mark.parametrize("number", [np.inf, -np.inf, 1e39])
+def test_infinite_numbers_are_named(number):
+    space, x = new_space("HyperTabularNet")
+    table = x.astype("float64")
+    table[2, 3] = number
+    message = "must be finite, or NaN.*infinite numbers in column 3"
+    with pytest.raises(ValueError, match=f"`x` {message}"):
+        space.adapt(table)
+    hp = with_values({})
+    model = space.build(hp)
+    with pytest.raises(kt.errors.FatalValueError, match=f"`x` {message}"):
+        space.fit(hp, model, table, LABELS)
+    with pytest.raises(kt.errors.FatalValueError, match=message):
+        space.fit(hp, model, x, LABELS, validation_data=(table, LABELS))
+
+
+def test_a_table_of_pandas_may_have_missing_integers():
+    frame = pandas.DataFrame(
+        {"a": pandas.array([1, None, 3], "Int64"), "b": [0.5, 1.5, 2.5]}
+    )
+    space = nas.HyperTabularNet((2,), num_classes=2)
+    space.adapt(frame)
+    assert "1 missing or not" in nas.describe(kt.HyperParameters(), space)

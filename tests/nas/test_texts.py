@@ -263,3 +263,19 @@ def test_a_batch_without_token_ids_is_predicted(family):
     space = nas.HyperTextNet((None,), vocabulary_size=9, num_classes=2, width=4)
     model = space.build(with_values({"family": family}))
     assert np.isfinite(predictions(model, np.zeros((2, 0), "int32"))).all()
+
+
+@pytest.mark.parametrize("shape", [(3,), (5, 7), (5, 4, 1)])
+def test_token_ids_of_another_shape_are_named(shape):
+    space = nas.HyperTextNet((4,), vocabulary_size=9, num_classes=2)
+    sizes = ", ".join(map(str, shape))
+    with pytest.raises(ValueError, match=rf"`x`.*\(4,\).*\({sizes},?\)"):
+        space.adapt(np.ones(shape, int))
+
+
+@needs_tensorflow
+def test_ragged_token_ids_are_refused():
+    vectorizer = keras.layers.TextVectorization(ragged=True)
+    vectorizer.adapt(TEXTS)
+    with pytest.raises(ValueError, match="`vectorizer`.*ragged=True"):
+        nas.HyperTextNet(vectorizer=vectorizer, num_classes=2)

@@ -17,6 +17,7 @@ from kt_evolution.nas.choices import as_options
 from kt_evolution.nas.choices import declare_choice
 from kt_evolution.nas.choices import declare_choices
 from kt_evolution.nas.choices import up_to_depth
+from kt_evolution.nas.shapes import check_channels_last
 
 
 class Block(abc.ABC):
@@ -52,6 +53,7 @@ class Block(abc.ABC):
             raise ValueError(
                 f"`name` must be a string, not empty. Received: name={name!r}"
             )
+        check_channels_last(x)
         return self.construct(hp, x, name, mask)
 
     @abc.abstractmethod

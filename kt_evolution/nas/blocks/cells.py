@@ -130,7 +130,7 @@ class Cell(SingleBlock):
             ),
             "dropout": as_options("dropout", dropout, check_rate),
         }
-        self.strides = check_count("stride", strides)
+        self.strides = check_count("strides", strides)
 
     def declare(self, hp: kt.HyperParameters, name: str) -> Values:
         inputs = [f"input_{i}" for i in range(1, self.num_inputs + 1)]

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import keras_tuner as kt
+import numpy as np
 
 from kt_evolution.algorithm.checks import check_positive
 from kt_evolution.algorithm.checks import is_count
@@ -218,15 +219,17 @@ def _decays(
     """Returns the allowed weight decays of an optimizer."""
     if weight_decay is None:
         return recipe.weight_decay
-    if weight_decay == "default":
+    if isinstance(weight_decay, str) and weight_decay == "default":
         return recipe.weight_decay[:1]
     return as_options("weight_decay", weight_decay, check_rate)
 
 
 def _check_steps(total_steps: int | str | None) -> int | str | None:
     """Returns the number of steps, "fit" or None."""
-    if total_steps is None or total_steps == FIT:
-        return total_steps
+    if total_steps is None:
+        return None
+    if isinstance(total_steps, str) and total_steps == FIT:
+        return FIT
     if not is_count(total_steps, 1):
         raise ValueError(
             '`total_steps` must be an integer of at least 1, or "fit". '
@@ -249,7 +252,9 @@ def _rates(
 def _check_bounds(given_rate: Rates) -> tuple[float, float, float]:
     """Returns the default, minimum and maximum of a given range."""
     bounds: Any = given_rate
-    if not isinstance(given_rate, (list, tuple)):
+    if isinstance(given_rate, np.ndarray):
+        bounds = given_rate.reshape(-1).tolist()
+    elif not isinstance(given_rate, (list, tuple)):
         bounds = (given_rate,)
     rates = [check_positive("learning_rate", rate) for rate in bounds]
     if not 1 <= len(rates) <= 2 or rates[0] > rates[-1]:

@@ -27,6 +27,7 @@ from kt_evolution.nas.blocks.schedules import sets_learning_rate
 from kt_evolution.nas.choices import active_if
 from kt_evolution.nas.choices import declare_choice
 from kt_evolution.nas.choices import default_first
+from kt_evolution.nas.shapes import check_channels_last
 from kt_evolution.nas.spaces.arguments import GROUPS
 from kt_evolution.nas.spaces.arguments import check_searched_groups
 from kt_evolution.nas.spaces.arguments import check_task
@@ -153,6 +154,7 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         """Builds and compiles the model of some hyperparameters."""
         begin_build(hp)
         inputs = self.inputs()
+        check_channels_last(inputs)
         outputs = self.head(hp, self.body(hp, inputs))
         model = keras.Model(inputs, outputs)
         self.compile(hp, model)

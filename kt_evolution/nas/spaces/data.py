@@ -291,3 +291,17 @@ def check_pairs(samples: Any, labels: Any, names: tuple[str, str]) -> None:
             f"`{names[0]}`. Received: {len(samples)} samples, "
             f"{len(labels)} labels"
         )
+
+
+def check_token_rows(ids: np.ndarray, length: int | None) -> None:
+    """Raises if token ids are not one row for each text.
+
+    Args:
+        ids: The `x` of `adapt`.
+        length: Int, the number of tokens of a text, or None for any number.
+    """
+    if ids.ndim != 2 or length not in (None, ids.shape[1]):
+        raise ValueError(
+            f"`x` must be rows of token ids of input_shape=({length},). "
+            f"Received: x of shape {ids.shape}"
+        )

@@ -20,6 +20,7 @@ from kt_evolution.nas.choices import active_if
 from kt_evolution.nas.choices import declare_choice
 from kt_evolution.nas.shapes import check_shape
 from kt_evolution.nas.spaces.base import ReadySpace
+from kt_evolution.nas.spaces.data import as_array
 from kt_evolution.nas.spaces.numbers import ENCODINGS
 from kt_evolution.nas.spaces.numbers import FREQUENCIES
 from kt_evolution.nas.spaces.numbers import NEED_QUANTILES
@@ -142,6 +143,7 @@ class HyperTabularNet(ReadySpace):
         """
         x = super().samples(x, name)
         if isinstance(x, np.ndarray) and x.shape[1:] == self.input_shape:
+            _check_not_infinite(x, name)
             self._check_codes(x, name)
         return x
 
@@ -283,7 +285,7 @@ def _check_codes(
 def _check_table(x: Any, columns: int) -> np.ndarray:
     """Returns a table as an array of finite numbers and NaN."""
     try:
-        table = np.asarray(x, dtype="float64")
+        table = np.asarray(as_array(x, "x"), dtype="float64")
     except (TypeError, ValueError) as error:
         raise ValueError(
             "`x` must be numbers; categories are integers from 0, of the "
@@ -299,10 +301,16 @@ def _check_table(x: Any, columns: int) -> np.ndarray:
         raise ValueError(
             f"`x` must have rows. Received: x of shape {table.shape}"
         )
-    if np.any(np.isinf(table)):
-        column = int(np.argmax(np.isinf(table).any(axis=0)))
-        raise ValueError(
-            "`x` must be finite, or NaN where a number is missing. "
-            f"Received: infinite numbers in column {column}"
-        )
+    _check_not_infinite(table, "x")
     return table
+
+
+def _check_not_infinite(table: np.ndarray, name: str) -> None:
+    """Raises if a number is infinite in single precision."""
+    with np.errstate(over="ignore"):
+        is_infinite = np.isinf(table.astype("float32")).any(axis=0)
+    if np.any(is_infinite):
+        raise kt.errors.FatalValueError(
+            f"`{name}` must be finite, or NaN where a number is missing. "
+            f"Received: infinite numbers in column {int(is_infinite.argmax())}"
+        )

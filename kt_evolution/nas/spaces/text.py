@@ -27,6 +27,7 @@ from kt_evolution.nas.spaces import ngrams
 from kt_evolution.nas.spaces import vectorizers
 from kt_evolution.nas.spaces.base import ReadySpace
 from kt_evolution.nas.spaces.data import as_array
+from kt_evolution.nas.spaces.data import check_token_rows
 from kt_evolution.nas.spaces.data import regression_targets
 from kt_evolution.nas.spaces.scaling import Scale
 
@@ -162,6 +163,7 @@ class HyperTextNet(ReadySpace):
         if x is None:
             return
         if self.vectorizer is None:
+            check_token_rows(x, self._length)
             words = np.count_nonzero(x, axis=1)
         else:
             sample = ngrams.sample_of(len(x))

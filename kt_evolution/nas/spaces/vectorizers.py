@@ -51,6 +51,11 @@ def check_vectorizer(
             '`vectorizer` must have output_mode="int". Received: output_mode='
             f"{vectorizer.get_config()['output_mode']!r}"
         )
+    if vectorizer.get_config()["ragged"]:
+        raise ValueError(
+            "`vectorizer` must have ragged=False, so that texts are padded. "
+            "Received: ragged=True"
+        )
     if vectorizer.vocabulary_size() <= 2:
         raise ValueError(
             "`vectorizer` must be adapted to texts or have a vocabulary. "
