@@ -3,13 +3,17 @@
 import math
 from collections.abc import Callable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kt_evolution.algorithm.checks import is_number
 from kt_evolution.algorithm.checks import named_arguments
+from kt_evolution.algorithm.checks import native_number
 from kt_evolution.keras_tuner_bridge.errors import fatal_type_error
 from kt_evolution.keras_tuner_bridge.errors import fatal_value_error
 from kt_evolution.keras_tuner_bridge.objectives import did_you_mean_metric
+from kt_evolution.keras_tuner_bridge.trial_metrics import NUM_EXECUTIONS
+from kt_evolution.keras_tuner_bridge.trial_metrics import is_unknown_spread
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -77,8 +81,9 @@ class Limit:
                 "`max` must not be less than `min`. "
                 f"Received: max={max}, min={min}"
             )
-        self.max = max
-        self.min = min
+        # They are stored with the search.
+        self.max = None if max is None else native_number(max)
+        self.min = None if min is None else native_number(min)
         self.is_function = callable(what)
         self._what = what
 
@@ -167,6 +172,26 @@ class Limit:
                 "allowed. Received: None. Did you forget `return`?"
             )
         return bool(allowed)
+
+
+def violation_of(
+    limit: Limit, metrics: Mapping[str, float], objectives: Sequence[str]
+) -> float:
+    """Returns `limit.violation` of a trial that may have one execution only.
+
+    A time budget may end a trial after its first execution. The spread is not
+    known then, so that a limit on it counts as kept.
+
+    Args:
+        limit: The `Limit`.
+        metrics: Dict of the trial's metrics.
+        objectives: List of the names of the objectives.
+    """
+    if is_unknown_spread(limit.name, metrics, objectives):
+        return 0.0
+    if limit.name == NUM_EXECUTIONS:
+        metrics = {NUM_EXECUTIONS: 1.0, **metrics}
+    return limit.violation(metrics)
 
 
 def _scale(bound: float) -> float:

@@ -245,7 +245,7 @@ class EvolutionOracle(kt.Oracle):
             at its end. It is IDLE only for a worker of a chief that may get
             the trial of another one at the end.
         """
-        return self._lifecycle.create(tuner_id)
+        return self._lifecycle.create(str(tuner_id))
 
     def update_trial(
         self, trial_id: str, metrics: Mapping[str, Any], step: int = 0

@@ -1,6 +1,10 @@
 """Limits alone: what they say of metrics and models."""
 
+import json
+from fractions import Fraction
+
 import keras_tuner as kt
+import numpy as np
 import pytest
 
 import kt_evolution
@@ -64,6 +68,23 @@ def test_bad_arguments_are_named(arguments, message):
         Limit(**arguments)
     with pytest.raises(TypeError, match="what=3"):
         Limit(3)
+
+
+@pytest.mark.parametrize("number", [np.int64, np.int8, int])
+def test_an_integer_of_numpy_is_one_of_python(number):
+    limit = Limit("params", max=number(5), min=number(2))
+    assert json.loads(json.dumps(limit.get_config())) == {
+        "what": "params",
+        "max": 5,
+        "min": 2,
+    }
+    assert repr(limit) == 'Limit("params", max=5, min=2)'
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64, Fraction, float])
+def test_any_real_number_is_a_float_of_python(number):
+    config = Limit("loss", max=number(0.5)).get_config()
+    assert (config["max"], type(config["max"])) == (0.5, float)
 
 
 def test_constraints_must_be_limits():

@@ -1,8 +1,10 @@
 """Stopping rules alone, and the clock that they go by."""
 
 import math
+import re
 
 import keras_tuner as kt
+import numpy as np
 import pytest
 
 import kt_evolution
@@ -12,6 +14,9 @@ from kt_evolution import TimeBudget
 from kt_evolution.project import clock
 from kt_evolution.project.events import SearchGivenUp
 from kt_evolution.stopping import SearchProgress
+from kt_evolution.stopping import StoppingRule
+from tests.project.oracles import make_oracle
+from tests.project.oracles import run_trials
 
 
 def progress(**changes):
@@ -118,6 +123,37 @@ def test_stop_must_be_rules():
     objectives = [kt.Objective("a", "min"), kt.Objective("b", "min")]
     with pytest.raises(ValueError, match="single objective"):
         kt_evolution.EvolutionOracle(objectives, stop=Target(1.0))
+
+
+class Rule(StoppingRule):
+    def __init__(self, value):
+        self.value = value
+
+    def reason(self, progress):
+        return self.value if progress.num_completed >= 2 else None
+
+
+@pytest.mark.parametrize("value", [True, 3, ["x"]])
+def test_a_reason_that_is_no_text_is_named(tmp_path, value):
+    oracle = make_oracle(tmp_path, stop=Rule(value))
+    run_trials(oracle, 2)
+    words = re.escape(f"Received: {value!r} (of type {type(value).__name__})")
+    with pytest.raises(TypeError, match=f"{words} from Rule"):
+        oracle.create_trial("tuner0")
+
+    again = make_oracle(tmp_path, stop=Rule(np.str_("it is enough")))
+    assert again.create_trial("tuner0").status == "STOPPED"
+    assert len(again.end_order) == 2
+    assert make_oracle(tmp_path).stop_reason is None
+    opened = make_oracle(tmp_path)
+    opened.reload()
+    assert opened.stop_reason == "it is enough"
+
+
+@pytest.mark.parametrize("value", [None, False, 0, ""])
+def test_a_search_goes_on_without_a_reason(tmp_path, value):
+    oracle = make_oracle(tmp_path, stop=[Rule(value), Stagnation(9)])
+    assert len(run_trials(oracle, 4)) == 4
 
 
 @pytest.mark.parametrize("is_old", [False, True])

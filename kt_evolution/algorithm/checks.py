@@ -112,6 +112,13 @@ def is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
+def native_number(value: Any) -> int | float:
+    """Returns a number as an int or a float of Python."""
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value)
+
+
 def check_several(argument: str, value: Any, base: type[Any]) -> list[Any]:
     """Returns a list of instances of a class, made of one or several."""
     several = [value] if isinstance(value, base) else value

@@ -12,6 +12,7 @@ from typing import Any
 from keras_tuner.engine.trial import Trial
 
 from kt_evolution import files
+from kt_evolution.project.event_lines import python_scalar
 from kt_evolution.project.journal import JournalError
 from kt_evolution.project.journal import write_atomically
 from kt_evolution.project.state import SearchState
@@ -40,7 +41,7 @@ class HostFiles:
             return
         folder = self._folder / f"trial_{trial.trial_id}"
         check_entries(folder, self._folder)
-        text = json.dumps(trial.get_state())
+        text = json.dumps(trial.get_state(), default=python_scalar)
         write_atomically(folder / "trial.json", text)
 
     def doubt(self, state: SearchState) -> None:
@@ -89,7 +90,8 @@ class HostFiles:
         size = _size_of(state)
         if self._folder is not None and size != self._size_when_saved:
             path = self._folder / "oracle.json"
-            write_atomically(path, json.dumps(get_state()))
+            text = json.dumps(get_state(), default=python_scalar)
+            write_atomically(path, text)
             self._size_when_saved = size
 
 

@@ -109,7 +109,8 @@ def run_of(trial: Trial) -> int | None:
 
 def message_of(trial: Trial) -> str | None:
     """Returns why a trial failed, as its worker reports it."""
-    return trial.message or trial.hyperparameters.values.get(MESSAGE)
+    message = trial.message or trial.hyperparameters.values.get(MESSAGE)
+    return None if message is None else str(message)
 
 
 def run_mark(trial: Trial) -> dict[str, float]:
@@ -276,7 +277,7 @@ def put_report(trial: Trial) -> None:
     requested = requests_of(trial)
     trial.hyperparameters.values[REQUESTED] = json.dumps(requested)
     if trial.message is not None:
-        trial.hyperparameters.values[MESSAGE] = shortened(trial.message)
+        trial.hyperparameters.values[MESSAGE] = shortened(str(trial.message))
 
 
 def take_report(trial: IssuedTrial, reported: IssuedTrial) -> None:

@@ -4,7 +4,6 @@ A process may die in the middle of a line. Such a torn last line is left out
 when reading, and cut off before the next append.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,14 +146,16 @@ class Journal:
             elif damaged is None:
                 self._end = end
 
-    def append(self, event: dict[str, Any]) -> None:
+    def append(self, line: bytes) -> None:
         """Writes one event at the end of the file.
+
+        Args:
+            line: Bytes, one line of JSON, with its end.
 
         Raises:
             JournalError: If it can't be written, or if another process has
                 written to the file in the meantime.
         """
-        line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
         try:
             if not self._end:
                 _make_folder(self.path.parent)
@@ -174,8 +175,7 @@ class Journal:
                     os.ftruncate(file.fileno(), self._end)
                     raise
         except OSError as error:
-            if self.is_deleted():
-                raise self._deleted() from error
+            self.check_not_deleted()
             raise unwritable(self.path, error) from error
         self._end += len(line)
 
@@ -196,14 +196,17 @@ class Journal:
         """Returns whether the file was deleted after lines were written."""
         return bool(self._end) and not self.exists()
 
-    def _deleted(self) -> JournalError:
-        return JournalError(
-            f"{self.path} is gone: the file or its folder was deleted or moved "
-            "while the search ran, so no further result can be stored. What "
-            "was found is still in the memory of this process, for instance "
-            "for `get_best_hyperparameters`. Put the folder back, or use "
-            "another `project_name`, and run the same code again."
-        )
+    def check_not_deleted(self) -> None:
+        """Raises a `JournalError` if `is_deleted`."""
+        if self.is_deleted():
+            raise JournalError(
+                f"{self.path} is gone: the file or its folder was deleted or "
+                "moved while the search ran, so no further result can be "
+                "stored. What was found is still in the memory of this "
+                "process, for instance for `get_best_hyperparameters`. Put "
+                "the folder back, or use another `project_name`, and run the "
+                "same code again."
+            )
 
     def _has_new_lines(self) -> bool:
         """Returns whether a whole line follows the lines that were read."""

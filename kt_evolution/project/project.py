@@ -24,7 +24,8 @@ from kt_evolution.limits import Limit
 from kt_evolution.project.clock import SearchClock
 from kt_evolution.project.compatibility import check_objective
 from kt_evolution.project.compatibility import has_objective
-from kt_evolution.project.event_lines import to_line
+from kt_evolution.project.event_checks import EventCheck
+from kt_evolution.project.event_lines import encode
 from kt_evolution.project.events import Event
 from kt_evolution.project.events import SearchDefined
 from kt_evolution.project.host_files import HostFiles
@@ -90,6 +91,7 @@ class Project:
         self._directory: str | None = None
         self._name = ""
         self._journal: Journal | None = None
+        self._check = EventCheck()
         self._search_lock = SearchLock()
         self.host_files = HostFiles(None)
         self.max_epochs: int | None = None
@@ -217,7 +219,13 @@ class Project:
             self._journal = None
 
     def commit(self, event: Event) -> None:
-        """Appends an event to the journal, then applies it to the state."""
+        """Appends an event to the journal, and applies it to the state.
+
+        Raises:
+            keras_tuner.errors.FatalError: If a value of the user's does not
+                allow it. Then neither the journal nor the state changes.
+            JournalError: If the journal can't be written.
+        """
         with self.changing():
             if self.state.search is None:
                 self._append(
@@ -241,8 +249,13 @@ class Project:
                 "An oracle needs a project folder before its first trial. "
                 "Pass it to a tuner as `oracle=`."
             )
-        self._journal.append(to_line(event))
+        # The state of a journal that is gone can't be read again.
+        self._journal.check_not_deleted()
+        line = encode(event, self._check)
+        # A line that a restart can't apply must not be written, so the state
+        # is first. If the line can't be written, the state is read again.
         self.state.apply(event)
+        self._journal.append(line)
 
     def _complete(self, event: Event) -> Event:
         """Adds the hyperparameters and limits that no line has so far."""
@@ -286,7 +299,7 @@ class Project:
         journal = Journal(self.folder / JOURNAL)
         check_is_ours(self.folder, self._name, journal)
         state = self._new_state()
-        replay(journal, state, self.folder)
+        check = replay(journal, state, self.folder)
         self._take_definition(state)
         running, self.state = self.state.ongoing_trials, state
         state.requeue()
@@ -296,7 +309,7 @@ class Project:
         if not state.trials:
             state.models.grow(self._explored)
             state.models.learn_requested(self._requested)
-        self._journal = journal
+        self._journal, self._check = journal, check
         self._on_restored()
 
     def _take_definition(self, state: SearchState) -> None:

@@ -39,7 +39,7 @@ def check_is_ours(folder: Path, name: str, journal: Journal) -> None:
         )
 
 
-def replay(journal: Journal, state: SearchState, folder: Path) -> None:
+def replay(journal: Journal, state: SearchState, folder: Path) -> EventCheck:
     """Applies the lines of a journal to a new state.
 
     Args:
@@ -47,13 +47,16 @@ def replay(journal: Journal, state: SearchState, folder: Path) -> None:
         state: The `SearchState`.
         folder: Path, the project, for errors.
 
+    Returns:
+        The `EventCheck` of the next line.
+
     Raises:
         JournalError: If a line is not one of a search.
     """
-    if not journal.exists():
-        return
-    check_version(journal.first(), str(folder))
     check = EventCheck()
+    if not journal.exists():
+        return check
+    check_version(journal.first(), str(folder))
     with _paused_garbage_collection():
         for number, line in enumerate(journal.read(), start=1):
             try:
@@ -71,6 +74,7 @@ def replay(journal: Journal, state: SearchState, folder: Path) -> None:
                     number,
                     f"is no line of a search: {printable(str(error))}",
                 ) from error
+    return check
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_evolution.algorithm.space.genes import native
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.recording import plain
 from kt_evolution.project.events import TrialEnded
@@ -20,7 +21,7 @@ def result_of(trial: Trial) -> dict[str, Any]:
         "status": trial.status,
         # Keras Tuner computes means with NumPy.
         "score": None if trial.score is None else float(trial.score),
-        "best_step": trial.best_step,
+        "best_step": native(trial.best_step),
         "message": trial.message,
         "metrics": {
             name: {

@@ -12,9 +12,11 @@ from kt_evolution.keras_tuner_bridge.objectives import directions_of
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.keras_tuner_bridge.objectives import sign_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import execution_metrics
+from kt_evolution.keras_tuner_bridge.trial_metrics import is_unknown_spread
 from kt_evolution.keras_tuner_bridge.trial_metrics import spread_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
 from kt_evolution.limits import Limit
+from kt_evolution.limits import violation_of
 
 
 class Scoring:
@@ -30,6 +32,7 @@ class Scoring:
     ) -> None:
         self._objective = objective
         self._limits = limits
+        self._names = [one.name for one in objectives_of(objective)]
 
     def metrics_of(self, trial: Trial) -> dict[str, float]:
         """Returns the relevant metrics of a completed trial's best epoch."""
@@ -70,4 +73,14 @@ class Scoring:
 
     def violations(self, metrics: Mapping[str, float]) -> list[float]:
         """Returns the violation of each limit on metrics."""
-        return [limit.violation(metrics) for limit in self._limits]
+        return [
+            violation_of(limit, metrics, self._names) for limit in self._limits
+        ]
+
+    def unknown_spreads(self, metrics: Mapping[str, float]) -> list[Limit]:
+        """Returns the limits that count as kept by a single execution."""
+        return [
+            limit
+            for limit in self._limits
+            if is_unknown_spread(limit.name, metrics, self._names)
+        ]

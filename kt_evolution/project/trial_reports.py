@@ -13,10 +13,12 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_evolution.algorithm.space.genes import native
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.objectives import directions_of
 from kt_evolution.keras_tuner_bridge.objectives import infer_direction
 from kt_evolution.keras_tuner_bridge.scalars import as_numbers
+from kt_evolution.project.field_checks import is_finite
 from kt_evolution.project.issued_trial import RUN
 from kt_evolution.project.issued_trial import IssuedTrial
 from kt_evolution.project.issued_trial import inherited_of
@@ -32,6 +34,10 @@ from kt_evolution.project.outcomes import event_of_end
 from kt_evolution.project.outcomes import event_of_pause
 from kt_evolution.project.outcomes import new_rungs
 from kt_evolution.project.project import Project
+from kt_evolution.user_warnings import warn_user
+
+# The statuses with which a run ends.
+ENDS = (TrialStatus.COMPLETED, TrialStatus.INVALID, TrialStatus.FAILED)
 
 
 class TrialReports:
@@ -84,7 +90,7 @@ class TrialReports:
     # Metrics.
 
     def update(
-        self, trial_id: str, metrics: Mapping[str, Any], step: int
+        self, trial_id: str, metrics: Mapping[str, Any], step: int | None
     ) -> Trial:
         """Takes the metrics that a worker reports."""
         metrics = dict(metrics)
@@ -116,6 +122,12 @@ class TrialReports:
                 known = self.known(trial_id or trial)
                 reported = Trial(known.hyperparameters, known.trial_id)
                 reported.status = status or TrialStatus.COMPLETED
+            if reported.status not in ENDS:
+                raise ValueError(
+                    f"The `status` of a trial that ends must be one of {ENDS}. "
+                    f"Received: status={reported.status!r}, "
+                    f"trial_id={known.trial_id!r}"
+                )
             if not self._is_awaited(known.trial_id, run_of(reported)):
                 return
             name = self._oracle.objective.name
@@ -160,15 +172,18 @@ class TrialReports:
             reported.hyperparameters, reported.hyperparameters.values
         )
         private_api.settle_values(ran_with)
+        values = {
+            name: native(value) for name, value in ran_with.values.items()
+        }
         status, message = reported.status, message_of(reported)
         if status == TrialStatus.COMPLETED:
             status, message = self._score(trial)
         trial_id = trial.trial_id
         workers = state.workers_of(trial_id)
         if status == TrialStatus.COMPLETED and is_paused(reported):
-            self._pause(trial, reported, ran_with.values)
+            self._pause(trial, reported, values)
         else:
-            self._finish(trial, reported, ran_with.values, status, message)
+            self._finish(trial, reported, values, status, message)
         ended = state.trials[trial_id]
         self._project.host_files.write_trial(ended)
         self._oracle.save()
@@ -243,16 +258,26 @@ class TrialReports:
             self._oracle.score_trial(trial)
         problem = divergence_of(trial, self._oracle.objective.name)
         if problem is None:
+            self._warn_of_unknown_spreads(trial)
             return TrialStatus.COMPLETED, None
         print(f"Trial {trial.trial_id} failed. {problem}")
         return TrialStatus.INVALID, problem
+
+    def _warn_of_unknown_spreads(self, trial: IssuedTrial) -> None:
+        scoring = self._project.state.scoring
+        for limit in scoring.unknown_spreads(scoring.metrics_of(trial)):
+            warn_user(
+                f"{limit} counts as kept by a model that was trained once: a "
+                "spread takes `executions_per_trial` or `cross_validation`, "
+                "and time for two trainings at least."
+            )
 
 
 def take_metrics(
     objective: kt.Objective,
     trial: Trial,
     metrics: dict[str, float],
-    step: int,
+    step: int | None,
 ) -> None:
     """Adds metrics that were reported to a trial.
 
@@ -260,8 +285,17 @@ def take_metrics(
         objective: The `keras_tuner.Objective` of the search.
         trial: The `Trial`.
         metrics: Dict of names to floats.
-        step: Int, the epoch that they belong to.
+        step: Int, the epoch that they belong to; None for 0.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: If `step` is not a finite number.
     """
+    epoch: Any = 0 if step is None else native(step)
+    if not is_finite(epoch):
+        raise kt.errors.FatalValueError(
+            "`step` must be the number of an epoch. Received: "
+            f"step={step!r}, trial_id={trial.trial_id!r}"
+        )
     directions = directions_of(objective)
     if objective.name not in metrics:
         # With several objectives Keras Tuner has one number for all.
@@ -273,4 +307,4 @@ def take_metrics(
             direction = directions.get(name) or infer_direction(name)
             trial.metrics.register(name, direction or "min")
         with private_api.silence_nan_warning():
-            trial.metrics.update(name, value, step=step)
+            trial.metrics.update(name, value, step=epoch)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.costs.measurement import COSTS
+from kt_evolution.keras_tuner_bridge.errors import fatal_type_error
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.project.project import Project
 from kt_evolution.project.standings import Standings
@@ -70,8 +71,17 @@ class EndOfSearch:
         if not self._rules:
             return None
         progress = self._standings.progress()
-        reasons = (rule.reason(progress) for rule in self._rules)
-        return next(filter(None, reasons), None)
+        for rule in self._rules:
+            reason = rule.reason(progress)
+            if reason and not isinstance(reason, str):
+                raise fatal_type_error(
+                    "`reason` of a `StoppingRule` must return a string, or "
+                    f"None to go on. Received: {reason!r} (of type "
+                    f"{type(reason).__name__}) from {rule!r}"
+                )
+            if reason:
+                return reason
+        return None
 
     def promotion(self, max_trials: int | None) -> Promotion | None:
         """Returns the promotion that comes before all else at the end.

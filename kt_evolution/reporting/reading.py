@@ -5,11 +5,14 @@ runs, of one that is long over and of one of Keras Tuner's own is the same.
 """
 
 import contextlib
+import functools
 import itertools
 import math
 import os
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +25,10 @@ from kt_evolution.keras_tuner_bridge.objectives import SUM_OF_OBJECTIVES
 from kt_evolution.keras_tuner_bridge.objectives import did_you_mean_metric
 from kt_evolution.keras_tuner_bridge.objectives import infer_direction
 from kt_evolution.keras_tuner_bridge.objectives import is_direction
+from kt_evolution.keras_tuner_bridge.trial_metrics import is_known
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.limits import Limit
+from kt_evolution.limits import violation_of
 from kt_evolution.project.events import ModelImported
 from kt_evolution.project.folders import check_project
 from kt_evolution.project.folders import is_project
@@ -84,6 +89,9 @@ def read_search(
         warn_user(problem)
     objectives = _objectives_of(project, objective)
     limits = tuple(Limit(**config) for config in project.limits)
+    # The limits are those of the search, and so are the objectives.
+    own = [one.name for one in _objectives_of(project, None)]
+    kept = functools.partial(_kept, limits, own)
     expression = Expression(project)
     space = _space_of(project)
     predictions = _predictions_of(project)
@@ -94,12 +102,12 @@ def read_search(
         limits,
         space,
         tuple(
-            _trial_record(number, trial, limits, expression, prediction)
+            _trial_record(number, trial, kept, expression, prediction)
             for number, (trial, prediction) in enumerate(
                 zip(project.trials, predictions, strict=True)
             )
         ),
-        tuple(_import_record(event, limits) for event in project.imports),
+        tuple(_import_record(event, kept) for event in project.imports),
         project.stop_reason,
         project.search.seed if project.search else None,
         tuple(project.damaged),
@@ -215,7 +223,7 @@ def _predictions_of(project: StoredProject) -> list[Prediction | None]:
 def _trial_record(
     number: int,
     trial: StoredTrial,
-    limits: tuple[Limit, ...],
+    kept: Callable[[Mapping[str, float]], dict[str, Any]],
     expression: Expression,
     prediction: Prediction | None,
 ) -> TrialRecord:
@@ -245,7 +253,7 @@ def _trial_record(
         promoted_at=trial.epochs[:-1],
         scores=trial.rungs,
         earlier=trial.earlier,
-        **_kept(limits, metrics),
+        **kept(metrics),
     )
 
 
@@ -289,12 +297,18 @@ def _metrics_at_best(trial: StoredTrial) -> dict[str, float]:
 
 
 def _kept(
-    limits: tuple[Limit, ...], metrics: Mapping[str, float]
+    limits: tuple[Limit, ...],
+    objectives: Sequence[str],
+    metrics: Mapping[str, float],
 ) -> dict[str, Any]:
     """Returns which limits a trial breaks, and by how much."""
-    if any(limit.name not in metrics for limit in limits):
+    if not metrics or not all(
+        is_known(limit.name, metrics, objectives) for limit in limits
+    ):
         return {"violations": (math.inf,) * len(limits)}
-    violations = tuple(limit.violation(metrics) for limit in limits)
+    violations = tuple(
+        violation_of(limit, metrics, objectives) for limit in limits
+    )
     return {
         "violations": violations,
         "broken": tuple(
@@ -328,7 +342,7 @@ def _rejection_record(
 
 
 def _import_record(
-    event: ModelImported, limits: tuple[Limit, ...]
+    event: ModelImported, kept: Callable[[Mapping[str, float]], dict[str, Any]]
 ) -> TrialRecord:
     return TrialRecord(
         event.trial_id,
@@ -338,5 +352,5 @@ def _import_record(
         event.metrics,
         operator=IMPORT,
         epochs=event.epochs,
-        **_kept(limits, event.metrics),
+        **kept(event.metrics),
     )

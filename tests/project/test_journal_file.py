@@ -20,11 +20,15 @@ from tests.project.oracles import make_oracle
 from tests.project.oracles import run_trials
 
 
+def line_of(event):
+    return json.dumps(event).encode() + b"\n"
+
+
 def write_journal(path, num_events=3):
     journal = Journal(path)
     written = [{"event": "end", "trial_id": str(i)} for i in range(num_events)]
     for event in written:
-        journal.append(event)
+        journal.append(line_of(event))
     return written
 
 
@@ -42,7 +46,7 @@ def test_last_line_torn_at_any_byte_is_left_out_and_overwritten(tmp_path):
         path.write_bytes(whole[:cut])
         journal = Journal(path)
         assert journal.read() == written[:-1]
-        journal.append(written[-1])
+        journal.append(line_of(written[-1]))
         assert path.read_bytes() == whole
 
 
@@ -161,7 +165,7 @@ def test_what_is_no_line_is_cut_off_before_the_next(tmp_path, tail):
     with open(path, "ab") as file:
         file.write(tail)
 
-    journal.append(written[0])
+    journal.append(line_of(written[0]))
 
     assert Journal(path).read() == [*written, written[0]]
 

@@ -1,5 +1,7 @@
 """`cross_validation`: the score of a trial is the mean over its folds."""
 
+import time
+
 import keras
 import keras_tuner as kt
 import numpy as np
@@ -48,6 +50,31 @@ def search(folder, *args, cross_validation=4, hypermodel=None, **kwargs):
 
 ROWS = np.arange(40, dtype="float32").reshape(20, 2)
 CLASSES = np.arange(20) % 2
+
+
+class SlowModel(RecordingModel):
+    def fit(self, *args, **kwargs):
+        time.sleep(0.05)
+        return super().fit(*args, **kwargs)
+
+
+def test_a_time_budget_may_end_a_trial_before_its_spread_is_known(tmp_path):
+    options = {
+        "objective": "val_loss",
+        "max_trials": 2,
+        "seed": 0,
+        "cross_validation": 2,
+        "stop": kt_evolution.TimeBudget(seconds=0.01),
+        "limits": kt_evolution.Limit("score_std", max=1.0),
+        "directory": tmp_path,
+    }
+    model = SlowModel()
+    tuner = kt_evolution.EvolutionTuner(model, **options)
+    with pytest.warns(UserWarning, match="score_std.* counts as kept"):
+        tuner.search(ROWS, CLASSES)
+    assert len(model.seen) == 1
+    again = kt_evolution.EvolutionTuner(model, **options)
+    assert [trial.score for trial in trials_of(again)] == [1.0]
 
 
 def test_each_row_validates_once_in_each_trial(tmp_path):
