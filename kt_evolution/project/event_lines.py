@@ -20,6 +20,21 @@ KINDS: dict[str, type[Event]] = {
     event.kind: event for event in Event.__subclasses__()
 }
 _SHARED = {field.name for field in dataclasses.fields(Event)}
+
+
+def _defaults_of(event: type[Event]) -> list[tuple[str, Any]]:
+    """Returns the names of an event's fields, and their values if left out."""
+    fields = dataclasses.fields(event)
+    defaults = {field.name: field.default for field in fields}
+    # The version is always written, and the time is if it is known.
+    defaults |= {"time": None}
+    if "version" in defaults:
+        defaults["version"] = dataclasses.MISSING
+    # The fields of all events come last, because people read them least.
+    return sorted(defaults.items(), key=lambda one: one[0] in _SHARED)
+
+
+_DEFAULTS = {kind: _defaults_of(event) for kind, event in KINDS.items()}
 _NAMES = {
     kind: {field.name for field in dataclasses.fields(event)}
     for kind, event in KINDS.items()
@@ -28,19 +43,12 @@ _NAMES = {
 
 def to_line(event: Event) -> dict[str, Any]:
     """Returns an event as a line of the journal."""
-    fields = dataclasses.fields(event)
-    # The fields of all events come last, because people read them least.
-    ordered = sorted(fields, key=lambda field: field.name in _SHARED)
     line = {"event": event.kind}
-    for field in ordered:
-        value = getattr(event, field.name)
-        if field.name == "version" or value is not _default_of(field):
-            line[field.name] = value
+    for name, default in _DEFAULTS[event.kind]:
+        value = getattr(event, name)
+        if value is not default:
+            line[name] = value
     return line
-
-
-def _default_of(field: "dataclasses.Field[Any]") -> Any:
-    return None if field.name == "time" else field.default
 
 
 def from_line(line: Mapping[str, Any]) -> Event | None:
