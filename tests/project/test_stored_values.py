@@ -121,6 +121,22 @@ def test_a_value_that_can_not_be_stored_ends_no_trial(tmp_path, value):
     assert goes_on(tmp_path, trial).end_order == ["00", "01", "02"]
 
 
+@pytest.mark.parametrize(
+    "name, value",
+    [("y", "text"), ("y", 7.5), ("x", float("nan")), ("kind", "d")],
+)
+def test_a_value_outside_its_range_ends_no_trial(tmp_path, name, value):
+    oracle = make_oracle(tmp_path)
+    trial = oracle.create_trial("tuner0")
+    before = lines_of(tmp_path)
+    trial.hyperparameters.values[name] = value
+    words = re.escape(f"Received: {value!r}")
+    with pytest.raises(ValueError, match=f"'{name}' must be .* {words}"):
+        complete(oracle, trial, 1.0)
+    assert lines_of(tmp_path) == before
+    goes_on(tmp_path, trial)
+
+
 def test_a_value_of_numpy_is_that_of_the_trial(tmp_path):
     oracle = make_oracle(tmp_path)
     trial = oracle.create_trial("tuner0")
