@@ -328,15 +328,33 @@ def test_a_training_that_goes_on_is_still_that_of_an_heir(cut_copy, is_on):
     assert trials_of(tuner)[2].inherited["share"] == 1.0
 
 
-def test_the_record_is_true_of_a_training_that_starts_over(cut_copy, capsys):
+class ThreeEpochs(OwnFit):
+    def fit(self, hp, model, *args, **kwargs):
+        return model.fit(*args, **{**kwargs, "epochs": 3})
+
+
+@pytest.mark.parametrize(
+    ("make", "epochs", "is_heir"),
+    [
+        (lambda: build, 3, True),
+        # It is not known in time that the training starts over.
+        (lambda: ThreeEpochs(build), 4, False),
+    ],
+    ids=["argument", "own_fit"],
+)
+def test_the_record_is_true_of_a_training_that_starts_over(
+    cut_copy, capsys, make, epochs, is_heir
+):
     # With another number of epochs it can't go on.
-    tuner, _ = search(
-        cut_copy, fit={**FIT, "epochs": 3, "verbose": 2}, max_trials=3
-    )
+    fit = {**FIT, "epochs": epochs, "verbose": 2}
+    tuner, begun = search(cut_copy, make(), fit=fit, max_trials=3)
     assert "starts from its beginning" in capsys.readouterr().out
     assert Watch.epochs == [0, 1, 2]
-    # It was not known in time that it would start over.
-    assert trials_of(tuner)[2].inherited is None
+    inherited = trials_of(tuner)[2].inherited
+    assert (inherited is not None) == is_heir
+    if is_heir:
+        source = tuner.oracle.get_trial(inherited["from"])
+        check_equal(begun[0], tuner.load_model(source).get_weights())
 
 
 ROWS = {**FIT, "x": X, "y": Y[:, None].repeat(3, axis=1)}
