@@ -87,9 +87,9 @@ def take_part(folder, directory, tuner_id, port, epochs=1, **kwargs):
     continuation.MAX_SHARE = float("inf")
     append = Journal.append
 
-    def noted_append(journal, event):
-        searches.note(folder / "appends.txt", event["event"])
-        append(journal, event)
+    def noted_append(journal, line):
+        searches.note(folder / "appends.txt", json.loads(line)["event"])
+        append(journal, line)
 
     Journal.append = noted_append
     x = np.random.default_rng(0).normal(size=(48, 4)).astype("float32")

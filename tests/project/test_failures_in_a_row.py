@@ -64,10 +64,10 @@ def test_killed_between_the_last_failure_and_the_end(
 
     append = Journal.append
 
-    def killed(journal, event):
-        if event["event"] == "stop":
+    def killed(journal, line):
+        if json.loads(line)["event"] == "stop":
             raise Killed
-        append(journal, event)
+        append(journal, line)
 
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "append", killed)

@@ -67,7 +67,7 @@ def search_until(folder, past, point, when, nth):
     from kt_evolution.proposals.dry_build import DryBuild
 
     def appends(kind):
-        return lambda journal, event: event["event"] == kind
+        return lambda journal, line: json.loads(line)["event"] == kind
 
     calls = {
         "import line": (Journal, "append", appends("import")),

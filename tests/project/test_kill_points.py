@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import json
 import os
 
 import pytest
@@ -39,14 +40,11 @@ def break_call(owner, name, when, nth, matches=lambda *args: True):
 
 def _write_half(target, content):
     """Leaves half of what a call would have written."""
-    import json
-
     from kt_evolution.project.journal import Journal
 
     if isinstance(target, Journal):
-        text = json.dumps(content)
-        with open(target.path, "a") as file:
-            file.write(text[: len(text) // 2])
+        with open(target.path, "ab") as file:
+            file.write(content[: len(content) // 2])
     else:
         # A temporary file; what it is to replace is whole.
         torn = os.path.join(
@@ -69,7 +67,7 @@ def search_until(folder, point, when, nth):
         return lambda path, text: os.path.basename(path) == file_name
 
     def appends(kind):
-        return lambda journal, event: event["event"] == kind
+        return lambda journal, line: json.loads(line)["event"] == kind
 
     made = searches.make_tuner(folder) if point != "exploration" else None
     calls = {

@@ -1,5 +1,6 @@
 """Searches that a rule ends, killed on the way: they end where all do."""
 
+import json
 import os
 
 import pytest
@@ -78,8 +79,8 @@ def test_kill_at_the_line_of_the_reason(tmp_path, when):
 def die_when_stopped(folder, when, **options):
     from kt_evolution.project.journal import Journal
 
-    def is_reason(journal, event):
-        return event["event"] == "stopped"
+    def is_reason(journal, line):
+        return json.loads(line)["event"] == "stopped"
 
     break_call(Journal, "append", when, 0, is_reason)
     searches.search(folder, **options)
