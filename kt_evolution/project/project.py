@@ -218,6 +218,11 @@ class Project:
         if self._journal is not None and not self._journal.is_deleted():
             self._journal = None
 
+    def check_not_deleted(self) -> None:
+        """Raises a `JournalError` if the journal was deleted meanwhile."""
+        if self._journal is not None:
+            self._journal.check_not_deleted()
+
     def commit(self, event: Event) -> None:
         """Appends an event to the journal, and applies it to the state.
 
@@ -250,7 +255,7 @@ class Project:
                 "Pass it to a tuner as `oracle=`."
             )
         # The state of a journal that is gone can't be read again.
-        self._journal.check_not_deleted()
+        self.check_not_deleted()
         line = encode(event, self._check)
         # A line that a restart can't apply must not be written, so the state
         # is first. If the line can't be written, the state is read again.

@@ -9,6 +9,7 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
+from kt_evolution.project.journal import JournalError
 from kt_evolution.project.journal import unwritable
 
 # The disk is full, the user's share of it is, or it is mounted for reading.
@@ -20,6 +21,10 @@ _TEXTS = (
 )
 
 
+class FolderGoneError(JournalError):
+    """The folder of a file of a trial was deleted or moved."""
+
+
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turns the errors of a file of a trial into those of the journal.
@@ -28,11 +33,18 @@ def writing(path: Path) -> Iterator[None]:
         path: The path of the file, for the message.
 
     Raises:
-        JournalError: If the file can't be written.
+        FolderGoneError: If the folder of the file is gone.
+        JournalError: If the file can't be written for another reason.
     """
     try:
         yield
     except OSError as error:
+        if not path.parent.exists():
+            raise FolderGoneError(
+                f"{path} can't be written, because its folder was deleted or "
+                "moved while the search ran. Put it back, and run the same "
+                "code again: the search goes on."
+            ) from error
         raise unwritable(path, error) from error
 
 

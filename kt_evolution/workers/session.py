@@ -17,6 +17,7 @@ from kt_evolution.project.signals import raising_terminated
 from kt_evolution.proposals.dry_build import DryBuild
 from kt_evolution.proposals.exploration import explore
 from kt_evolution.proposals.exploration import warn_of_changed_declarations
+from kt_evolution.training.disk import FolderGoneError
 from kt_evolution.workers.failed_chief import noting_failure
 from kt_evolution.workers.heartbeat import beating
 
@@ -134,16 +135,23 @@ def _claimed_project(oracle: EvolutionOracle) -> Iterator[None]:
 
 @contextlib.contextmanager
 def noted_interruption(oracle: EvolutionOracle) -> Iterator[None]:
-    """Records in the journal that a search was ended from outside a trial."""
+    """Records in the journal that a search was ended from outside a trial.
+
+    Raises:
+        JournalError: If the journal is gone, whichever file of a trial was the
+            first that missed its folder.
+    """
     try:
         yield
     except SystemExit:
         # Training called `sys.exit`: that is the trial's fault.
         raise
-    except BaseException:
+    except BaseException as error:
         # The cause may be that the journal can't be written.
         with contextlib.suppress(JournalError):
             oracle._lifecycle.note_interruption()
+        if isinstance(error, FolderGoneError):
+            oracle._project.check_not_deleted()
         raise
 
 

@@ -1,6 +1,7 @@
 """A disk that can't be written ends the search, and no trial has failed."""
 
 import errno
+import shutil
 
 import keras
 import pytest
@@ -123,6 +124,51 @@ def test_starts_that_the_disk_ends_do_not_count(tmp_path):
         with pytest.raises(JournalError):
             tuner.search(score)
         assert [t.status for t in trials_of(tuner)] == ["RUNNING"]
+
+
+def build_that_removes(folder):
+    """Returns a build function of models whose folder is deleted first.
+
+    Args:
+        folder: The path of the folder, or None to delete nothing.
+    """
+
+    def build(hp):
+        model = build_dense(hp)
+        real = model.save_weights
+
+        def save_weights(path, *args, **kwargs):
+            if folder is not None:
+                shutil.rmtree(folder)
+            return real(path, *args, **kwargs)
+
+        object.__setattr__(model, "save_weights", save_weights)
+        return model
+
+    return build
+
+
+def test_a_removed_project_is_not_taken_for_a_full_disk(tmp_path):
+    project = tmp_path / "untitled_project"
+    tuner = new_tuner(tmp_path, build_that_removes(project), max_trials=2)
+    with pytest.raises(JournalError, match="journal.jsonl is gone") as raised:
+        tuner.search(**FIT)
+    assert "Make room" not in str(raised.value)
+    # The weights were the first to miss it.
+    assert "checkpoint.weights.h5" in str(raised.value.__context__)
+
+
+def test_a_removed_folder_of_a_trial_is_told(tmp_path):
+    folder = tmp_path / "untitled_project" / "trial_0"
+    tuner = new_tuner(tmp_path, build_that_removes(folder), max_trials=1)
+    with pytest.raises(JournalError, match="its folder was deleted") as raised:
+        tuner.search(**FIT)
+    assert str(folder) in str(raised.value)
+    assert [trial.status for trial in trials_of(tuner)] == ["RUNNING"]
+    build = build_that_removes(None)
+    tuner = new_tuner(tmp_path, build, max_trials=1)
+    tuner.search(**FIT)
+    assert [trial.status for trial in trials_of(tuner)] == ["COMPLETED"]
 
 
 class BlocksBuildConfig(keras.callbacks.Callback):
