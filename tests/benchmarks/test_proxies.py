@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks import proxy_inputs
 from benchmarks import proxy_race
 from benchmarks import proxy_table
 from benchmarks import results
@@ -110,3 +111,51 @@ def test_races_are_recorded_and_compared(tmp_path, capsys):
     assert records.keys() == {(TABLE, 0), (TABLE, 1)}
     proxy_race.main(arguments)
     assert f"{TABLE} params 0" not in capsys.readouterr().out
+
+
+def known_columns(task, names):
+    """Columns as of proxies that know the scores."""
+    regrets = [task.regret(tuple(map(int, c))) for c in proxy_inputs.cells()]
+    proxies = {
+        cell: dict.fromkeys(names, -regret)
+        for cell, regret in zip(proxy_inputs.cells(), regrets, strict=True)
+    }
+    # Cells of one function share a proxy, those of the first.
+    return proxy_inputs.columns_of(proxies, names)
+
+
+def test_an_input_that_knows_the_scores_finds_the_best_at_once():
+    task = tasks.load_task(TABLE)
+    columns = known_columns(task, ["synflow"])
+    assert columns.shape == (5**6, 1)
+    assert np.mean(columns) == pytest.approx(0.0, abs=0.1)
+    record = proxy_inputs.run_seed(task, 0, columns, None, 40)
+    without = proxy_inputs.run_seed(task, 0, np.empty((5**6, 0)), None, 12)
+    assert without.queries_to_best is None and without.evaluations == 12
+    assert record.queries_to_best is not None
+    some = proxy_inputs.run_seed(task, 0, columns, 16, 12)
+    assert some.steps[-1][1] <= without.steps[-1][1]
+
+
+def test_inputs_are_recorded_and_compared(tmp_path, capsys):
+    file = tmp_path / "proxies.jsonl"
+    lines = [
+        json.dumps({"cell": cell, "synflow": float(number)})
+        for number, cell in enumerate(
+            sorted(set(proxy_table.representatives().values()))
+        )
+    ]
+    file.write_text("\n".join(lines))
+    arguments = ["--inputs", "synflow", "--tasks", TABLE, "--seeds", "0-1"]
+    arguments += ["--budget", "7", "--candidates", "all", "4"]
+    arguments += ["--table", str(file), "--results", str(tmp_path)]
+    proxy_inputs.main(arguments)
+    first = capsys.readouterr().out
+    assert f"| {TABLE}, synflow, all | 2 | 8.0 | 8.0 | 8, 8 |" in first
+    assert f"| {TABLE}, synflow, 4 | 2 | " in first
+    names = {path.name for path in tmp_path.glob("*.proxy-inputs.jsonl")}
+    assert len(names) == 3
+    sizes = {path: path.stat().st_size for path in tmp_path.iterdir()}
+    proxy_inputs.main(arguments)
+    assert capsys.readouterr().out == first
+    assert {path: path.stat().st_size for path in tmp_path.iterdir()} == sizes
