@@ -272,6 +272,9 @@ def standing_table(records: Sequence[Record]) -> str:
         for task, scores in theirs.items():
             if result := outcome(ours.get(task, {}), scores):
                 tasks[result].append(task)
+        if not any(tasks.values()):
+            # One seed says nothing.
+            continue
         cells = (", ".join(names) or NOTHING for names in tasks.values())
         rows.append([SEARCHERS[name].title, *cells])
     title = f"{SEARCHERS[DEFAULT].title} against"
