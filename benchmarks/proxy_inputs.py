@@ -36,10 +36,12 @@ from benchmarks import tasks
 from benchmarks.proxy_race import NOTHING
 from benchmarks.proxy_race import Proxies
 from benchmarks.proxy_race import queries_of
+from benchmarks.proxy_race import record_of
 from benchmarks.proxy_race import values_of
 from benchmarks.race import parse_seeds
 from benchmarks.signs import SignTest
 from benchmarks.tasks import Task
+from benchmarks.transfer import Outcome
 from kt_evolution.algorithm.space.search_space import SearchSpace
 from kt_evolution.algorithm.surrogate.expected_improvement import (
     log_expected_improvement,
@@ -174,17 +176,7 @@ def run_seed(
     """Runs a search, and returns its record."""
     regrets = np.array([task.regret(tuple(map(int, cell))) for cell in cells()])
     asked = Search(regrets, columns, num_candidates)(seed, budget)
-    best = np.minimum.accumulate(regrets[asked])
-    changes = np.flatnonzero(np.diff(best, prepend=np.inf))
-    return results.Record(
-        task=task.name,
-        seed=seed,
-        evaluations=len(asked),
-        steps=[(int(i) + 1, results.rounded(best[i])) for i in changes],
-        proposal_ms={},
-        queries_to_best=len(asked) if best[-1] == 0.0 else None,
-        versions=results.versions(["kt-evolution"]),
-    )
+    return record_of(task, seed, Outcome(np.minimum.accumulate(regrets[asked])))
 
 
 def path_of(

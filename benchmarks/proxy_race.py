@@ -37,6 +37,7 @@ from benchmarks.race import parse_seeds
 from benchmarks.signs import SignTest
 from benchmarks.tasks import Task
 from benchmarks.transfer import CHECKPOINTS
+from benchmarks.transfer import Outcome
 from benchmarks.transfer import replayed
 from benchmarks.transfer import run
 from benchmarks.transfer import values_of_cells
@@ -125,9 +126,12 @@ def run_seed(
                 stack.enter_context(contextlib.closing(past))
                 options["warm_start"] = kt_evolution.Transfer(past.project)
         outcome = run(task, seed, budget, **options)
-    queries = outcome.queries
-    found = np.isfinite(queries)
-    regrets = outcome.regrets
+    return record_of(task, seed, outcome)
+
+
+def record_of(task: Task, seed: int, outcome: Outcome) -> results.Record:
+    """Returns the record of a search that ends once it asked the best cell."""
+    queries, regrets = outcome.queries, outcome.regrets
     changes = np.flatnonzero(np.diff(regrets, prepend=np.inf))
     return results.Record(
         task=task.name,
@@ -135,7 +139,7 @@ def run_seed(
         evaluations=len(regrets),
         steps=[(int(i) + 1, results.rounded(regrets[i])) for i in changes],
         proposal_ms={},
-        queries_to_best=int(queries) if found else None,
+        queries_to_best=int(queries) if np.isfinite(queries) else None,
         versions=results.versions(["kt-evolution"]),
     )
 
