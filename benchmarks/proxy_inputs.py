@@ -35,11 +35,11 @@ from benchmarks import tables
 from benchmarks import tasks
 from benchmarks.proxy_race import NOTHING
 from benchmarks.proxy_race import Proxies
+from benchmarks.proxy_race import comparison
 from benchmarks.proxy_race import queries_of
 from benchmarks.proxy_race import record_of
 from benchmarks.proxy_race import values_of
 from benchmarks.race import parse_seeds
-from benchmarks.signs import SignTest
 from benchmarks.tasks import Task
 from benchmarks.transfer import Outcome
 from kt_evolution.algorithm.space.search_space import SearchSpace
@@ -204,19 +204,10 @@ def report(
                 if one == NOTHING:
                     continue
                 records = results.load(path_of(folder, one, known))
-                found = queries_of(records, name)
-                seeds = sorted(found.keys() & without.keys())
-                if not seeds:
-                    continue
-                pair = [[q[seed] for seed in seeds] for q in (found, without)]
-                rows.append(
-                    [
-                        f"{name}, {one}, {known or 'all'}",
-                        str(len(seeds)),
-                        *(f"{np.mean(queries):.1f}" for queries in pair),
-                        ", ".join(f"{np.median(q):.0f}" for q in pair),
-                        str(SignTest.of(*pair)),
-                    ]
+                rows += comparison(
+                    f"{name}, {one}, {known or 'all'}",
+                    queries_of(records, name),
+                    without,
                 )
     head = ["table, inputs, known", "seeds", "with", "without", "medians"]
     return tables.table([*head, "sooner"], rows)

@@ -158,6 +158,29 @@ def queries_of(
     }
 
 
+def comparison(
+    title: str, ours: dict[int, int], others: dict[int, int]
+) -> list[list[str]]:
+    """Returns the row that compares the queries of two searches.
+
+    Returns:
+        List of the row; empty if they have no seed in common.
+    """
+    seeds = sorted(ours.keys() & others.keys())
+    if not seeds:
+        return []
+    pair = [[queries[seed] for seed in seeds] for queries in (ours, others)]
+    return [
+        [
+            title,
+            str(len(seeds)),
+            *(f"{np.mean(queries):.1f}" for queries in pair),
+            ", ".join(f"{np.median(queries):.0f}" for queries in pair),
+            str(SignTest.of(*pair)),
+        ]
+    ]
+
+
 def queries_table(
     folder: pathlib.Path, names: Sequence[str], starts: Sequence[str]
 ) -> str:
@@ -169,22 +192,10 @@ def queries_table(
             for start in (*starts, NOTHING)
         }
         for start in starts:
-            seeds = sorted(found[start].keys() & found[NOTHING].keys())
-            if not seeds or start == NOTHING:
-                continue
-            ours, others = (
-                [found[one][seed] for seed in seeds] for one in (start, NOTHING)
-            )
-            rows.append(
-                [
-                    f"{name}, {start}",
-                    str(len(seeds)),
-                    f"{np.mean(ours):.1f}",
-                    f"{np.mean(others):.1f}",
-                    f"{np.median(ours):.0f}, {np.median(others):.0f}",
-                    str(SignTest.of(ours, others)),
-                ]
-            )
+            if start != NOTHING:
+                rows += comparison(
+                    f"{name}, {start}", found[start], found[NOTHING]
+                )
     return tables.table(
         ["table, proxy", "seeds", "with it", "without", "medians", "sooner"],
         rows,
