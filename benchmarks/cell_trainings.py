@@ -10,10 +10,10 @@ python -m benchmarks.cell_trainings --networks 0-19 --seed 1
 Trained are networks of `nas.HyperCellNet` on scikit-learn's digits, images of
 8 by 8 pixels: three normal cells of 8, 16 and 32 channels, a reduction cell
 between two of them, `EPOCHS` epochs, 1,150 images for training and 647 that are
-not trained on. The accuracy on these is
-kept for each epoch. Network `n` is the same in each run; the seed draws its
-first weights and the order of the images, so another one tells how much of the
-differences is noise. What is in the table already is not trained again.
+not trained on. The accuracy on these is kept for each epoch. Network `n` is the
+same in each run; the seed draws its first weights and the order of the images,
+so another one tells how much of the differences is noise. What is in the table
+already is not trained again.
 """
 
 from __future__ import annotations

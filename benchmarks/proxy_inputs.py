@@ -80,6 +80,13 @@ def encoded() -> tuple[SearchSpace, np.ndarray]:
     return space, np.array([space.encode(one) for one in values])
 
 
+@functools.cache
+def positions() -> dict[bytes, int]:
+    """Returns where a genome, as bytes, is among those of all cells."""
+    _, genomes = encoded()
+    return {row.tobytes(): i for i, row in enumerate(genomes)}
+
+
 def columns_of(proxies: Proxies, names: Sequence[str]) -> np.ndarray:
     """Returns a column for each proxy, lower is better.
 
@@ -145,7 +152,7 @@ class Search:
     ) -> np.ndarray:
         space, genomes = encoded()
         expressed = np.ones(genomes.shape, dtype=bool)
-        position = {row.tobytes(): i for i, row in enumerate(genomes)}
+        position = positions()
 
         def column(number: int, rows: np.ndarray, _: np.ndarray) -> np.ndarray:
             return columns[[position[row.tobytes()] for row in rows], number]
