@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
+from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from benchmarks.searcher import Loss
 from benchmarks.searcher import Searcher
 from benchmarks.tasks import Cell
 from benchmarks.tasks import Task
+
+if TYPE_CHECKING:
+    from kt_evolution.proposals.dry_build import DryBuild
 
 PROJECT = "race"
 
@@ -148,9 +152,21 @@ def bayesian_optimization(task: Task, seed: int, evaluations: int) -> Searcher:
 
 
 def evolution(
-    task: Task, seed: int, evaluations: int, **options: Any
+    task: Task,
+    seed: int,
+    evaluations: int,
+    dry_build: DryBuild | None = None,
+    **options: Any,
 ) -> OracleSearcher:
-    """Builds ours; `options` are arguments of `EvolutionOracle`."""
+    """Builds ours; `options` are arguments of `EvolutionOracle`.
+
+    Args:
+        task: The task.
+        seed: Integer.
+        evaluations: Integer, the number of trials.
+        dry_build: The `DryBuild` that a tuner would have. Defaults to None.
+        **options: The other arguments.
+    """
     import kt_evolution
 
     oracle = kt_evolution.EvolutionOracle(
@@ -160,6 +176,7 @@ def evolution(
         hyperparameters=hyperparameters(task, seed),
         **options,
     )
+    oracle._proposer.check.dry_build = dry_build
     return OracleSearcher(oracle, task, recommends=True)
 
 

@@ -32,6 +32,7 @@ from typing import Any
 import keras_tuner as kt
 import numpy as np
 
+from benchmarks import tables
 from benchmarks import wide
 from benchmarks.race import parse_seeds
 from kt_evolution import nas
@@ -194,11 +195,10 @@ def _num_changes(values: dict[str, Any], others: dict[str, Any]) -> int:
 
 def row(title: str, found: Sequence[Found], checkpoints: Sequence[int]) -> str:
     """Returns a row of a table: means over seeds, and their errors."""
-    cells = []
-    for n in checkpoints:
-        scores = np.array([one.scores[n - 1] for one in found])
-        error = scores.std() / np.sqrt(len(scores))
-        cells.append(f"{scores.mean():.2f} ± {error:.2f}")
+    cells = [
+        tables.mean_and_error([one.scores[n - 1] for one in found], 2)
+        for n in checkpoints
+    ]
     nearest = np.mean([one.nearest for one in found])
     return f"| {title} | {' | '.join(cells)} | {nearest:.1f} |"
 

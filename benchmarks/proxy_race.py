@@ -174,7 +174,7 @@ def comparison(
         [
             title,
             str(len(seeds)),
-            *(f"{np.mean(queries):.1f}" for queries in pair),
+            *(tables.mean_and_error(list(queries)) for queries in pair),
             ", ".join(f"{np.median(queries):.0f}" for queries in pair),
             str(SignTest.of(*pair)),
         ]

@@ -45,6 +45,12 @@ def cell(value: float | None) -> str:
     return NOTHING if value is None else number(value)
 
 
+def mean_and_error(values: Sequence[float], digits: int = 1) -> str:
+    """Formats the mean over seeds, and its standard error."""
+    error = np.std(values) / np.sqrt(len(values))
+    return f"{np.mean(values):.{digits}f} ± {error:.{digits}f}"
+
+
 def regret_table(standings: Standings, checkpoint: int, half: Half) -> str:
     """Mean regret of each searcher on each task, the best in bold."""
     cells: dict[str, dict[str, dict[int, float]]] = {

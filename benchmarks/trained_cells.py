@@ -16,6 +16,9 @@ extremely randomized trees the one that ranks networks better that it was not
 fitted to. Noise is added, as much as there is between two trainings of the same
 network. Its scores are in standard deviations of the table, larger is better;
 `nearest` is as in `benchmarks.many_choices`.
+
+With `--proxies` the zero-cost proxies of the networks are measured, in a second
+each, and compared with the scores.
 """
 
 from __future__ import annotations
@@ -26,12 +29,15 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import keras
+import keras_tuner as kt
 import numpy as np
 import scipy.stats
 
 from benchmarks import cell_trainings
 from benchmarks import many_choices
 from benchmarks import results
+from benchmarks import tables
 from benchmarks.cell_trainings import Training
 from benchmarks.many_choices import NUM_INITIAL
 from benchmarks.many_choices import is_operation
@@ -40,6 +46,7 @@ from kt_evolution.algorithm.surrogate.expected_improvement import (
     log_expected_improvement,
 )
 from kt_evolution.algorithm.surrogate.gaussian_process import GaussianProcess
+from kt_evolution.costs import measurement
 
 NUM_FOLDS = 10
 
@@ -173,13 +180,45 @@ def table_of_pool(
     lines = [f"| among {len(scores)} | {columns} |"]
     lines.append("|---|" + "---:|" * len(checkpoints))
     for name, found in curves.items():
-        cells = []
-        for n in checkpoints:
-            best = np.array([curve[n - 1] for curve in found])
-            error = best.std() / np.sqrt(len(best))
-            cells.append(f"{best.mean():.4f} ± {error:.4f}")
+        cells = [
+            tables.mean_and_error([curve[n - 1] for curve in found], 4)
+            for n in checkpoints
+        ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def proxies_of(values: Mapping[str, Any]) -> dict[str, float]:
+    """Returns the zero-cost proxies of a network, and its parameters."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
+    hp = kt.HyperParameters()
+    hp.values = dict(values)
+    model = cell_trainings.hypermodel().build(hp)
+    return {
+        "params": float(measurement.count_params(model)),
+        **measurement.measure_proxies(model, measurement.PROXIES),
+    }
+
+
+def table_of_proxies(
+    values: Sequence[Mapping[str, Any]], scores: np.ndarray
+) -> str:
+    """Returns rank correlations of proxies with the scores, as markdown.
+
+    They are those of all networks, and of the better half.
+    """
+    measured = [proxies_of(one) for one in values]
+    is_better = scores >= np.median(scores)
+    rows = []
+    for name in measured[0]:
+        column = np.array([one.get(name, -np.inf) for one in measured])
+        every, better = (
+            scipy.stats.spearmanr(scores[some], column[some]).statistic
+            for some in (np.ones(len(scores), dtype=bool), is_better)
+        )
+        rows.append([name, f"{every:.2f}", f"{better:.2f}"])
+    return tables.table(["proxy", "all", "the better half"], rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -193,6 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         choices=many_choices.SEARCHERS,
         default=many_choices.SEARCHERS,
     )
+    add("--proxies", action="store_true", help="compare them as well")
     add("--results", type=pathlib.Path, default=results.FOLDER)
     options = parser.parse_args(arguments)
     table = cell_trainings.load(options.results)
@@ -205,6 +245,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{scores.std():.4f}, best {scores.max():.4f}; noise {noise:.2f} "
         "standard deviations\n"
     )
+    if options.proxies:
+        print(table_of_proxies(values, scores), end="\n\n")
     trials = min(options.trials, len(scores))
     print(table_of_pool(values, scores, trials, options.seeds), end="\n\n")
     model = ScoreModel(values, (scores - scores.mean()) / scores.std())

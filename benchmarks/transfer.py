@@ -33,6 +33,7 @@ from benchmarks.race import parse_seeds
 from benchmarks.signs import SignTest
 from benchmarks.tasks import Cell
 from benchmarks.tasks import Task
+from kt_evolution.proposals.dry_build import DryBuild
 
 PAIRS = (
     "nasbench201/cifar10:nasbench201/imagenet",
@@ -122,13 +123,19 @@ def replayed(
     return searcher
 
 
-def run(task: Task, seed: int, budget: int, **options: Any) -> Outcome:
+def run(
+    task: Task,
+    seed: int,
+    budget: int,
+    dry_build: DryBuild | None = None,
+    **options: Any,
+) -> Outcome:
     """Searches until the best cell was asked, or the budget is spent.
 
     `options` are arguments of `EvolutionOracle`.
     """
     regrets: list[float] = []
-    searcher = hosts.evolution(task, seed, budget, **options)
+    searcher = hosts.evolution(task, seed, budget, dry_build, **options)
     with contextlib.closing(searcher):
         while not regrets or regrets[-1] > 0.0:
             cell = searcher.ask()

@@ -99,8 +99,8 @@ class EvolutionTuner(kt.Tuner):
         max_starts_per_trial: Int, how often a trial is started that never
             ends because its process dies, for instance out of memory. Then it
             is FAILED, or rejected if the process died in its dry build.
-            Interruptions such as Ctrl-C don't count, nor do starts that went
-            on with a training and came further. Defaults to 3.
+            Interruptions such as Ctrl-C don't count, nor do starts that came
+            further. Defaults to 3.
         population_size: Int, how many individuals breed. Defaults to 20.
         num_initial_points: Int, how many individuals are sampled before the
             first is bred; the first has the default values. Defaults to 10,
@@ -116,9 +116,10 @@ class EvolutionTuner(kt.Tuner):
             Defaults to none.
         stop: `StoppingRule` or a list of them. The search stops as soon as
             one fires. Defaults to none.
-        measure: List of metrics of each trial: "flops", "latency", "naswot"
-            and "synflow". Objectives, limits, "params", "trainable_params" and
-            "train_seconds" always are. Defaults to none.
+        measure: List of metrics of each trial: "flops", "latency", and the
+            zero-cost proxies "naswot" and "synflow", which are inputs of the
+            search, too. Objectives, limits, "params", "trainable_params" and
+            "train_seconds" always are metrics. Defaults to none.
         initial_population: List of dicts of names to values, or of
             `keras_tuner.HyperParameters`, to try before anything else. What
             they don't name is sampled. Defaults to none.
@@ -130,9 +131,8 @@ class EvolutionTuner(kt.Tuner):
             trial, so about two per model are kept of `max_trials` and of a
             time budget. Defaults to 0.
         fidelity: `SuccessiveHalving` or "auto", its defaults: most trials are
-            compared after a few of the `epochs` of `search` and paused, and
-            only the best are trained on from there. `max_trials` counts all of
-            them. Defaults to None, which trains each to the end.
+            paused after a few of the `epochs` of `search`, and only the best
+            are trained on. `max_trials` counts all. Defaults to None.
         cross_validation: Int of at least 2, the number of folds, or a
             scikit-learn splitter. `search` then takes arrays, or dicts of them,
             and no validation data. A trial has the mean score of its folds,
@@ -142,10 +142,9 @@ class EvolutionTuner(kt.Tuner):
             larger than `max_model_size` cost no trial. Defaults to True.
         keep_checkpoints: Int, the number of best trials whose weights stay
             on disk. Defaults to None, which keeps all.
-        inherit_weights: Boolean, whether a child begins its training with
-            the weights of its best parent. Its score is then that of a model,
-            not of a configuration; `reevaluate` trains the best from scratch.
-            Defaults to False.
+        inherit_weights: Boolean, whether a child begins with the weights of
+            its best parent. Its score is that of a model, not of a
+            configuration; `reevaluate` trains from scratch. Defaults to False.
         workers: Int, on how many processes of this machine trials are trained
             at the same time, or `Workers`. Defaults to 1: in this process.
         trial_timeout: Float, after how many seconds of training a worker is
@@ -262,6 +261,7 @@ class EvolutionTuner(kt.Tuner):
             self._max_model_size,
             requires_model=trains_models(self),
             counts_flops="flops" in self._trainer.plan.limited,
+            proxies=self._trainer.plan.proxies,
             redeclarations=self._redeclarations,
         )
 

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from kt_evolution.algorithm.surrogate.expected_improvement import (
     log_expected_improvement,
 )
 from kt_evolution.algorithm.surrogate.gaussian_process import GaussianProcess
+from kt_evolution.algorithm.surrogate.prior_mean import BasisFunction
 from kt_evolution.algorithm.surrogate.prior_mean import PriorMean
 from kt_evolution.algorithm.transfer import prior_means
 
@@ -79,6 +81,8 @@ class Acquisition:
         history: The `History`.
         known: The `KnownScores`, of an individual at least, with one or two
             objectives.
+        added: Sequence of tuples of basis functions for the prior mean of each
+            objective. Defaults to none.
 
     Attributes:
         objectives: List of the `Posterior`s of the objectives.
@@ -90,8 +94,9 @@ class Acquisition:
         surrogate: Surrogate,
         history: History,
         known: KnownScores,
+        added: Sequence[tuple[BasisFunction, ...]] = (),
     ) -> None:
-        self.objectives = fit_each(surrogate, history, known)
+        self.objectives = fit_each(surrogate, history, known, added)
         # Limits that no model has broken so far need no posterior.
         self.limits = [
             fit_limit(surrogate, history, known.positions, violations)
@@ -332,11 +337,19 @@ def fit_limit(
 
 
 def fit_each(
-    surrogate: Surrogate, history: History, known: KnownScores
+    surrogate: Surrogate,
+    history: History,
+    known: KnownScores,
+    added: Sequence[tuple[BasisFunction, ...]] = (),
 ) -> list[Posterior]:
-    """Fits each objective to the known scores, see `fit`."""
+    """Fits each objective to the known scores, see `fit` and `Acquisition`."""
     extrapolated = known.extrapolation_variance
     priors = prior_means(surrogate, history, known.objectives.shape[1])
+    if added:
+        priors = [
+            (prior or PriorMean()).extended(functions)
+            for prior, functions in zip(priors, added, strict=True)
+        ]
     return [
         fit(
             surrogate,

@@ -17,7 +17,10 @@ from kt_evolution.algorithm.acquisition import KnownScores
 from kt_evolution.algorithm.acquisition import fit_each
 from kt_evolution.algorithm.acquisition import predicted_mean
 from kt_evolution.algorithm.history.history import History
+from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.operators.survival import Survival
+from kt_evolution.algorithm.proxies import NUM_CANDIDATES
+from kt_evolution.algorithm.proxies import Proxies
 from kt_evolution.algorithm.ranking import chebyshev
 from kt_evolution.algorithm.ranking import fitness
 from kt_evolution.algorithm.reproduction import Offspring
@@ -76,6 +79,7 @@ class AcquisitionSearch:
         history: History,
         known: KnownScores,
         rng: np.random.Generator,
+        proxies: Proxies | None = None,
     ) -> tuple[Offspring, Acquisition] | None:
         """Returns the best offspring found, and the acquisition.
 
@@ -83,14 +87,15 @@ class AcquisitionSearch:
             history: The `History`.
             known: The `KnownScores`, of an individual at least.
             rng: The source of randomness.
+            proxies: The `Proxies` of models, by which the best candidates are
+                compared again. Defaults to None. Only for a `GaussianProcess`.
 
         Returns:
             An `Offspring` of one row, and the `Acquisition`; None if no new
             phenotype was found.
         """
-        acquisition = Acquisition(
-            self.surrogate, history, _with_few_objectives(known, rng)
-        )
+        known_few = _with_few_objectives(known, rng)
+        acquisition = Acquisition(self.surrogate, history, known_few)
         pool = _Pool(history, acquisition)
         genomes = _all_genomes(history)
         if genomes is not None:
@@ -99,7 +104,31 @@ class AcquisitionSearch:
             self._evolve(pool, known, rng)
         if not len(pool):
             return None
-        return pool.best(1), acquisition
+        if proxies is None:
+            return pool.best(1), acquisition
+        candidates = pool.best(NUM_CANDIDATES)
+        return self._best_by_proxies(history, known_few, candidates, proxies)
+
+    def _best_by_proxies(
+        self,
+        history: History,
+        known: KnownScores,
+        candidates: Offspring,
+        proxies: Proxies,
+    ) -> tuple[Offspring, Acquisition]:
+        """Returns the best candidate once their proxies are known."""
+        compared = np.union1d(
+            known.positions, history.positions(Status.PENDING)
+        )
+        added = proxies.functions(
+            np.concatenate([history.genomes[compared], candidates.genomes]),
+            known.objectives.shape[1],
+        )
+        acquisition = Acquisition(self.surrogate, history, known, added)
+        gains = acquisition.log_acquisition(
+            candidates.genomes, candidates.expressed
+        )
+        return candidates.take(np.array([np.argmax(gains)])), acquisition
 
     def predicted_mean(
         self, history: History, positions: np.ndarray

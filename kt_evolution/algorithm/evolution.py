@@ -29,6 +29,7 @@ from kt_evolution.algorithm.initial_design import default_num_initial_points
 from kt_evolution.algorithm.initial_design import next_from_user
 from kt_evolution.algorithm.initial_design import next_from_warm_start
 from kt_evolution.algorithm.initial_design import next_initial
+from kt_evolution.algorithm.limits_search import next_nearer_to_limits
 from kt_evolution.algorithm.operators.crossover import CROSSOVERS
 from kt_evolution.algorithm.operators.crossover import Crossover
 from kt_evolution.algorithm.operators.mutation import MUTATIONS
@@ -37,9 +38,11 @@ from kt_evolution.algorithm.operators.selection import SELECTIONS
 from kt_evolution.algorithm.operators.selection import Selection
 from kt_evolution.algorithm.operators.survival import SURVIVALS
 from kt_evolution.algorithm.operators.survival import Survival
+from kt_evolution.algorithm.proposal import NUM_TRIED
 from kt_evolution.algorithm.proposal import Proposal
 from kt_evolution.algorithm.proposal import first_new
 from kt_evolution.algorithm.proposal import made_new
+from kt_evolution.algorithm.proxies import Proxies
 from kt_evolution.algorithm.racing import next_to_reevaluate
 from kt_evolution.algorithm.racing import num_reserved
 from kt_evolution.algorithm.ranking import best_first
@@ -48,14 +51,11 @@ from kt_evolution.algorithm.reproduction import Offspring
 from kt_evolution.algorithm.reproduction import Reproduction
 from kt_evolution.algorithm.surrogate.base import Surrogate
 from kt_evolution.algorithm.surrogate.gaussian_process import SURROGATES
+from kt_evolution.algorithm.surrogate.gaussian_process import GaussianProcess
 from kt_evolution.algorithm.transfer import TRANSFER
 from kt_evolution.algorithm.transfer import next_from_past
 
 REEVALUATION = "reevaluation"
-# After this many rejected models in a row the limits count as hard to satisfy.
-MANY_REJECTED = 10
-# How many offspring are made before the nearest new genome is looked up.
-NUM_OFFSPRING = 8
 
 
 class Evolution:
@@ -131,6 +131,7 @@ class Evolution:
         seed: int = 0,
         initial_population: Sequence[np.ndarray] = (),
         max_epochs: int | None = None,
+        proxies: Proxies | None = None,
     ) -> Proposal | None:
         """Returns the next individual to evaluate.
 
@@ -149,6 +150,8 @@ class Evolution:
             max_epochs: Int, to which epoch a training goes at most. With a
                 fidelity only those that reached it are compared for the best.
                 Defaults to None: the trainings can't be paused.
+            proxies: The `Proxies` of models. Without a `GaussianProcess` they
+                are not used. Defaults to None: they are not known.
 
         Returns:
             A `Proposal` whose phenotype is not in the history, or None if
@@ -163,7 +166,9 @@ class Evolution:
             return again
         if self.fidelity is None or max_epochs is None:
             step = Step(KnownScores.of_completed(history))
-            found = self._new(history, rng, seed, initial_population, step)
+            found = self._new(
+                history, rng, seed, initial_population, step, proxies
+            )
             return found or self.propose_again(history)
         for allows_new in (num_left >= 1, False):
             next_step = self.fidelity.next_step(
@@ -172,7 +177,7 @@ class Evolution:
             if next_step is None:
                 continue
             found = Proposal.of_promotion(history, next_step) or self._new(
-                history, rng, seed, initial_population, next_step
+                history, rng, seed, initial_population, next_step, proxies
             )
             if found is not None:
                 # A model that another search found best is not compared first.
@@ -245,11 +250,15 @@ class Evolution:
         seed: int,
         initial_population: Sequence[np.ndarray],
         step: Step,
+        proxies: Proxies | None,
     ) -> Proposal | None:
         """Returns a new individual, None if every phenotype is known."""
+        search = self.acquisition_search
+        if search is None or not isinstance(search.surrogate, GaussianProcess):
+            proxies = None
         return self._from_initial_design(
             history, rng, initial_population
-        ) or self._propose_new(history, rng, seed, step)
+        ) or self._propose_new(history, rng, seed, step, proxies)
 
     def _propose_new(
         self,
@@ -257,8 +266,11 @@ class Evolution:
         rng: np.random.Generator,
         seed: int,
         step: Step,
+        proxies: Proxies | None,
     ) -> Proposal | None:
-        nearer = self._nearer_to_limits(history, rng)
+        nearer = next_nearer_to_limits(
+            history, self.reproduction, self.population_size, rng
+        )
         if nearer is not None:
             return nearer
         known = step.known.positions
@@ -270,12 +282,12 @@ class Evolution:
             )
         )
         if sampled < num_initial_points or not len(known):
-            return self._initial(history, seed)
+            return self._initial(history, seed, proxies)
         if step.is_random:
             genome = rng.random((1, history.space.num_genes))
             genome = history.space.canonicalize(genome)[0]
             return made_new(history, Proposal(genome, "random"))
-        found = self._from_acquisition(history, step.known, rng)
+        found = self._from_acquisition(history, step.known, rng, proxies)
         if found is not None:
             return found
         fit = fitness(
@@ -286,7 +298,7 @@ class Evolution:
             history,
             Offspring.of_history(history, known[survivors]),
             fit[survivors],
-            NUM_OFFSPRING,
+            NUM_TRIED,
             rng,
         )
         return first_new(history, offspring)
@@ -316,48 +328,17 @@ class Evolution:
             )
         return completed[best_first(objectives, history.violations[completed])]
 
-    def _nearer_to_limits(
-        self, history: History, rng: np.random.Generator
-    ) -> Proposal | None:
-        """Returns offspring of the models with the smallest violations.
-
-        While nearly all models break limits that are checked before training,
-        parents are selected by their violations alone. That costs no trial.
-        """
-        newest = history.individuals[-MANY_REJECTED:]
-        # Every fourth proposal ignores this.
-        if len(newest) < MANY_REJECTED or len(history) % 4 == 0:
-            return None
-        if any(one.status is not Status.REJECTED for one in newest):
-            return None
-        broken = [
-            (one.violation, position)
-            for position, one in enumerate(history.individuals)
-            if one.violation is not None
-        ]
-        if len(broken) < 2:
-            return None
-        broken.sort()
-        violations, least = zip(*broken[: self.population_size], strict=True)
-        offspring = self.reproduction(
-            history,
-            Offspring.of_history(history, np.array(least)),
-            np.array(violations),
-            NUM_OFFSPRING,
-            rng,
-        )
-        return first_new(history, offspring)
-
     def _from_acquisition(
         self,
         history: History,
         known: KnownScores,
         rng: np.random.Generator,
+        proxies: Proxies | None,
     ) -> Proposal | None:
         """Returns the offspring with the largest acquisition."""
         if self.acquisition_search is None:
             return None
-        found = self.acquisition_search(history, known, rng)
+        found = self.acquisition_search(history, known, rng, proxies)
         if found is None:
             return None
         best, acquisition = found
@@ -389,10 +370,14 @@ class Evolution:
             return Proposal(history.genomes[best], WARM_START, (best,))
         return None
 
-    def _initial(self, history: History, seed: int) -> Proposal | None:
+    def _initial(
+        self, history: History, seed: int, proxies: Proxies | None
+    ) -> Proposal | None:
         """Returns the best of searches on other data, or an initial point."""
         if self.acquisition_search is not None:
             genome = next_from_past(self.acquisition_search.surrogate, history)
             if genome is not None:
                 return Proposal(genome, TRANSFER)
-        return made_new(history, Proposal(*next_initial(history, seed)))
+        return made_new(
+            history, Proposal(*next_initial(history, seed, proxies))
+        )

@@ -8,6 +8,8 @@ from scipy.stats import qmc
 
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Status
+from kt_evolution.algorithm.proxies import NUM_CANDIDATES
+from kt_evolution.algorithm.proxies import Proxies
 from kt_evolution.algorithm.ranking import best_first
 from kt_evolution.algorithm.ranking import front
 from kt_evolution.algorithm.space.conditions import values_opening
@@ -39,12 +41,16 @@ def default_num_initial_points(space: SearchSpace, has_surrogate: bool) -> int:
     return SURROGATE_INITIAL_POINTS
 
 
-def next_initial(history: History, seed: int) -> tuple[np.ndarray, str]:
+def next_initial(
+    history: History, seed: int, proxies: Proxies | None = None
+) -> tuple[np.ndarray, str]:
     """Returns the defaults, or a point of a scrambled Sobol sequence.
 
     Args:
         history: The `History`.
         seed: Int, scrambles the sequence.
+        proxies: The `Proxies` of models. Then it is the best of the next few
+            points by their proxies. Defaults to None.
 
     Returns:
         Tuple of a genome, which may be known, and the name of its operator.
@@ -55,7 +61,15 @@ def next_initial(history: History, seed: int) -> tuple[np.ndarray, str]:
     )
     if not tried:
         return history.space.default_genome(), "default"
-    return initial_point(history, tried - 1, seed), "initial"
+    if proxies is None:
+        return initial_point(history, tried - 1, seed), "initial"
+    first = (tried - 1) * NUM_CANDIDATES
+    points = [
+        initial_point(history, number, seed)
+        for number in range(first, first + NUM_CANDIDATES)
+    ]
+    unknown = [point for point in points if history.find(point) < 0] or points
+    return unknown[proxies.best_of(np.array(unknown))], "initial"
 
 
 def initial_point(history: History, number: int, seed: int) -> np.ndarray:

@@ -9,6 +9,8 @@ from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.reproduction import Offspring
 
 PROMOTION = "promotion"
+# How many offspring are made before the nearest new genome is looked up.
+NUM_TRIED = 8
 
 
 @dataclasses.dataclass(frozen=True)

@@ -130,6 +130,11 @@ def is_cost(name: str) -> bool:
     return name in COSTS
 
 
+def is_proxy(name: str) -> bool:
+    """Returns whether a metric's name is that of a zero-cost proxy."""
+    return name in PROXIES
+
+
 def check_names(argument: str, names: Any) -> tuple[str, ...]:
     """Checks names of costs and proxies, and returns them as a tuple.
 
@@ -204,7 +209,26 @@ def measure_proxies(model: Any, names: Collection[str]) -> dict[str, float]:
     Returns:
         Dict of names to floats. What can't be measured is left out.
     """
-    measured = {}
+    measured, errors = proxies_of(model, names)
+    for name, error in errors.items():
+        warn_user(
+            f"The proxy '{name}' of a model can't be measured, so its "
+            f"trial lacks it. {error}"
+        )
+    return measured
+
+
+def proxies_of(
+    model: Any, names: Collection[str]
+) -> tuple[dict[str, float], dict[str, Exception]]:
+    """Measures zero-cost proxies as `measure_proxies` does, without warnings.
+
+    Returns:
+        Tuple of a dict of names to floats, and of a dict of the other names to
+        the errors.
+    """
+    measured: dict[str, float] = {}
+    errors: dict[str, Exception] = {}
     for name in (name for name in PROXIES if name in names):
         try:
             if not model.built:
@@ -212,11 +236,8 @@ def measure_proxies(model: Any, names: Collection[str]) -> dict[str, float]:
             measured[name] = PROXIES[name](model)
         except Exception as error:
             # The layers of a model may raise anything.
-            warn_user(
-                f"The proxy '{name}' of a model can't be measured, so its "
-                f"trial lacks it. {error}"
-            )
-    return measured
+            errors[name] = error
+    return measured, errors
 
 
 def average(executions: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.surrogate import GaussianProcess
 from kt_evolution.limits import Limit
 from kt_evolution.project.project import Project
+from kt_evolution.proposals.build_proxies import BuildProxies
 from kt_evolution.proposals.build_warnings import BuildWarnings
 from kt_evolution.proposals.feasibility import FeasibilityCheck
 from kt_evolution.proposals.initial_population import GivenModels
@@ -62,6 +63,7 @@ def new_proposer(
         evolution,
         promotions,
         check,
+        BuildProxies(project, check),
         start,
         past,
         build_warnings,

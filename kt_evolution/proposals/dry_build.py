@@ -9,6 +9,7 @@ import dataclasses
 import random
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -18,6 +19,7 @@ import numpy as np
 from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.costs.flops import count_flops
 from kt_evolution.costs.measurement import parameter_counts
+from kt_evolution.costs.measurement import proxies_of
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.encoding import gene_of
 from kt_evolution.keras_tuner_bridge.encoding import key_of
@@ -127,6 +129,8 @@ class BuildReport:
             None if it can.
         violation: Float, by which share the model exceeds `max_model_size`;
             None if it does not.
+        proxies: Dict of the names of zero-cost proxies to their values; empty
+            unless they were asked for.
     """
 
     requested: tuple[str, ...]
@@ -134,6 +138,7 @@ class BuildReport:
     costs: Mapping[str, int] = dataclasses.field(default_factory=dict)
     error: BaseException | None = None
     violation: float | None = None
+    proxies: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def problem(self) -> str | None:
@@ -155,6 +160,9 @@ class BuildReport:
 _FROM_OUTSIDE = (KeyboardInterrupt, GeneratorExit, Terminated)
 # In characters. Up to 100 problems are in one line of the journal.
 MAX_PROBLEM_LENGTH = 500
+# Proxies depend on the first weights, so all models begin with one seed. Then
+# a search that is resumed knows the same proxies.
+PROXY_SEED = 0
 
 
 class OversizedModelError(ValueError):
@@ -177,6 +185,8 @@ class DryBuild:
             to True.
         counts_flops: Boolean, whether FLOPs are counted, which takes longer
             than to build the model. Defaults to False.
+        proxies: Strings, the names of the zero-cost proxies that
+            `build(with_proxies=True)` measures. Defaults to none.
         redeclarations: The `Redeclarations` that watch the builds. Defaults
             to new ones.
     """
@@ -187,12 +197,14 @@ class DryBuild:
         max_model_size: int | None = None,
         requires_model: bool = True,
         counts_flops: bool = False,
+        proxies: Sequence[str] = (),
         redeclarations: Redeclarations | None = None,
     ) -> None:
         self.hypermodel = hypermodel
         self.max_model_size = max_model_size
         self.requires_model = requires_model
         self.counts_flops = counts_flops
+        self.proxies = tuple(proxies)
         self.redeclarations = redeclarations or Redeclarations()
 
     def __call__(
@@ -227,18 +239,35 @@ class DryBuild:
         )
 
     def build(
-        self, space: kt.HyperParameters, values: dict[str, Any]
+        self,
+        space: kt.HyperParameters,
+        values: dict[str, Any],
+        with_proxies: bool = False,
     ) -> BuildReport:
-        """Builds a model as a call does, without a check of its ranges."""
+        """Builds a model as a call does, without a check of its ranges.
+
+        Args:
+            space: The search space.
+            values: Dict of the names of active hyperparameters to values.
+            with_proxies: Bool, whether the zero-cost proxies of a model that
+                is not too large are measured. Defaults to False.
+        """
         hp = BuildHyperParameters()
         private_api.share_space(space, values, into=hp)
         costs: dict[str, int] = {}
+        proxies: dict[str, float] = {}
         error: BaseException | None = None
         violation = 0.0
         try:
             with _leaving_no_trace():
-                costs = self._costs_of(self.hypermodel.build(hp))
-            violation = self._violation_of(costs)
+                if with_proxies:
+                    random.seed(PROXY_SEED)
+                    np.random.seed(PROXY_SEED)
+                model = self.hypermodel.build(hp)
+                costs = self._costs_of(model)
+                violation = self._violation_of(costs)
+                if with_proxies and costs and violation == 0.0:
+                    proxies, _ = proxies_of(model, self.proxies)
         except (kt.errors.FatalError, *BUGS, *_FROM_OUTSIDE):
             raise
         except BaseException as caught:
@@ -250,7 +279,7 @@ class DryBuild:
                 f"The model is larger than max_model_size={self.max_model_size}"
             )
         return BuildReport(
-            tuple(hp.requested), hp, costs, error, violation or None
+            tuple(hp.requested), hp, costs, error, violation or None, proxies
         )
 
     def _costs_of(self, model: Any) -> dict[str, int]:

@@ -210,12 +210,29 @@ class FeasibilityCheck:
         """
         if self.dry_build is None or self._fatal_problem(values) is not None:
             return None
+        self._note_build(values)
+        return self.build(values)
+
+    def proxies_noted(self, values: dict[str, Any]) -> Mapping[str, float]:
+        """Measures costs and zero-cost proxies of a model, noted like a build.
+
+        Returns:
+            Dict of their names to floats; empty if the model can't be built.
+        """
+        if self.dry_build is None or self._fatal_problem(values) is not None:
+            return {}
+        self._note_build(values)
+        # It is a candidate only: its hyperparameters don't join the space.
+        space = self._state.hyperparameters
+        report = self.dry_build.build(space, values, with_proxies=True)
+        return {**report.costs, **report.proxies}
+
+    def _note_build(self, values: dict[str, Any]) -> None:
         model = fingerprint(values)
         is_built = self._state.builds.was_built(model)
         # Reopening a search that has ended writes nothing.
         if self._state.stop_reason is None or not is_built:
             self._project.commit(BuildBegan(model=model))
-        return self.build(values)
 
     def _fatal_problem(self, values: dict[str, Any]) -> str | None:
         """Returns why a model is not built any more, None if it is."""

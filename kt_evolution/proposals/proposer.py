@@ -26,6 +26,7 @@ from kt_evolution.project.individuals import record_of
 from kt_evolution.project.past_projects import PastTrial
 from kt_evolution.project.project import Project
 from kt_evolution.project.state import SearchState
+from kt_evolution.proposals.build_proxies import BuildProxies
 from kt_evolution.proposals.build_warnings import BuildWarnings
 from kt_evolution.proposals.edits import EDITED
 from kt_evolution.proposals.edits import EarlierBuilds
@@ -33,7 +34,7 @@ from kt_evolution.proposals.feasibility import FeasibilityCheck
 from kt_evolution.proposals.initial_population import InitialPopulation
 from kt_evolution.proposals.promotions import Promotions
 from kt_evolution.proposals.rejection_texts import explanation
-from kt_evolution.proposals.rejection_texts import rejected_share
+from kt_evolution.proposals.rejection_texts import why_nothing_is_left
 from kt_evolution.proposals.warm_start import WarmStart
 from kt_evolution.proposals.warm_start import check_untuned
 
@@ -54,6 +55,7 @@ class Proposer:
         evolution: The `Evolution`.
         promotions: The `Promotions`.
         check: The `FeasibilityCheck` of proposed models.
+        proxies: The `BuildProxies` of models.
         initial_population: The `InitialPopulation`.
         warm_start: The `WarmStart`.
         build_warnings: The `BuildWarnings` of the search.
@@ -71,6 +73,7 @@ class Proposer:
         evolution: Evolution,
         promotions: Promotions,
         check: FeasibilityCheck,
+        proxies: BuildProxies,
         initial_population: InitialPopulation,
         warm_start: WarmStart,
         build_warnings: BuildWarnings,
@@ -80,6 +83,7 @@ class Proposer:
         self._evolution = evolution
         self._promotions = promotions
         self.check = check
+        self._proxies = proxies
         self._initial_population = initial_population
         self.warm_start = warm_start
         self._report = report
@@ -90,6 +94,7 @@ class Proposer:
         """Starts over like a new process, after the state was read again."""
         self._is_prepared = False
         self._earlier_builds: EarlierBuilds | None = None
+        self._proxies.forget()
 
     @property
     def _state(self) -> SearchState:
@@ -237,6 +242,7 @@ class Proposer:
                 seed=self._project.seed,
                 initial_population=self._initial_genomes(),
                 max_epochs=self._promotions.max_epochs,
+                proxies=self._proxies.of_search(),
             )
             if proposal is None:
                 if self._check_earlier_builds(record, num_known, True):
@@ -305,13 +311,7 @@ class Proposer:
 
     def why_nothing_is_left(self) -> str:
         """Returns why there is no further proposal."""
-        if not self._history.space.is_tunable.any():
-            return (
-                "there is no hyperparameter with several values to search, so "
-                "there is one model only"
-            )
-        reason = "every model of the search space is known"
-        return reason + rejected_share(self._state.models.problems)
+        return why_nothing_is_left(self._state)
 
     def _record_of(self, individual: Individual) -> dict[str, Any]:
         return record_of(individual, self._history.space, self._state.sign)

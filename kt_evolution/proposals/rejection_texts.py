@@ -5,9 +5,21 @@ from typing import Any
 
 from kt_evolution.project.rejections import is_over_limit
 from kt_evolution.project.rejections import reasons_of
+from kt_evolution.project.state import SearchState
 
 
-def rejected_share(problems: Sequence[str]) -> str:
+def why_nothing_is_left(state: SearchState) -> str:
+    """Returns why a search has no further proposal."""
+    if not state.history.space.is_tunable.any():
+        return (
+            "there is no hyperparameter with several values to search, so "
+            "there is one model only"
+        )
+    reason = "every model of the search space is known"
+    return reason + _rejected_share(state.models.problems)
+
+
+def _rejected_share(problems: Sequence[str]) -> str:
     """Returns how many of the known models were rejected, empty if none was.
 
     Args:

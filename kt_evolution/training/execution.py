@@ -5,7 +5,6 @@ folds, and its metrics are the means over these executions. With a fidelity the
 first execution may be paused. Once that has ended, the others are trained.
 """
 
-import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -16,17 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import keras_tuner as kt
 
 from kt_evolution.costs import measurement
 from kt_evolution.display.architecture.blocks import BlockRecord
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.divergence import DivergenceWatch
 from kt_evolution.keras_tuner_bridge.objectives import directions_of
-from kt_evolution.keras_tuner_bridge.objectives import inferred_directions
 from kt_evolution.keras_tuner_bridge.objectives import names_of
-from kt_evolution.keras_tuner_bridge.trial_metrics import execution_metrics
-from kt_evolution.limits import Limit
 from kt_evolution.project.training_log import FILE_NAME
 from kt_evolution.stopping import StopAtEpochEnd
 from kt_evolution.training.checkpoints import SaveMeasuredEpochs
@@ -44,71 +39,10 @@ from kt_evolution.training.metric_check import can_add_metrics
 from kt_evolution.training.metrics import metrics_of
 from kt_evolution.training.pausing import FitAgainError
 from kt_evolution.training.pausing import Pause
+from kt_evolution.training.plan import TrainingPlan
 from kt_evolution.training.settings import Settings
 from kt_evolution.training.training_state import from_record
 from kt_evolution.training.training_state import to_record
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingPlan:
-    """The settings that the trainings of all trials of a tuner share.
-
-    Args:
-        objective: The `keras_tuner.Objective`.
-        measured: Frozenset of the costs and proxies that are measured.
-        limited: Frozenset of the names of costs and metrics that are limited.
-        expected: Dict of arguments to the metrics that training must have.
-        inferred: Dict of objectives to the directions that their names imply.
-        time_budget: Float, in seconds.
-        is_time_over: Function without arguments.
-    """
-
-    objective: kt.Objective
-    measured: frozenset[str]
-    limited: frozenset[str]
-    expected: Mapping[str, set[str]]
-    inferred: Mapping[str, str]
-    time_budget: float
-    is_time_over: Callable[[], bool]
-
-    @classmethod
-    def of_search(
-        cls,
-        objective: kt.Objective,
-        given_objective: Any,
-        limits: Sequence[Limit],
-        requested: Sequence[str],
-        time_budget: float,
-        is_time_over: Callable[[], bool],
-    ) -> "TrainingPlan":
-        """Returns the plan of a search.
-
-        Args:
-            objective: The `keras_tuner.Objective`.
-            given_objective: The user's argument `objective`.
-            limits: The `Limit`s of the search.
-            requested: The costs that the user wants measured.
-            time_budget: Float, in seconds.
-            is_time_over: Function without arguments.
-        """
-        limited = frozenset(limit.name for limit in limits)
-        named = {*directions_of(objective), *limited}
-        others = {*measurement.NAMES, *execution_metrics(objective)}
-        on_metrics = {limit.name for limit in limits if not limit.is_function}
-        return cls(
-            objective=objective,
-            measured=frozenset(
-                {*requested, *named.intersection(measurement.NAMES)}
-            ),
-            limited=limited,
-            expected={
-                "objective": set(names_of(objective)) - others,
-                "limits": on_metrics - others,
-            },
-            inferred=inferred_directions(given_objective),
-            time_budget=time_budget,
-            is_time_over=is_time_over,
-        )
 
 
 class TrialExecution:

@@ -41,7 +41,6 @@ from kt_evolution.training.continuation import Continuation
 from kt_evolution.training.cross_validation import Fold
 from kt_evolution.training.curve import num_epochs_of
 from kt_evolution.training.disk import raise_if_disk_failed
-from kt_evolution.training.execution import TrainingPlan
 from kt_evolution.training.execution import TrialExecution
 from kt_evolution.training.fit_arguments import check_fit_arguments
 from kt_evolution.training.fit_arguments import warn_of_one_epoch
@@ -50,6 +49,7 @@ from kt_evolution.training.hooks import makes_metrics_by_keras
 from kt_evolution.training.hooks import source_of_metrics
 from kt_evolution.training.inheritance import Inheritance
 from kt_evolution.training.pausing import FitAgainError
+from kt_evolution.training.plan import TrainingPlan
 from kt_evolution.training.seeds import seed_of
 from kt_evolution.training.settings import Settings
 from kt_evolution.training.unfinished import UnfinishedTrials

@@ -133,3 +133,24 @@ def test_both_searches_are_reported(tmp_path, capsys, networks):
     assert "| surrogate |" in printed
     assert "searcher | 12 | nearest |" in printed
     assert printed.strip().splitlines()[-1].startswith("| random |")
+
+
+def test_proxies_are_compared_with_scores(monkeypatch):
+    measured = iter(range(4))
+    monkeypatch.setattr(
+        trained_cells,
+        "proxies_of",
+        lambda _: {"params": -next(measured), "synflow": 1.0},
+    )
+    scores = np.array([0.1, 0.2, 0.4, 0.3])
+    found = trained_cells.table_of_proxies([{}] * 4, scores)
+    # The better half is the last two.
+    assert "| params | -0.80 | 1.00 |" in found
+    assert "| synflow | nan | nan |" in found
+
+
+def test_proxies_are_those_of_the_network(networks):
+    found = trained_cells.proxies_of(networks[0])
+    assert found == trained_cells.proxies_of(networks[0])
+    assert found.keys() == {"params", "naswot", "synflow"}
+    assert found["params"] > 1000

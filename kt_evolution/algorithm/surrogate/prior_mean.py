@@ -1,10 +1,11 @@
 """The prior mean: which scores are expected before the first one is known.
 
-It is a constant, plus basis functions of individuals. Each basis function is
-what a search on other data has learned: the scores that its own surrogate
-predicts. How much that is worth here is not known, so the constant and the
-weights of the basis functions have normal priors and are integrated out. If
-the scores of this search contradict another search, it loses its weight.
+It is a constant, plus basis functions of individuals. A basis function is what
+a search on other data has learned, the scores that its own surrogate predicts,
+or a proxy that is measured before training. How much that is worth here is not
+known, so the constant and the weights of the basis functions have normal priors
+and are integrated out. What the scores of this search contradict loses its
+weight.
 
 Reference:
     Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning",
@@ -49,6 +50,10 @@ class PriorMean:
         for i, function in enumerate(self.functions):
             values[:, i] = function(genomes, expressed)
         return values
+
+    def extended(self, functions: tuple[BasisFunction, ...]) -> "PriorMean":
+        """Returns the prior mean with further basis functions."""
+        return PriorMean((*self.functions, *functions))
 
     @staticmethod
     def expected(basis: np.ndarray) -> np.ndarray:

@@ -1,0 +1,189 @@
+"""`measure=["synflow"]`: proxies of candidates are inputs of the search."""
+
+import json
+import random
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+from tuner_helpers import FIT
+from tuner_helpers import ScoringTuner
+from tuner_helpers import build_dense
+from tuner_helpers import dense_model
+from tuner_helpers import trials_of
+from tuner_helpers import values_of
+
+import kt_evolution
+from kt_evolution.costs import synflow
+from kt_evolution.proposals.dry_build import DryBuild
+
+
+def new_tuner(folder, build=build_dense, **options):
+    options = {
+        "objective": kt.Objective("score", "min"),
+        "max_trials": 10,
+        "seed": 0,
+        "directory": folder,
+        "project_name": "p",
+        "measure": ["synflow"],
+        **options,
+    }
+    tuner = ScoringTuner(build, **options)
+    tuner.oracle.verbose = 0
+    return tuner
+
+
+def score(hp):
+    return {"score": (hp.get("units") - 11) ** 2 + abs(hp.get("lr") - 0.1)}
+
+
+def events_of(folder):
+    lines = (folder / "p" / "journal.jsonl").read_text().splitlines()
+    return [json.loads(line)["event"] for line in lines]
+
+
+def test_the_proxies_of_candidates_change_what_is_trained(tmp_path):
+    informed = new_tuner(tmp_path / "a")
+    plain = new_tuner(tmp_path / "b", measure=())
+    for tuner in (informed, plain):
+        tuner.search(score)
+    assert values_of(informed) != values_of(plain)
+    # Of each proposal up to 16 candidates are built.
+    builds = [events_of(tmp_path / name).count("build") for name in "ab"]
+    assert builds[1] == 10 and 40 < builds[0] <= 10 * 17
+
+
+def test_a_resumed_search_goes_on_as_if_it_had_not_ended(tmp_path):
+    whole = new_tuner(tmp_path / "a")
+    whole.search(score)
+    for max_trials in (4, 7, 10):
+        random.seed(max_trials)
+        keras.utils.set_random_seed(max_trials)
+        parts = new_tuner(tmp_path / "b", max_trials=max_trials)
+        parts.search(score)
+    assert values_of(parts) == values_of(whole)
+
+
+def test_the_proxies_of_a_trained_model_are_its_metrics(tmp_path):
+    tuner = kt_evolution.EvolutionTuner(
+        build_dense,
+        "val_loss",
+        max_trials=8,
+        seed=0,
+        directory=tmp_path,
+        measure=["synflow", "naswot"],
+    )
+    tuner.search(**FIT)
+    trials = trials_of(tuner, "COMPLETED")
+    assert len(trials) == 8
+    genomes = tuner.oracle.history.genomes
+    known = tuner.oracle._proposer._proxies.of_search().measure(genomes)
+    for row, trial in zip(known, trials, strict=True):
+        metrics = trial.metrics
+        assert list(row) == [
+            metrics.get_best_value(name)
+            for name in ("synflow", "naswot", "params")
+        ]
+
+
+def test_candidates_are_noted_before_they_are_built(tmp_path):
+    seen = []
+
+    def build(hp):
+        if (tmp_path / "p" / "journal.jsonl").exists():
+            seen.append(events_of(tmp_path)[-1])
+        return build_dense(hp)
+
+    tuner = new_tuner(tmp_path, build, max_trials=6)
+    seen.clear()
+    tuner.search(score)
+    assert set(seen) == {"build"} and len(seen) > 30
+
+
+def test_a_model_without_a_proxy_is_searched_like_others(tmp_path, recwarn):
+    def build(hp):
+        units = hp.Int("units", 1, 16)
+        hp.Float("lr", 1e-3, 1.0, sampling="log")
+        if units % 2:
+            raise ValueError("It is odd.")
+        # It has no rectifier.
+        model = keras.Sequential(
+            [
+                keras.Input((4,)),
+                keras.layers.Dense(units),
+                keras.layers.Dense(1),
+            ]
+        )
+        model.compile("sgd", "mse")
+        return model
+
+    tuner = new_tuner(tmp_path, build, measure=["naswot"], max_trials=8)
+    tuner.search(score)
+    assert len(trials_of(tuner, "COMPLETED")) == 8
+    assert not [one for one in recwarn if "proxy" in str(one.message)]
+
+
+def test_candidates_leave_the_search_space_alone(tmp_path):
+    def build(hp):
+        model = build_dense(hp)
+        if hp.get("units") == 16:
+            hp.Float("more", 0.0, 1.0)
+        return model
+
+    tuner = new_tuner(tmp_path, build)
+    proxies = tuner.oracle._proposer._proxies.of_search()
+    space = tuner.oracle.history.space
+    names = [one.name for one in tuner.oracle.get_space().space]
+    largest = space.encode({"units": 16, "lr": 0.1})
+    assert np.isfinite(proxies.measure(largest[None])).all()
+    assert [one.name for one in tuner.oracle.get_space().space] == names
+
+
+@pytest.mark.parametrize(
+    "objective, is_informed",
+    [
+        ("params", False),
+        ([kt.Objective("score", "min"), "params"], True),
+        (kt.Objective("synflow", "max"), True),
+    ],
+)
+def test_costs_are_not_informed(tmp_path, objective, is_informed):
+    tuner = new_tuner(tmp_path, objective=objective)
+    proxies = tuner.oracle._proposer._proxies.of_search()
+    assert (proxies is not None) is is_informed
+    if isinstance(objective, list):
+        assert proxies.are_informed == (True, False)
+
+
+def test_without_a_dry_build_proxies_are_metrics_only(tmp_path):
+    tuner = new_tuner(tmp_path, dry_build=False)
+    assert tuner.oracle._proposer._proxies.of_search() is None
+    tuner.search(score)
+    assert len(trials_of(tuner, "COMPLETED")) == 10
+
+
+def test_first_weights_do_not_depend_on_what_was_drawn_before():
+    builder = DryBuild(kt.HyperModel(), proxies=["synflow"])
+    builder.hypermodel.build = build_dense
+    values = {"units": 7, "lr": 0.1}
+    space = kt.HyperParameters()
+    found = []
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)
+        before = random.getstate(), np.random.get_state()[1].tolist()
+        found.append(builder.build(space, values, with_proxies=True).proxies)
+        assert before == (random.getstate(), np.random.get_state()[1].tolist())
+    assert found[0] == found[1]
+    keras.utils.set_random_seed(0)
+    assert found[0] == {"synflow": pytest.approx(synflow(dense_model(7)))}
+    assert builder.build(space, values).proxies == {}
+
+
+def test_what_is_too_large_is_not_measured():
+    builder = DryBuild(kt.HyperModel(), max_model_size=10, proxies=["synflow"])
+    builder.hypermodel.build = build_dense
+    report = builder.build(
+        kt.HyperParameters(), {"units": 7, "lr": 0.1}, with_proxies=True
+    )
+    assert report.violation > 0.0 and report.proxies == {}
