@@ -63,7 +63,7 @@ def new_proposer(
         evolution,
         promotions,
         check,
-        BuildProxies(project, check),
+        BuildProxies(project, check, report),
         start,
         past,
         build_warnings,

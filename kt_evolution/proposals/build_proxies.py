@@ -4,9 +4,12 @@ A proxy of a trained model is a metric of its trial. That of any other model is
 measured at a dry build, once.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from kt_evolution.algorithm.history.individual import Status
+from kt_evolution.algorithm.proxies import NUM_CANDIDATES
 from kt_evolution.algorithm.proxies import Proxies
 from kt_evolution.costs.measurement import is_cost
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
@@ -26,11 +29,18 @@ class BuildProxies:
     Args:
         project: The `Project` of the search.
         check: The `FeasibilityCheck`, whose dry build measures them.
+        report: Function that prints a line, if the user wants it.
     """
 
-    def __init__(self, project: Project, check: FeasibilityCheck) -> None:
+    def __init__(
+        self,
+        project: Project,
+        check: FeasibilityCheck,
+        report: Callable[[str], None],
+    ) -> None:
         self._project = project
         self._check = check
+        self._report = report
         self._measured: dict[int, tuple[float, ...]] = {}
 
     @property
@@ -69,6 +79,11 @@ class BuildProxies:
             return known
         values = self._state.history.space.decode(genome)
         model = fingerprint(values)
+        if not self._measured:
+            self._report(
+                f"The proxies of {NUM_CANDIDATES} candidates are measured "
+                "before each trial"
+            )
         if model not in self._measured:
             proxies = self._check.proxies_noted(values)
             self._measured[model] = tuple(

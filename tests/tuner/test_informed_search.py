@@ -54,6 +54,14 @@ def test_the_proxies_of_candidates_change_what_is_trained(tmp_path):
     assert builds[1] == 10 and 40 < builds[0] <= 10 * 17
 
 
+def test_it_is_said_once_what_takes_time(tmp_path, capsys):
+    tuner = new_tuner(tmp_path)
+    tuner.oracle.verbose = 1
+    tuner.search(score)
+    said = "The proxies of 16 candidates are measured before each trial"
+    assert capsys.readouterr().out.count(said) == 1
+
+
 def test_a_resumed_search_goes_on_as_if_it_had_not_ended(tmp_path):
     whole = new_tuner(tmp_path / "a")
     whole.search(score)
