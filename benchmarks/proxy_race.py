@@ -3,82 +3,110 @@
 Example:
 
 ```
-python -m benchmarks.proxy_race --starts naswot synflow nothing --seeds 0-31
+python -m benchmarks.proxy_race --inputs synflow shuffled nothing --seeds 0-31
 ```
 
-For each seed the proxy of some random cells is known, as if their models had
-been built before the first trial. It is used in one of two ways. `Transfer`
-takes their ranks for the scores of a search on other data: they are the prior
-mean of the surrogate, with a weight that the scores correct. Or, with "-first",
-the best of them are the first trials, and nothing else. A search ends once it
-has asked the best cell of the table. Races that are recorded already are
-skipped. The cells are those of `benchmarks/proxy_table.py`. The sign tests are
-one-sided; ties are left out.
+A search of ours with `measure=["synflow"]`, or with other proxies, asks the
+cells of NAS-Bench-201 until it has asked the best one of the table. In place of
+building a cell its proxies are looked up in the table of
+`benchmarks/proxy_table.py`, so hundreds of searches take minutes. All else is
+as in a search of real models. "shuffled" is a SynFlow that misleads: each cell
+has that of another one. "nothing" is the search without proxies, for which the
+records of `benchmarks/race.py` count as well. Searches that are recorded
+already are skipped. The sign tests are one-sided; ties are left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import pathlib
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import keras_tuner as kt
 import numpy as np
-from scipy.stats import rankdata
 from scipy.stats import spearmanr
 
-import kt_evolution
 from benchmarks import proxy_table
 from benchmarks import results
 from benchmarks import tables
 from benchmarks import tasks
+from benchmarks import transfer
 from benchmarks.race import parse_seeds
 from benchmarks.signs import SignTest
 from benchmarks.tasks import Task
-from benchmarks.transfer import CHECKPOINTS
 from benchmarks.transfer import Outcome
-from benchmarks.transfer import replayed
-from benchmarks.transfer import run
-from benchmarks.transfer import values_of_cells
+from kt_evolution.costs.measurement import PROXIES
+from kt_evolution.keras_tuner_bridge import private_api
+from kt_evolution.keras_tuner_bridge.encoding import key_of
+from kt_evolution.proposals.dry_build import BuildHyperParameters
+from kt_evolution.proposals.dry_build import BuildReport
+from kt_evolution.proposals.dry_build import DryBuild
 
 TRACK = "proxies"
-PROXIES = ("params", "naswot", "synflow")
+JOINT = "+"
+SHUFFLED = "shuffled"
 NOTHING = "nothing"
-FIRST = "-first"
-# How many cells are tried first by their proxy alone.
-NUM_FIRST = 3
-STARTS = (*PROXIES, *(f"{name}{FIRST}" for name in PROXIES), NOTHING)
+INPUTS = (*PROXIES, JOINT.join(PROXIES), SHUFFLED, NOTHING)
+RANKED = ("params", *PROXIES)
 # The part of a table whose best cells are ranked alone as well.
 TOP_SHARE = 0.1
 
 Proxies = dict[str, dict[str, float]]
+Records = dict[tuple[str, int], results.Record]
 
 
-def values_of(proxies: Proxies, name: str) -> dict[str, float]:
-    """Returns a proxy of all cells whose function was measured.
-
-    A cell whose proxy is missing is worse than all others.
+class TableBuild(DryBuild):
+    """Looks a cell up in place of building it.
 
     Args:
-        proxies: Dict of cells to their proxies, see `proxy_table`.
-        name: String, the proxy.
+        task: The table of scores.
+        known: Dict of cells to their proxies, see `proxy_table`.
+        names: The proxies that the search asks for.
     """
-    return {
-        cell: proxies[first].get(name, -np.inf)
-        for cell, first in proxy_table.representatives().items()
-        if first in proxies
-    }
+
+    def __init__(
+        self, task: Task, known: Proxies, names: Sequence[str]
+    ) -> None:
+        super().__init__(kt.HyperModel(), proxies=names)
+        self._task = task
+        self._known = known
+
+    def build(
+        self,
+        space: kt.HyperParameters,
+        values: dict[str, Any],
+        with_proxies: bool = False,
+    ) -> BuildReport:
+        hp = BuildHyperParameters()
+        private_api.share_space(space, values, into=hp)
+        cell = "".join(
+            str(parameter.values.index(values[parameter.name]))
+            for parameter in self._task.parameters
+        )
+        found = self._known[proxy_table.representatives()[cell]]
+        proxies: Mapping[str, float] = {}
+        if with_proxies:
+            proxies = {name: found[name] for name in self.proxies}
+        return BuildReport(
+            tuple(map(key_of, hp.space)),
+            hp,
+            costs={"params": int(found["params"])},
+            proxies=proxies,
+        )
 
 
-def correlations(
-    task: Task, values: dict[str, float]
-) -> tuple[float, float, int]:
-    """Returns how well a proxy ranks cells, all and the best of the table.
+def correlations(task: Task, values: dict[str, float]) -> tuple[float, float]:
+    """Returns how well a proxy ranks cells.
+
+    Args:
+        task: The table.
+        values: Dict of cells to the proxy.
 
     Returns:
-        Tuple of two rank correlations of the proxy with the score, and of the
-        number of cells.
+        Tuple of the rank correlations of the proxy with the score, of all
+        cells and of the best of the table alone.
     """
     regrets = np.array([task.regret(tuple(map(int, cell))) for cell in values])
     proxy = np.array(list(values.values()))
@@ -86,47 +114,48 @@ def correlations(
     return (
         float(spearmanr(-regrets, proxy).statistic),
         float(spearmanr(-regrets[best], proxy[best]).statistic),
-        len(values),
     )
 
 
+def correlations_table(known: Proxies, names: Sequence[str]) -> str:
+    """Returns `correlations` of each table and proxy, in markdown."""
+    cells = proxy_table.representatives().items()
+    rows = []
+    for name in names:
+        row = [name]
+        for proxy in RANKED:
+            every, best = correlations(
+                tasks.load_task(name),
+                {cell: known[first][proxy] for cell, first in cells},
+            )
+            row.append(f"{every:.2f}, {best:.2f}")
+        rows.append(row)
+    return tables.table(["table", *RANKED], rows)
+
+
 def run_seed(
-    task: Task,
-    seed: int,
-    values: dict[str, float] | None,
-    num_known: int,
-    budget: int,
-    tries_first: bool = False,
+    task: Task, seed: int, known: Proxies, inputs: str, budget: int
 ) -> results.Record:
     """Runs a search until the best cell was asked, or the budget is spent.
 
     Args:
         task: The table.
         seed: Integer.
-        values: Dict of cells to a proxy; None for a search without.
-        num_known: Integer, of how many random cells it is known.
+        known: Dict of cells to their proxies, see `proxy_table`.
+        inputs: String, one of `INPUTS`.
         budget: Integer, how many cells are asked at most.
-        tries_first: Boolean, whether the best cells by their proxy are the
-            first trials, and not the prior mean. Defaults to False.
     """
-    options: dict[str, Any] = {}
-    with contextlib.ExitStack() as stack:
-        if values is not None:
-            rng = np.random.default_rng([seed, num_known])
-            known = rng.permutation(sorted(values))[:num_known]
-            cells = [tuple(map(int, cell)) for cell in known]
-            ranks = rankdata([-values[cell] for cell in known])
-            if tries_first:
-                best = np.argsort(ranks, kind="stable")[:NUM_FIRST]
-                options["initial_population"] = values_of_cells(
-                    task, [cells[index] for index in best]
-                )
-            else:
-                past = replayed(task, cells, (ranks / len(ranks)).tolist())
-                stack.enter_context(contextlib.closing(past))
-                options["warm_start"] = kt_evolution.Transfer(past.project)
-        outcome = run(task, seed, budget, **options)
-    return record_of(task, seed, outcome)
+    dry_build = None
+    if inputs == SHUFFLED:
+        order = np.random.default_rng(seed).permutation(len(known))
+        others = list(known.values())
+        shuffled = {
+            cell: others[i] for cell, i in zip(known, order, strict=True)
+        }
+        dry_build = TableBuild(task, shuffled, ["synflow"])
+    elif inputs != NOTHING:
+        dry_build = TableBuild(task, known, inputs.split(JOINT))
+    return record_of(task, seed, transfer.run(task, seed, budget, dry_build))
 
 
 def record_of(task: Task, seed: int, outcome: Outcome) -> results.Record:
@@ -144,9 +173,20 @@ def record_of(task: Task, seed: int, outcome: Outcome) -> results.Record:
     )
 
 
-def queries_of(
-    records: dict[tuple[str, int], results.Record], task: str
-) -> dict[int, int]:
+def path_of(folder: pathlib.Path, inputs: str) -> pathlib.Path:
+    return results.path(folder, f"evolution-{inputs}", TRACK)
+
+
+def records_of(folder: pathlib.Path, inputs: str) -> Records:
+    """Returns the recorded searches. Without a proxy, those of `race` count."""
+    records = results.load(path_of(folder, inputs))
+    if inputs == NOTHING:
+        clean = results.load(results.path(folder, "evolution", "clean"))
+        return {**clean, **records}
+    return records
+
+
+def queries_of(records: Records, task: str) -> dict[int, int]:
     """Returns the queries until the best cell for each seed.
 
     A search that has not found it counts as if the next query had.
@@ -158,151 +198,63 @@ def queries_of(
     }
 
 
-def comparison(
-    title: str, ours: dict[int, int], others: dict[int, int]
-) -> list[list[str]]:
-    """Returns the row that compares the queries of two searches.
-
-    Returns:
-        List of the row; empty if they have no seed in common.
-    """
-    seeds = sorted(ours.keys() & others.keys())
-    if not seeds:
-        return []
-    pair = [[queries[seed] for seed in seeds] for queries in (ours, others)]
-    return [
-        [
-            title,
-            str(len(seeds)),
-            *(tables.mean_and_error(list(queries)) for queries in pair),
-            ", ".join(f"{np.median(queries):.0f}" for queries in pair),
-            str(SignTest.of(*pair)),
-        ]
-    ]
-
-
 def queries_table(
-    folder: pathlib.Path, names: Sequence[str], starts: Sequence[str]
+    folder: pathlib.Path, names: Sequence[str], inputs: Sequence[str]
 ) -> str:
     """Returns the mean queries until the best cell, and sign tests."""
-    rows = []
-    for name in names:
-        found = {
-            start: queries_of(records_of(folder, start), name)
-            for start in (*starts, NOTHING)
-        }
-        for start in starts:
-            if start != NOTHING:
-                rows += comparison(
-                    f"{name}, {start}", found[start], found[NOTHING]
-                )
-    return tables.table(
-        ["table, proxy", "seeds", "with it", "without", "medians", "sooner"],
-        rows,
-    )
-
-
-def correlations_table(proxies: Proxies, names: Sequence[str]) -> str:
-    rows = []
-    for name in names:
-        row = [name]
-        for proxy in PROXIES:
-            every, best, _ = correlations(
-                tasks.load_task(name), values_of(proxies, proxy)
-            )
-            row.append(f"{every:.2f}, {best:.2f}")
-        rows.append(row)
-    return tables.table(["table", *PROXIES], rows)
-
-
-def path_of(folder: pathlib.Path, start: str) -> pathlib.Path:
-    return results.path(folder, f"evolution-{start}", TRACK)
-
-
-def records_of(
-    folder: pathlib.Path, start: str
-) -> dict[tuple[str, int], results.Record]:
-    """Returns the recorded races. Without a proxy, those of `race` count."""
-    records = results.load(path_of(folder, start))
-    if start == NOTHING:
-        clean = results.load(results.path(folder, "evolution", "clean"))
-        return {**clean, **records}
-    return records
-
-
-def regrets_table(
-    folder: pathlib.Path, names: Sequence[str], starts: Sequence[str]
-) -> str:
-    """Returns mean regrets after some trials, and sign tests over all seeds."""
     others = records_of(folder, NOTHING)
     rows = []
-    for start in starts:
-        races = [
-            (record, others[key])
-            for key, record in records_of(folder, start).items()
-            if start != NOTHING and key in others and key[0] in names
-        ]
-        for trials in CHECKPOINTS if races else ():
-            ours, theirs = (
-                # A race ends once its regret is 0.
-                [
-                    pair[i].regret_at(min(trials, pair[i].evaluations))
-                    for pair in races
-                ]
-                for i in range(2)
-            )
+    for name in names:
+        without = queries_of(others, name)
+        for one in inputs:
+            found = queries_of(records_of(folder, one), name)
+            seeds = sorted(found.keys() & without.keys())
+            if one == NOTHING or not seeds:
+                continue
+            pair = [
+                [queries[seed] for seed in seeds]
+                for queries in (found, without)
+            ]
             rows.append(
                 [
-                    f"{start}, {trials}",
-                    str(len(races)),
-                    f"{np.mean(ours):.3f}",
-                    f"{np.mean(theirs):.3f}",
-                    str(SignTest.of(ours, theirs)),
+                    f"{name}, {one}",
+                    str(len(seeds)),
+                    *map(tables.mean_and_error, pair),
+                    ", ".join(f"{np.median(queries):.0f}" for queries in pair),
+                    str(SignTest.of(*pair)),
                 ]
             )
     return tables.table(
-        ["proxy, trials", "races", "with it", "without", "smaller"], rows
+        ["table, inputs", "seeds", "with", "without", "medians", "sooner"], rows
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        description="Compare searches with and without zero-cost proxies."
+        description="Search with zero-cost proxies as inputs."
     )
     add = parser.add_argument
-    add("--starts", nargs="+", default=list(STARTS), choices=STARTS)
+    add("--inputs", nargs="+", default=list(INPUTS), choices=INPUTS)
     add("--tasks", nargs="+", default=["nasbench201"], metavar="NAME")
     add("--seeds", type=parse_seeds, default=list(range(32)))
-    add("--known", type=int, default=200, metavar="CELLS")
     add("--budget", type=int, default=200, metavar="TRIALS")
     add("--table", type=pathlib.Path, default=proxy_table.TABLE)
     add("--results", type=pathlib.Path, default=results.FOLDER)
     options = parser.parse_args(arguments)
     names = tasks.task_names(options.tasks)
-    proxies = proxy_table.load(options.table)
-    print(f"{len(proxies)} functions are measured.")
-    print(correlations_table(proxies, names), flush=True)
+    known = proxy_table.load(options.table)
+    print(correlations_table(known, names), flush=True)
     for seed in options.seeds:
-        for start in options.starts:
-            path = path_of(options.results, start)
-            recorded = records_of(options.results, start)
+        for inputs in options.inputs:
+            recorded = records_of(options.results, inputs)
             for name in names:
                 if (name, seed) in recorded:
                     continue
-                record = run_seed(
-                    tasks.load_task(name),
-                    seed,
-                    None
-                    if start == NOTHING
-                    else values_of(proxies, start.removesuffix(FIRST)),
-                    options.known,
-                    options.budget,
-                    start.endswith(FIRST),
-                )
-                results.append(path, record)
-                print(name, start, seed, record.queries_to_best, flush=True)
-    print(queries_table(options.results, names, options.starts))
-    print(regrets_table(options.results, names, options.starts))
+                task = tasks.load_task(name)
+                record = run_seed(task, seed, known, inputs, options.budget)
+                results.append(path_of(options.results, inputs), record)
+                print(name, inputs, seed, record.queries_to_best, flush=True)
+    print(queries_table(options.results, names, options.inputs))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import proxy_inputs
 from benchmarks import proxy_race
 from benchmarks import proxy_table
 from benchmarks import results
@@ -69,84 +68,74 @@ def test_a_table_goes_on_where_it_ended(tmp_path, monkeypatch):
 
 def test_a_cell_has_all_proxies():
     found = proxy_table.measured("303101")
-    assert found.keys() == set(proxy_race.PROXIES)
+    assert found.keys() == set(proxy_race.RANKED)
     assert all(map(np.isfinite, found.values()))
 
 
-def test_a_proxy_that_knows_the_scores_finds_the_best_at_once(tmp_path, capsys):
-    task = tasks.load_task(TABLE)
-    cells = ["".join(map(str, cell)) for cell in np.ndindex(*task.sizes)]
-    best = cells[int(task.means.argmin())]
-    scores = {
-        cell: -task.regret(tuple(map(int, cell)))
-        for cell in [best, *np.random.default_rng(0).permutation(cells)[:20]]
-    }
-    record = proxy_race.run_seed(task, 0, scores, len(scores), 3)
-    assert record.queries_to_best == record.evaluations == 1
-    assert record.steps == [(1, 0.0)]
-    every, _, count = proxy_race.correlations(task, scores)
-    assert every == 1.0 and count == len(scores)
-    record = proxy_race.run_seed(task, 0, scores, len(scores), 1, True)
-    assert record.steps == [(1, 0.0)]
-
-
-def test_races_are_recorded_and_compared(tmp_path, capsys):
-    file = tmp_path / "proxies.jsonl"
+def written_table(folder):
+    """Writes a table of proxies that tell nothing, and returns its path."""
+    file = folder / "proxies.jsonl"
+    functions = sorted(set(proxy_table.representatives().values()))
     lines = [
-        json.dumps({"cell": cell, **dict.fromkeys(proxy_race.PROXIES, number)})
-        for number, cell in enumerate(
-            sorted(set(proxy_table.representatives().values()))[::40]
-        )
+        json.dumps({"cell": cell, **dict.fromkeys(proxy_race.RANKED, number)})
+        for number, cell in enumerate(functions)
     ]
     file.write_text("\n".join(lines))
-    arguments = ["--starts", "params", "nothing", "--tasks", TABLE]
-    arguments += ["--seeds", "0-1", "--known", "5", "--budget", "2"]
-    arguments += ["--table", str(file), "--results", str(tmp_path)]
-    proxy_race.main(arguments)
-    first = capsys.readouterr().out
-    assert f"{len(lines)} functions are measured" in first
-    assert f"| {TABLE}, params | 2 | 3.0 ± 0.0 | 3.0 ± 0.0 | 3, 3 |" in first
-    assert "| params, 1 | 2 | " in first
-    records = results.load(proxy_race.path_of(tmp_path, "params"))
-    assert records.keys() == {(TABLE, 0), (TABLE, 1)}
-    proxy_race.main(arguments)
-    assert f"{TABLE} params 0" not in capsys.readouterr().out
+    return file
 
 
-def test_an_input_that_knows_the_scores_finds_the_best_soon():
+@pytest.fixture(scope="module")
+def true_proxies():
+    """SynFlow that is the score of the best cell of each function."""
     task = tasks.load_task(TABLE)
     known = {}
     for cell, first in proxy_table.representatives().items():
         score = -task.regret(tuple(map(int, cell)))
-        # Cells of one function share a proxy, that of the best.
         before = known.get(first, {"synflow": -np.inf})["synflow"]
         known[first] = {"params": 1.0, "synflow": max(score, before)}
-    with_it = proxy_inputs.run_seed(task, 0, known, "synflow", 12)
-    misled = proxy_inputs.run_seed(task, 0, known, "shuffled", 12)
+    return known
+
+
+def test_an_input_that_knows_the_scores_finds_the_best_soon(true_proxies):
+    task = tasks.load_task(TABLE)
+    with_it = proxy_race.run_seed(task, 0, true_proxies, "synflow", 12)
+    misled = proxy_race.run_seed(task, 0, true_proxies, "shuffled", 12)
     assert with_it.steps[-1][1] < misled.steps[-1][1]
     assert misled.queries_to_best is None and misled.evaluations == 12
 
 
-def test_inputs_are_recorded_and_compared(tmp_path, capsys):
-    file = tmp_path / "proxies.jsonl"
-    lines = [
-        json.dumps({"cell": cell, "params": 1, "synflow": float(number)})
-        for number, cell in enumerate(
-            sorted(set(proxy_table.representatives().values()))
-        )
-    ]
-    file.write_text("\n".join(lines))
-    without = proxy_race.run_seed(tasks.load_task(TABLE), 0, None, 0, 3)
-    path = proxy_race.path_of(tmp_path, proxy_race.NOTHING)
-    results.append(path, without)
-    arguments = ["--inputs", "synflow", "--tasks", TABLE, "--seeds", "0-1"]
-    arguments += ["--budget", "7", "--table", str(file)]
+def test_a_proxy_that_is_the_score_ranks_all_cells():
+    task = tasks.load_task(TABLE)
+    cells = ["".join(map(str, cell)) for cell in np.ndindex(*task.sizes)]
+    scores = {cell: -task.regret(tuple(map(int, cell))) for cell in cells}
+    assert proxy_race.correlations(task, scores) == (1.0, 1.0)
+    reversed_scores = {cell: -score for cell, score in scores.items()}
+    assert proxy_race.correlations(task, reversed_scores) == (-1.0, -1.0)
+
+
+def test_races_are_recorded_and_compared(tmp_path, capsys):
+    arguments = ["--inputs", "naswot+synflow", "nothing", "--tasks", TABLE]
+    arguments += ["--seeds", "0-1", "--budget", "7"]
+    arguments += ["--table", str(written_table(tmp_path))]
     arguments += ["--results", str(tmp_path)]
-    proxy_inputs.main(arguments)
+    proxy_race.main(arguments)
     first = capsys.readouterr().out
-    assert f"{TABLE} synflow 1 None" in first
-    assert f"| {TABLE}, synflow | 1 | 8.0 ± 0.0 | 4.0 ± 0.0 | 8, 4 |" in first
-    records = results.load(proxy_inputs.path_of(tmp_path, "synflow"))
+    assert "| table | params | naswot | synflow |" in first
+    assert f"{TABLE} naswot+synflow 1 None" in first
+    assert (
+        f"| {TABLE}, naswot+synflow | 2 | 8.0 ± 0.0 | 8.0 ± 0.0 | 8, 8 |"
+        in first
+    )
+    records = proxy_race.records_of(tmp_path, "naswot+synflow")
     assert records.keys() == {(TABLE, 0), (TABLE, 1)}
-    proxy_inputs.main(arguments)
-    assert f"{TABLE} synflow" not in capsys.readouterr().out
+    without = proxy_race.records_of(tmp_path, proxy_race.NOTHING)
+    assert records[TABLE, 0].steps != without[TABLE, 0].steps
+    proxy_race.main(arguments)
+    assert f"{TABLE} naswot+synflow 1" not in capsys.readouterr().out
+
+
+def test_searches_of_another_race_count_as_those_without(tmp_path):
+    searched = proxy_race.run_seed(tasks.load_task(TABLE), 3, {}, "nothing", 2)
+    results.append(results.path(tmp_path, "evolution", "clean"), searched)
+    assert proxy_race.records_of(tmp_path, "nothing") == {(TABLE, 3): searched}
+    assert proxy_race.records_of(tmp_path, "synflow") == {}
