@@ -137,5 +137,6 @@ def test_races_are_recorded_and_compared(tmp_path, capsys):
 def test_searches_of_another_race_count_as_those_without(tmp_path):
     searched = proxy_race.run_seed(tasks.load_task(TABLE), 3, {}, "nothing", 2)
     results.append(results.path(tmp_path, "evolution", "clean"), searched)
-    assert proxy_race.records_of(tmp_path, "nothing") == {(TABLE, 3): searched}
+    (found,) = proxy_race.records_of(tmp_path, "nothing").values()
+    assert (found.task, found.seed, found.evaluations) == (TABLE, 3, 2)
     assert proxy_race.records_of(tmp_path, "synflow") == {}
