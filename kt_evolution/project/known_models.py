@@ -49,9 +49,8 @@ class KnownModels:
         requested: List of the keys of genes that exploring requested.
         problems: List of the problems of rejected models.
         kinds_of_problems: Set of these, without their numbers.
-        imports: List of the `ModelImported` events.
-        imported_values: Dict of the ids of imported individuals to all of
-            their values, also those of unknown hyperparameters.
+        imports: Dict of the ids of imported individuals to their
+            `ModelImported` events.
         sources: Set of the paths of the projects that were read.
     """
 
@@ -64,8 +63,7 @@ class KnownModels:
         self.requested: list[str] = []
         self.problems: list[str] = []
         self.kinds_of_problems: set[str] = set()
-        self.imports: list[ModelImported] = []
-        self.imported_values: dict[str, dict[str, Value]] = {}
+        self.imports: dict[str, ModelImported] = {}
         self.sources: set[str] = set()
         self._sign = sign
         # Records and keys that were applied before the line of their trial.
@@ -86,7 +84,7 @@ class KnownModels:
         if unknown:
             self.history.grow(
                 self.history.space.extended(genes_of(unknown)),
-                self.imported_values,
+                {key: event.values for key, event in self.imports.items()},
             )
             self._mark_requested(self.requested)
 
@@ -201,8 +199,7 @@ class KnownModels:
 
     def learn_imported(self, event: ModelImported) -> None:
         """Adds a model that another search evaluated."""
-        self.imported_values[event.trial_id] = event.values
-        self.imports.append(event)
+        self.imports[event.trial_id] = event
         individual = self._individual_of(event.record)
         individual.trial_id = event.trial_id
         self.history.add(individual)

@@ -215,7 +215,7 @@ class SearchState:
             case TrialEnded():
                 return event.trial_id in self._ended
             case ModelImported():
-                return event.trial_id in self.models.imported_values
+                return event.trial_id in self.models.imports
         return False
 
     def _create(self, event: TrialCreated) -> None:

@@ -1,10 +1,12 @@
 """Build proxies: what the builds of a search tell of models.
 
-A proxy of a trained model is a metric of its trial. That of any other model is
-measured at a dry build, once.
+A proxy of a trained model is a metric of its trial, here or in the project that
+it was imported from. That of any other model is measured at a dry build, once.
 """
 
+import functools
 from collections.abc import Callable
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -14,7 +16,6 @@ from kt_evolution.algorithm.proxies import Proxies
 from kt_evolution.costs.measurement import is_cost
 from kt_evolution.keras_tuner_bridge.objectives import objectives_of
 from kt_evolution.keras_tuner_bridge.trial_metrics import value_of
-from kt_evolution.project.builds import fingerprint
 from kt_evolution.project.project import Project
 from kt_evolution.project.state import SearchState
 from kt_evolution.proposals.feasibility import FeasibilityCheck
@@ -41,7 +42,8 @@ class BuildProxies:
         self._project = project
         self._check = check
         self._report = report
-        self._measured: dict[int, tuple[float, ...]] = {}
+        # By genome. A genome of a space that has grown is another one.
+        self._measured: dict[bytes, tuple[float, ...]] = {}
 
     @property
     def _state(self) -> SearchState:
@@ -67,41 +69,62 @@ class BuildProxies:
         )
         if not self._names or not any(informed):
             return None
-        return Proxies(self._measure, informed)
+        # Each trial is looked up once.
+        known: dict[bytes, tuple[float, ...]] = {}
+        return Proxies(functools.partial(self._measure, known), informed)
 
-    def _measure(self, genomes: np.ndarray) -> np.ndarray:
-        rows = [self._of_genome(genome) for genome in genomes]
+    def _measure(
+        self, known: dict[bytes, tuple[float, ...]], genomes: np.ndarray
+    ) -> np.ndarray:
+        """Returns the inputs of models, see `Proxies`.
+
+        Args:
+            known: Dict of genomes, as bytes, to what was looked up already.
+            genomes: Float array of shape `(n, num_genes)`.
+        """
+        for genome in genomes:
+            key = genome.tobytes()
+            if key not in known:
+                known[key] = self._of_genome(genome)
+        rows = [known[genome.tobytes()] for genome in genomes]
         return np.array(rows).reshape(len(genomes), len(self._names))
 
     def _of_genome(self, genome: np.ndarray) -> tuple[float, ...]:
-        known = self._of_trial(genome)
-        if known is not None:
-            return known
-        values = self._state.history.space.decode(genome)
-        model = fingerprint(values)
+        metrics = self._metrics_of(self._state.history.find(genome))
+        if all(name in metrics for name in self._names):
+            return tuple(metrics[name] for name in self._names)
+        key = genome.tobytes()
         if not self._measured:
             self._report(
                 f"The proxies of {NUM_CANDIDATES} candidates are measured "
                 "before each trial"
             )
-        if model not in self._measured:
+        if key not in self._measured:
+            values = self._state.history.space.decode(genome)
             proxies = self._check.proxies_noted(values)
-            self._measured[model] = tuple(
+            self._measured[key] = tuple(
                 proxies.get(name, np.nan) for name in self._names
             )
-        return self._measured[model]
+        return self._measured[key]
 
-    def _of_trial(self, genome: np.ndarray) -> tuple[float, ...] | None:
-        """Returns the proxies of a model whose trial has all of them."""
-        history = self._state.history
-        position = history.find(genome)
+    def _metrics_of(self, position: int) -> Mapping[str, float]:
+        """Returns the metrics that are known of an individual.
+
+        Args:
+            position: Int, -1 for a model that is none.
+        """
         if position < 0:
-            return None
-        individual = history.individuals[position]
-        trial = self._state.trials.get(individual.trial_id or "")
+            return {}
+        individual = self._state.history.individuals[position]
+        trial_id = individual.trial_id or ""
+        if trial_id in self._state.models.imports:
+            return self._state.models.imports[trial_id].metrics
         # What a running trial has reported is not in the journal yet.
-        if trial is None or individual.status is Status.PENDING:
-            return None
-        if not all(trial.metrics.exists(name) for name in self._names):
-            return None
-        return tuple(value_of(trial, name) for name in self._names)
+        if individual.status not in (Status.COMPLETED, Status.PAUSED):
+            return {}
+        trial = self._state.trials[trial_id]
+        return {
+            name: value_of(trial, name)
+            for name in self._names
+            if trial.metrics.exists(name)
+        }

@@ -195,7 +195,7 @@ def _imported(
     outside = []
     known = {
         PastTrial(one.source, one.values, one.metrics).identity
-        for one in state.models.imports
+        for one in state.models.imports.values()
     }
     for trial in project.trials:
         if trial.identity in known:

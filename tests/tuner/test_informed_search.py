@@ -73,26 +73,56 @@ def test_a_resumed_search_goes_on_as_if_it_had_not_ended(tmp_path):
     assert values_of(parts) == values_of(whole)
 
 
-def test_the_proxies_of_a_trained_model_are_its_metrics(tmp_path):
+def trained(folder, **options):
+    """Returns a search of real trainings that has ended."""
+    options = {"max_trials": 8, "measure": ["synflow", "naswot"], **options}
     tuner = kt_evolution.EvolutionTuner(
         build_dense,
         "val_loss",
-        max_trials=8,
         seed=0,
-        directory=tmp_path,
-        measure=["synflow", "naswot"],
+        directory=folder,
+        project_name="p",
+        **options,
     )
     tuner.search(**FIT)
-    trials = trials_of(tuner, "COMPLETED")
-    assert len(trials) == 8
-    genomes = tuner.oracle.history.genomes
-    known = tuner.oracle._proposer._proxies.of_search().measure(genomes)
-    for row, trial in zip(known, trials, strict=True):
-        metrics = trial.metrics
-        assert list(row) == [
-            metrics.get_best_value(name)
+    return tuner
+
+
+def inputs_of(trials):
+    """Returns the metrics of trials that are inputs of the search."""
+    return [
+        [
+            trial.metrics.get_best_value(name)
             for name in ("synflow", "naswot", "params")
         ]
+        for trial in trials
+    ]
+
+
+def test_the_proxies_of_a_trained_model_are_its_metrics(tmp_path):
+    tuner = trained(tmp_path)
+    genomes = tuner.oracle.history.genomes
+    known = tuner.oracle._proposer._proxies.of_search().measure(genomes)
+    trials = trials_of(tuner, "COMPLETED")
+    assert len(trials) == 8
+    assert known.tolist() == inputs_of(trials)
+
+
+def test_the_proxies_of_an_imported_model_are_those_of_its_project(tmp_path):
+    past = trained(tmp_path / "a", max_trials=4)
+    tuner = trained(tmp_path / "b", max_trials=1, warm_start=past.project_dir)
+    history = tuner.oracle.history
+    num_builds = events_of(tmp_path / "b").count("build")
+    proxies = tuner.oracle._proposer._proxies.of_search()
+    known = proxies.measure(history.genomes[history.imports])
+    # The best of them is trained here as well.
+    ours = inputs_of(trials_of(tuner))
+    assert [row for row in inputs_of(trials_of(past)) if row not in ours]
+    for row, before in zip(
+        known.tolist(), inputs_of(trials_of(past)), strict=True
+    ):
+        assert row in (before, *ours)
+    assert events_of(tmp_path / "b").count("build") == num_builds
 
 
 def test_candidates_are_noted_before_they_are_built(tmp_path):
