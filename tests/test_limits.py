@@ -61,6 +61,8 @@ def test_a_function_of_the_hyperparameters():
         ({"what": "params", "max": 1, "min": 2}, "max=1, min=2"),
         ({"what": "params", "max": float("nan")}, "max=nan"),
         ({"what": "params", "min": "2"}, "min='2'"),
+        # It is too large for a float.
+        ({"what": "params", "max": 10**400}, "max=1000"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):

@@ -66,6 +66,8 @@ def test_time_budget_adds_up():
         (lambda: TimeBudget(hours=-1), "hours=-1"),
         (lambda: TimeBudget(minutes="3"), "minutes='3'"),
         (lambda: TimeBudget(seconds=math.inf), "seconds=inf"),
+        (lambda: TimeBudget(seconds=10**400), "seconds=1000"),
+        (lambda: Stagnation(10**400), "trials=1000"),
         (lambda: TimeBudget(), "hours=0.0, minutes=0.0, seconds=0.0"),
     ],
 )

@@ -108,8 +108,18 @@ def named_arguments(function: Function) -> Function:
 
 
 def is_number(value: Any) -> bool:
-    """Returns whether a value is a number, NumPy's included."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    """Returns whether a value is a number, NumPy's included.
+
+    An integer that is too large for a float is none: nothing can be computed
+    with it.
+    """
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 def native_number(value: Any) -> int | float:

@@ -21,7 +21,7 @@ def as_number(value: Any) -> float | None:
             array = np.asarray(keras.ops.convert_to_numpy(value))
             return float(array.item()) if array.size == 1 else None
         return float(value)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         return None
 
 

@@ -63,6 +63,12 @@ COUNTS = {
 }
 
 
+@pytest.mark.parametrize("name", [*COUNTS, "seed", "trial_timeout"])
+def test_what_is_too_large_for_a_float_is_named(tmp_path, name):
+    with pytest.raises(ValueError, match=f"{name}=1000"):
+        searched(tmp_path, **{name: 10**400})
+
+
 @pytest.mark.parametrize("kind", [np.int64, np.float64, float])
 def test_counts_may_be_whole_numbers_of_any_kind(tmp_path, kind):
     expected = searched(tmp_path / "a", seed=0, **COUNTS)

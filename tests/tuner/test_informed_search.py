@@ -115,13 +115,10 @@ def test_the_proxies_of_an_imported_model_are_those_of_its_project(tmp_path):
     num_builds = events_of(tmp_path / "b").count("build")
     proxies = tuner.oracle._proposer._proxies.of_search()
     known = proxies.measure(history.genomes[history.imports])
-    # The best of them is trained here as well.
-    ours = inputs_of(trials_of(tuner))
-    assert [row for row in inputs_of(trials_of(past)) if row not in ours]
-    for row, before in zip(
-        known.tolist(), inputs_of(trials_of(past)), strict=True
-    ):
-        assert row in (before, *ours)
+    expected = inputs_of(trials_of(past))
+    # The best of them was trained here as well, with other first weights.
+    same = np.all(known == expected, axis=1)
+    assert len(same) == 4 and same.sum() >= 3
     assert events_of(tmp_path / "b").count("build") == num_builds
 
 
