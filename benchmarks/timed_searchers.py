@@ -1,7 +1,8 @@
 """The searchers of the race by time, and the watch that ends them.
 
 All train on the same rows in batches of the same size, each model for at most
-as many epochs as the task has. A searcher has its library's own defaults.
+as many epochs as the task has. A searcher has its library's own defaults. Ours
+is told how much time it has, which the others can't be.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import keras
 import keras_tuner as kt
@@ -25,6 +27,7 @@ from benchmarks.nas_budget import tested
 from benchmarks.nas_budget import trained_on_known
 from benchmarks.nas_tasks import Data
 from benchmarks.nas_tasks import Task
+from kt_evolution.project import clock
 
 BATCH_SIZE = 64
 CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
@@ -68,6 +71,11 @@ class Watch:
     def seconds(self) -> float:
         """Float, since the search began, without the tests."""
         return self._clock() - self._began
+
+    @property
+    def seconds_left(self) -> float:
+        """Float, until the search is ended, at least 0."""
+        return max(self._budget - self.seconds, 0.0)
 
     def on_epoch_end(self, model: keras.Model, logs: dict[str, Any]) -> None:
         """Notes an epoch; raises `TimeIsOverError` if it ended too late."""
@@ -156,17 +164,20 @@ def evolution(**options: Any) -> Searcher:
             cross_validation=folds,
             seed=seed,
             directory=folder,
+            stop=kt_evolution.TimeBudget(seconds=watch.seconds_left),
             **options,
         )
-        if folds is None:
-            _search(tuner, task, data)
-        else:
-            tuner.search(
-                *data.known,
-                epochs=task.epochs,
-                batch_size=BATCH_SIZE,
-                verbose=0,
-            )
+        # The time of the search is that of the watch.
+        with mock.patch.object(clock, "monotonic", lambda: watch.seconds):
+            if folds is None:
+                _search(tuner, task, data)
+            else:
+                tuner.search(
+                    *data.known,
+                    epochs=task.epochs,
+                    batch_size=BATCH_SIZE,
+                    verbose=0,
+                )
 
     return search
 

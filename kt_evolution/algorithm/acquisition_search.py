@@ -107,7 +107,13 @@ class AcquisitionSearch:
         if proxies is None:
             return pool.best(1), acquisition
         candidates = pool.best(NUM_CANDIDATES)
-        return self._best_by_proxies(history, known_few, candidates, proxies)
+        can_train = np.flatnonzero(proxies.can_train(candidates.genomes))
+        if not len(can_train):
+            # The search learns from one that is rejected.
+            return candidates.take(np.array([0])), acquisition
+        return self._best_by_proxies(
+            history, known_few, candidates.take(can_train), proxies
+        )
 
     def _best_by_proxies(
         self,

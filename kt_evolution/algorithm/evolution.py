@@ -378,6 +378,9 @@ class Evolution:
             genome = next_from_past(self.acquisition_search.surrogate, history)
             if genome is not None:
                 return Proposal(genome, TRANSFER)
+        if proxies is not None and not all(proxies.are_informed):
+            # The best by proxies are those that cost most.
+            proxies = None
         return made_new(
             history, Proposal(*next_initial(history, seed, proxies))
         )

@@ -68,8 +68,13 @@ def next_initial(
         initial_point(history, number, seed)
         for number in range(first, first + NUM_CANDIDATES)
     ]
-    unknown = [point for point in points if history.find(point) < 0] or points
-    return unknown[proxies.best_of(np.array(unknown))], "initial"
+    unknown = np.array(
+        [point for point in points if history.find(point) < 0] or points
+    )
+    can_train = unknown[proxies.can_train(unknown)]
+    if not len(can_train):
+        return unknown[0], "initial"
+    return can_train[proxies.best_of(can_train)], "initial"
 
 
 def initial_point(history: History, number: int, seed: int) -> np.ndarray:

@@ -35,11 +35,14 @@ class Proxies:
             `(n, num_genes)`, and returns their proxies, a float array of shape
             `(n, num_proxies)`. Higher is better; NaN is not known. Equal
             genomes must have equal proxies.
+        can_train: Function that takes genomes and returns a bool array of
+            shape `(n,)`, whether the build shows that they can be trained.
         are_informed: Tuple of bools, of which objectives the proxies tell: of
             an accuracy, but not of a cost.
     """
 
     measure: Callable[[np.ndarray], np.ndarray]
+    can_train: Callable[[np.ndarray], np.ndarray]
     are_informed: tuple[bool, ...]
 
     def functions(

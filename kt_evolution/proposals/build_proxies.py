@@ -4,7 +4,7 @@ A proxy of a trained model is a metric of its trial, here or in the project that
 it was imported from. That of any other model is measured at a dry build, once.
 """
 
-import functools
+import dataclasses
 from collections.abc import Callable
 from collections.abc import Mapping
 
@@ -20,8 +20,23 @@ from kt_evolution.project.project import Project
 from kt_evolution.project.state import SearchState
 from kt_evolution.proposals.feasibility import FeasibilityCheck
 
-# The size of a model comes free with its proxies, and goes with its score, too.
+# The size of a model comes free with its proxies, and may go with its score.
 SIZE = "params"
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """What a dry build tells of a model.
+
+    Args:
+        inputs: Tuple of floats, the inputs of the surrogate, NaN where one is
+            not known.
+        can_train: Bool, whether it can be built and keeps the limits that are
+            checked before training.
+    """
+
+    inputs: tuple[float, ...]
+    can_train: bool = True
 
 
 class BuildProxies:
@@ -42,24 +57,22 @@ class BuildProxies:
         self._project = project
         self._check = check
         self._report = report
+        self.forget()
+
+    def forget(self) -> None:
+        """Starts over like a new process, after the state was read again."""
         # By genome. A genome of a space that has grown is another one.
-        self._measured: dict[bytes, tuple[float, ...]] = {}
+        self._built: dict[bytes, Candidate] = {}
+        self._are_there: bool | None = None
 
     @property
     def _state(self) -> SearchState:
         return self._project.state
 
     @property
-    def _names(self) -> tuple[str, ...]:
-        """The inputs of the surrogate, none without a proxy."""
+    def _proxies(self) -> tuple[str, ...]:
         dry_build = self._check.dry_build
-        if dry_build is None or not dry_build.proxies:
-            return ()
-        return (*dry_build.proxies, SIZE)
-
-    def forget(self) -> None:
-        """Starts over like a new process, after the state was read again."""
-        self._measured.clear()
+        return () if dry_build is None else dry_build.proxies
 
     def of_search(self) -> Proxies | None:
         """Returns the `Proxies` for a proposal, None if there are none."""
@@ -67,54 +80,81 @@ class BuildProxies:
             not is_cost(one.name)
             for one in objectives_of(self._state.objective)
         )
-        if not self._names or not any(informed):
+        if not self._proxies or not any(informed):
+            return None
+        if self._are_there is None:
+            self._are_there = self._find_out()
+        if not self._are_there:
             return None
         # Each trial is looked up once.
-        known: dict[bytes, tuple[float, ...]] = {}
-        return Proxies(functools.partial(self._measure, known), informed)
+        known: dict[bytes, Candidate] = {}
 
-    def _measure(
-        self, known: dict[bytes, tuple[float, ...]], genomes: np.ndarray
-    ) -> np.ndarray:
-        """Returns the inputs of models, see `Proxies`.
+        def look_up(genomes: np.ndarray) -> list[Candidate]:
+            for genome in genomes:
+                key = genome.tobytes()
+                if key not in known:
+                    known[key] = self._of_trial(genome) or self._build(genome)
+            return [known[genome.tobytes()] for genome in genomes]
 
-        Args:
-            known: Dict of genomes, as bytes, to what was looked up already.
-            genomes: Float array of shape `(n, num_genes)`.
+        def measure(genomes: np.ndarray) -> np.ndarray:
+            shape = (len(genomes), len(self._proxies) + 1)
+            inputs = [one.inputs for one in look_up(genomes)]
+            return np.array(inputs).reshape(shape)
+
+        def can_train(genomes: np.ndarray) -> np.ndarray:
+            return np.array([one.can_train for one in look_up(genomes)], bool)
+
+        return Proxies(measure, can_train, informed)
+
+    def _find_out(self) -> bool:
+        """Returns whether the models of the search have proxies.
+
+        The model with the default values tells it, unless it can't be trained.
         """
-        for genome in genomes:
-            key = genome.tobytes()
-            if key not in known:
-                known[key] = self._of_genome(genome)
-        rows = [known[genome.tobytes()] for genome in genomes]
-        return np.array(rows).reshape(len(genomes), len(self._names))
-
-    def _of_genome(self, genome: np.ndarray) -> tuple[float, ...]:
-        metrics = self._metrics_of(self._state.history.find(genome))
-        if all(name in metrics for name in self._names):
-            return tuple(metrics[name] for name in self._names)
-        key = genome.tobytes()
-        if not self._measured:
+        named = f"measure={list(self._proxies)!r}"
+        default = self._build(self._state.history.space.default_genome())
+        if default.can_train and np.isnan(default.inputs[:-1]).all():
             self._report(
-                f"The proxies of {NUM_CANDIDATES} candidates are measured "
-                "before each trial"
+                f"{named}: the model with the default values has no such "
+                "proxy, so the search goes on without"
             )
-        if key not in self._measured:
+            return False
+        self._report(
+            f"{named}: up to {NUM_CANDIDATES} candidates are built and "
+            "measured before each trial"
+        )
+        return True
+
+    def _build(self, genome: np.ndarray) -> Candidate:
+        """Returns what a dry build tells of a model, which is built once."""
+        key = genome.tobytes()
+        if key not in self._built:
             values = self._state.history.space.decode(genome)
-            proxies = self._check.proxies_noted(values)
-            self._measured[key] = tuple(
-                proxies.get(name, np.nan) for name in self._names
-            )
-        return self._measured[key]
+            report = self._check.build_candidate(values)
+            known: dict[str, float] = {}
+            can_train = False
+            if report is not None:
+                known = {**report.costs, **report.proxies}
+                can_train = self._check.problem_of(report) is None
+            self._built[key] = Candidate(self._inputs_of(known), can_train)
+        return self._built[key]
+
+    def _of_trial(self, genome: np.ndarray) -> Candidate | None:
+        """Returns what is known of a trained model, None if not all is."""
+        position = self._state.history.find(genome)
+        if position < 0:
+            return None
+        inputs = self._inputs_of(self._metrics_of(position))
+        return None if np.isnan(inputs).any() else Candidate(inputs)
+
+    def _inputs_of(self, known: Mapping[str, float]) -> tuple[float, ...]:
+        return tuple(known.get(name, np.nan) for name in self._proxies) + (
+            # A model without weights is not built yet.
+            known.get(SIZE) or np.nan,
+        )
 
     def _metrics_of(self, position: int) -> Mapping[str, float]:
-        """Returns the metrics that are known of an individual.
-
-        Args:
-            position: Int, -1 for a model that is none.
-        """
-        if position < 0:
-            return {}
+        """Returns the metrics of an individual, as far as the journal goes."""
         individual = self._state.history.individuals[position]
         trial_id = individual.trial_id or ""
         if trial_id in self._state.models.imports:
@@ -125,6 +165,6 @@ class BuildProxies:
         trial = self._state.trials[trial_id]
         return {
             name: value_of(trial, name)
-            for name in self._names
+            for name in (*self._proxies, SIZE)
             if trial.metrics.exists(name)
         }

@@ -80,9 +80,11 @@ class FeasibilityCheck:
         individual = Individual(
             # A copy, because a row would keep the whole array in memory.
             proposal.genome.copy(),
+            # A rejected parent has no trial.
             parents=tuple(
-                self._history.individuals[parent].trial_id or ""
+                trial_id
                 for parent in proposal.parents
+                if (trial_id := self._history.individuals[parent].trial_id)
             ),
             operator=proposal.operator,
             prediction=proposal.prediction,
@@ -213,19 +215,16 @@ class FeasibilityCheck:
         self._note_build(values)
         return self.build(values)
 
-    def proxies_noted(self, values: dict[str, Any]) -> Mapping[str, float]:
-        """Measures costs and zero-cost proxies of a model, noted like a build.
+    def build_candidate(self, values: dict[str, Any]) -> BuildReport | None:
+        """Builds a model with its zero-cost proxies, noted as `build_noted`.
 
-        Returns:
-            Dict of their names to floats; empty if the model can't be built.
+        It is a candidate only: its hyperparameters don't join the space.
         """
         if self.dry_build is None or self._fatal_problem(values) is not None:
-            return {}
+            return None
         self._note_build(values)
-        # It is a candidate only: its hyperparameters don't join the space.
         space = self._state.hyperparameters
-        report = self.dry_build.build(space, values, with_proxies=True)
-        return {**report.costs, **report.proxies}
+        return self.dry_build.build(space, values, with_proxies=True)
 
     def _note_build(self, values: dict[str, Any]) -> None:
         model = fingerprint(values)

@@ -81,8 +81,8 @@ def _hint(name: str, logs: Mapping[str, Any]) -> str:
         )
     if name in PROXIES:
         return (
-            " A proxy is one of them only if it can be measured before the "
-            "training: a warning says why it can't."
+            " Proxies are measured only for Keras models that the tuner builds "
+            "and fits itself. If one can't be measured, a warning says why."
         )
     is_validated = any(known.startswith(VALIDATION) for known in logs)
     if name.startswith(VALIDATION) and not is_validated:

@@ -40,14 +40,17 @@ def score_of(genome):
     return SCORES[genome.tobytes()]
 
 
-def proxies_of(*functions, are_informed=(True,)):
+def proxies_of(*functions, are_informed=(True,), can_train=lambda genome: True):
     """Returns `Proxies`, each of which a function of a genome measures."""
 
     def measure(genomes):
         values = [[function(one) for function in functions] for one in genomes]
         return np.array(values).reshape(len(genomes), len(functions))
 
-    return Proxies(measure, are_informed)
+    def trainable(genomes):
+        return np.array([can_train(one) for one in genomes], dtype=bool)
+
+    return Proxies(measure, trainable, are_informed)
 
 
 def run(num_trials, proxies=None, seed=0, history=None, **options):
@@ -143,6 +146,51 @@ def test_few_candidates_are_measured():
     proposed = propose(evolution, history).genome.tobytes()
     assert proposed in asked
     assert len(asked - before) <= NUM_CANDIDATES
+
+
+def test_what_can_not_be_trained_is_passed_over():
+    def is_small(genome):
+        return genome[0] < 0.3
+
+    num_failed = []
+    for can_train in (is_small, lambda genome: True):
+        history = History(SPACE)
+        proxies = proxies_of(lambda one: -score_of(one), can_train=can_train)
+        evolution = with_options(Evolution(), proxies=proxies)
+        for number in range(16):
+            genome = ask(evolution, history).genome
+            if is_small(genome):
+                score = [score_of(genome)]
+                history.finish(str(number), Status.COMPLETED, score)
+            else:
+                history.finish(str(number), Status.FAILED)
+        num_failed.append(len(history.positions(Status.FAILED)))
+    assert num_failed[0] <= 2 < num_failed[1]
+
+
+def test_if_no_candidate_can_be_trained_one_is_proposed_all_the_same():
+    proxies = proxies_of(
+        lambda one: -score_of(one), can_train=lambda one: False
+    )
+    history = run(8, proxies)
+    # Nothing tells the points of the sequence apart.
+    assert np.array_equal(history.genomes[1], run(2).genomes[1])
+    plain = propose(Evolution(), history)
+    found = propose(with_options(Evolution(), proxies=proxies), history)
+    assert np.array_equal(found.genome, plain.genome)
+
+
+def test_with_a_cost_as_an_objective_the_first_models_are_spread():
+    informed = proxies_of(lambda genome: genome[0], are_informed=(True, False))
+    firsts = []
+    for proxies in (None, informed):
+        history = History(SPACE, num_objectives=2)
+        evolution = with_options(Evolution(), proxies=proxies)
+        for number in range(5):
+            ask(evolution, history)
+            history.finish(str(number), Status.COMPLETED, [number, number])
+        firsts.append(history.genomes)
+    assert np.array_equal(*firsts)
 
 
 def test_running_models_are_measured_too():

@@ -58,8 +58,13 @@ def test_it_is_said_once_what_takes_time(tmp_path, capsys):
     tuner = new_tuner(tmp_path)
     tuner.oracle.verbose = 1
     tuner.search(score)
-    said = "The proxies of 16 candidates are measured before each trial"
-    assert capsys.readouterr().out.count(said) == 1
+    said = (
+        "measure=['synflow']: up to 16 candidates are built and measured "
+        "before each trial"
+    )
+    out = capsys.readouterr().out
+    assert out.count(said) == 1
+    assert out.index(said) < out.index("[1/10]")
 
 
 def test_a_resumed_search_goes_on_as_if_it_had_not_ended(tmp_path):
@@ -136,27 +141,82 @@ def test_candidates_are_noted_before_they_are_built(tmp_path):
     assert set(seen) == {"build"} and len(seen) > 30
 
 
-def test_a_model_without_a_proxy_is_searched_like_others(tmp_path, recwarn):
-    def build(hp):
-        units = hp.Int("units", 1, 16)
-        hp.Float("lr", 1e-3, 1.0, sampling="log")
-        if units % 2:
-            raise ValueError("It is odd.")
-        # It has no rectifier.
-        model = keras.Sequential(
-            [
-                keras.Input((4,)),
-                keras.layers.Dense(units),
-                keras.layers.Dense(1),
-            ]
-        )
-        model.compile("sgd", "mse")
-        return model
+def build_with_rectifiers(hp):
+    """Builds models of which some can't be built, and some have no NASWOT."""
+    units = hp.Int("units", 1, 16)
+    hp.Float("lr", 1e-3, 1.0, sampling="log")
+    activation = hp.Choice("activation", ["relu", "linear"])
+    if units % 4 == 1:
+        raise ValueError("It has a wrong number of units.")
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(units, activation=activation),
+            keras.layers.Dense(1),
+        ]
+    )
+    model.compile("sgd", "mse")
+    return model
 
-    tuner = new_tuner(tmp_path, build, measure=["naswot"], max_trials=8)
-    tuner.search(score)
-    assert len(trials_of(tuner, "COMPLETED")) == 8
+
+def test_a_model_without_a_proxy_is_searched_like_others(tmp_path, recwarn):
+    rejected = []
+    for name, measure in (("a", ["naswot"]), ("b", ())):
+        tuner = new_tuner(
+            tmp_path / name,
+            build_with_rectifiers,
+            measure=measure,
+            max_trials=12,
+        )
+        tuner.search(score)
+        assert len(trials_of(tuner, "COMPLETED")) == 12
+        rejected.append(len(tuner.oracle._project.state.models.problems))
+    # What can't be built is seen before it is proposed.
+    assert rejected[0] < rejected[1]
     assert not [one for one in recwarn if "proxy" in str(one.message)]
+
+
+def without_rectifiers(hp):
+    hp.Int("units", 1, 16)
+    hp.Float("lr", 1e-3, 1.0, sampling="log")
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+
+
+def other_than_keras(hp):
+    without_rectifiers(hp)
+    return object()
+
+
+@pytest.mark.parametrize("build", [without_rectifiers, other_than_keras])
+def test_where_models_have_no_proxy_candidates_are_not_built(
+    tmp_path, capsys, build
+):
+    tuner = new_tuner(tmp_path / "a", build, measure=["naswot"])
+    tuner.oracle.verbose = 1
+    tuner.search(score)
+    assert capsys.readouterr().out.count("no such proxy") == 1
+    plain = new_tuner(tmp_path / "b", build, measure=())
+    plain.search(score)
+    assert values_of(tuner) == values_of(plain)
+    builds = [events_of(tmp_path / name).count("build") for name in "ab"]
+    assert builds[0] == builds[1] + 1
+
+
+@pytest.mark.parametrize(
+    "limited",
+    [{"limits": kt_evolution.Limit("params", max=40)}, {"max_model_size": 40}],
+)
+def test_candidates_over_a_limit_are_passed_over(tmp_path, limited):
+    rejected = []
+    for name, measure in (("a", ["synflow"]), ("b", ())):
+        # 40 parameters are those of six units.
+        tuner = new_tuner(
+            tmp_path / name, measure=measure, max_trials=8, **limited
+        )
+        tuner.search(score)
+        assert len(trials_of(tuner, "COMPLETED")) == 8
+        rejected.append(len(tuner.oracle._project.state.models.problems))
+    assert rejected[0] < rejected[1]
 
 
 def test_candidates_leave_the_search_space_alone(tmp_path):
