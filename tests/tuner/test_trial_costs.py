@@ -324,7 +324,7 @@ def test_an_objective_that_is_a_proxy_which_a_model_lacks(tmp_path):
         kt.Objective("naswot", "max"),
         initial_population=[{"kind": "tanh"}],
     )
-    message = "`objective`.* A proxy is .* a warning says why"
+    message = "`objective`.* Proxies are .* a warning says why"
     with (
         pytest.warns(UserWarning, match="'naswot'.*no layer with"),
         pytest.raises(kt.errors.FatalValueError, match=message),
