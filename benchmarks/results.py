@@ -88,8 +88,8 @@ def lines_of(file: pathlib.Path) -> list[str]:
 
 
 def pack(folder: pathlib.Path) -> None:
-    """Moves the lines of all files of a folder into their archives."""
-    for file in sorted(folder.glob("*.jsonl")):
+    """Moves the lines of all files of a folder tree into their archives."""
+    for file in sorted(folder.rglob("*.jsonl")):
         text = "".join(f"{line}\n" for line in lines_of(file) if line)
         # Of one preset the same lines make the same bytes.
         archive_of(file).write_bytes(lzma.compress(text.encode(), preset=9))

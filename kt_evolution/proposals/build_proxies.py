@@ -6,6 +6,7 @@ it was imported from. That of any other model is measured at a dry build, once.
 
 import dataclasses
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 
 import numpy as np
@@ -61,8 +62,10 @@ class BuildProxies:
 
     def forget(self) -> None:
         """Starts over like a new process, after the state was read again."""
-        # By genome. A genome of a space that has grown is another one.
-        self._built: dict[bytes, Candidate] = {}
+        # By the genes that a build requests, and by their codes: models with
+        # equal ones are equal. A space that has grown has other models.
+        self._built: dict[tuple[int, ...], dict[bytes, Candidate]] = {}
+        self._num_genes = 0
         self._are_there: bool | None = None
 
     @property
@@ -127,17 +130,37 @@ class BuildProxies:
 
     def _build(self, genome: np.ndarray) -> Candidate:
         """Returns what a dry build tells of a model, which is built once."""
-        key = genome.tobytes()
-        if key not in self._built:
-            values = self._state.history.space.decode(genome)
-            report = self._check.build_candidate(values)
-            known: dict[str, float] = {}
-            can_train = False
-            if report is not None:
-                known = {**report.costs, **report.proxies}
-                can_train = self._check.problem_of(report) is None
-            self._built[key] = Candidate(self._inputs_of(known), can_train)
-        return self._built[key]
+        if len(genome) != self._num_genes:
+            self._built.clear()
+            self._num_genes = len(genome)
+        for requested, models in self._built.items():
+            found = models.get(genome[list(requested)].tobytes())
+            if found is not None:
+                return found
+        values = self._state.history.space.decode(genome)
+        report = self._check.build_candidate(values)
+        if report is None:
+            return self._remember(genome, range(len(genome)), {}, False)
+        return self._remember(
+            genome,
+            self._check.expression_of(report),
+            {**report.costs, **report.proxies},
+            self._check.problem_of(report) is None,
+        )
+
+    def _remember(
+        self,
+        genome: np.ndarray,
+        requested: Iterable[int],
+        known: Mapping[str, float],
+        can_train: bool,
+    ) -> Candidate:
+        """Keeps a candidate for all genomes of the same model."""
+        genes = tuple(sorted(requested))
+        candidate = Candidate(self._inputs_of(known), can_train)
+        models = self._built.setdefault(genes, {})
+        models[genome[list(genes)].tobytes()] = candidate
+        return candidate
 
     def _of_trial(self, genome: np.ndarray) -> Candidate | None:
         """Returns what is known of a trained model, None if not all is."""

@@ -219,6 +219,37 @@ def test_candidates_over_a_limit_are_passed_over(tmp_path, limited):
     assert rejected[0] < rejected[1]
 
 
+def test_a_model_is_measured_once_whatever_it_does_not_ask_for(tmp_path):
+    built = []
+
+    def build(hp):
+        number = hp.Int("layers", 1, 4)
+        units = tuple(hp.Int(f"units_{i}", 4, 8, 4) for i in range(number))
+        built.append(units)
+        layers = [keras.layers.Dense(one, activation="relu") for one in units]
+        return keras.Sequential(
+            [keras.Input((4,)), *layers, keras.layers.Dense(1)]
+        )
+
+    tuner = new_tuner(tmp_path, build)
+    tuner.search(lambda hp: {"score": hp.get("layers") + hp.get("units_0")})
+    proxies = tuner.oracle._proposer._proxies.of_search()
+    rng = np.random.default_rng(0)
+    space = tuner.oracle.history.space
+    genomes = space.canonicalize(rng.random((200, space.num_genes)))
+    built.clear()
+    found = proxies.measure(genomes)
+    # Of 30 models some were built by the search.
+    assert len(built) == len(set(built)) < 30
+    by_values = {}
+    for genome, row in zip(genomes, found.tolist(), strict=True):
+        values = space.decode(genome)
+        number = values["layers"]
+        key = tuple(values[f"units_{i}"] for i in range(number))
+        assert by_values.setdefault(key, row) == row
+    assert len({row[0] for row in by_values.values()}) == len(by_values)
+
+
 def test_candidates_leave_the_search_space_alone(tmp_path):
     def build(hp):
         model = build_dense(hp)
