@@ -122,6 +122,14 @@ class Evolution:
                 allow_none=True,
             )
 
+    @property
+    def has_prior_mean(self) -> bool:
+        """Whether other searches and `Proxies` can be inputs of this one."""
+        search = self.acquisition_search
+        return search is not None and isinstance(
+            search.surrogate, GaussianProcess
+        )
+
     def propose(
         self,
         history: History,
@@ -253,8 +261,7 @@ class Evolution:
         proxies: Proxies | None,
     ) -> Proposal | None:
         """Returns a new individual, None if every phenotype is known."""
-        search = self.acquisition_search
-        if search is None or not isinstance(search.surrogate, GaussianProcess):
+        if not self.has_prior_mean:
             proxies = None
         return self._from_initial_design(
             history, rng, initial_population

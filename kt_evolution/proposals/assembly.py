@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import keras_tuner as kt
 
 from kt_evolution.algorithm.evolution import Evolution
-from kt_evolution.algorithm.surrogate import GaussianProcess
 from kt_evolution.limits import Limit
 from kt_evolution.project.project import Project
 from kt_evolution.proposals.build_proxies import BuildProxies
@@ -63,7 +62,7 @@ def new_proposer(
         evolution,
         promotions,
         check,
-        BuildProxies(project, check, report),
+        BuildProxies(project, evolution, check, report),
         start,
         past,
         build_warnings,
@@ -75,9 +74,9 @@ def _check_prior_mean(
     evolution: Evolution, warm_start: GivenProjects | None
 ) -> None:
     """Raises if the surrogate can't begin with what other searches learned."""
-    search = evolution.acquisition_search
-    surrogate = None if search is None else search.surrogate
-    if not isinstance(surrogate, GaussianProcess):
+    if not evolution.has_prior_mean:
+        search = evolution.acquisition_search
+        surrogate = None if search is None else search.surrogate
         raise ValueError(
             '`surrogate` must be "gaussian_process" or a `GaussianProcess` if '
             f"`warm_start` has a `Transfer`. Received: surrogate={surrogate!r}"

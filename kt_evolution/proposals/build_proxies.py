@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.individual import Status
 from kt_evolution.algorithm.proxies import NUM_CANDIDATES
 from kt_evolution.algorithm.proxies import Proxies
@@ -45,6 +46,7 @@ class BuildProxies:
 
     Args:
         project: The `Project` of the search.
+        evolution: Its `Evolution`, whose surrogate may not take them.
         check: The `FeasibilityCheck`, whose dry build measures them.
         report: Function that prints a line, if the user wants it.
     """
@@ -52,10 +54,12 @@ class BuildProxies:
     def __init__(
         self,
         project: Project,
+        evolution: Evolution,
         check: FeasibilityCheck,
         report: Callable[[str], None],
     ) -> None:
         self._project = project
+        self._evolution = evolution
         self._check = check
         self._report = report
         self.forget()
@@ -84,6 +88,8 @@ class BuildProxies:
             for one in objectives_of(self._state.objective)
         )
         if not self._proxies or not any(informed):
+            return None
+        if not self._evolution.has_prior_mean:
             return None
         if self._are_there is None:
             self._are_there = self._find_out()

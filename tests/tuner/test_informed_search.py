@@ -282,11 +282,20 @@ def test_costs_are_not_informed(tmp_path, objective, is_informed):
         assert proxies.are_informed == (True, False)
 
 
-def test_without_a_dry_build_proxies_are_metrics_only(tmp_path):
-    tuner = new_tuner(tmp_path, dry_build=False)
+@pytest.mark.parametrize("option", [{"dry_build": False}, {"surrogate": None}])
+def test_where_proxies_are_metrics_only_nothing_is_built(
+    tmp_path, capsys, option
+):
+    tuner = new_tuner(tmp_path / "a", **option)
+    tuner.oracle.verbose = 1
+    plain = new_tuner(tmp_path / "b", measure=(), **option)
+    for one in (tuner, plain):
+        one.search(score)
     assert tuner.oracle._proposer._proxies.of_search() is None
-    tuner.search(score)
-    assert len(trials_of(tuner, "COMPLETED")) == 10
+    assert "candidates" not in capsys.readouterr().out
+    assert values_of(tuner) == values_of(plain)
+    builds = [events_of(tmp_path / name).count("build") for name in "ab"]
+    assert builds[0] == builds[1]
 
 
 def test_first_weights_do_not_depend_on_what_was_drawn_before():
