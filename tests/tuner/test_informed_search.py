@@ -217,6 +217,9 @@ def test_candidates_over_a_limit_are_passed_over(tmp_path, limited):
         assert len(trials_of(tuner, "COMPLETED")) == 8
         rejected.append(len(tuner.oracle._project.state.models.problems))
     assert rejected[0] < rejected[1]
+    # Offspring of rejected models have no trials for parents.
+    bred = tuner.oracle.history.individuals
+    assert all(parent for one in bred for parent in one.parents)
 
 
 def test_a_model_is_measured_once_whatever_it_does_not_ask_for(tmp_path):
