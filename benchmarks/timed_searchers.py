@@ -52,6 +52,7 @@ class Watch:
             best validation score of all epochs changed.
         trainings: Int, how often the training of a model began or went on.
         epochs: Int, of all trainings.
+        last_look: Float, the seconds when it was checked last.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Watch:
         self.task = task
         self._data = data
         self._budget = seconds
+        self.last_look = 0.0
         self._clock = CLOCKS[clock]
         self._began = self._clock()
         self._model: keras.Model | None = None
@@ -74,8 +76,8 @@ class Watch:
 
     @property
     def seconds_left(self) -> float:
-        """Float, until the search is ended, at least 0."""
-        return max(self._budget - self.seconds, 0.0)
+        """Float, from the last look until the search is ended."""
+        return self._budget - self.last_look
 
     def on_epoch_end(self, model: keras.Model, logs: dict[str, Any]) -> None:
         """Notes an epoch; raises `TimeIsOverError` if it ended too late."""
@@ -99,7 +101,7 @@ class Watch:
 
     def check(self) -> float:
         """Returns the seconds so far; raises `TimeIsOverError` if too many."""
-        seconds = self.seconds
+        seconds = self.last_look = self.seconds
         if seconds > self._budget:
             raise TimeIsOverError(f"{self._budget:g} s are over.")
         return seconds
@@ -167,8 +169,8 @@ def evolution(**options: Any) -> Searcher:
             stop=kt_evolution.TimeBudget(seconds=watch.seconds_left),
             **options,
         )
-        # The time of the search is that of the watch.
-        with mock.patch.object(clock, "monotonic", lambda: watch.seconds):
+        # The time of the search is that of the watch at the last epoch.
+        with mock.patch.object(clock, "monotonic", lambda: watch.last_look):
             if folds is None:
                 _search(tuner, task, data)
             else:

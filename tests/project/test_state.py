@@ -98,10 +98,7 @@ def picture(state):
         )
     } | {
         name: getattr(state.models, name)
-        for name in (
-            *["imported_values", "imports", "requested", "kinds_of_problems"],
-            "sources",
-        )
+        for name in ("imports", "requested", "kinds_of_problems", "sources")
     }
     if not state.trials:
         # Until the first trial a restart explores the hypermodel once more.
