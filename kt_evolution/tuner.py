@@ -116,9 +116,9 @@ class EvolutionTuner(kt.Tuner):
             Defaults to none.
         stop: `StoppingRule` or a list of them. The search stops as soon as
             one fires. Defaults to none.
-        measure: List of metrics of each trial: "flops", "latency", and the
-            zero-cost proxies "naswot" and "synflow", which are inputs of the
-            search, too. Objectives, limits, "params", "trainable_params" and
+        measure: String or list, metrics of each trial: "flops", "latency", and
+            zero-cost proxies, "naswot" and "synflow", inputs of the search,
+            too. Objectives, limits, "params", "trainable_params" and
             "train_seconds" always are metrics. Defaults to none.
         initial_population: List of dicts of names to values, or of
             `keras_tuner.HyperParameters`, to try before anything else. What
@@ -175,7 +175,7 @@ class EvolutionTuner(kt.Tuner):
         surrogate: str | Surrogate | None = "gaussian_process",
         limits: Sequence[Limit] | Limit = (),
         stop: Sequence[StoppingRule] | StoppingRule | None = None,
-        measure: list[str] | tuple[str, ...] = (),
+        measure: str | Sequence[str] = (),
         initial_population: GivenModels | None = None,
         warm_start: GivenProjects | None = None,
         reevaluate: int = 0,

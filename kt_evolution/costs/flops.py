@@ -144,7 +144,7 @@ def _with_batch_of_one(tensor: Any) -> Any:
     if None in tensor.shape[1:]:
         raise ValueError(
             f"The model's input '{tensor.name}' has dimensions that are not "
-            "known, so one sample has no definite cost. Give `keras.Input` a "
+            "known, so one sample has no definite size. Give `keras.Input` a "
             f"full shape. Received: shape={tensor.shape}"
         )
     return keras.KerasTensor((1, *tensor.shape[1:]), tensor.dtype)
