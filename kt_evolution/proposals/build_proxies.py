@@ -83,13 +83,13 @@ class BuildProxies:
 
     def of_search(self) -> Proxies | None:
         """Returns the `Proxies` for a proposal, None if there are none."""
+        if not self._proxies or not self._evolution.has_prior_mean:
+            return None
         informed = tuple(
             not is_cost(one.name)
             for one in objectives_of(self._state.objective)
         )
-        if not self._proxies or not any(informed):
-            return None
-        if not self._evolution.has_prior_mean:
+        if not any(informed):
             return None
         if self._are_there is None:
             self._are_there = self._find_out()

@@ -210,28 +210,32 @@ class FeasibilityCheck:
             The `BuildReport`, or None if there is no dry build, or if the
             build of the model has ended the process too often.
         """
-        if self.dry_build is None or self._fatal_problem(values) is not None:
-            return None
-        self._note_build(values)
-        return self.build(values)
+        return None if self._begun(values) is None else self.build(values)
 
     def build_candidate(self, values: dict[str, Any]) -> BuildReport | None:
         """Builds a model with its zero-cost proxies, noted as `build_noted`.
 
         It is a candidate only: its hyperparameters don't join the space.
         """
+        dry_build = self._begun(values)
+        if dry_build is None:
+            return None
+        space = self._state.hyperparameters
+        return dry_build.build(space, values, with_proxies=True)
+
+    def _begun(self, values: dict[str, Any]) -> DryBuild | None:
+        """Notes that a build begins, and returns the dry build that makes it.
+
+        None, and nothing is noted, if a model is not to be built.
+        """
         if self.dry_build is None or self._fatal_problem(values) is not None:
             return None
-        self._note_build(values)
-        space = self._state.hyperparameters
-        return self.dry_build.build(space, values, with_proxies=True)
-
-    def _note_build(self, values: dict[str, Any]) -> None:
         model = fingerprint(values)
         is_built = self._state.builds.was_built(model)
         # Reopening a search that has ended writes nothing.
         if self._state.stop_reason is None or not is_built:
             self._project.commit(BuildBegan(model=model))
+        return self.dry_build
 
     def _fatal_problem(self, values: dict[str, Any]) -> str | None:
         """Returns why a model is not built any more, None if it is."""

@@ -234,6 +234,7 @@ class Proposer:
         rng = np.random.default_rng(
             [self._project.seed, self._state.num_decisions]
         )
+        proxies = self._proxies.of_search()
         while True:
             proposal = self._evolution.propose(
                 self._history,
@@ -242,7 +243,7 @@ class Proposer:
                 seed=self._project.seed,
                 initial_population=self._initial_genomes(),
                 max_epochs=self._promotions.max_epochs,
-                proxies=self._proxies.of_search(),
+                proxies=proxies,
             )
             if proposal is None:
                 if self._check_earlier_builds(record, num_known, True):

@@ -12,8 +12,8 @@ import keras
 import keras_tuner as kt
 
 from kt_evolution.costs.measurement import NAMES
-from kt_evolution.costs.measurement import PROXIES
 from kt_evolution.costs.measurement import is_cost
+from kt_evolution.costs.measurement import is_proxy
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.keras_tuner_bridge.objectives import VALIDATION
 from kt_evolution.keras_tuner_bridge.objectives import did_you_mean_metric
@@ -79,7 +79,7 @@ def _hint(name: str, logs: Mapping[str, Any]) -> str:
             " Costs are measured only for Keras models that the tuner builds "
             "and fits itself."
         )
-    if name in PROXIES:
+    if is_proxy(name):
         return (
             " Proxies are measured only for Keras models that the tuner builds "
             "and fits itself. If one can't be measured, a warning says why."
