@@ -115,15 +115,25 @@ def values_of(network: int) -> dict[str, Any]:
     return space().decode(space().canonicalize(genomes)[0])
 
 
+def built(hp: kt.HyperParameters, seed: int) -> keras.Model:
+    """Returns the network of some values, with the first weights of a seed."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    return hypermodel().build(hp)
+
+
+def hyperparameters_of(values: Mapping[str, Any]) -> kt.HyperParameters:
+    hp = kt.HyperParameters()
+    hp.values = dict(values)
+    return hp
+
+
 def train(
     values: Mapping[str, Any], seed: int, epochs: int = EPOCHS
 ) -> list[float]:
     """Returns the accuracy after each epoch, on rows not trained on."""
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
-    hp = kt.HyperParameters()
-    hp.values = dict(values)
-    model = hypermodel().build(hp)
+    hp = hyperparameters_of(values)
+    model = built(hp, seed)
     rows, others = data()
     history = hypermodel().fit(
         hp,

@@ -9,6 +9,8 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
+from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -17,6 +19,7 @@ import numpy as np
 from benchmarks.searcher import Loss
 from benchmarks.searcher import Searcher
 from benchmarks.tasks import Cell
+from benchmarks.tasks import Parameter
 from benchmarks.tasks import Task
 
 if TYPE_CHECKING:
@@ -96,11 +99,12 @@ class OracleSearcher(Searcher):
         self._folder.cleanup()
 
     def _cell(self, trial: Any) -> Cell:
-        values = trial.hyperparameters.values
-        return tuple(
-            parameter.values.index(values[parameter.name])
-            for parameter in self._parameters
-        )
+        return cell_of(self._parameters, trial.hyperparameters.values)
+
+
+def cell_of(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> Cell:
+    """Returns the cell of a grid that values stand for."""
+    return tuple(one.values.index(values[one.name]) for one in parameters)
 
 
 def objectives(task: Task) -> Any:

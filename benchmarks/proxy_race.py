@@ -28,6 +28,7 @@ import keras_tuner as kt
 import numpy as np
 from scipy.stats import spearmanr
 
+from benchmarks import hosts
 from benchmarks import proxy_table
 from benchmarks import results
 from benchmarks import tables
@@ -81,10 +82,7 @@ class TableBuild(DryBuild):
     ) -> BuildReport:
         hp = BuildHyperParameters()
         private_api.share_space(space, values, into=hp)
-        cell = "".join(
-            str(parameter.values.index(values[parameter.name]))
-            for parameter in self._task.parameters
-        )
+        cell = "".join(map(str, hosts.cell_of(self._task.parameters, values)))
         found = self._known[proxy_table.representatives()[cell]]
         proxies: Mapping[str, float] = {}
         if with_proxies:
@@ -202,12 +200,12 @@ def queries_table(
     folder: pathlib.Path, names: Sequence[str], inputs: Sequence[str]
 ) -> str:
     """Returns the mean queries until the best cell, and sign tests."""
-    others = records_of(folder, NOTHING)
+    records = {one: records_of(folder, one) for one in (*inputs, NOTHING)}
     rows = []
     for name in names:
-        without = queries_of(others, name)
+        without = queries_of(records[NOTHING], name)
         for one in inputs:
-            found = queries_of(records_of(folder, one), name)
+            found = queries_of(records[one], name)
             seeds = sorted(found.keys() & without.keys())
             if one == NOTHING or not seeds:
                 continue
@@ -244,11 +242,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = tasks.task_names(options.tasks)
     known = proxy_table.load(options.table)
     print(correlations_table(known, names), flush=True)
+    recorded = {one: records_of(options.results, one) for one in options.inputs}
     for seed in options.seeds:
         for inputs in options.inputs:
-            recorded = records_of(options.results, inputs)
             for name in names:
-                if (name, seed) in recorded:
+                if (name, seed) in recorded[inputs]:
                     continue
                 task = tasks.load_task(name)
                 record = run_seed(task, seed, known, inputs, options.budget)

@@ -96,16 +96,21 @@ def missing(known: Mapping[str, object]) -> Iterator[str]:
             yield cell
 
 
+def proxies_of(model: keras.Model) -> dict[str, float]:
+    """Returns the zero-cost proxies of a model, and its parameters."""
+    return {
+        "params": float(measurement.count_params(model)),
+        **measurement.measure_proxies(model, measurement.PROXIES),
+    }
+
+
 def measured(cell: str) -> dict[str, float]:
     """Returns the proxies of a cell."""
     keras.utils.set_random_seed(0)
     model = nas.build_nasbench201(
         cell, INPUT_SHAPE, width=WIDTH, cells_per_stage=CELLS_PER_STAGE
     )
-    return {
-        "params": float(measurement.count_params(model)),
-        **measurement.measure_proxies(model, measurement.PROXIES),
-    }
+    return proxies_of(model)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

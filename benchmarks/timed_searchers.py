@@ -52,6 +52,7 @@ class Watch:
             best validation score of all epochs changed.
         trainings: Int, how often the training of a model began or went on.
         epochs: Int, of all trainings.
+        budget: Float, the seconds after which it ends the search.
         last_look: Float, the seconds when it was checked last.
     """
 
@@ -63,7 +64,7 @@ class Watch:
         self.epochs = 0
         self.task = task
         self._data = data
-        self._budget = seconds
+        self.budget = seconds
         self.last_look = 0.0
         self._clock = CLOCKS[clock]
         self._began = self._clock()
@@ -73,11 +74,6 @@ class Watch:
     def seconds(self) -> float:
         """Float, since the search began, without the tests."""
         return self._clock() - self._began
-
-    @property
-    def seconds_left(self) -> float:
-        """Float, from the last look until the search is ended."""
-        return self._budget - self.last_look
 
     def on_epoch_end(self, model: keras.Model, logs: dict[str, Any]) -> None:
         """Notes an epoch; raises `TimeIsOverError` if it ended too late."""
@@ -102,8 +98,8 @@ class Watch:
     def check(self) -> float:
         """Returns the seconds so far; raises `TimeIsOverError` if too many."""
         seconds = self.last_look = self.seconds
-        if seconds > self._budget:
-            raise TimeIsOverError(f"{self._budget:g} s are over.")
+        if seconds > self.budget:
+            raise TimeIsOverError(f"{self.budget:g} s are over.")
         return seconds
 
     def is_best(self, score: float) -> bool:
@@ -127,7 +123,7 @@ class Watch:
             model: An estimator of scikit-learn's kind.
         """
         seconds = self.seconds
-        if seconds > self._budget:
+        if seconds > self.budget:
             return
         validation, test = (
             score_of(model, self.task, self._data, rows)
@@ -166,7 +162,7 @@ def evolution(**options: Any) -> Searcher:
             cross_validation=folds,
             seed=seed,
             directory=folder,
-            stop=kt_evolution.TimeBudget(seconds=watch.seconds_left),
+            stop=kt_evolution.TimeBudget(seconds=watch.budget),
             **options,
         )
         # The time of the search is that of the watch at the last epoch.

@@ -29,13 +29,12 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-import keras_tuner as kt
 import numpy as np
 import scipy.stats
 
 from benchmarks import cell_trainings
 from benchmarks import many_choices
+from benchmarks import proxy_table
 from benchmarks import results
 from benchmarks import tables
 from benchmarks.cell_trainings import Training
@@ -46,7 +45,6 @@ from kt_evolution.algorithm.surrogate.expected_improvement import (
     log_expected_improvement,
 )
 from kt_evolution.algorithm.surrogate.gaussian_process import GaussianProcess
-from kt_evolution.costs import measurement
 
 NUM_FOLDS = 10
 
@@ -190,15 +188,8 @@ def table_of_pool(
 
 def proxies_of(values: Mapping[str, Any]) -> dict[str, float]:
     """Returns the zero-cost proxies of a network, and its parameters."""
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(0)
-    hp = kt.HyperParameters()
-    hp.values = dict(values)
-    model = cell_trainings.hypermodel().build(hp)
-    return {
-        "params": float(measurement.count_params(model)),
-        **measurement.measure_proxies(model, measurement.PROXIES),
-    }
+    hp = cell_trainings.hyperparameters_of(values)
+    return proxy_table.proxies_of(cell_trainings.built(hp, 0))
 
 
 def table_of_proxies(
