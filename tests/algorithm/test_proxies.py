@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from kt_evolution.algorithm.acquisition import KnownScores
+from kt_evolution.algorithm.acquisition import fit_each
+from kt_evolution.algorithm.acquisition import predicted_mean
 from kt_evolution.algorithm.evolution import Evolution
 from kt_evolution.algorithm.history.history import History
 from kt_evolution.algorithm.history.individual import Individual
@@ -15,6 +18,7 @@ from kt_evolution.algorithm.proxies import NUM_CANDIDATES
 from kt_evolution.algorithm.proxies import Proxies
 from kt_evolution.algorithm.space.genes import OrdinalGene
 from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.algorithm.surrogate import GaussianProcess
 from tests.algorithm.searches import ask
 from tests.algorithm.searches import propose
 from tests.algorithm.searches import with_options
@@ -194,12 +198,13 @@ def test_with_a_cost_as_an_objective_the_first_models_are_spread():
 
 
 def test_running_models_are_measured_too():
-    history = run(8, proxies_of(lambda genome: genome[0]))
-    history.add(Individual(ALL[77], trial_id="running"))
-    evolution = with_options(
-        Evolution(), proxies=proxies_of(lambda genome: genome[0])
-    )
-    assert propose(evolution, history) is not None
+    proxies = proxies_of(lambda genome: genome.sum())
+    history = run(8, proxies)
+    # Its proxy is larger than that of all others.
+    history.add(Individual(ALL[-1], trial_id="running"))
+    proposal = propose(with_options(Evolution(), proxies=proxies), history)
+    assert proposal is not None
+    assert np.isfinite(proposal.prediction).all()
 
 
 def test_proposals_are_a_function_of_history_and_proxies():
@@ -245,3 +250,14 @@ def test_with_two_objectives_a_cost_is_not_informed():
             str(number), Status.COMPLETED, [score_of(genome), float(cost)]
         )
     assert propose(evolution, history) is not None
+    known = KnownScores.of_completed(history)
+    predicted = [
+        predicted_mean(
+            fit_each(GaussianProcess(), history, known, added),
+            ALL,
+            np.ones(ALL.shape, dtype=bool),
+        )
+        for added in ((), proxies.functions(ALL, 2))
+    ]
+    assert predicted[0][:, 0] != pytest.approx(predicted[1][:, 0])
+    assert predicted[0][:, 1] == pytest.approx(predicted[1][:, 1])
