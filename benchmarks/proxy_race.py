@@ -26,7 +26,6 @@ from typing import Any
 
 import keras_tuner as kt
 import numpy as np
-from scipy.stats import spearmanr
 
 from benchmarks import hosts
 from benchmarks import proxy_table
@@ -109,10 +108,7 @@ def correlations(task: Task, values: dict[str, float]) -> tuple[float, float]:
     regrets = np.array([task.regret(tuple(map(int, cell))) for cell in values])
     proxy = np.array(list(values.values()))
     best = regrets <= np.quantile(task.means, TOP_SHARE)
-    return (
-        float(spearmanr(-regrets, proxy).statistic),
-        float(spearmanr(-regrets[best], proxy[best]).statistic),
-    )
+    return proxy_table.rank_correlations(proxy, -regrets, best)
 
 
 def correlations_table(known: Proxies, names: Sequence[str]) -> str:

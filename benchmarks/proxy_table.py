@@ -27,6 +27,7 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
+from scipy.stats import spearmanr
 
 from benchmarks import results
 from kt_evolution import nas
@@ -102,6 +103,22 @@ def proxies_of(model: keras.Model) -> dict[str, float]:
         "params": float(measurement.count_params(model)),
         **measurement.measure_proxies(model, measurement.PROXIES),
     }
+
+
+def rank_correlations(
+    proxy: np.ndarray, scores: np.ndarray, is_good: np.ndarray
+) -> tuple[float, float]:
+    """Returns how well a proxy ranks networks: all, and the good ones alone.
+
+    Args:
+        proxy: Float array, of each network.
+        scores: Float array, the larger the better.
+        is_good: Boolean array.
+    """
+    return (
+        float(spearmanr(scores, proxy).statistic),
+        float(spearmanr(scores[is_good], proxy[is_good]).statistic),
+    )
 
 
 def measured(cell: str) -> dict[str, float]:

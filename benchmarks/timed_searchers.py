@@ -27,9 +27,11 @@ from benchmarks.nas_budget import tested
 from benchmarks.nas_budget import trained_on_known
 from benchmarks.nas_tasks import Data
 from benchmarks.nas_tasks import Task
+from benchmarks.whole_time import BATCH_SIZE
+from benchmarks.whole_time import default
+from benchmarks.whole_time import residual_network
 from kt_evolution.project import clock
 
-BATCH_SIZE = 64
 CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
 
 
@@ -266,30 +268,13 @@ def _search(tuner: kt.Tuner, task: Task, data: Data) -> None:
     )
 
 
-def default(
-    task: Task, data: Data, watch: Watch, seed: int, folder: pathlib.Path
-) -> None:
-    """Trains the model of the space's default values for the whole time."""
-    space = task.space(data)
-    model = getattr(space, "build", space)(kt.HyperParameters())
-    note = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: watch.on_epoch_end(model, logs)
-    )
-    # The watch ends it.
-    model.fit(
-        *data.train,
-        validation_data=data.validation,
-        epochs=10**9,
-        batch_size=BATCH_SIZE,
-        callbacks=[note],
-        verbose=0,
-    )
-
-
 def usual(
     task: Task, data: Data, watch: Watch, seed: int, folder: pathlib.Path
 ) -> None:
     """Fits the usual first model for such data, with its default values."""
+    if task.kind == "images":
+        residual_network(task, data, watch)
+        return
     model = first_model(task, seed)
     model.fit(*data.train)
     watch.on_fit(model)
@@ -421,7 +406,5 @@ SEARCHERS = {
         autokeras, "AutoKeras", kinds=("images", "text", "tabular")
     ),
     "default": Entry(default, "the default model"),
-    "usual": Entry(
-        usual, "the usual model", kinds=("text", "tabular", "series")
-    ),
+    "usual": Entry(usual, "the usual model"),
 }

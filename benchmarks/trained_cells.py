@@ -204,11 +204,8 @@ def table_of_proxies(
     rows = []
     for name in measured[0]:
         column = np.array([one.get(name, -np.inf) for one in measured])
-        every, better = (
-            scipy.stats.spearmanr(scores[some], column[some]).statistic
-            for some in (np.ones(len(scores), dtype=bool), is_better)
-        )
-        rows.append([name, f"{every:.2f}", f"{better:.2f}"])
+        found = proxy_table.rank_correlations(column, scores, is_better)
+        rows.append([name, *(f"{one:.2f}" for one in found)])
     return tables.table(["proxy", "all", "the better half"], rows)
 
 

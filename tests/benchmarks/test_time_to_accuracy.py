@@ -15,6 +15,7 @@ from benchmarks import time_to_accuracy
 from benchmarks import time_to_accuracy_report
 from benchmarks import timed_searchers
 from benchmarks import timed_tasks
+from benchmarks import whole_time
 from benchmarks.nas_tasks import Task
 from benchmarks.time_to_accuracy import Record
 from benchmarks.time_to_accuracy import Search
@@ -128,6 +129,51 @@ def test_a_usual_model_is_fitted_once(monkeypatch):
         assert validation > 0.3 and test > 0.3
     # It was fitted too late.
     assert not time_to_accuracy.run(Search("usual", name, 0, 0, "cpu")).steps
+
+
+@pytest.mark.parametrize("name", ["default", "usual"])
+def test_one_model_of_images_is_trained_for_the_whole_time(monkeypatch, name):
+    task = dataclasses.replace(timed_tasks.TASKS["digits/conv"], train_size=40)
+    monkeypatch.setitem(timed_tasks.TASKS, "digits/conv", task)
+    # Each batch and each epoch takes a second.
+    monkeypatch.setitem(
+        timed_searchers.CLOCKS, "cpu", itertools.count().__next__
+    )
+    record = time_to_accuracy.run(Search(name, "digits/conv", 0, 9, "cpu"))
+    assert record.trainings == 1
+    assert record.epochs == 4
+    assert 0 < record.steps[-1][1] <= 1
+
+
+def test_the_learning_rate_follows_the_time():
+    watch = types.SimpleNamespace(seconds=0.0, budget=200.0)
+    schedule = whole_time.CosineOfTime(watch)
+    optimizer = types.SimpleNamespace(learning_rate=0.4)
+    schedule.set_model(types.SimpleNamespace(optimizer=optimizer))
+    schedule.on_train_begin()
+    rates = []
+    for seconds in (0, 5, 10, 105, 200, 201):
+        watch.seconds = seconds
+        schedule.on_train_batch_begin(0)
+        rates.append(optimizer.learning_rate)
+    assert rates == pytest.approx([0, 0.2, 0.4, 0.2, 0, 0])
+
+
+def test_the_residual_network_has_the_published_size():
+    data = timed_tasks.TASKS["digits/conv"].split(None, 0, 40)
+    color = dataclasses.replace(
+        data, train=(np.zeros((2, 32, 32, 3), "float32"), data.train[1])
+    )
+    model = whole_time.resnet20(color)
+    convolutions = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Conv2D)
+        and layer.kernel_size != (1, 1)
+    ]
+    assert len(convolutions) == 19
+    assert 0.27e6 < model.count_params() < 0.28e6
+    assert any(isinstance(x, keras.layers.RandomFlip) for x in model.layers)
 
 
 def test_a_loss_that_falls_is_a_better_score(small, monkeypatch):
