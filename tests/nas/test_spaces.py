@@ -81,6 +81,31 @@ def search(name, max_trials, directory):
     return tuner
 
 
+@pytest.mark.parametrize(
+    ("size", "values", "stages"),
+    [
+        (32, {}, [16, 8, 4]),
+        (28, {"stem_strides": 1}, [28, 14, 7]),
+        (17, {}, [9, 5, 3]),
+        # These have no such hyperparameter.
+        (16, {"stem_strides": 2}, [16, 8, 4]),
+        (65, {"stem_strides": 1}, [33, 17, 9, 5]),
+    ],
+)
+def test_a_stem_halves_images_unless_they_are_small(size, values, stages):
+    for name in ("HyperConvNet", "HyperMobileNet"):
+        space = getattr(nas, name)((size, size, 3), num_classes=2, width=4)
+        hp = with_values(values)
+        blocks = build_architecture(hp, space).blocks
+        sizes = [b.shape[0] for b in blocks if b.path.endswith("/block_1")]
+        assert sizes == stages
+        assert ("stem_strides" in declared(space).values) == (16 < size <= 64)
+    space = nas.HyperConvNet(
+        (32, 32, 3), num_classes=2, searched_groups="training"
+    )
+    assert "stem_strides" not in declared(space).values
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SPACES)
 def test_nothing_is_trained_twice(name, tmp_path):

@@ -55,6 +55,7 @@ OPTIMIZERS = {
 }
 # A learning rate, or the minimum and the maximum of a range.
 Rates = float | Sequence[float]
+Decays = float | Sequence[float]
 # A number of steps that is known when the training begins.
 FIT = "fit"
 
@@ -77,8 +78,8 @@ class Optimizer:
             dict of these by optimizer. A range is searched on a logarithmic
             scale; its default is the geometric mean. Defaults to a range for
             each optimizer.
-        weight_decay: Float or several, or "default" for the one default of
-            the optimizer. Defaults to several values for each optimizer.
+        weight_decay: Float or several, or a dict of these by optimizer.
+            Defaults to several values for each optimizer.
         schedule: "cosine", which ends at 0, or "constant", or both. Without
             `total_steps` it is "constant". Defaults to "cosine", or
             "constant".
@@ -94,7 +95,7 @@ class Optimizer:
         self,
         optimizer: str | Sequence[str] = ("adamw", "sgd"),
         learning_rate: Rates | Mapping[str, Rates] | None = None,
-        weight_decay: float | Sequence[float] | str | None = None,
+        weight_decay: Decays | Mapping[str, Decays] | None = None,
         schedule: str | Sequence[str] = SCHEDULES,
         warm_up: float | Sequence[float] = (0.05, 0.0, 0.2),
         total_steps: int | str | None = None,
@@ -105,7 +106,7 @@ class Optimizer:
             for name, recipe in OPTIMIZERS.items()
         }
         self.weight_decay = {
-            name: _decays(recipe, weight_decay)
+            name: _decays(recipe, name, weight_decay)
             for name, recipe in OPTIMIZERS.items()
         }
         self.schedule = as_options("schedule", schedule, one_of(SCHEDULES))
@@ -214,14 +215,22 @@ class Optimizer:
 
 
 def _decays(
-    recipe: Recipe, weight_decay: float | Sequence[float] | str | None
+    recipe: Recipe, name: str, given: Decays | Mapping[str, Decays] | None
 ) -> tuple[float, ...]:
     """Returns the allowed weight decays of an optimizer."""
-    if weight_decay is None:
+    own = _own("weight_decay", name, given)
+    if own is None:
         return recipe.weight_decay
-    if isinstance(weight_decay, str) and weight_decay == "default":
-        return recipe.weight_decay[:1]
-    return as_options("weight_decay", weight_decay, check_rate)
+    return as_options("weight_decay", own, check_rate)
+
+
+def _own(argument: str, optimizer: str, given: Any) -> Any:
+    """Returns what an argument has for an optimizer, or None."""
+    if not isinstance(given, Mapping):
+        return given
+    for known in given:
+        one_of(OPTIMIZERS)(argument, known)
+    return given.get(optimizer)
 
 
 def _check_steps(total_steps: int | str | None) -> int | str | None:
@@ -242,11 +251,8 @@ def _rates(
     recipe: Recipe, name: str, given: Rates | Mapping[str, Rates] | None
 ) -> tuple[float, float, float]:
     """Returns the default, minimum and maximum of a learning rate."""
-    if isinstance(given, Mapping):
-        for known in given:
-            one_of(OPTIMIZERS)("learning_rate", known)
-        given = given.get(name)
-    return recipe.learning_rate if given is None else _check_bounds(given)
+    own = _own("learning_rate", name, given)
+    return recipe.learning_rate if own is None else _check_bounds(own)
 
 
 def _check_bounds(given_rate: Rates) -> tuple[float, float, float]:

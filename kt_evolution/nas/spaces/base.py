@@ -97,6 +97,8 @@ class ReadySpace(kt.HyperModel, abc.ABC):
     counts_steps = False
     # Ranges of the learning rate by optimizer, if not those of `Optimizer`.
     learning_rates: ClassVar[Mapping[str, tuple[float, float]] | None] = None
+    # Weight decays by optimizer, if not those of `Optimizer`.
+    weight_decays: ClassVar[Mapping[str, tuple[float, ...]] | None] = None
 
     def __post_init__(self) -> None:
         super().__init__(name=self.name, tunable=self.tunable)
@@ -356,22 +358,29 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         return y
 
     def _optimizer(self) -> Optimizer:
-        decay = None if "regularization" in self.searched_groups else "default"
-        searched = Optimizer(
+        total_steps = self.total_steps or (FIT if self.counts_steps else None)
+        every = Optimizer(
             learning_rate=self.learning_rates,
-            weight_decay=decay,
-            total_steps=self.total_steps
-            or (FIT if self.counts_steps else None),
+            weight_decay=self.weight_decays,
+            total_steps=total_steps,
         )
+        decays = {
+            name: self.choices("regularization", *values)
+            for name, values in every.weight_decay.items()
+        }
         if "training" in self.searched_groups:
-            return searched
+            return Optimizer(
+                learning_rate=self.learning_rates,
+                weight_decay=decays,
+                total_steps=total_steps,
+            )
         return Optimizer(
             "adamw",
-            learning_rate=searched.learning_rate["adamw"][0],
-            weight_decay=decay,
+            learning_rate=every.learning_rate["adamw"][0],
+            weight_decay=decays,
             schedule="cosine",
             warm_up=0.05,
-            total_steps=searched.total_steps,
+            total_steps=total_steps,
         )
 
     def _probabilities(self, scope: BlockScope, x: Any) -> Any:

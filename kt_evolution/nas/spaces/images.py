@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -28,7 +29,10 @@ MAX_STAGES = 4
 AUTO = "auto"
 # Feature maps up to this size are not halved.
 SMALL = 8
-# The stem halves larger images, once with each of its convolutions.
+# The stem halves larger images by default, and a training is three times as
+# fast. The search also tries their full size.
+MEDIUM = 16
+# The stem always halves larger ones, once with each of its convolutions.
 LARGE = 64
 
 
@@ -55,6 +59,8 @@ class HyperImageNet(ReadySpace):
     counts_steps = True
     # With a warm-up and a decay, larger ones than where they are constant.
     learning_rates = {"adamw": (1e-3, 1e-2), "sgd": (3e-2, 3e-1)}
+    # Trainings of many epochs overfit images.
+    weight_decays = {"adamw": (1e-1, 0.0, 1e-3, 1e-2)}
 
     def __post_init__(self) -> None:
         self.input_shape = check_shape(
@@ -107,14 +113,16 @@ class HyperImageNet(ReadySpace):
         x: Any,
         activation: str,
         normalization: str,
+        all_strides: Sequence[int],
     ) -> Any:
-        """Builds the first convolutions."""
+        """Builds the first convolutions, one for each of the strides."""
         scope = BlockScope(hp, "stem")
-        for strides in self.stem_strides:
+        for strides in all_strides:
             x = convolve(scope, x, self.width, Window(3, strides))
             x = activate(scope, normalize(scope, x, normalization), activation)
-        number = len(self.stem_strides)
+        number = len(all_strides)
         text = f"conv 3x3, {self.width}, {normalization} norm, {activation}"
+        text = text if all_strides[0] == 1 else f"{text}, stride 2"
         text = text if number == 1 else f"{number} times {text}"
         return scope.finish(x, "conv", text)
 
@@ -134,7 +142,8 @@ class HyperImageNet(ReadySpace):
         dropout = declare_choice(
             hp, "dropout", self.choices("regularization", 0.0, 0.1, 0.2)
         )
-        x = self.stem(hp, x, activation, normalization)
+        strides = self._searched_strides(hp)
+        x = self.stem(hp, x, activation, normalization, strides)
         for number in range(1, self.num_stages + 1):
             build = stage(
                 filters=self.widths(2 ** (number - 1)),
@@ -150,6 +159,13 @@ class HyperImageNet(ReadySpace):
             )
             x = build(hp, x, f"stage_{number}")
         return x
+
+    def _searched_strides(self, hp: kt.HyperParameters) -> Sequence[int]:
+        """Returns the strides of the stem, by default 2 where it matters."""
+        if self.stem_strides != [1] or min(self.input_shape[:2]) <= MEDIUM:
+            return self.stem_strides
+        choices = self.choices("layers", 2, 1)
+        return [declare_choice(hp, "stem_strides", choices)]
 
 
 class HyperConvNet(HyperImageNet):
@@ -249,7 +265,9 @@ class HyperCellNet(HyperImageNet):
             name: self._cell(self.width, strides).declare(hp, name)
             for name, strides in (("normal", 1), ("reduction", 2))
         }
-        before, x = x, self.stem(hp, x, values["normal"]["activation"], "batch")
+        activation = values["normal"]["activation"]
+        stem = self.stem(hp, x, activation, "batch", self.stem_strides)
+        before, x = x, stem
         for number in range(1, self.num_stages + 1):
             width = self.width * 2 ** (number - 1)
             if number > 1:
