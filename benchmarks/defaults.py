@@ -4,18 +4,19 @@ Example:
 
 ```
 python -m benchmarks.defaults --data FOLDER --tasks text tabular series
-python -m benchmarks.defaults --data FOLDER --tasks cifar10/conv --epochs 10
+python -m benchmarks.defaults --data FOLDER --tasks cifar10/conv --epochs 10 \
+    --values '{"stem_strides": 1}'
 ```
 
 The rows are those of `benchmarks.nas_tasks`. The score is that of the last
 epoch on the rows for testing, the seconds are those of the processor in `fit`.
-`HyperConvNet` is also trained as it was before: then the learning rate was
-constant and a third as large, and all images were flipped.
+With `--values` another model of the space is trained beside the default.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import pathlib
 import time
 from collections.abc import Sequence
@@ -29,12 +30,6 @@ from benchmarks.nas_budget import BATCH_SIZE
 from benchmarks.nas_budget import tested
 from benchmarks.race import parse_seeds
 from kt_evolution import nas
-
-BEFORE = {
-    "augmentation/flip": True,
-    "training/schedule": "constant",
-    "training/adamw_learning_rate": 1e-3,
-}
 
 
 def train(
@@ -66,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--epochs", type=int, help="default: those of the task")
     add("--width", type=int, help="of HyperConvNet; default: that of the task")
     add("--train-size", type=int, help="rows; default: those of the task")
+    add("--values", type=json.loads, metavar="JSON", help="of another model")
     add("--seeds", type=parse_seeds, default=[0])
     add("--data", type=pathlib.Path, metavar="FOLDER")
     options = parser.parse_args(arguments)
@@ -76,8 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             train_size = options.train_size or task.train_size
             data = task.split(options.data, seed, train_size)
             models: dict[str, dict[str, object]] = {"default": {}}
-            if name.endswith("/conv"):
-                models["before"] = BEFORE
+            if options.values:
+                models[json.dumps(options.values)] = options.values
             for which, values in models.items():
                 keras.backend.clear_session()
                 keras.utils.set_random_seed(seed)
