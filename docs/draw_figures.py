@@ -166,7 +166,7 @@ def search_all(results):
     search(results, "rungs", build, "val_accuracy", 16, 27, fidelity="auto")
     objectives = ["val_accuracy", "params"]
     search(results, "front", build_dense, objectives, 40, 4)
-    space = nas.HyperConvNet((28, 28, 1), num_classes=10, max_depth=2, width=8)
+    space = nas.HyperConvNet((28, 28, 1), num_classes=10, max_depth=2, width=16)
     tuner = search(results, "architecture", space, "val_accuracy", 8, 3)
     best = tuner.get_best_hyperparameters()[0]
     nas.draw(best, space, FIGURES / "architecture.svg")

@@ -438,6 +438,14 @@ def test_rates_of_an_optimizer_may_be_in_arrays():
     assert optimizer.weight_decay["sgd"] == (0.0, 0.1)
 
 
+def test_weight_decays_of_some_optimizers_may_be_given():
+    optimizer = nas.Optimizer(weight_decay={"adamw": (0.1, 0.0)})
+    assert optimizer.weight_decay["adamw"] == (0.1, 0.0)
+    assert optimizer.weight_decay["sgd"] == (5e-4, 0.0, 5e-5, 5e-3)
+    with pytest.raises(ValueError, match="`weight_decay` .*'adam'"):
+        nas.Optimizer(weight_decay={"adam": 0.1})
+
+
 def test_text_is_no_boolean():
     with pytest.raises(TypeError, match="`squeeze_excite` must be.*'no'"):
         nas.ConvStage(squeeze_excite="no")

@@ -601,9 +601,12 @@ def test_targets_must_be_numbers(targets):
         space.adapt(np.zeros((1, 2)), targets)
 
 
-def test_decay_that_is_not_searched_is_that_of_the_optimizer():
-    space, _ = new_space("HyperTabularNet", searched_groups="training")
-    for optimizer, decay in (("adamw", 1e-2), ("sgd", 5e-4)):
+@pytest.mark.parametrize(
+    ("name", "of_adamw"), [("HyperTabularNet", 1e-2), ("HyperConvNet", 1e-1)]
+)
+def test_decay_that_is_not_searched_is_that_of_the_optimizer(name, of_adamw):
+    space, _ = new_space(name, searched_groups="training")
+    for optimizer, decay in (("adamw", of_adamw), ("sgd", 5e-4)):
         model = space.build(with_values({"training/optimizer": optimizer}))
         assert model.optimizer.weight_decay == pytest.approx(decay)
 
