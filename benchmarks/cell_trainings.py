@@ -156,11 +156,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--results", type=pathlib.Path, default=results.FOLDER)
     options = parser.parse_args(arguments)
     known = load(options.results)
+    # The space may have changed since they were drawn.
+    drawn = {network: one.values for (network, _), one in known.items()}
     for network in options.networks:
         if (network, options.seed) in known:
             continue
         began = time.process_time()
-        values = values_of(network)
+        values = drawn.get(network) or values_of(network)
         accuracies = train(values, options.seed, options.epochs)
         training = Training(
             network,

@@ -49,6 +49,22 @@ def test_a_network_is_trained_once(tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_a_network_of_the_table_keeps_its_values(tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr(
+        cell_trainings,
+        "train",
+        lambda values, seed, epochs: trained.append(values) or [0.5],
+    )
+    monkeypatch.setattr(cell_trainings, "values_of", lambda n: {"cells": n})
+    arguments = ["--networks", "3", "--results", str(tmp_path)]
+    cell_trainings.main(arguments)
+    # The space changes.
+    monkeypatch.setattr(cell_trainings, "values_of", lambda n: {"cells": 0})
+    cell_trainings.main([*arguments, "--seed", "1"])
+    assert trained == [{"cells": 3}, {"cells": 3}]
+
+
 def test_each_number_has_a_network_of_its_own(networks):
     distinct = {str(sorted(one.items())) for one in networks}
     assert len(distinct) == NUMBER

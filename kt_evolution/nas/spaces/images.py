@@ -161,7 +161,7 @@ class HyperImageNet(ReadySpace):
         return x
 
     def _searched_strides(self, hp: kt.HyperParameters) -> Sequence[int]:
-        """Returns the strides of the stem, by default 2 where it matters."""
+        """Returns the strides of the stem, one of which may be searched."""
         if self.stem_strides != [1] or min(self.input_shape[:2]) <= MEDIUM:
             return self.stem_strides
         choices = self.choices("layers", 2, 1)
@@ -215,7 +215,8 @@ class HyperMobileNet(HyperImageNet):
     The search covers the expansion and kernel of each bottleneck,
     squeeze-and-excitation, the depth and width of each stage, the
     regularization and the training. The default model is a small MobileNetV2.
-    The arguments are those of `HyperImageNet`.
+    Its first convolution halves images of 17 to 64 pixels; the search also
+    keeps their size. The arguments are those of `HyperImageNet`.
 
     Example:
 
