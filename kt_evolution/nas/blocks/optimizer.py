@@ -55,6 +55,7 @@ OPTIMIZERS = {
 }
 # A learning rate, or the minimum and the maximum of a range.
 Rates = float | Sequence[float]
+# A weight decay, or the values to search.
 Decays = float | Sequence[float]
 # A number of steps that is known when the training begins.
 FIT = "fit"

@@ -358,29 +358,25 @@ class ReadySpace(kt.HyperModel, abc.ABC):
         return y
 
     def _optimizer(self) -> Optimizer:
-        total_steps = self.total_steps or (FIT if self.counts_steps else None)
-        every = Optimizer(
+        searched = Optimizer(
             learning_rate=self.learning_rates,
             weight_decay=self.weight_decays,
-            total_steps=total_steps,
+            total_steps=self.total_steps
+            or (FIT if self.counts_steps else None),
         )
-        decays = {
+        searched.weight_decay = {
             name: self.choices("regularization", *values)
-            for name, values in every.weight_decay.items()
+            for name, values in searched.weight_decay.items()
         }
         if "training" in self.searched_groups:
-            return Optimizer(
-                learning_rate=self.learning_rates,
-                weight_decay=decays,
-                total_steps=total_steps,
-            )
+            return searched
         return Optimizer(
             "adamw",
-            learning_rate=every.learning_rate["adamw"][0],
-            weight_decay=decays,
+            learning_rate=searched.learning_rate["adamw"][0],
+            weight_decay=searched.weight_decay,
             schedule="cosine",
             warm_up=0.05,
-            total_steps=total_steps,
+            total_steps=searched.total_steps,
         )
 
     def _probabilities(self, scope: BlockScope, x: Any) -> Any:
