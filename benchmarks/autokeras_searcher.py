@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks.nas_tasks import Data
 from benchmarks.nas_tasks import Task
+from benchmarks.timed_watch import Watch
 
 # Kind of data -> how AutoKeras names it.
 NAMES = {"images": "Image", "text": "Text", "tabular": "StructuredData"}
@@ -45,7 +46,7 @@ class Raw:
 class _Note(keras.callbacks.Callback):
     """Notes the epochs of all trainings; copies of it are itself."""
 
-    def __init__(self, watch: Any, is_regression: bool) -> None:
+    def __init__(self, watch: Watch, is_regression: bool) -> None:
         super().__init__()
         self.pipeline: Any = None
         self._watch = watch
@@ -67,7 +68,7 @@ class _Note(keras.callbacks.Callback):
 
 
 def autokeras(
-    task: Task, data: Data, watch: Any, seed: int, folder: pathlib.Path
+    task: Task, data: Data, watch: Watch, seed: int, folder: pathlib.Path
 ) -> None:
     """Searches with AutoKeras's own defaults for the kind of data."""
     import autokeras

@@ -42,14 +42,14 @@ import keras
 
 from benchmarks import results
 from benchmarks.race import parse_seeds
-from benchmarks.timed_searchers import CLOCKS
 from benchmarks.timed_searchers import RACERS
 from benchmarks.timed_searchers import SEARCHERS
-from benchmarks.timed_searchers import TimeIsOverError
-from benchmarks.timed_searchers import Watch
 from benchmarks.timed_tasks import READY
 from benchmarks.timed_tasks import SMALL
 from benchmarks.timed_tasks import TASKS
+from benchmarks.timed_watch import CLOCKS
+from benchmarks.timed_watch import TimeIsOverError
+from benchmarks.timed_watch import Watch
 
 TRACK = "time"
 PACKAGES = (

@@ -37,12 +37,12 @@ from benchmarks.tables import number
 from benchmarks.tables import table
 from benchmarks.time_to_accuracy import Record
 from benchmarks.time_to_accuracy import load
-from benchmarks.timed_searchers import CLOCKS
 from benchmarks.timed_searchers import RACERS
 from benchmarks.timed_searchers import SEARCHERS
 from benchmarks.timed_tasks import READY
 from benchmarks.timed_tasks import SMALL
 from benchmarks.timed_tasks import TASKS
+from benchmarks.timed_watch import CLOCKS
 
 OURS = tuple(name for name, entry in RACERS.items() if entry.ours)
 PEERS = tuple(name for name, entry in RACERS.items() if not entry.ours)

@@ -24,6 +24,7 @@ from benchmarks.nas_tasks import Rows
 from benchmarks.nas_tasks import Task
 
 EPOCHS = 27
+BATCH_SIZE = 64
 # More trials than any search has time for.
 TRIALS = 10_000
 # Half of what the default model is trained for in half an hour on one core.

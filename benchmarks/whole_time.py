@@ -8,10 +8,8 @@ training: rethinking deep neural network training under resource constraints").
 from __future__ import annotations
 
 import functools
-import math
 import pathlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 from typing import Any
 
 import keras
@@ -20,12 +18,13 @@ from keras import layers
 
 from benchmarks.nas_tasks import Data
 from benchmarks.nas_tasks import Task
+from benchmarks.timed_tasks import BATCH_SIZE
+from benchmarks.timed_watch import Watch
+from kt_evolution.nas.blocks.schedules import cosine
 
-if TYPE_CHECKING:
-    from benchmarks.timed_searchers import Watch
-
-BATCH_SIZE = 64
 WARM_UP = 0.05
+# Seconds that count as one step of the schedule.
+STEP = 1e-3
 # Of He et al. (2016): the channels of the stages, and the blocks of each.
 CHANNELS = (16, 32, 64)
 BLOCKS = 3
@@ -46,19 +45,15 @@ class CosineOfTime(keras.callbacks.LearningRateScheduler):
     def __init__(self, watch: Watch) -> None:
         super().__init__(lambda epoch, rate: rate)
         self._watch = watch
-        self._largest = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self._largest = float(self.model.optimizer.learning_rate)
+        largest = float(self.model.optimizer.learning_rate)
+        steps = round(self._watch.budget / STEP)
+        self._schedule = cosine(largest, steps, WARM_UP)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        part = min(1.0, self._watch.seconds / self._watch.budget)
-        if part < WARM_UP:
-            factor = part / WARM_UP
-        else:
-            progress = (part - WARM_UP) / (1 - WARM_UP)
-            factor = (1 + math.cos(math.pi * progress)) / 2
-        self.model.optimizer.learning_rate = factor * self._largest
+        rate = self._schedule(self._watch.seconds / STEP)
+        self.model.optimizer.learning_rate = float(rate)
 
 
 def default(

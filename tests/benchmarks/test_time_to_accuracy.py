@@ -15,6 +15,7 @@ from benchmarks import time_to_accuracy
 from benchmarks import time_to_accuracy_report
 from benchmarks import timed_searchers
 from benchmarks import timed_tasks
+from benchmarks import timed_watch
 from benchmarks import whole_time
 from benchmarks.nas_tasks import Task
 from benchmarks.time_to_accuracy import Record
@@ -59,13 +60,16 @@ def load_rows(folder):
 
 
 @pytest.fixture
-def small(monkeypatch):
+def ticking_clock(monkeypatch):
+    """Each look at the clock takes a second."""
+    ticks = itertools.count()
+    monkeypatch.setitem(timed_watch.CLOCKS, "cpu", ticks.__next__)
+
+
+@pytest.fixture
+def small(monkeypatch, ticking_clock):
     task = Task("tabular", load_rows, lambda data: build, 1000, 3, 40)
     monkeypatch.setitem(timed_tasks.TASKS, "digits", task)
-    # Each look at the clock takes a second.
-    monkeypatch.setitem(
-        timed_searchers.CLOCKS, "cpu", itertools.count().__next__
-    )
     return task
 
 
@@ -93,7 +97,7 @@ def test_few_rows_are_raced_with_folds(small, monkeypatch, name):
         sizes.append(model.num_rows)
         return 0.5
 
-    monkeypatch.setattr(timed_searchers, "tested", tested)
+    monkeypatch.setattr(timed_watch, "tested", tested)
     record = time_to_accuracy.run(Search(name, "digits", 0, 40, "cpu"))
     data = small.split(None, 0, small.train_size)
     known = len(data.known[0])
@@ -118,10 +122,7 @@ def test_a_search_has_a_process_and_is_recorded_once(tmp_path, capsys):
     assert "0 searches run, 1 were there" in capsys.readouterr().out
 
 
-def test_a_usual_model_is_fitted_once(monkeypatch):
-    monkeypatch.setitem(
-        timed_searchers.CLOCKS, "cpu", itertools.count().__next__
-    )
+def test_a_usual_model_is_fitted_once(ticking_clock):
     for name in ("breast_cancer", "diabetes"):
         record = time_to_accuracy.run(Search("usual", name, 0, 1, "cpu"))
         ((seconds, validation, test),) = record.steps
@@ -132,13 +133,11 @@ def test_a_usual_model_is_fitted_once(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["default", "usual"])
-def test_one_model_of_images_is_trained_for_the_whole_time(monkeypatch, name):
+def test_one_model_of_images_is_trained_for_the_whole_time(
+    monkeypatch, ticking_clock, name
+):
     task = dataclasses.replace(timed_tasks.TASKS["digits/conv"], train_size=40)
     monkeypatch.setitem(timed_tasks.TASKS, "digits/conv", task)
-    # Each batch and each epoch takes a second.
-    monkeypatch.setitem(
-        timed_searchers.CLOCKS, "cpu", itertools.count().__next__
-    )
     record = time_to_accuracy.run(Search(name, "digits/conv", 0, 9, "cpu"))
     assert record.trainings == 1
     assert record.epochs == 4
@@ -177,9 +176,9 @@ def test_the_residual_network_has_the_published_size():
 
 
 def test_a_loss_that_falls_is_a_better_score(small, monkeypatch):
-    monkeypatch.setattr(timed_searchers, "tested", lambda *_: 0.5)
+    monkeypatch.setattr(timed_watch, "tested", lambda *_: 0.5)
     task = dataclasses.replace(small, is_regression=True)
-    watch = timed_searchers.Watch(task, None, 20.0, "cpu")
+    watch = timed_watch.Watch(task, None, 20.0, "cpu")
     for loss in (0.4, 0.6, 0.3):
         watch.on_epoch_end("model", {"val_loss": loss})
     assert [step[1] for step in watch.steps] == [-0.4, -0.3]
@@ -225,9 +224,9 @@ def test_ready_spaces_are_for_the_searchers_of_their_kind(monkeypatch):
 
 def test_the_time_of_tests_does_not_count(small, monkeypatch):
     clock = iter([0, 5, 10, 17, 20, 60])
-    monkeypatch.setitem(timed_searchers.CLOCKS, "cpu", clock.__next__)
-    monkeypatch.setattr(timed_searchers, "tested", lambda *_: 0.5)
-    watch = timed_searchers.Watch(small, None, 20.0, "cpu")
+    monkeypatch.setitem(timed_watch.CLOCKS, "cpu", clock.__next__)
+    monkeypatch.setattr(timed_watch, "tested", lambda *_: 0.5)
+    watch = timed_watch.Watch(small, None, 20.0, "cpu")
     watch.on_epoch_end("model", {"val_accuracy": 0.7})
     # The test took from 10 to 17.
     watch.on_epoch_end("model", {"val_accuracy": 0.7})
