@@ -62,44 +62,54 @@ def next_initial(
     if not tried:
         return history.space.default_genome(), "default"
     if proxies is None:
-        return initial_point(history, tried - 1, seed), "initial"
+        return initial_points(history.space, tried - 1, 1, seed)[0], "initial"
     first = (tried - 1) * NUM_CANDIDATES
-    points = [
-        initial_point(history, number, seed)
-        for number in range(first, first + NUM_CANDIDATES)
-    ]
-    unknown = np.array(
-        [point for point in points if history.find(point) < 0] or points
-    )
+    points = initial_points(history.space, first, NUM_CANDIDATES, seed)
+    is_unknown = [history.find(point) < 0 for point in points]
+    unknown = points[is_unknown] if any(is_unknown) else points
     can_train = unknown[proxies.can_train(unknown)]
     if not len(can_train):
         return unknown[0], "initial"
     return can_train[proxies.best_of(can_train)], "initial"
 
 
-def initial_point(history: History, number: int, seed: int) -> np.ndarray:
-    """Returns one point of a scrambled Sobol sequence.
+def initial_points(
+    space: SearchSpace, first: int, count: int, seed: int
+) -> np.ndarray:
+    """Returns successive points of a scrambled Sobol sequence.
+
+    Args:
+        space: The `SearchSpace`.
+        first: Int, the number of the first point.
+        count: Int, how many points.
+        seed: Int, scrambles the sequence.
+
+    Returns:
+        Float array of shape `(count, num_genes)`.
 
     Reference:
         Owen (1998), "Scrambling Sobol' and Niederreiter-Xing points".
     """
-    space = history.space
     sampled = np.arange(space.num_genes)
     if space.num_genes > WIDE:
         sampled = np.flatnonzero(space.is_tunable)
-    rng = np.random.default_rng(seed)
     if len(sampled) > qmc.Sobol.MAXDIM:
         # SciPy has no sequence of more dimensions.
-        rng = np.random.default_rng([seed, number])
-        drawn = rng.random((1, len(sampled)))
+        drawn = np.array(
+            [
+                np.random.default_rng([seed, number]).random(len(sampled))
+                for number in range(first, first + count)
+            ]
+        )
     else:
+        rng = np.random.default_rng(seed)
         sequence = qmc.Sobol(max(len(sampled), 1), rng=rng)
-        if number:
-            sequence.fast_forward(number)
-        drawn = sequence.random(1)[:, : len(sampled)]
-    point = space.default_genome()[None]
-    point[:, sampled] = np.minimum(drawn, LAST_CODE)
-    return space.canonicalize(point)[0]
+        if first:
+            sequence.fast_forward(first)
+        drawn = sequence.random(count)[:, : len(sampled)]
+    points = np.tile(space.default_genome(), (count, 1))
+    points[:, sampled] = np.minimum(drawn, LAST_CODE)
+    return space.canonicalize(points)
 
 
 def next_from_user(
