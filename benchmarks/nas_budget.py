@@ -51,18 +51,22 @@ class Found:
 def trained_on_known(
     data: Data,
     hypermodel: kt.HyperModel,
-    hp: kt.HyperParameters,
-    epochs: int,
+    trial: kt.engine.trial.Trial,
     batch_size: int,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> keras.Model:
-    """Trains the winner of a cross-validation on the rows of all folds."""
+    """Trains the winner of a cross-validation on the rows of all folds.
+
+    It is trained for as many epochs as its folds took to their best one, on
+    average.
+    """
+    hp = trial.hyperparameters
     model = hypermodel.build(hp)
     hypermodel.fit(
         hp,
         model,
         *data.known,
-        epochs=epochs,
+        epochs=trial.best_step + 1,
         batch_size=batch_size,
         callbacks=list(callbacks),
         verbose=0,

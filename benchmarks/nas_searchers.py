@@ -97,10 +97,8 @@ def evolution(
     tuner.search(
         *data.known, epochs=budget.epochs, batch_size=BATCH_SIZE, verbose=0
     )
-    hp = tuner.get_best_hyperparameters()[0]
-    model = trained_on_known(
-        data, tuner.hypermodel, hp, budget.epochs, BATCH_SIZE
-    )
+    best = tuner.oracle.get_best_trials()[0]
+    model = trained_on_known(data, tuner.hypermodel, best, BATCH_SIZE)
     return _found(task, data, tuner, model)
 
 

@@ -126,8 +126,7 @@ def _watched_folds(watch: Watch, data: Data) -> Any:
             model = trained_on_known(
                 data,
                 self.hypermodel,
-                trial.hyperparameters,
-                watch.task.epochs,
+                ended,
                 BATCH_SIZE,
                 [_CountEpochs(watch)],
             )

@@ -179,20 +179,31 @@ def test_every_search_is_recorded_once(small, tmp_path, capsys):
 def test_few_rows_are_searched_with_folds(small, tmp_path, monkeypatch):
     small = dataclasses.replace(small, folds=2)
     data = small.split(None, 0, 30)
-    sizes = []
+    trainings = []
     fit = keras.Model.fit
 
     @functools.wraps(fit)
-    def noting(model, x, *args, validation_data=None, **kwargs):
+    def noting(model, x, *args, validation_data=None, epochs=1, **kwargs):
         held_out = validation_data and len(validation_data[0])
-        sizes.append((len(x), held_out))
-        return fit(model, x, *args, validation_data=validation_data, **kwargs)
+        trainings.append((len(x), held_out, epochs))
+        history = fit(
+            model,
+            x,
+            *args,
+            validation_data=validation_data,
+            epochs=epochs,
+            **kwargs,
+        )
+        # The second of three epochs is the best one of each fold.
+        history.history["val_accuracy"] = [0.5, 0.7, 0.6]
+        return history
 
     monkeypatch.setattr(keras.Model, "fit", noting)
-    budget = nas_budget.Budget(trials=2, epochs=1)
+    budget = nas_budget.Budget(trials=2, epochs=3)
     found = nas_searchers.evolution(small, data, budget, 0, tmp_path)
-    # Two trials of two folds; the best is trained on all rows but the test's.
-    assert sizes == [(19, 19)] * 4 + [(38, None)]
+    # Two trials of two folds; the best is trained on all rows but the test's,
+    # for as many epochs as its folds took.
+    assert trainings == [(19, 19, 3)] * 4 + [(38, None, 2)]
     assert found.trials == 2
 
 
