@@ -292,9 +292,9 @@ def test_only_color_images_are_flipped_by_default():
 
 def test_augmentation_may_be_left_out_or_given():
     assert augmentation_line((8, 8, 3), augmentation=None) == []
-    given = nas.Augmentation(flip=False, shift=0.0, rotation=0.05, contrast=0.0)
+    given = nas.Augmentation(False, 0.0, rotation=0.05, erase=0.25)
     (line,) = augmentation_line((8, 8, 3), augmentation=given)
-    assert "rotation 0.05" in line and "flip" not in line
+    assert "rotation 0.05, erase 0.25" in line and "flip" not in line
     with pytest.raises(ValueError, match="`augmentation` must.*'none'"):
         augmentation_line((8, 8, 3), augmentation="none")
 
@@ -312,3 +312,22 @@ def test_augmentation_changes_images_in_training_only():
         shifted(x, training=False), given(x, training=False)
     )
     assert not np.allclose(shifted(x, training=True), given(x, training=False))
+
+
+def test_a_rectangle_of_half_of_the_images_is_erased():
+    hp = kt.HyperParameters()
+    image = keras.Input((16, 16, 3))
+    augmentation = nas.Augmentation(
+        flip=False, shift=0.0, rotation=0.0, contrast=0.0, erase=0.25
+    )
+    model = keras.Model(image, augmentation(hp, image, "augmentation"))
+    keras.utils.set_random_seed(0)
+    x = np.full((200, 16, 16, 3), 300, "float32")
+    np.testing.assert_array_equal(model(x, training=False), x)
+    erased = keras.ops.convert_to_numpy(model(x, training=True)) != x
+    assert (erased == erased[..., :1]).all()
+    sizes = erased[..., 0].mean(axis=(1, 2))
+    assert 70 < np.count_nonzero(sizes) < 130
+    assert 0.2 < sizes.max() <= 0.25
+    sides = [erased[..., 0].any(axis=axis).sum(axis=-1) for axis in (1, 2)]
+    np.testing.assert_array_equal(sizes * 256, sides[0] * sides[1])

@@ -19,6 +19,11 @@ from kt_evolution.nas.choices import as_options
 from kt_evolution.nas.choices import check_rate
 from kt_evolution.nas.choices import one_of
 
+# The smallest fraction of an image that is erased, as in Keras.
+LEAST_ERASED = 0.02
+# Pixels may have any range, so no layer must clip them.
+ANY_RANGE = (-1e9, 1e9)
+
 
 class Regularizer(OptionsBlock):
     """Normalization, dropout and noise.
@@ -96,6 +101,12 @@ class Augmentation(OptionsBlock):
             fraction of a full turn. Defaults to 0, or 0.05.
         contrast: Float in [0, 1) or several, the largest relative change of
             the contrast. Defaults to 0, or 0.2.
+        erase: Float in [0, 1) or several, the largest fraction of an image
+            that is set to 0, in every other image on average. Defaults to 0,
+            or 0.25.
+
+    Reference:
+        Zhong et al. (2020), "Random erasing data augmentation", for `erase`.
     """
 
     def __init__(
@@ -104,12 +115,14 @@ class Augmentation(OptionsBlock):
         shift: float | Sequence[float] = (0.1, 0.0, 0.2),
         rotation: float | Sequence[float] = (0.0, 0.05),
         contrast: float | Sequence[float] = (0.0, 0.2),
+        erase: float | Sequence[float] = (0.0, 0.25),
     ) -> None:
         self.options = {
             "flip": as_options("flip", flip, check_flag),
             "shift": as_options("shift", shift, check_rate),
             "rotation": as_options("rotation", rotation, check_rate),
             "contrast": as_options("contrast", contrast, check_rate),
+            "erase": as_options("erase", erase, check_rate),
         }
 
     def build(
@@ -130,9 +143,22 @@ class Augmentation(OptionsBlock):
         if values["contrast"]:
             x = scope.layer(_contrast, values["contrast"], name="contrast")(x)
             texts.append(f"contrast {values['contrast']:g}")
+        if values["erase"]:
+            x = scope.layer(_erasing, values["erase"], name="erasing")(x)
+            texts.append(f"erase {values['erase']:g}")
         return scope.finish(x, "augmentation", ", ".join(texts) or "none")
 
 
 def _contrast(factor: float, name: str) -> Any:
-    # Pixels may have any range, so the layer must not clip them.
-    return layers.RandomContrast(factor, value_range=(-1e9, 1e9), name=name)
+    return layers.RandomContrast(factor, value_range=ANY_RANGE, name=name)
+
+
+def _erasing(largest: float, name: str) -> Any:
+    smallest = min(LEAST_ERASED, largest)
+    return layers.RandomErasing(
+        (0.5, 0.5),
+        (smallest, largest),
+        fill_value=0.0,
+        value_range=ANY_RANGE,
+        name=name,
+    )

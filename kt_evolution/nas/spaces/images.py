@@ -100,6 +100,7 @@ class HyperImageNet(ReadySpace):
                 shift=self.choices("regularization", 0.1, 0.0, 0.2),
                 rotation=self.choices("regularization", 0.0, 0.05),
                 contrast=self.choices("regularization", 0.0, 0.2),
+                erase=self.choices("regularization", 0.0, 0.25),
             )
         return augmentation(hp, x, "augmentation")
 
