@@ -235,7 +235,8 @@ def load_aeon(name: str) -> Callable[[pathlib.Path | None], Rows]:
 # Spaces.
 
 
-def _images(space: str, **arguments: Any) -> Callable[[Data], kt.HyperModel]:
+def images(space: str, **arguments: Any) -> Callable[[Data], kt.HyperModel]:
+    """Returns a function that makes a ready space for the images of `Data`."""
     return lambda data: getattr(nas, space)(
         input_shape=data.input_shape, num_classes=data.num_classes, **arguments
     )
@@ -308,15 +309,15 @@ TASKS = {
     "gun_point": _aeon("GunPoint"),
     "osu_leaf": _aeon("OSULeaf"),
     "cifar10/conv": Task(
-        "images", load_cifar10, _images("HyperConvNet"), 12, 3, 1500
+        "images", load_cifar10, images("HyperConvNet"), 12, 3, 1500
     ),
     "mnist/conv": Task(
-        "images", load_mnist, _images("HyperConvNet"), 12, 3, 3200
+        "images", load_mnist, images("HyperConvNet"), 12, 3, 3200
     ),
     "digits/conv": Task(
         "images",
         load_digit_images,
-        _images("HyperConvNet", width=WIDTH),
+        images("HyperConvNet", width=WIDTH),
         12,
         10,
         2000,
@@ -324,7 +325,7 @@ TASKS = {
     "cifar10/cell": Task(
         "images",
         load_cifar10,
-        _images("HyperCellNet", width=WIDTH),
+        images("HyperCellNet", width=WIDTH),
         12,
         3,
         1500,
