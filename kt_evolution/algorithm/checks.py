@@ -27,10 +27,11 @@ def check_probability(name: str, value: float) -> float:
 
 
 def check_positive(name: str, value: float) -> float:
-    """Returns `value` if it is a number above zero."""
-    if not is_number(value) or not value > 0.0:
+    """Returns `value` if it is a finite number above zero."""
+    if not is_number(value) or not 0.0 < value < math.inf:
         raise ValueError(
-            f"`{name}` must be greater than 0. Received: {name}={value!r}"
+            f"`{name}` must be finite and greater than 0. "
+            f"Received: {name}={value!r}"
         )
     return float(value)
 

@@ -283,7 +283,16 @@ def _named(line: str, following: Sequence[str]) -> str:
     # Keras says first which layer it was.
     if text.startswith("Exception encountered when") and following:
         return f"{name}: {following[0].strip()}"
+    # TensorFlow says first where it was, in many lines, and then names nodes.
+    if text.startswith("Graph execution error"):
+        said = [one for one in map(str.strip, following) if one[:2] != "[["]
+        return f"{name}: {said[-1]}" if said else line
     return line
+
+
+def times(count: int) -> str:
+    """Returns how often something happened: "once", "3 times"."""
+    return "once" if count == 1 else f"{number(count)} times"
 
 
 def shortened(text: str) -> str:

@@ -16,6 +16,7 @@ from kt_evolution.algorithm.checks import check_optional_count
 from kt_evolution.display.formatting import failure_reason
 from kt_evolution.display.formatting import nothing_completed
 from kt_evolution.display.formatting import score_rows
+from kt_evolution.display.formatting import times
 from kt_evolution.display.terminal import printable
 from kt_evolution.display.terminal import printing_safely
 from kt_evolution.keras_tuner_bridge import private_api
@@ -236,7 +237,9 @@ def _failures_text(trials: Iterable[Trial]) -> str:
         return ""
     number = reasons.total()
     lines = [f"{number} {'trials' if number > 1 else 'trial'} failed:"]
-    lines += [f"  {count} x {why}" for why, count in reasons.most_common()]
+    lines += [
+        f"  {times(count)}: {why}" for why, count in reasons.most_common()
+    ]
     return "".join(f"{printable(line)}\n" for line in lines)
 
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 from kt_evolution.algorithm.space.genes import Value
 from kt_evolution.algorithm.space.search_space import SearchSpace
+from kt_evolution.display.formatting import times
 
 # The name of a hyperparameter and one of its values.
 Branch = tuple[str, Value]
@@ -101,7 +102,7 @@ def reasons_of(problems: Iterable[str]) -> list[str]:
 
     ```python
     reasons_of(["TypeError: no", "TypeError: no", "OversizedModelError: ..."])
-    # ["2 x TypeError: no", "1 x larger than max_model_size=30000"]
+    # ["2 times: TypeError: no", "once: larger than max_model_size=30000"]
     ```
 
     Args:
@@ -113,13 +114,14 @@ def reasons_of(problems: Iterable[str]) -> list[str]:
 def _counted(kind: Sequence[str]) -> str:
     """Returns how often a kind of problem occurred, with the last of them."""
     reason = reason_of(kind[-1])
+    often = times(len(kind))
     if len(set(kind)) == 1:
-        return f"{len(kind)} x {reason}"
+        return f"{often}: {reason}"
     # The numbers in it are those of one model.
     error = _ERROR.match(reason)
-    name = f" {reason[: error.end(1)]}" if error else ""
+    name = f": {reason[: error.end(1)]}" if error else ""
     text = reason[error.end() :] if error else reason
-    return f"{len(kind)} x{name}, for instance: {text}"
+    return f"{often}{name}, for instance: {text}"
 
 
 @dataclasses.dataclass(frozen=True)

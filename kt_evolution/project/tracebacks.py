@@ -17,6 +17,10 @@ STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 # the error's own text. Keras lists all arguments of a layer there.
 MAX_FRAMES = 3
 MAX_LINES = 8
+# Of these so many are the last ones: TensorFlow says there what happened.
+LAST_LINES = 3
+# In characters, of each line. Keras prints data there that it can't read.
+MAX_WIDTH = 300
 # A text of Python: its first line, where a frame begins, and where the error,
 # which is not indented.
 START = "Traceback (most recent call last):"
@@ -86,8 +90,11 @@ def short_message(message: str) -> str:
 
 
 def _cut(text: str) -> str:
-    """Returns the first lines of the text of an error."""
+    """Returns the first and the last lines of the text of an error."""
     lines = text.rstrip().splitlines()
     if len(lines) > MAX_LINES:
-        lines[MAX_LINES:] = ["[...]"]
-    return "\n".join(lines)
+        lines[MAX_LINES - LAST_LINES : -LAST_LINES] = ["[...]"]
+    return "\n".join(
+        line if len(line) <= MAX_WIDTH else f"{line[:MAX_WIDTH]}[...]"
+        for line in lines
+    )

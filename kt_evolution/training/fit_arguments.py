@@ -20,6 +20,8 @@ from kt_evolution.user_warnings import warn_user
 
 # The data of `fit`, and the arguments that say how many batches an epoch has.
 _STEPS = {"x": "steps_per_epoch", "validation_data": "validation_steps"}
+# The arguments of `fit` that have a row for each sample.
+_ROWS = ("x", "y", "sample_weight")
 
 
 def of_search(
@@ -90,8 +92,9 @@ def check_fit_arguments(
     Raises:
         keras_tuner.errors.FatalTypeError: If Keras's `fit` has no such
             argument, or if the data are a generator that ends.
-        keras_tuner.errors.FatalValueError: If there is no data or epoch, which
-            names the argument, or if the first model is not compiled.
+        keras_tuner.errors.FatalValueError: If there is no data or epoch, or
+            if arrays have no rows or not as many as the samples, which names
+            the argument; or if the first model is not compiled.
     """
     if type(model).fit is not keras.Model.fit:
         return
@@ -107,6 +110,11 @@ def check_fit_arguments(
             "`search(x, y, validation_data=(x_val, y_val))`. Received: "
             "x=None"
         )
+    _check_rows({name: arguments.get(name) for name in _ROWS})
+    held_out = arguments.get("validation_data")
+    if isinstance(held_out, (list, tuple)):
+        names = [f"validation_data[{i}]" for i in range(len(held_out))]
+        _check_rows(dict(zip(names, held_out, strict=True)))
     if is_first and not model.compiled:
         raise kt.errors.FatalValueError(
             "The hypermodel's build must return a compiled model: call "
@@ -129,6 +137,39 @@ def _check_epochs(epochs: Any, initial_epoch: Any) -> None:
             "`epochs`, the number of the last epoch. Received: "
             f"initial_epoch={initial_epoch!r}, epochs={epochs!r}"
         )
+
+
+def _check_rows(data: Mapping[str, Any]) -> None:
+    """Raises if arrays have no rows, or not as many as the samples.
+
+    Args:
+        data: Dict of the names of arguments to arrays or dicts of them, the
+            samples first. Nothing else is looked at: a list has samples or
+            inputs.
+    """
+    expected: tuple[str, int] | None = None
+    for name, given in data.items():
+        arrays = given.values() if isinstance(given, Mapping) else [given]
+        for array in filter(_has_rows, arrays):
+            shape = tuple(array.shape)
+            if not shape[0]:
+                raise kt.errors.FatalValueError(
+                    f"`{name}` must have at least one row. "
+                    f"Received: {name} of shape {shape}"
+                )
+            expected = expected or (name, shape[0])
+            if shape[0] != expected[1]:
+                raise kt.errors.FatalValueError(
+                    f"`{name}` must have one row for each row of "
+                    f"`{expected[0]}`. Received: {shape[0]:,} rows of {name}, "
+                    f"{expected[1]:,} of {expected[0]}"
+                )
+
+
+def _has_rows(data: Any) -> bool:
+    """Returns whether data are an array that knows how many rows it has."""
+    shape = getattr(data, "shape", None) or (None,)
+    return isinstance(shape[0], int)
 
 
 def _check_generator(name: str, data: Any, steps: Any) -> None:

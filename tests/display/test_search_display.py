@@ -203,6 +203,12 @@ def test_a_failed_row_says_why():
             "Dense.call().\n\n\x1b[1mIts shape is wrong.\x1b[0m\n\nArguments:",
             "ValueError: Its shape is wrong.",
         ),
+        (
+            "Traceback:\nInvalidArgumentError: Graph execution error:\n\n"
+            'Detected at node a defined at:\n  File "a.py", line 3, in fit\n\n'
+            "A label is 7.\n\t [[{{node a}}]] [Op:b]\n",
+            "InvalidArgumentError: A label is 7.",
+        ),
     ],
 )
 def test_why_a_trial_failed_is_one_line(message, reason):

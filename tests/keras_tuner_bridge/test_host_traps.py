@@ -124,7 +124,7 @@ def test_oversized_models_are_no_failures(tmp_path, capsys):
 
     tuner = Ours(build_large, directory=tmp_path, max_model_size=50, seed=0)
     tuner.search(lambda hp: -hp.get("units"))
-    assert " x larger than max_model_size=50\n" in capsys.readouterr().out
+    assert " times: larger than max_model_size=50\n" in capsys.readouterr().out
     assert statuses(tuner) == ["COMPLETED"] * 5
 
 

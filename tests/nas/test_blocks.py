@@ -442,8 +442,13 @@ def test_weight_decays_of_some_optimizers_may_be_given():
     optimizer = nas.Optimizer(weight_decay={"adamw": (0.1, 0.0)})
     assert optimizer.weight_decay["adamw"] == (0.1, 0.0)
     assert optimizer.weight_decay["sgd"] == (5e-4, 0.0, 5e-5, 5e-3)
-    with pytest.raises(ValueError, match="`weight_decay` .*'adam'"):
+    with pytest.raises(ValueError, match="keys of `weight_decay` .*'adam'"):
         nas.Optimizer(weight_decay={"adam": 0.1})
+
+
+def test_an_infinite_learning_rate_is_an_error():
+    with pytest.raises(ValueError, match="`learning_rate` must be finite"):
+        nas.Optimizer(learning_rate=float("inf"))
 
 
 def test_text_is_no_boolean():

@@ -330,16 +330,16 @@ def test_messages_that_differ_in_their_numbers_are_an_instance():
             "ValueError: no 1",
         ]
     ) == [
-        "3 x, for instance: It has 7 params",
-        "2 x RuntimeError, for instance: boom u=198",
-        "1 x ValueError: no 1",
+        "3 times, for instance: It has 7 params",
+        "2 times: RuntimeError, for instance: boom u=198",
+        "once: ValueError: no 1",
     ]
 
 
 def test_failures_and_rejections_are_counted_by_their_reasons(tmp_path):
     folder = projects.simulate(tmp_path / "p", 12, failed=(2, 5, 7))
     search = read_search(folder)
-    assert failures_of(search) == ["3 x MemoryError: too large"]
+    assert failures_of(search) == ["3 times: MemoryError: too large"]
     problems = [
         "TypeError: no (raised in a.py, line 3)",
         "OversizedModelError: The model is larger than max_model_size=30",
@@ -350,14 +350,14 @@ def test_failures_and_rejections_are_counted_by_their_reasons(tmp_path):
         search,
         rejections=tuple(RejectionRecord({}, one) for one in problems),
     )
-    assert rejections_of(search)[0] == "2 x larger than max_model_size=30"
+    assert rejections_of(search)[0] == "2 times: larger than max_model_size=30"
     (fact,) = [f for f in summary_of(search) if "rejected" in f.label]
     assert fact.note == "3 over a limit, 1 can't be built"
     assert rejection_summary(problems) == (
         "4 proposals were turned down before training: "
-        "2 x larger than max_model_size=30, "
-        "1 x TypeError: no (raised in a.py, line 3), "
-        '1 x It has 9,000 params: Limit("params", max=10).'
+        "2 times: larger than max_model_size=30, "
+        "once: TypeError: no (raised in a.py, line 3), "
+        'once: It has 9,000 params: Limit("params", max=10).'
     )
     assert rejection_summary([]) == ""
 

@@ -352,6 +352,52 @@ def test_a_search_without_data_is_an_error_at_once(tmp_path, kwargs):
     assert len(trials_of(tuner, "COMPLETED")) == 1
 
 
+ROWS = np.zeros((6, 2))
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        (
+            {"x": ROWS[:0], "y": ROWS[:0]},
+            r"`x` must have at least one row. Received: x of shape \(0, 2\)",
+        ),
+        (
+            {"x": {"a": ROWS, "b": ROWS[:5]}, "y": ROWS},
+            "`x` must have one row for each row of `x`. Received: 5 rows of x",
+        ),
+        (
+            {"x": ROWS, "y": ROWS[:5]},
+            "`y` must have one row for each row of `x`. Received: 5 rows of y,"
+            " 6 of x",
+        ),
+        (
+            {"x": ROWS, "y": ROWS, "sample_weight": np.ones(7)},
+            "`sample_weight` must have one row for each row of `x`",
+        ),
+        (
+            {"x": ROWS, "y": ROWS, "validation_data": (ROWS[:0], ROWS[:0])},
+            r"`validation_data\[0\]` must have at least one row",
+        ),
+        (
+            {"x": ROWS, "y": ROWS, "validation_data": (ROWS, ROWS[1:])},
+            r"`validation_data\[1\]` must have one row for each row of "
+            r"`validation_data\[0\]`",
+        ),
+    ],
+)
+def test_rows_that_no_model_can_be_trained_on(tmp_path, kwargs, message):
+    tuner = kt_evolution.EvolutionTuner(
+        build_dense, "val_loss", max_trials=1, directory=tmp_path
+    )
+    with pytest.raises(ValueError, match=message):
+        tuner.search(**kwargs, verbose=0)
+    # Nothing is spent.
+    assert not trials_of(tuner, "FAILED")
+    tuner.search(**FIT)
+    assert len(trials_of(tuner, "COMPLETED")) == 1
+
+
 @pytest.mark.parametrize("epochs", [0, -1, None, 2.0, "2"])
 def test_epochs_must_be_a_whole_number(tmp_path, epochs):
     with pytest.raises(ValueError, match="`epochs` must.*Received: epochs="):

@@ -129,7 +129,7 @@ def test_oversized_models_cost_no_trial(tmp_path, capsys):
     # Larger is better: the search pushes against the limit.
     tuner.search(lambda hp: -hp.get("units"))
     printed = capsys.readouterr().out
-    assert " x larger than max_model_size=500\n" in printed
+    assert " times: larger than max_model_size=500\n" in printed
     assert len(trials_of(tuner, "COMPLETED")) == 40
     assert max(v["units"] for v in values_of(tuner)) == 45
 
@@ -139,7 +139,7 @@ def test_a_search_with_nothing_to_train_says_what_and_why(tmp_path):
     tuner = new_tuner(tmp_path, build)
     with (
         pytest.warns(UserWarning, match="division by zero"),
-        pytest.raises(NothingTrainableError, match="100 x ZeroDivisionError"),
+        pytest.raises(NothingTrainableError, match="100 times: ZeroDivision"),
     ):
         tuner.search(lambda hp: 0.0)
     assert build.num_calls <= 110
@@ -150,7 +150,7 @@ def test_a_small_space_with_nothing_to_train_says_so(tmp_path):
     tuner = new_tuner(tmp_path, lambda hp: 1 / (0 * hp.Int("a", 1, 3)))
     with (
         pytest.warns(UserWarning),
-        pytest.raises(NothingTrainableError, match="3 x ZeroDivisionError"),
+        pytest.raises(NothingTrainableError, match="3 times: ZeroDivision"),
     ):
         tuner.search(lambda hp: 0.0)
 
@@ -183,7 +183,7 @@ def test_rejections_before_the_first_trial_are_shown(
     assert proposals[1].split()[:number] == proposals[2].split()[:number]
     capsys.readouterr()
     folder = str(tuner.project_dir)
-    reason = f"{number} x ZeroDivisionError: division by zero"
+    reason = f"{number} times: ZeroDivisionError: division by zero"
     for command, status in (("show", 0), ("best", 1), ("watch", 0)):
         assert main([command, folder]) == status
         captured = capsys.readouterr()
@@ -238,7 +238,7 @@ def test_a_hypermodel_that_fails_at_its_defaults_is_searched(tmp_path, capsys):
 
     tuner = new_tuner(tmp_path, build, max_trials=10)
     tuner.search(lambda hp: hp.get("a"))
-    assert capsys.readouterr().out.count("x ValueError: too few") == 1
+    assert capsys.readouterr().out.count(" times: ValueError: too few") == 1
     assert len(trials_of(tuner, "COMPLETED")) == 10
     assert {"a", "b"} == set(values_of(tuner)[-1])
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import kt_evolution
+from kt_evolution.project.tracebacks import LAST_LINES
 from kt_evolution.project.tracebacks import MAX_FRAMES
 from kt_evolution.project.tracebacks import MAX_LINES
+from kt_evolution.project.tracebacks import MAX_WIDTH
 from kt_evolution.project.tracebacks import short_message
 from kt_evolution.project.tracebacks import short_traceback
 
@@ -138,9 +140,12 @@ def test_a_long_text_of_an_error_is_cut():
     text = short_traceback(ValueError("\n".join(map(str, range(20)))))
     assert text.splitlines() == [
         "ValueError: 0",
-        *map(str, range(1, MAX_LINES)),
+        *map(str, range(1, MAX_LINES - LAST_LINES)),
         "[...]",
+        *map(str, range(20 - LAST_LINES, 20)),
     ]
+    (line,) = short_traceback(ValueError("7, " * 1000)).splitlines()
+    assert line == f"ValueError: {'7, ' * 1000}"[:MAX_WIDTH] + "[...]"
 
 
 def test_a_stored_traceback_is_shortened_as_the_error_itself():

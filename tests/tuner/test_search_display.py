@@ -263,8 +263,10 @@ def test_rejections_are_counted_at_the_end(tmp_path, capsys):
     assert 0 < num_over < len(problems)
     printed = capsys.readouterr().out
     assert f"\n{len(problems)} proposals were turned down before" in printed
-    assert f"{num_over} x larger than max_model_size=60" in printed
-    assert f"{len(problems) - num_over} x ValueError: Four are too" in printed
+    num_raised = len(problems) - num_over
+    assert f"{num_over} times: larger than max_model_size=60" in printed
+    often = "once" if num_raised == 1 else f"{num_raised} times"
+    assert f"{often}: ValueError: Four are too" in printed
     texts = [str(one.message) for one in shown]
     # The user's own `raise` rejects them, as the limit does.
     assert not any("rejected" in text for text in texts)

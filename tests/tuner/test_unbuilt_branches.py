@@ -112,10 +112,10 @@ def test_what_never_builds_is_in_the_summary_the_report_and_on_the_command_line(
     assert main(["show", str(tuner.project_dir)]) == 0
     shown = capsys.readouterr().out
     assert f"WARNING: {branch}" in shown
-    assert f"{branch.num_rejected} x SpaceError" in shown
+    assert f"{branch.num_rejected} times: SpaceError" in shown
     text = tuner.report(tmp_path / "report.html").read_text(encoding="utf-8")
     assert "No model with regularized=True could be built" in text
-    assert f"{branch.num_rejected} x SpaceError" in text
+    assert f"{branch.num_rejected} times: SpaceError" in text
 
 
 def test_what_never_builds_is_known_after_a_restart(tmp_path):

@@ -125,8 +125,8 @@ def test_the_summary_counts_what_was_turned_down(tmp_path, capsys):
         if "turned down" in line
     ]
     assert line.startswith(
-        "2 proposals were turned down before training: 2 x ValueError: It is "
-        "too large. (raised in test_winner.py"
+        "2 proposals were turned down before training: 2 times: ValueError: "
+        "It is too large. (raised in test_winner.py"
     )
 
 

@@ -229,8 +229,12 @@ def _own(argument: str, optimizer: str, given: Any) -> Any:
     """Returns what an argument has for an optimizer, or None."""
     if not isinstance(given, Mapping):
         return given
-    for known in given:
-        one_of(OPTIMIZERS)(argument, known)
+    if not given.keys() <= OPTIMIZERS.keys():
+        listed = ", ".join(map(repr, OPTIMIZERS))
+        raise ValueError(
+            f"The keys of `{argument}` must be of {listed}. "
+            f"Received: {argument}={given!r}"
+        )
     return given.get(optimizer)
 
 

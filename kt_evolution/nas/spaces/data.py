@@ -138,6 +138,7 @@ def check_labels(
             "np.unique(y, return_inverse=True)[1]. "
             f"Received: {name} of shape {y.shape} and dtype {y.dtype}"
         )
+    check_finite(y, name)
     if y.size and (np.any(y != np.floor(y)) or y.min() < 0):
         raise kt.errors.FatalValueError(
             f"`{name}` must be integer labels from 0. "
@@ -267,7 +268,7 @@ def check_finite(rows: np.ndarray, name: str) -> None:
 
 
 def check_pairs(samples: Any, labels: Any, names: tuple[str, str]) -> None:
-    """Raises if the numbers of samples and labels differ.
+    """Raises if there are no samples, or not as many labels.
 
     Args:
         samples: The `x` of `fit`. Only arrays are checked.
@@ -280,6 +281,11 @@ def check_pairs(samples: Any, labels: Any, names: tuple[str, str]) -> None:
     """
     if not hasattr(samples, "shape"):
         return
+    if not len(samples):
+        raise kt.errors.FatalValueError(
+            f"`{names[0]}` must have at least one sample. "
+            f"Received: {names[0]} of shape {tuple(samples.shape)}"
+        )
     if labels is None:
         raise kt.errors.FatalValueError(
             f"`{names[1]}` must be given with `{names[0]}`. "

@@ -156,7 +156,7 @@ class HyperTextNet(ReadySpace):
             x = self.samples(x, "x")
             if not isinstance(x, np.ndarray) or not len(x):
                 raise ValueError(
-                    "`x` must be an array or a list of all texts. "
+                    "`x` must be an array or a list of texts, at least one. "
                     f"Received: x={x!r}"
                 )
         super().adapt(x, y)
