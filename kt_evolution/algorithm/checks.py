@@ -108,6 +108,12 @@ def named_arguments(function: Function) -> Function:
     return cast(Function, checked)
 
 
+def with_named_arguments(cls: type[T]) -> type[T]:
+    """Makes a data class name an argument that it does not have."""
+    cls.__init__ = named_arguments(cls.__init__)  # type: ignore[method-assign]
+    return cls
+
+
 def is_number(value: Any) -> bool:
     """Returns whether a value is a number, NumPy's included.
 

@@ -14,6 +14,7 @@ import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import named_arguments
 from kt_evolution.display.architecture.blocks import BlockRecord
 from kt_evolution.display.architecture.blocks import Edge
 from kt_evolution.nas.architecture import begin_build
@@ -133,6 +134,7 @@ class HyperNASBench201(kt.HyperModel):
         ValueError: If an argument is not as described.
     """
 
+    @named_arguments
     def __init__(
         self,
         input_shape: Sequence[int | None] = (32, 32, 3),

@@ -1,5 +1,7 @@
 """Blocks in custom build functions, with any tuner."""
 
+import inspect
+
 import keras
 import keras_tuner as kt
 import numpy as np
@@ -401,6 +403,25 @@ def call(block, x, name="body"):
 def test_wrong_arguments_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        one
+        for one in map(nas.__getattr__, nas.__all__)
+        if inspect.isclass(one) and one is not nas.BlockScope
+    ],
+)
+def test_an_unknown_argument_is_named(made):
+    message = f"`{made.__name__}` has no argument `widht`.*: widht=3"
+    with pytest.raises(TypeError, match=message):
+        made(widht=3)
+
+
+def test_a_misspelled_argument_gets_the_right_spelling():
+    with pytest.raises(TypeError, match="Did you mean `num_classes`?"):
+        nas.HyperConvNet((8, 8, 1), num_class=3)
 
 
 @pytest.mark.parametrize(

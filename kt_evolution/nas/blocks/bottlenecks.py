@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import with_named_arguments
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.convolution import ConvolutionalStage
 from kt_evolution.nas.blocks.convolution import size_of
@@ -19,6 +20,7 @@ from kt_evolution.nas.choices import Values
 from kt_evolution.nas.choices import as_options
 
 
+@with_named_arguments
 @dataclasses.dataclass(eq=False, repr=False)
 class MBConvStage(ConvolutionalStage):
     """A sequence of inverted bottlenecks: wide inside, narrow outside.

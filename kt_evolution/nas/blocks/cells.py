@@ -8,6 +8,7 @@ from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import check_flag
+from kt_evolution.algorithm.checks import named_arguments
 from kt_evolution.display.architecture.blocks import Edge
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.base import SingleBlock
@@ -95,6 +96,7 @@ class Cell(SingleBlock):
         strides: Int, 2 for a cell that halves the size. Defaults to 1.
     """
 
+    @named_arguments
     def __init__(
         self,
         filters: int = 32,

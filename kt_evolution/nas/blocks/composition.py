@@ -9,6 +9,7 @@ import keras_tuner as kt
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import named_arguments
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.base import Block
 from kt_evolution.nas.blocks.base import BlockLike
@@ -69,6 +70,7 @@ class Repeat(Composition):
             the first of several values is the default.
     """
 
+    @named_arguments
     def __init__(
         self, block: BlockLike, depth: int | Sequence[int] = (2, 1, 3, 4)
     ) -> None:
@@ -110,6 +112,7 @@ class LayerChoice(Composition):
             tensor and a name that return a tensor. The first is the default.
     """
 
+    @named_arguments
     def __init__(self, options: Mapping[str, BlockLike]) -> None:
         if (
             not isinstance(options, Mapping)
@@ -160,6 +163,7 @@ class InputChoice(SingleBlock):
         join: "add" or "concatenate", or both. Defaults to both.
     """
 
+    @named_arguments
     def __init__(
         self,
         num_inputs: int,

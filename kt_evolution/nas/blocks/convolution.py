@@ -12,6 +12,7 @@ from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import check_flag
+from kt_evolution.algorithm.checks import with_named_arguments
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.base import Stage
 from kt_evolution.nas.blocks.base import check_features
@@ -42,6 +43,7 @@ from kt_evolution.nas.choices import one_of
 CONNECTIONS = ("residual", "plain", "dense", "parallel")
 
 
+@with_named_arguments
 @dataclasses.dataclass(eq=False, repr=False)
 class ConvolutionalStage(Stage):
     """The base class of stages of convolutions.
@@ -165,6 +167,7 @@ class ConvolutionalStage(Stage):
         """Applies the activation of a block's output, if it has one."""
 
 
+@with_named_arguments
 @dataclasses.dataclass(eq=False, repr=False)
 class ConvStage(ConvolutionalStage):
     """A sequence of convolutions of several kinds and connections.

@@ -6,6 +6,7 @@ from typing import Any
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import named_arguments
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.base import Stage
 from kt_evolution.nas.blocks.base import check_features
@@ -53,6 +54,7 @@ class ResidualMLP(Stage):
             layers. Defaults to 0.1, or 0, 0.2, 0.3, 0.5.
     """
 
+    @named_arguments
     def __init__(
         self,
         units: int | Sequence[int] = (64, 32, 128, 256),

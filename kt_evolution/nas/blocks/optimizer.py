@@ -12,6 +12,7 @@ import numpy as np
 
 from kt_evolution.algorithm.checks import check_positive
 from kt_evolution.algorithm.checks import is_count
+from kt_evolution.algorithm.checks import named_arguments
 from kt_evolution.nas.architecture import record_training
 from kt_evolution.nas.blocks.schedules import SCHEDULES
 from kt_evolution.nas.blocks.schedules import CosineSchedule
@@ -92,6 +93,7 @@ class Optimizer:
             begins, for the steps that it has. Defaults to None: unknown.
     """
 
+    @named_arguments
     def __init__(
         self,
         optimizer: str | Sequence[str] = ("adamw", "sgd"),

@@ -6,6 +6,7 @@ from typing import Any
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_flag
+from kt_evolution.algorithm.checks import named_arguments
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.base import OptionsBlock
 from kt_evolution.nas.blocks.base import check_features
@@ -47,6 +48,7 @@ class Regularizer(OptionsBlock):
             noise in training. Defaults to 0, or 0.1.
     """
 
+    @named_arguments
     def __init__(
         self,
         normalization: str | Sequence[str] = NORMALIZATIONS,
@@ -109,6 +111,7 @@ class Augmentation(OptionsBlock):
         Zhong et al. (2020), "Random erasing data augmentation", for `erase`.
     """
 
+    @named_arguments
     def __init__(
         self,
         flip: bool | Sequence[bool] = (True, False),

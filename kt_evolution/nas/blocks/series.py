@@ -3,10 +3,12 @@
 import dataclasses
 from collections.abc import Sequence
 
+from kt_evolution.algorithm.checks import with_named_arguments
 from kt_evolution.nas.blocks.convolution import ConvStage
 from kt_evolution.nas.blocks.layers import NORMALIZATIONS
 
 
+@with_named_arguments
 @dataclasses.dataclass(eq=False, repr=False)
 class SeriesStage(ConvStage):
     """A sequence of convolutions along time: a `ConvStage` of long kernels.

@@ -8,6 +8,7 @@ from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
 from kt_evolution.algorithm.checks import check_flag
+from kt_evolution.algorithm.checks import named_arguments
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.base import OptionsBlock
 from kt_evolution.nas.blocks.base import Stage
@@ -48,6 +49,7 @@ class TokenEncoder(OptionsBlock):
             drop. Defaults to 0.1, or 0, 0.3.
     """
 
+    @named_arguments
     def __init__(
         self,
         vocabulary_size: int,
@@ -120,6 +122,7 @@ class TransformerStage(Stage):
             or 0, 0.3.
     """
 
+    @named_arguments
     def __init__(
         self,
         depth: int | Sequence[int] = (2, 1, 3),
@@ -197,6 +200,7 @@ class RecurrentStage(Stage):
             Defaults to 0.1, or 0, 0.3.
     """
 
+    @named_arguments
     def __init__(
         self,
         units: int | Sequence[int] = (64, 32, 128),

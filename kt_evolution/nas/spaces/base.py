@@ -14,6 +14,7 @@ import numpy as np
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import with_named_arguments
 from kt_evolution.callbacks import as_list
 from kt_evolution.keras_tuner_bridge import private_api
 from kt_evolution.nas.architecture import BlockScope
@@ -49,6 +50,7 @@ from kt_evolution.nas.spaces.smoothing import smoothed_labels
 from kt_evolution.nas.spaces.tracing import create_training_state
 
 
+@with_named_arguments
 @dataclasses.dataclass(eq=False, repr=False)
 class ReadySpace(kt.HyperModel, abc.ABC):
     """A space of whole networks, from the input to the optimizer.

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
+from kt_evolution.algorithm.checks import with_named_arguments
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.bottlenecks import MBConvStage
 from kt_evolution.nas.blocks.cells import OPERATIONS
@@ -36,6 +37,7 @@ MEDIUM = 16
 LARGE = 64
 
 
+@with_named_arguments
 @dataclasses.dataclass(eq=False, repr=False)
 class HyperImageNet(ReadySpace):
     """The base class of ready spaces for images.

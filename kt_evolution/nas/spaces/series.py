@@ -9,6 +9,7 @@ import keras
 import keras_tuner as kt
 import numpy as np
 
+from kt_evolution.algorithm.checks import with_named_arguments
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.base import BlockLike
 from kt_evolution.nas.blocks.composition import LayerChoice
@@ -39,6 +40,7 @@ MAX_FEW = 1_000
 KERNELS = "kernels"
 
 
+@with_named_arguments
 @dataclasses.dataclass(eq=False, repr=False)
 class HyperSeriesNet(ReadySpace):
     """Networks for multivariate time series, of two families.

@@ -11,6 +11,7 @@ import numpy as np
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import with_named_arguments
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.dense import CONNECTIONS
 from kt_evolution.nas.blocks.dense import ResidualMLP
@@ -29,6 +30,7 @@ from kt_evolution.nas.spaces.numbers import encode
 from kt_evolution.nas.spaces.numbers import encode_order
 
 
+@with_named_arguments
 @dataclasses.dataclass(eq=False, repr=False)
 class HyperTabularNet(ReadySpace):
     """Networks for tables: embeddings of categories and residual dense blocks.

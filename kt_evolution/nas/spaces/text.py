@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers
 
 from kt_evolution.algorithm.checks import check_count
+from kt_evolution.algorithm.checks import with_named_arguments
 from kt_evolution.nas.architecture import BlockScope
 from kt_evolution.nas.blocks.base import BlockLike
 from kt_evolution.nas.blocks.composition import LayerChoice
@@ -47,6 +48,7 @@ ANALYZERS = {
 LINEAR_SCALE = 5.0
 
 
+@with_named_arguments
 @dataclasses.dataclass(eq=False, repr=False)
 class HyperTextNet(ReadySpace):
     """Networks for text, of two families: n-grams and sequences.
