@@ -57,7 +57,7 @@ def test_a_limit_that_no_model_keeps_is_explained(tmp_path):
     first, cause, advice = str(caught.value).splitlines()
     assert first == "100 proposed models in a row are over a limit:"
     assert re.fullmatch(
-        r"  100 x, for instance: It has [\d,]+ params: "
+        r"  100 times, for instance: It has [\d,]+ params: "
         r"Limit\(\"params\", max=3\)\.",
         cause,
     )
