@@ -12,6 +12,7 @@ import difflib
 from collections import Counter
 from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -298,6 +299,14 @@ def directions_of(objective: "kt.Objective") -> dict[str, str]:
     """Returns the directions of an objective's metrics, and of their sum."""
     several = {one.name: one.direction for one in objectives_of(objective)}
     return {**several, objective.name: objective.direction}
+
+
+def without_sum(directions: Mapping[str, str]) -> dict[str, str]:
+    """Returns directions without that of the host's sum of several."""
+    named = dict(directions)
+    if len(named) > 1:
+        named.pop(SUM_OF_OBJECTIVES, None)
+    return named
 
 
 def names_of(objective: "kt.Objective") -> list[str]:

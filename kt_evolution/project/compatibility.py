@@ -1,11 +1,9 @@
 """Compatibility: whether a search can go on with the journal of a project."""
 
-from collections.abc import Mapping
-
 import keras_tuner as kt
 
-from kt_evolution.keras_tuner_bridge.objectives import SUM_OF_OBJECTIVES
 from kt_evolution.keras_tuner_bridge.objectives import directions_of
+from kt_evolution.keras_tuner_bridge.objectives import without_sum
 from kt_evolution.project.events import SearchDefined
 
 
@@ -33,16 +31,7 @@ def check_objective(
             )
         raise ValueError(
             f"`objective` must be that of the project in {folder}, "
-            f"{_named(search.objective)}. "
-            f"Received: {_named(received)}.{hint} Use another `project_name`, "
-            "or `overwrite=True` to delete the project."
+            f"{without_sum(search.objective)}. "
+            f"Received: {without_sum(received)}.{hint} Use another "
+            "`project_name`, or `overwrite=True` to delete the project."
         )
-
-
-def _named(directions: Mapping[str, str]) -> dict[str, str]:
-    """Returns the objectives that the user named, without the host's sum."""
-    return {
-        name: direction
-        for name, direction in directions.items()
-        if name != SUM_OF_OBJECTIVES
-    }

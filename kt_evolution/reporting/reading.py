@@ -21,10 +21,10 @@ from kt_evolution.algorithm.calibration import calibrate_each
 from kt_evolution.algorithm.history.individual import IMPORT
 from kt_evolution.algorithm.space.declarations import SpaceError
 from kt_evolution.algorithm.space.search_space import SearchSpace
-from kt_evolution.keras_tuner_bridge.objectives import SUM_OF_OBJECTIVES
 from kt_evolution.keras_tuner_bridge.objectives import did_you_mean_metric
 from kt_evolution.keras_tuner_bridge.objectives import infer_direction
 from kt_evolution.keras_tuner_bridge.objectives import is_direction
+from kt_evolution.keras_tuner_bridge.objectives import without_sum
 from kt_evolution.keras_tuner_bridge.trial_metrics import is_known
 from kt_evolution.keras_tuner_bridge.trial_status import TrialStatus
 from kt_evolution.limits import Limit
@@ -170,9 +170,7 @@ def _objectives_of(
                 f"{sorted(known)}.{hint} Received: objective={given!r}"
             )
         return (ObjectiveRecord(name, direction),)
-    stored = dict(project.search.objective if project.search else {})
-    if len(stored) > 1:
-        stored.pop(SUM_OF_OBJECTIVES, None)
+    stored = without_sum(project.search.objective if project.search else {})
     return tuple(
         ObjectiveRecord(name, direction)
         for name, direction in (stored or _scored(project)).items()
