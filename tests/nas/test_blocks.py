@@ -420,7 +420,7 @@ def test_an_unknown_argument_is_named(made):
 
 
 def test_a_misspelled_argument_gets_the_right_spelling():
-    with pytest.raises(TypeError, match="Did you mean `num_classes`?"):
+    with pytest.raises(TypeError, match=r"Did you mean `num_classes`\?"):
         nas.HyperConvNet((8, 8, 1), num_class=3)
 
 

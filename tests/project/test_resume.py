@@ -100,7 +100,8 @@ def test_max_trials_can_be_raised(tmp_path):
 )
 def test_another_objective_is_an_error(tmp_path, objective):
     run_trials(make_oracle(tmp_path), 2)
-    with pytest.raises(ValueError, match="`objective` must be that") as raised:
+    message = "`objective` must be that of the"
+    with pytest.raises(ValueError, match=message) as raised:
         make_oracle(tmp_path, objective=objective)._project.open()
     # The host's name of the sum of several.
     assert "multi_objective" not in str(raised.value)
